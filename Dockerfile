@@ -1,0 +1,21 @@
+# The function as a plain container image. VAST's own builder does not read this file: `vastde functions build` makes its image
+# from the same modules and requirements.txt.
+FROM python:3.12-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install -r requirements.txt \
+    && useradd --system --uid 10001 --no-create-home inspector
+
+COPY main.py exr_errors.py exr_header.py exr_chunks.py exr_payload.py exr_embeddings.py \
+     vast_settings.py vast_events.py vast_objects.py vast_schemas.py vast_rows.py vast_db_persistence.py \
+     ./
+
+USER 10001
+ENTRYPOINT ["python", "main.py"]
+CMD ["--help"]
