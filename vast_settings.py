@@ -127,7 +127,7 @@ class Settings:
 
     db_endpoint: str | None = _setting(
         "VAST_DB_ENDPOINT", "VASTDB_ENDPOINT", kind=URL, group="Database", keys=("vdbendpoint",),
-        help="Address of VAST DataBase: a data VIP of the cluster. Without it nothing is stored: `persistence.status` is `skipped`.",
+        help="Address of VAST DataBase, a data VIP. Without it nothing is stored, and `persistence.status` is `skipped`.",
     )  # fmt: skip
     db_access_key: str | None = _setting(
         "VAST_DB_ACCESS_KEY", "VASTDB_ACCESS_KEY", kind=TEXT, group="Database", keys=("vdbaccesskey",), secret=True,
@@ -207,7 +207,7 @@ class Settings:
     )  # fmt: skip
     allow_event_credentials: bool = _setting(
         "EXR_ALLOW_EVENT_CREDENTIALS", kind=FLAG, group="Answering", default=False,
-        help="Whether an event may bring its own database: `vastdb_endpoint`, `vastdb_access_key`, `vastdb_secret_key`, all three.",
+        help="Whether an event may bring its own `vastdb_endpoint`, `vastdb_access_key` and `vastdb_secret_key` (all three).",
     )  # fmt: skip
     log_level: str = _setting(
         "LOG_LEVEL", "VAST_LOG_LEVEL", kind=LEVEL, group="Answering", default="INFO",

@@ -1,0 +1,120 @@
+"""What the platform hands to a function beside the event: logger, tracer, metrics and secrets, each of which may be missing.
+
+The runtime differs between versions, is not on the package index, and its objects may raise anything: an absent secret, for
+one, raised a non-KeyError on a live cluster. Nothing here may change the outcome of an event, so every call goes through
+`offered`, which is the one place that treats any error of the platform's as "not offered".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+LOGGER_NAME = "exr_inspector"
+
+
+def offered(ask: Callable[[], T], default: T) -> T:
+    """What `ask` returns, or `default` when the platform's object lacks it or raises whatever it raises."""
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001 - a foreign object: no list of its errors exists
+        return default
+
+
+def read_secrets(ctx: Any, names: Sequence[str] = ()) -> dict[str, str]:
+    """The secrets of a context as one flat mapping of key to text.
+
+    `ctx.secrets[secret][key]` is the platform's shape; keys without a secret around them are taken too. The secrets in `names`
+    win over the others, and among the others the first listed wins. What is missing or raises is absent.
+    """
+    secrets = offered(lambda: ctx.secrets, None)
+    flat: dict[str, str] = {}
+    listed: list[str] = offered(lambda: [str(name) for name in secrets], _none())
+    for name in dict.fromkeys((*names, *listed)):
+        for key, text in _entries(secrets, name).items():
+            flat.setdefault(key, text)
+    return flat
+
+
+def _entries(secrets: Any, name: str) -> dict[str, str]:
+    value = offered(lambda: secrets[name], None)
+    if isinstance(value, str):
+        return {name: value}
+    keys: list[str] = offered(lambda: [str(key) for key in value], _none())
+    pairs = {key: offered(lambda key=key: value[key], None) for key in keys}  # type: ignore[misc]
+    return {key: text for key, text in pairs.items() if isinstance(text, str)}
+
+
+def _none() -> list[str]:
+    return []
+
+
+def _call(target: Any, method: str, *arguments: Any) -> None:
+    offered(lambda: getattr(target, method)(*arguments), None)
+
+
+@contextmanager
+def span(ctx: Any, name: str, timings: dict[str, float]) -> Iterator[None]:
+    """Run a step under a span of the context's tracer, where it has one, and add its milliseconds to `timings[name]`."""
+    current = offered(lambda: ctx.tracer.start_as_current_span(name), None)
+    _call(current, "__enter__")
+    started = perf_counter()
+    try:
+        yield
+    except BaseException as error:
+        # The platform's __exit__ is told about the error, and cannot swallow it.
+        _call(current, "__exit__", type(error), error, error.__traceback__)
+        raise
+    else:
+        _call(current, "__exit__", None, None, None)
+    finally:
+        timings[name] = round(timings.get(name, 0.0) + (perf_counter() - started) * 1000, 3)
+
+
+class Metrics:
+    """The function's counter and histograms. Without an offer by the context every call does nothing."""
+
+    def __init__(self, ctx: Any) -> None:
+        """Ask the context for the instruments, once."""
+        self._events = offered(lambda: ctx.counter("exr_inspector.events"), None)
+        self._milliseconds = offered(lambda: ctx.histogram("exr_inspector.duration_ms"), None)
+        self._bytes = offered(lambda: ctx.histogram("exr_inspector.bytes_read"), None)
+
+    def record(self, status: str, milliseconds: float, bytes_read: int) -> None:
+        """One event: its status, its duration, and how much of the object was read."""
+        labels = {"status": status}
+        _call(self._events, "add", 1, labels)
+        _call(self._milliseconds, "record", milliseconds, labels)
+        _call(self._bytes, "record", bytes_read, labels)
+
+
+def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
+    """One line of JSON to the context's logger; to the standard one when the context has none that works.
+
+    `level` is `info`, `warning` or `error`. The line is valid JSON whatever the entry holds: foreign values are written as text.
+    """
+    line = json.dumps(entry, default=str, separators=(",", ":"))
+    fallback = getattr(logging.getLogger(LOGGER_NAME), level)
+    write = offered(lambda: getattr(ctx.logger, level), fallback)
+    if offered(lambda: (write(line), True)[1], False) is False and write is not fallback:
+        fallback(line)
+
+
+_STATE_LOCK = threading.Lock()
+
+
+def state(ctx: Any, name: str, make: Callable[[], T]) -> T:
+    """`ctx.<name>`, made once even when 20 threads ask at the same time; for a context that keeps nothing, made anew."""
+    with _STATE_LOCK:
+        found: T | None = offered(lambda: vars(ctx).get(name), None)
+        if found is not None:
+            return found
+        made = make()
+        offered(lambda: setattr(ctx, name, made), None)
+        return made

@@ -1,0 +1,293 @@
+"""Which object an event is about, what happened to it, and what was asked for.
+
+Events come as objects of the platform's SDK (5.4 and 5.5 name its package differently, and it is not on the package index: duck
+typing only), as CloudEvents in structured JSON, or as plain dictionaries. The payload stands under `data`; `vastde functions
+invoke` sends the whole envelope once more below it. Element events name their object in the extension `elementpath`
+(`bucket/key`), in `bucket` and `object_key`, or in `data.Records[].s3` with a percent-encoded key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+from exr_errors import BadEvent, NotAnExr
+from vast_context import offered
+
+SUFFIX = ".exr"
+_PROPERTIES = ("bucket", "object_key", "id", "type", "subtype")
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off", ""})
+_LOCATION_REMEDY = (
+    "Give data.path or data.file_path, data.s3_bucket and data.s3_key, or an element event with elementpath or data.Records"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the sender asked for. `stats` is False, True or "sampled"; `policy_path` implies `validate`."""
+
+    meta: bool = True
+    stats: bool | str = False
+    deep_stats: bool = False
+    validate: bool = False
+    policy_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One object to inspect, or to record as removed. Either `path` is set, or `bucket` and `keys`.
+
+    `keys` holds the spellings under which the object may be found, the likeliest first: the raw key, then the decoded one.
+    """
+
+    removed: bool = False
+    path: str | None = None
+    bucket: str | None = None
+    keys: tuple[str, ...] = ()
+    event_id: str | None = None
+    event_time: str | None = None
+    source: str | None = None
+    options: Options = field(default_factory=Options)
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def location(self) -> str:
+        """The object's address for people: a path, or `s3://bucket/key` with the likeliest key."""
+        return self.path if self.path is not None else f"s3://{self.bucket}/{self.keys[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An event in one shape: CloudEvents attributes (extensions included) and the payload."""
+
+    attributes: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """`Element`, `Schedule`, `Function`, or empty for a plain dictionary."""
+        return self._type()[0]
+
+    @property
+    def subtype(self) -> str:
+        """What happened, as the event spells it: `ElementCreated`, `ObjectCreated`, ..."""
+        return self._type()[1]
+
+    def _type(self) -> tuple[str, str]:
+        full = str(self.attributes.get("type") or "").rpartition(":")[2]
+        kind, _, subtype = full.partition(".")
+        return kind, subtype or str(self.attributes.get("subtype") or "")
+
+
+def read_requests(event: Any) -> tuple[Request, ...]:
+    """The requests of one event, in its order; more than one only where `data.Records` holds several.
+
+    Raises NotAnExr for what is not about an EXR (another suffix, a tag, a schedule, ...) and BadEvent for an event that should
+    name an object and does not. An event of several records leaves out those that are not ours, unless none is left.
+    """
+    envelope = read_envelope(event)
+    _skip_other_kinds(envelope)
+    options = _options(envelope.data)
+    skipped: list[NotAnExr] = []
+    requests: list[Request] = []
+    for record in _records(envelope.data) or [{}]:
+        try:
+            requests.append(_request(envelope, record, options))
+        except NotAnExr as reason:
+            skipped.append(reason)
+    if not requests:
+        raise skipped[0]
+    return tuple(requests)
+
+
+def event_id(event: Any) -> str | None:
+    """The id of an event, None where it has none or is not an event at all."""
+    try:
+        return _text(read_envelope(event).attributes.get("id"))
+    except BadEvent:
+        return None
+
+
+def read_envelope(event: Any) -> Envelope:
+    """Any of the known event shapes as attributes and data. Raises BadEvent for what is no event."""
+    if isinstance(event, Mapping):
+        attributes, data = _mapping_event(event)
+    else:
+        attributes, data = _object_event(event)
+    data = _decoded(data)
+    if "specversion" in data and "type" in data:
+        # `vastde functions invoke`: the payload of the envelope is the envelope.
+        attributes = {**attributes, **{key: value for key, value in data.items() if key != "data"}}
+        data = _decoded(data.get("data"))
+    return Envelope(attributes, data)
+
+
+def _mapping_event(event: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    nested = event.get("attributes")
+    attributes = {key: value for key, value in event.items() if key not in ("data", "attributes")}
+    if isinstance(nested, Mapping):
+        attributes.update(nested)
+    return attributes, event.get("data", event)
+
+
+def _object_event(event: Any) -> tuple[dict[str, Any], Any]:
+    """The event objects of the SDK: every property may be absent, None, or raise."""
+    attributes: dict[str, Any] = offered(lambda: dict(event.extensions), {})
+    attributes.update(offered(lambda: dict(event.get_attributes()), {}))
+    for name in _PROPERTIES:
+        value = offered(lambda name=name: getattr(event, name), None)  # type: ignore[misc]
+        if isinstance(value, str) and value:
+            attributes.setdefault(name, value)
+    data = next((data for data in _payloads(event) if isinstance(data, Mapping | str | bytes | bytearray)), None)
+    if data is None and not attributes:
+        raise BadEvent(f"the event is of type {type(event).__name__}", remedy="Send a CloudEvent or a JSON object")
+    return attributes, data
+
+
+def _payloads(event: Any) -> Iterator[Any]:
+    yield offered(lambda: [event.get_data()], [None])[0]
+    yield offered(lambda: event.data, None)
+
+
+def _decoded(data: Any) -> Mapping[str, Any]:
+    """The payload as a mapping; JSON text is parsed, no payload is an empty mapping."""
+    if isinstance(data, bytes | bytearray | str):
+        try:
+            data = json.loads(data) if data else {}
+        except ValueError as error:
+            raise BadEvent(f"event field data: not JSON ({type(error).__name__})", field="data") from None
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise BadEvent(f"event field data: expected an object, got {type(data).__name__}", field="data")
+    return data
+
+
+def _skip_other_kinds(envelope: Envelope) -> None:
+    if envelope.kind in ("Schedule", "Function"):
+        raise NotAnExr(f"a {envelope.kind.lower()} event names no object")
+    if str(envelope.data.get("Event") or "").endswith("TestEvent"):
+        raise NotAnExr("the object store's test event names no object")
+
+
+def _records(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    records = data.get("Records")
+    return [record for record in records if isinstance(record, Mapping)] if isinstance(records, list) else []
+
+
+def _request(envelope: Envelope, record: Mapping[str, Any], options: Options) -> Request:
+    removed = _removal(envelope.subtype, str(record.get("eventName") or ""))
+    attributes, data = envelope.attributes, envelope.data
+    common: dict[str, Any] = {
+        "removed": removed,
+        "event_id": _text(attributes.get("id")),
+        "event_time": _text(record.get("eventTime") or attributes.get("time")),
+        "source": _text(attributes.get("source")),
+        "options": options,
+        "data": data,
+    }
+    path = _local_path(data)
+    if path is not None:
+        return Request(path=path, **common)
+    bucket, keys = _object(attributes, data, record, single=len(_records(data)) <= 1)
+    return Request(bucket=bucket, keys=keys, **common)
+
+
+def _removal(*spellings: str) -> bool:
+    """Whether the object is gone. Tag events are skipped; every other spelling means that there is something to read."""
+    if any("Tag" in spelling for spelling in spellings):
+        raise NotAnExr("the event is about tags, which are not inspected")
+    return any("Removed" in spelling or "Deleted" in spelling for spelling in spellings)
+
+
+def _local_path(data: Mapping[str, Any]) -> str | None:
+    for name in ("path", "file_path"):
+        value = data.get(name)
+        if value is None or (isinstance(value, str) and value.startswith("s3://")):
+            continue
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise BadEvent(f"event field data.{name}: expected the path of a file", field=f"data.{name}")
+        _require_suffix(value)
+        return value
+    return None
+
+
+def _object(
+    attributes: Mapping[str, Any], data: Mapping[str, Any], record: Mapping[str, Any], *, single: bool
+) -> tuple[str, tuple[str, ...]]:
+    """Bucket and candidate keys. The envelope's own location goes for the only record, not for one of several."""
+    found = list(_record_location(record))
+    if single:
+        found = [*_envelope_location(attributes, data), *found]
+    bucket = next((bucket for bucket, _ in found), None)
+    if bucket is None:
+        raise BadEvent("the event names no object", remedy=_LOCATION_REMEDY)
+    raw = [key for name, key in found if name == bucket]
+    keys = tuple(dict.fromkeys((*raw, *(unquote(key) for key in raw))))
+    # With two candidates the second is the decoded one, and the suffix may be encoded too (`%2Eexr`).
+    _require_suffix(keys[-1])
+    return bucket, keys
+
+
+def _envelope_location(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for path in (attributes.get("elementpath"), *(_s3_url(data.get(name)) for name in ("path", "file_path"))):
+        bucket, _, key = str(path or "").partition("/")
+        if bucket and key:
+            yield bucket, key
+    names = (("bucket", "object_key"), ("s3_bucket", "s3_key"))
+    for name, item in ((where.get(b), where.get(k)) for where in (attributes, data) for b, k in names):
+        if isinstance(name, str) and name and isinstance(item, str) and item:
+            yield name, item
+
+
+def _s3_url(value: Any) -> str | None:
+    return value.removeprefix("s3://") if isinstance(value, str) and value.startswith("s3://") else None
+
+
+def _record_location(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    described = record.get("s3")
+    bucket = offered(lambda: described["bucket"]["name"], None)  # type: ignore[index]
+    key = offered(lambda: described["object"]["key"], None)  # type: ignore[index]
+    if isinstance(bucket, str) and bucket and isinstance(key, str) and key:
+        yield bucket, key
+
+
+def _require_suffix(path: str) -> None:
+    if path.endswith("/"):
+        raise NotAnExr(f"{path[-200:]!r} is a directory marker")
+    suffix = PurePosixPath(path).suffix
+    if suffix.lower() != SUFFIX:
+        raise NotAnExr(f"{path[-200:]!r} has the suffix {suffix!r}, not {SUFFIX!r}")
+
+
+def _options(data: Mapping[str, Any]) -> Options:
+    policy = data.get("policy_path")
+    if policy is not None and not (isinstance(policy, str) and policy):
+        raise BadEvent("event field data.policy_path: expected the path of a policy file", field="data.policy_path")
+    stats = data.get("stats")
+    return Options(
+        meta=_flag(data, "meta", default=True),
+        stats="sampled" if stats == "sampled" else _flag(data, "stats"),
+        deep_stats=_flag(data, "deep_stats"),
+        validate=_flag(data, "validate") or _flag(data, "enable_validate") or policy is not None,
+        policy_path=policy,
+    )
+
+
+def _flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+    value = data.get(name)
+    if value is None:
+        return default
+    text = str(value).lower()
+    if not isinstance(value, bool | int | str) or text not in _TRUE | _FALSE:
+        raise BadEvent(f"event field data.{name}: expected true or false, got {str(value)[:80]!r}", field=f"data.{name}")
+    return text in _TRUE
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

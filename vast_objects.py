@@ -1,0 +1,290 @@
+"""Just enough bytes of an object: ranged reads of S3 objects and of local files, behind one interface.
+
+The first range of an S3 object also brings its size, ETag and time, so that a typical file costs one request. Later ranges carry
+If-Match: a file that is replaced meanwhile gives ObjectChanged, and `read_consistently` starts again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from exr_errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
+from vast_settings import Settings, environment_name
+
+T = TypeVar("T")
+REREADS = 3
+_RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 509})
+_RETRY_CODES = frozenset({"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "Throttling"})
+_RETRY_ERRORS = (
+    "HTTPClientError",
+    "ConnectionError",
+    "IncompleteReadError",
+    "ResponseStreamingError",
+    "ChecksumError",
+    "FlexibleChecksumError",
+)
+"""botocore's error classes (with their subclasses) that may pass by themselves; every other one is rejected."""
+
+
+class OpenObject(Protocol):
+    """An object that is being read. `size` is bytes; `mtime` is in UTC; `read` returns less only at the end of the object."""
+
+    path: str
+    bucket: str | None
+    object_key: str | None
+    size: int
+    mtime: datetime
+    etag: str | None
+    requests: int
+    bytes_read: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """The bytes `[offset, offset + length)`, as far as the object goes."""
+        ...
+
+
+class LocalFile:
+    """A regular file below one of the allowed roots; a context manager."""
+
+    bucket: str | None = None
+    object_key: str | None = None
+    etag: str | None = None
+
+    def __init__(self, path: str, roots: Sequence[Path]) -> None:
+        """Open `path`, relative to the working folder. Raises ObjectUnavailable for whatever is not an allowed, readable file."""
+        self.path = _allowed(path, roots)
+        self.requests = 0
+        self.bytes_read = 0
+        # O_NONBLOCK: a pipe that somebody named .exr does not hang the thread.
+        self._descriptor = _trying(path, lambda: os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+        self._opened = os.fstat(self._descriptor)
+        if not stat.S_ISREG(self._opened.st_mode):
+            os.close(self._descriptor)
+            kind = "a directory" if stat.S_ISDIR(self._opened.st_mode) else "not a regular file"
+            raise ObjectUnavailable(f"{path!r} is {kind}", remedy="Name a file", path=path)
+        self.size = self._opened.st_size
+        self.mtime = datetime.fromtimestamp(self._opened.st_mtime, tz=UTC)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See OpenObject.read. Raises ObjectChanged when the file was written to since it was opened."""
+        data = _trying(self.path, lambda: os.pread(self._descriptor, max(0, length), offset))
+        now = os.fstat(self._descriptor)
+        if (now.st_size, now.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns):
+            raise ObjectChanged(f"{self.path!r} changed while it was read", path=self.path)
+        self.requests += 1
+        self.bytes_read += len(data)
+        return data
+
+    def __enter__(self) -> LocalFile:
+        """The file itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _allowed(path: str, roots: Sequence[Path]) -> str:
+    """The real path, symbolic links followed, when it lies below a root."""
+    real = _trying(path, lambda: os.path.realpath(path))
+    if not any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots):
+        name = environment_name("local_roots")
+        raise ObjectUnavailable(f"{path!r} is not below an allowed folder", remedy=f"{name} lists the allowed folders", path=path)
+    return real
+
+
+def _trying(path: str, call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        remedy = "Check the path and its permissions"
+        raise ObjectUnavailable(f"{path!r} cannot be read: {reason}", remedy=remedy, path=path) from None
+
+
+def s3_client(settings: Settings) -> Any:
+    """A boto3 client for all threads of the process. Raises BadSettings when no object store is configured."""
+    if not settings.s3_endpoint:
+        name = environment_name("s3_endpoint")
+        remedy = f"Set {name} and the S3 keys"
+        raise BadSettings(f"{name} is missing, and the event names an object", remedy=remedy, settings=[name])
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        connect_timeout=settings.s3_connect_timeout,
+        read_timeout=settings.s3_read_timeout,
+        max_pool_connections=settings.s3_connections,
+        retries={"total_max_attempts": settings.s3_attempts, "mode": "standard"},
+        # Ranges have no checksum of their own, and stores other than AWS do not know the newer defaults.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        region_name=settings.s3_region,
+        verify=settings.verify(),
+        config=config,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """An answer to a ranged GET."""
+
+    data: bytes
+    size: int
+    etag: str
+    modified: datetime
+
+
+class S3Object:
+    """An object in a bucket. The bytes from its start up to the furthest contiguous read are kept, so none is fetched twice."""
+
+    def __init__(self, client: Any, bucket: str, keys: Sequence[str], first_range: int) -> None:
+        """Fetch the first range of the first of `keys` that exists.
+
+        Raises ObjectGone (no key exists), ObjectUnavailable (not allowed, no such bucket) or StorageUnavailable.
+        """
+        self._client = client
+        self.bucket: str | None = bucket
+        self.requests = 0
+        self.bytes_read = 0
+        self._match: dict[str, str] = {}
+        first = self._first(bucket, keys, first_range)
+        self.path = f"s3://{bucket}/{self.object_key}"
+        self.size, self.mtime = first.size, first.modified
+        self.etag: str | None = first.etag.strip('"')
+        self._match = {"IfMatch": first.etag}
+        self._head = bytearray(first.data)
+
+    def _first(self, bucket: str, keys: Sequence[str], first_range: int) -> _Range:
+        for key in keys:
+            self.object_key: str | None = key
+            try:
+                return self._get(0, first_range)
+            except ObjectGone:
+                continue
+        raise ObjectGone(f"s3://{bucket}/{keys[0]} is not there", remedy="It was deleted after the event", object_key=keys[0])
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See OpenObject.read. Raises ObjectChanged when the object was replaced since its first range."""
+        end = min(offset + max(0, length), self.size)
+        if offset >= end:
+            return b""
+        if offset > len(self._head):
+            return self._get(offset, end - offset).data
+        if end > len(self._head):
+            self._head += self._get(len(self._head), end - len(self._head)).data
+        return bytes(self._head[offset:end])
+
+    def _get(self, offset: int, length: int) -> _Range:
+        self.requests += 1
+        found = _asking(
+            f"s3://{self.bucket}/{self.object_key}",
+            lambda: _fetch(self._client, self.bucket, self.object_key, offset, length, self._match),
+        )
+        self.bytes_read += len(found.data)
+        return found
+
+    def __enter__(self) -> S3Object:
+        """The object itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held open: every range is read to its end."""
+
+
+def _fetch(client: Any, bucket: str | None, key: str | None, offset: int, length: int, match: dict[str, str]) -> _Range:
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = client.get_object(Bucket=bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}", **match)
+    except ClientError as error:
+        if _status(error) != 416 or offset:
+            raise
+        # An empty object has no first byte, so a range of it cannot be satisfied.
+        answer = client.head_object(Bucket=bucket, Key=key)
+        return _Range(b"", int(answer["ContentLength"]), answer["ETag"], answer["LastModified"].astimezone(UTC))
+    with answer["Body"] as body:
+        if "ContentRange" in answer:
+            size, data = int(answer["ContentRange"].rpartition("/")[2]), body.read()
+        else:
+            # The server ignores Range and sends everything, of which no more is read than needed.
+            size, data = int(answer["ContentLength"]), body.read(offset + length)[offset:]
+    return _Range(data, size, answer["ETag"], answer["LastModified"].astimezone(UTC))
+
+
+def object_exists(client: Any, bucket: str, key: str) -> bool:
+    """Whether the object is there now: one HEAD. Raises as reading does, except for a missing object."""
+    try:
+        _asking(f"s3://{bucket}/{key}", lambda: client.head_object(Bucket=bucket, Key=key))
+    except ObjectGone:
+        return False
+    return True
+
+
+def _status(error: Any) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _asking(place: str, call: Callable[[], T]) -> T:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return call()
+    except (BotoCoreError, ClientError) as error:
+        raise as_inspector_error(error, place) from None
+
+
+def as_inspector_error(error: Exception, place: str) -> InspectorError:
+    """The verdict on an error of botocore's, for the object at `place`; total, so that none passes unjudged.
+
+    The text names the place and the error's code. botocore's own message is left out: it may quote request headers.
+    """
+    import botocore.exceptions
+
+    if isinstance(error, botocore.exceptions.ClientError):
+        return _answer_error(_status(error), str(error.response.get("Error", {}).get("Code", "")), place)
+    name = type(error).__name__
+    if isinstance(error, tuple(getattr(botocore.exceptions, item) for item in _RETRY_ERRORS)):
+        remedy = f"Check {environment_name('s3_endpoint')} and the network; the event is delivered again"
+        return StorageUnavailable(f"{place}: the object store did not answer ({name})", remedy=remedy)
+    return ObjectUnavailable(f"{place}: the request cannot be made ({name})", remedy="Check the S3 settings and the key")
+
+
+def _answer_error(status: int, code: str, place: str) -> InspectorError:
+    """The verdict on an answer with an error status."""
+    if code == "NoSuchBucket":
+        return ObjectUnavailable(f"{place}: there is no such bucket", remedy="Check the event's bucket and the endpoint")
+    if status == 404:
+        return ObjectGone(f"{place} is not there")
+    if status == 412:
+        return ObjectChanged(f"{place} was replaced while it was read")
+    if status in _RETRY_STATUS or code in _RETRY_CODES:
+        remedy = "The event is delivered again"
+        return StorageUnavailable(f"{place}: the object store is busy (HTTP {status} {code})", remedy=remedy)
+    if status in (401, 403):
+        return ObjectUnavailable(f"{place} may not be read (HTTP {status} {code})", remedy="Allow the S3 access key to read it")
+    return ObjectUnavailable(f"{place} cannot be read (HTTP {status} {code})", remedy="Check the key and the endpoint")
+
+
+def read_consistently(work: Callable[[], T]) -> T:
+    """Run `work`, and again from its start while the object changes under it, up to three times in all."""
+    for _ in range(REREADS - 1):
+        try:
+            return work()
+        except ObjectChanged:
+            continue
+    return work()
