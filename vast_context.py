@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 LOGGER_NAME = "exr_inspector"
@@ -100,21 +100,31 @@ def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
     `level` is `info`, `warning` or `error`. The line is valid JSON whatever the entry holds: foreign values are written as text.
     """
     line = json.dumps(entry, default=str, separators=(",", ":"))
-    fallback = getattr(logging.getLogger(LOGGER_NAME), level)
-    write = offered(lambda: getattr(ctx.logger, level), fallback)
-    if offered(lambda: (write(line), True)[1], False) is False and write is not fallback:
-        fallback(line)
+    written = offered(lambda: (getattr(ctx.logger, level)(line), True)[1], False)
+    if not written:
+        getattr(logging.getLogger(LOGGER_NAME), level)(line)
 
 
 _STATE_LOCK = threading.Lock()
+_KEPT: dict[type[Any], Any] = {}
 
 
-def state(ctx: Any, name: str, make: Callable[[], T]) -> T:
-    """`ctx.<name>`, made once even when 20 threads ask at the same time; for a context that keeps nothing, made anew."""
+def state(ctx: Any, name: str, kind: type[T], make: Callable[[], T]) -> T:
+    """The `kind` kept as `ctx.<name>`, made by the first of the threads that ask.
+
+    A context that keeps no attributes shares one value with the others of its sort in this process.
+    """
+    found = offered(lambda: getattr(ctx, name), None)
+    if isinstance(found, kind):
+        return found
     with _STATE_LOCK:
-        found: T | None = offered(lambda: vars(ctx).get(name), None)
-        if found is not None:
+        found = offered(lambda: getattr(ctx, name), None)
+        if isinstance(found, kind):
             return found
+        if not offered(lambda: (setattr(ctx, name, None), getattr(ctx, name) is None)[1], False):
+            if kind not in _KEPT:
+                _KEPT[kind] = make()
+            return cast(T, _KEPT[kind])
         made = make()
-        offered(lambda: setattr(ctx, name, made), None)
+        setattr(ctx, name, made)
         return made

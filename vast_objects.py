@@ -58,11 +58,14 @@ class LocalFile:
 
     def __init__(self, path: str, roots: Sequence[Path]) -> None:
         """Open `path`, relative to the working folder. Raises ObjectUnavailable for whatever is not an allowed, readable file."""
-        self.path = _allowed(path, roots)
+        real = _allowed(path, roots)
+        # The name that the sender knows, unless `..` behind a symbolic link makes it name another file.
+        named = os.path.abspath(path)  # noqa: PTH100 - Path.resolve follows links
+        self.path = named if os.path.realpath(named) == real else real
         self.requests = 0
         self.bytes_read = 0
         # O_NONBLOCK: a pipe that somebody named .exr does not hang the thread.
-        self._descriptor = _trying(path, lambda: os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+        self._descriptor = _trying(path, lambda: os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
         self._opened = os.fstat(self._descriptor)
         if not stat.S_ISREG(self._opened.st_mode):
             os.close(self._descriptor)
