@@ -1,0 +1,139 @@
+"""The main job on a laptop: sample renders, the function, a local endpoint, and the rows that came of it.
+
+    ./scripts/run [--data DIR] [--reference NAME]
+
+Everything stays below DIR (default `.local_vast`): the endpoint's data and the sample renders. A second run inspects the same
+files again, so it adds no rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import vastdb
+from rich.console import Console
+from rich.json import JSON
+from rich.progress import track
+from rich.table import Table
+
+import main
+from local_vast import LocalVast
+from scripts.samples import write_samples
+
+BUCKET, SCHEMA = "renders", "exr"
+REFERENCE = "sq010_sh020_beauty_v003.1001.exr"
+ROWS_SHOWN = 10
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "files": ("file", "status", "completeness", "size_bytes", "frame_number", "inspection_count", "is_current"),
+    "parts": ("file", "part_index", "part_name", "part_type", "compression", "width", "height"),
+    "channels": ("file", "part_index", "channel_name", "channel_type", "x_sampling", "y_sampling"),
+    "attributes": ("file", "part_index", "attr_name", "attr_type", "value_json"),
+}
+"""Table -> the columns that are shown; `file` is the last segment of the file's path."""
+
+console = Console(width=150, soft_wrap=False)
+
+
+def inspect(server: LocalVast, paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+    """Hand the function one event for each path, as the platform would, and return its results."""
+    os.environ.update(
+        VAST_DB_ENDPOINT=server.url,
+        VAST_DB_ACCESS_KEY=server.access_key,
+        VAST_DB_SECRET_KEY=server.secret_key,
+        VAST_DB_BUCKET=BUCKET,
+        VAST_DB_SCHEMA=SCHEMA,
+        EXR_FULL_PAYLOAD="true",
+    )
+    context = SimpleNamespace(logger=logging.getLogger("exr_inspector"))
+    main.init(context)
+    events = {path: {"data": {"path": str(path)}} for path in paths}
+    return {path: main.handler(context, event) for path, event in track(events.items(), "Inspecting", console=console)}
+
+
+def stored(server: LocalVast) -> dict[str, pa.Table]:
+    """The four tables, read back whole through the SDK."""
+    session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
+    with session.transaction() as tx:
+        schema = tx.bucket(BUCKET).schema(SCHEMA)
+        return {name: schema.table(name).select().read_all() for name in COLUMNS}
+
+
+def show_result(result: dict[str, Any]) -> None:
+    """The result of one event, its long lists cut to their beginning."""
+    brief = dict(result)
+    brief["channels"] = [*result["channels"][:2], f"... {len(result['channels'])} in all"]
+    attributes = result["attributes"]["parts"]
+    brief["attributes"] = {"parts": [[*part[:2], f"... {len(part)} in all"] for part in attributes]}
+    console.print(JSON(json.dumps(brief), indent=2))
+
+
+def show_tables(tables: dict[str, pa.Table]) -> None:
+    """The first rows of each table, with the number of all."""
+    with duckdb.connect() as sql:
+        for name, table in tables.items():
+            sql.register(name, table)
+        for name, columns in COLUMNS.items():
+            chosen = ", ".join(column if column == "file" else f"{name}.{column}" for column in columns)
+            rows = sql.execute(
+                f"SELECT {chosen} FROM {name} JOIN (SELECT file_id, parse_filename(file_path) AS file FROM files) USING (file_id)"  # noqa: S608 - constants of this file
+                f" ORDER BY ALL LIMIT {ROWS_SHOWN}"
+            ).fetchall()
+            print_table(f"{name}: {tables[name].num_rows} rows", columns, rows)
+
+
+def show_neighbours(files: pa.Table, reference: str) -> None:
+    """The three renders nearest to `reference` by metadata_embedding."""
+    with duckdb.connect() as sql:
+        sql.register("files", files)
+        rows = sql.execute(
+            "SELECT parse_filename(other.file_path), round(array_distance(other.metadata_embedding, one.metadata_embedding), 6)"
+            " FROM files AS one, files AS other WHERE parse_filename(one.file_path) = ? AND one.is_current"
+            " AND other.is_current AND other.file_id <> one.file_id AND other.status <> 'unreadable' ORDER BY 2, 1 LIMIT 3",
+            [reference],
+        ).fetchall()
+    print_table(f"Nearest to {reference} by metadata_embedding", ("file", "distance"), rows)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """One table for people."""
+    table = Table(*columns, title=title, title_justify="left", expand=False)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print(table)
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    about = "Sample renders into a local endpoint, and the rows that came of them."
+    parser = argparse.ArgumentParser(prog="scripts/run", description=about)
+    parser.add_argument("--data", type=Path, default=Path(".local_vast"), help="where everything is kept (default: %(default)s)")
+    parser.add_argument("--reference", default=REFERENCE, help="the render whose neighbours are shown (default: %(default)s)")
+    return parser.parse_args()
+
+
+def run() -> None:
+    """Write, inspect, read back, show."""
+    args = arguments()
+    paths = write_samples(args.data / "samples")
+    with LocalVast(data=args.data / "database", buckets=(BUCKET,)) as server:
+        console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}")
+        results = inspect(server, paths)
+        tables = stored(server)
+    show_result(results[paths[0]])
+    show_tables(tables)
+    show_neighbours(tables["files"], args.reference)
+    outcomes = [result["persistence"] for result in results.values()]
+    console.print(f"{len(paths)} events, {sum(outcome['inserted'] for outcome in outcomes)} rows inserted into files")
+
+
+if __name__ == "__main__":
+    run()
