@@ -1,0 +1,239 @@
+"""What the vectors read from a payload, key by key.
+
+A payload may be this project's own or a sparse reference written by hand, so the same fact is accepted under several
+spellings. A wrong type inside counts as absent; nothing here raises on a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import exr_embedding_text as fold_text
+from exr_embedding_text import encode, number, text
+
+TRUE_WORDS = frozenset({b"1", b"true", b"yes"})
+EDGES = ("xmin", "ymin", "xmax", "ymax")
+LEAVES_LIMIT = 8
+STEPS_LIMIT = 64
+
+
+class Channel(NamedTuple):
+    """One channel: `layer` and `component` are the name before and after its last dot, case kept."""
+
+    part: int
+    layer: bytes
+    component: bytes
+    type: bytes
+    sampling: bytes
+
+    @property
+    def component_type(self) -> bytes:
+        """`component:type`, the component lower-cased."""
+        return self.component.lower() + b":" + self.type
+
+
+class Box(NamedTuple):
+    """A pixel window, edges inclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Columns, at least 1 in a box that `_proper` let pass."""
+        return self.right - self.left + 1
+
+    @property
+    def height(self) -> int:
+        """Rows, at least 1 in a box that `_proper` let pass."""
+        return self.bottom - self.top + 1
+
+    def contains(self, other: Box) -> bool:
+        """Whether `other` lies within this box, edges included."""
+        return self.left <= other.left and self.top <= other.top and self.right >= other.right and self.bottom >= other.bottom
+
+
+class Part(NamedTuple):
+    """One part. Empty bytes and None stand for what the payload does not say; `aspect` is in 1/1024."""
+
+    name: bytes
+    view: bytes
+    display: Box | None
+    data: Box | None
+    aspect: int | None
+    compression: bytes
+    line_order: bytes
+    deep: bool
+    tiled: bool
+    tile: bytes
+    color_space: bytes
+    software: bytes
+
+
+class Attribute(NamedTuple):
+    """One attribute: folded name, lower-cased type and the decoded value as the payload has it."""
+
+    name: bytes
+    type: bytes
+    value: Any
+
+
+def read_channels(entries: list[Any]) -> list[Channel]:
+    """One `Channel` per entry, in order; an entry that is no dict counts as a channel without a name."""
+    return [_read_channel(_mapping(entry)) for entry in entries]
+
+
+def _read_channel(entry: Mapping[str, Any]) -> Channel:
+    get = entry.get
+    keys = (get("part_index"), get("layer_name"), get("component_name"), get("name"))
+    rest = (get("type"), get("x_sampling"), get("y_sampling"))
+    try:
+        return _channel(*keys, *rest)
+    except TypeError:  # an unhashable value cannot be a cache key
+        return _channel.__wrapped__(*keys, *rest)
+
+
+@lru_cache(maxsize=16384, typed=True)  # typed, because True, 1 and 1.0 are one key otherwise and differ as numbers
+def _channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: Any, ys: Any) -> Channel:
+    before, _, after = encode(name).rpartition(b".")
+    sampling = b"%d:%d" % (1 if xs is None else number(xs), 1 if ys is None else number(ys))
+    return Channel(
+        number(part),
+        text(layer) or text(before),
+        text(component) or text(after),
+        fold_text.pixel_type(kind),
+        sampling,
+    )
+
+
+def read_parts(entries: list[Any]) -> list[Part]:
+    """One `Part` per entry, in order; an entry that is no dict counts as a part that says nothing."""
+    return [_read_part(_mapping(entry)) for entry in entries]
+
+
+def _read_part(entry: Mapping[str, Any]) -> Part:
+    kind = text(entry.get("type")).lower()
+    tile = _tile_size(entry)
+    aspect = entry.get("pixel_aspect_ratio")
+    return Part(
+        name=text(_first(entry, "name", "part_name")),
+        view=text(_first(entry, "view", "view_name")),
+        display=_window(entry, "display_window", "display_width", "display_height", None),
+        data=_window(entry, "data_window", "width", "height", ("data_x_offset", "data_y_offset")),
+        aspect=None if aspect is None else number(aspect, 1024),
+        compression=fold_text.compression(entry.get("compression")),
+        line_order=fold_text.line_order(entry.get("line_order")),
+        deep=_flag(entry.get("is_deep")) or b"deep" in kind,
+        tiled=_flag(entry.get("is_tiled")) or b"tile" in kind,
+        tile=tile,
+        color_space=text(_first(entry, "color_space", "colorspace", "colour_space")),
+        software=text(_first(entry, "render_software", "software")),
+    )
+
+
+def _flag(value: Any) -> bool:
+    return value is True or text(value).lower() in TRUE_WORDS
+
+
+def _tile_size(entry: Mapping[str, Any]) -> bytes:
+    """`WxH`, or `-` for a part without tiles."""
+    tiles = entry.get("tiles")
+    nested = tiles if isinstance(tiles, Mapping) else {}
+    width = number(_first({**entry, **nested, "width": nested.get("width")}, "tile_width", "x_size", "xSize", "width"))
+    height = number(_first({**entry, **nested, "height": nested.get("height")}, "tile_height", "y_size", "ySize", "height"))
+    return b"%dx%d" % (width, height) if width > 0 and height > 0 else b"-"
+
+
+def _window(
+    entry: Mapping[str, Any], key: str, width: str, height: str, offsets: tuple[str, str] | None
+) -> Box | None:
+    """The window under `key`, else one made of the integers derived from it, else None."""
+    box = _proper(read_box(entry.get(key)))
+    if box is not None:
+        return box
+    left, top = (number(entry.get(offsets[0])), number(entry.get(offsets[1]))) if offsets else (0, 0)
+    return _proper(Box(left, top, left + number(entry.get(width)) - 1, top + number(entry.get(height)) - 1))
+
+
+def _proper(box: Box | None) -> Box | None:
+    return box if box is not None and box.right >= box.left and box.bottom >= box.top else None
+
+
+def read_box(value: Any) -> Box | None:
+    """A window written as min and max points, as four numbers, or as two pairs; None when it is none of these."""
+    if isinstance(value, Mapping):
+        edges = [value.get(edge) for edge in EDGES] if "xmin" in value else [*_point(value.get("min")), *_point(value.get("max"))]
+    elif isinstance(value, (list, tuple)):
+        edges = [edge for pair in value for edge in _point(pair)] if len(value) == 2 else list(value)
+    else:
+        return None
+    return Box(*map(number, edges)) if len(edges) == 4 else None
+
+
+def _point(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [value.get("x"), value.get("y")]
+    return list(value) if isinstance(value, (list, tuple)) and len(value) == 2 else []
+
+
+def read_attributes(attributes: Any) -> list[list[Attribute]]:
+    """The attributes of every part that has a list (or a dict of name to value) of them, the part's order kept."""
+    lists = attributes.get("parts") if isinstance(attributes, Mapping) else attributes
+    if isinstance(lists, Mapping):
+        lists = list(lists.values())
+    if not isinstance(lists, (list, tuple)):
+        return []
+    return [list(_read_attributes(entries)) for entries in lists if isinstance(entries, (list, tuple, Mapping))]
+
+
+def _read_attributes(entries: Any) -> Iterator[Attribute]:
+    if isinstance(entries, Mapping):
+        entries = [
+            {**value, "name": name} if isinstance(value, Mapping) and "value" in value else {"name": name, "value": value}
+            for name, value in entries.items()
+        ]
+    for entry in entries:
+        described = _mapping(entry)
+        value = described.get("value")
+        kind = text(described.get("type")).lower() or _implied_type(value)
+        yield Attribute(text(described.get("name")), kind, value)
+
+
+def _implied_type(value: Any) -> bytes:
+    """EXR's type for a value that comes without one."""
+    if isinstance(value, str):
+        return b"string"
+    if isinstance(value, bool) or value is None:
+        return b""
+    if isinstance(value, int):
+        return b"int"
+    return b"float" if isinstance(value, float) else b""
+
+
+def numbers(value: Any) -> list[Any]:
+    """The first scalars of a nested value: lists in order, dicts by key. Nine at most, to tell a short list from a long one."""
+    found: list[Any] = []
+    waiting = [value]
+    for _ in range(STEPS_LIMIT):
+        if not waiting or len(found) > LEAVES_LIMIT:
+            break
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            waiting.extend(item[key] for key in sorted((key for key in item if isinstance(key, str)), reverse=True))
+        elif isinstance(item, (list, tuple)):
+            waiting.extend(reversed(item))
+        else:
+            found.append(item)
+    return found
+
+
+def _first(entry: Mapping[str, Any], *keys: str) -> Any:
+    return next((entry[key] for key in keys if entry.get(key) is not None), None)
+
+
+def _mapping(entry: Any) -> Mapping[str, Any]:
+    return entry if isinstance(entry, Mapping) else {}

@@ -1,0 +1,130 @@
+"""Text and numbers as the vectors count them: bytes, words, spellings, fixed-point logarithms.
+
+Everything here is exact: byte strings, integers and floor division. No Unicode table, locale, clock or libm takes part, so a
+value folds to the same token on every machine and Python version. A change to a list or pattern below changes the vectors and
+therefore needs a new `EMBEDDING_VERSION`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+UNIT = 1 << 24
+OCTAVE = 1 << 16
+TEXT_LIMIT = 512
+NUMBER_LIMIT = 1 << 50
+FLOAT_LIMIT = 1e12
+
+GENERIC_WORDS = frozenset(b"rgb rgba aov aovs layer view viewlayer render c v #".split())
+PIXEL_TYPES = {
+    b"uint32": b"uint",
+    b"unsigned int": b"uint",
+    b"float32": b"float",
+    b"f32": b"float",
+    b"float16": b"half",
+    b"f16": b"half",
+}
+# The order is that of the compression byte in the file.
+COMPRESSIONS = (
+    b"none rle zips zip piz pxr24 b44 b44a dwaa dwab htj2k256 htj2k32 lj2k zstd".split()
+)
+UNCOMPRESSED = frozenset({b"no", b"none", b"uncompressed"})
+LINE_ORDERS = (b"increasing", b"decreasing", b"random")
+
+_WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[\x80-\xff]+")
+_HEX_RUN = re.compile(rb"(?<![a-z0-9])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![a-z0-9])")
+_DIGITS = re.compile(rb"[0-9]+")
+
+
+def encode(value: Any) -> bytes:
+    """The whole value as bytes: text in UTF-8 with lone surrogates kept, integers in decimal, anything else empty."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, int):
+        # Through `number`, because Python refuses to print integers of more than 4300 digits.
+        return b"%d" % number(int(value))
+    return b""
+
+
+def text(value: Any) -> bytes:
+    """The first 512 bytes of `value`; empty for None and for everything that is not text."""
+    return encode(value)[:TEXT_LIMIT]
+
+
+@lru_cache(maxsize=8192)
+def words(name: bytes) -> tuple[bytes, ...]:
+    """The words of a name in order, lower-cased: camel case and separators split, a run of digits is `#`."""
+    return tuple(b"#" if word.isdigit() else word.lower() for word in _WORD.findall(name))
+
+
+def telling_words(name: bytes) -> tuple[bytes, ...]:
+    """The words of a layer name without those that say nothing about it; all of them when nothing would be left."""
+    found = words(name)
+    return tuple(word for word in found if word not in GENERIC_WORDS) or found
+
+
+@lru_cache(maxsize=8192)
+def fold(name: bytes) -> bytes:
+    """Lower case, with hashes (six or more hex characters with a digit, not touching letters) and digit runs as `#`."""
+    return _DIGITS.sub(b"#", _HEX_RUN.sub(b"#", name.lower()))
+
+
+def number(value: Any, scale: int = 1) -> int:
+    """`value * scale` as an integer within 2**50 of zero; 0 for what is no finite number. Halves round to even."""
+    if isinstance(value, bool):
+        return 0
+    if isinstance(value, int):
+        return _clamp(int(value) * scale)
+    if not isinstance(value, float) or value != value or value in (float("inf"), float("-inf")):
+        return 0
+    if abs(value) >= FLOAT_LIMIT:
+        return NUMBER_LIMIT if value > 0 else -NUMBER_LIMIT
+    return _clamp(round(float(value) * scale))
+
+
+def _clamp(value: int) -> int:
+    return max(-NUMBER_LIMIT, min(NUMBER_LIMIT, value))
+
+
+def octaves(value: int) -> int:
+    """log2(value + 1) in units of 1/65536 octave, linear between powers of two; negative values count as 0."""
+    shifted = max(value, 0) + 1
+    exponent = shifted.bit_length() - 1
+    return (exponent << 16) + ((shifted << 16) >> exponent) - OCTAVE
+
+
+def soft(key: bytes, position: int, step: int, energy: int) -> Iterator[tuple[bytes, int]]:
+    """`energy` shared by the two grid points next to `position`, so that near values stay near and far ones do not meet."""
+    grid, right = divmod(position, step)
+    left = step - right
+    whole = left * left + right * right
+    yield key + b"~%d" % grid, energy * left * left // whole
+    yield key + b"~%d" % (grid + 1), energy * right * right // whole
+
+
+def pixel_type(value: Any) -> bytes:
+    """`half`, `float` or `uint` for the spellings in use, else the lower-cased text."""
+    spelled = text(value).lower()
+    return PIXEL_TYPES.get(spelled, spelled)
+
+
+def compression(value: Any) -> bytes:
+    """EXR's lower-case name of a compression; empty when there is none to name. Integers are the byte in the file."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(COMPRESSIONS):
+        return COMPRESSIONS[value]
+    # A level follows a colon ("dwaa:45"), an enumeration's name precedes a dot ("Compression.ZIP_COMPRESSION").
+    spelled = text(value).lower().partition(b":")[0].rpartition(b".")[2].replace(b"_compression", b"")
+    return b"none" if spelled in UNCOMPRESSED else spelled
+
+
+def line_order(value: Any) -> bytes:
+    """`increasing`, `decreasing` or `random` for the spellings in use, else the lower-cased text; empty when missing."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(LINE_ORDERS):
+        return LINE_ORDERS[value]
+    spelled = text(value).lower()
+    return next((order for order in LINE_ORDERS if order in spelled), spelled)

@@ -1,0 +1,221 @@
+"""Two vectors per file: how it was made (384 numbers), and which channels it has (128 numbers).
+
+A file is described by ten bags of tokens (`exr_embedding_tokens`). Each bag is hashed into a block of the vector, and a block's
+length is the root of its weight. The cosine distance of two files is therefore a sum over blocks, and `explain_distance` reads
+it back. Same payload, same bits, on every machine and Python version: accumulators are integers, and the only floating-point
+steps are divisions, products and `math.sqrt`, which IEEE 754 rounds correctly, and a final rounding to float32.
+
+`EMBEDDING_VERSION` is part of every hash: vectors of two versions are nearly orthogonal, and stored beside the vectors so that
+queries compare like with like. Any change to a list, pattern, energy, weight or layout needs a new one.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from itertools import pairwise
+from typing import Any
+
+import exr_embedding_tokens as tokens
+from exr_embedding_facts import read_attributes, read_channels, read_parts
+from exr_embedding_text import UNIT
+from exr_errors import VectorEmbeddingError
+
+__all__ = [
+    "BLOCKS",
+    "DEFAULT_CHANNEL_FINGERPRINT_DIM",
+    "DEFAULT_METADATA_EMBEDDING_DIM",
+    "EMBEDDING_VERSION",
+    "MINIMUM_DIM",
+    "Block",
+    "BlockDistance",
+    "VectorEmbeddingError",
+    "block_slices",
+    "compute_channel_fingerprint",
+    "compute_metadata_embedding",
+    "explain_distance",
+]
+
+EMBEDDING_VERSION = 1
+DEFAULT_METADATA_EMBEDDING_DIM = 384
+DEFAULT_CHANNEL_FINGERPRINT_DIM = 128
+MINIMUM_DIM = 32
+HASHED_POSITIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: its name in hashes, its share of the dimensions (of 384), its weight per mille, and what it means."""
+
+    name: str
+    dims: int
+    weight: int
+    label: str
+
+
+BLOCKS = (
+    Block("names", 96, 240, "layer and channel names"),
+    Block("types", 32, 80, "pixel types, sampling and number of channels"),
+    Block("compression", 24, 80, "compression"),
+    Block("format", 40, 120, "resolution and aspect"),
+    Block("window", 24, 40, "overscan or crop"),
+    Block("storage", 32, 130, "deep or flat, tiles, line order, number of parts"),
+    Block("parts", 32, 50, "views and parts"),
+    Block("source", 32, 120, "colour space and software"),
+    Block("attrs", 40, 70, "which attributes there are"),
+    Block("values", 32, 70, "values of attributes"),
+)
+FINGERPRINT_BLOCKS = BLOCKS[:2]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDistance:
+    """What one block adds to the cosine distance of two vectors; all of them add up to it."""
+
+    block: str
+    label: str
+    distance: float
+
+
+def compute_metadata_embedding(payload: dict[str, Any], embedding_dim: int = DEFAULT_METADATA_EMBEDDING_DIM) -> list[float]:
+    """How this file was made, as a unit vector of `embedding_dim` floats, each exactly representable in float32.
+
+    Identity takes no part: path, size, times and frame number do not move the vector. A payload without channels and parts gets
+    the uniform vector (in doubles), because a zero vector has no direction. Raises VectorEmbeddingError for a payload that is
+    no dict, for `channels` or `parts` that are no lists, and for a dimension below 32; any other odd value counts as absent.
+    """
+    dim = _checked_dim(embedding_dim, "embedding_dim")
+    if not isinstance(payload, dict):
+        raise VectorEmbeddingError("payload", "a dict", _showable(payload))
+    channel_entries = _checked_list(payload.get("channels"), "channels")
+    part_entries = _checked_list(payload.get("parts"), "parts")
+    if not channel_entries and not part_entries:
+        return _uniform(dim)
+    channels, parts = read_channels(channel_entries), read_parts(part_entries)
+    attributes = read_attributes(payload.get("attributes"))
+    bags = (
+        tokens.names(channels),
+        tokens.types(channels),
+        tokens.compression(parts),
+        tokens.resolution(parts),
+        tokens.window(parts),
+        tokens.storage(parts),
+        tokens.arrangement(parts, channels),
+        tokens.source(parts),
+        tokens.attrs(attributes),
+        tokens.values(attributes),
+    )
+    return _vector(BLOCKS, bags, dim)
+
+
+def compute_channel_fingerprint(
+    channels: list[dict[str, Any]], embedding_dim: int = DEFAULT_CHANNEL_FINGERPRINT_DIM
+) -> list[float]:
+    """Which channels these are, as a unit vector of `embedding_dim` floats: the first two blocks of the embedding, rescaled.
+
+    An empty list gives the uniform vector (in doubles). Raises VectorEmbeddingError for anything but a list and for a dimension
+    below 32.
+    """
+    dim = _checked_dim(embedding_dim, "embedding_dim")
+    entries = _checked_list(channels, "channels")
+    if not entries:
+        return _uniform(dim)
+    described = read_channels(entries)
+    return _vector(FINGERPRINT_BLOCKS, (tokens.names(described), tokens.types(described)), dim)
+
+
+def explain_distance(a: list[float], b: list[float], dim: int | None = None) -> list[BlockDistance]:
+    """The cosine distance of two vectors, block by block in the order of the vector.
+
+    The length says which vectors they are: 128 a channel fingerprint, any other a metadata embedding. A block adds half the
+    squared distance of its slices, which is its weight minus their inner product; identical blocks add exactly 0. Raises
+    VectorEmbeddingError when the lengths differ from each other or from `dim`.
+    """
+    size = _checked_dim(len(a) if dim is None else dim, "dim")
+    for field, vector in (("a", a), ("b", b)):
+        if len(vector) != size:
+            raise VectorEmbeddingError(field, f"a vector of {size} numbers", f"{len(vector)} numbers")
+    blocks = FINGERPRINT_BLOCKS if size == DEFAULT_CHANNEL_FINGERPRINT_DIM else BLOCKS
+    return [
+        BlockDistance(block.name, block.label, math.fsum((x - y) * (x - y) for x, y in zip(a[at], b[at], strict=True)) / 2)
+        for block, at in zip(blocks, block_slices(blocks, size), strict=True)
+    ]
+
+
+@lru_cache(maxsize=64)
+def block_slices(blocks: tuple[Block, ...], dim: int) -> tuple[slice, ...]:
+    """Where each block lies in a vector of `dim` numbers: shares rounded down, then one more each by largest remainder."""
+    total = sum(block.dims for block in blocks)
+    sizes = [block.dims * dim // total for block in blocks]
+    # A tie goes to the lower block.
+    by_remainder = sorted(range(len(blocks)), key=lambda at: (-(blocks[at].dims * dim % total), at))
+    for at in by_remainder[: dim - sum(sizes)]:
+        sizes[at] += 1
+    edges = [sum(sizes[:at]) for at in range(len(sizes) + 1)]
+    return tuple(slice(start, stop) for start, stop in pairwise(edges))
+
+
+def _vector(blocks: tuple[Block, ...], bags: tuple[tokens.Bag, ...], dim: int) -> list[float]:
+    """The blocks of `bags` side by side, each of length root(weight), rounded to float32."""
+    total = sum(block.weight for block in blocks)
+    vector: list[float] = []
+    for block, bag, at in zip(blocks, bags, block_slices(blocks, dim), strict=True):
+        sums = _accumulate(block.name, at.stop - at.start, bag)
+        scale = math.sqrt(block.weight / total) / math.sqrt(sum(value * value for value in sums))
+        vector += [value * scale for value in sums]
+    layout = f"<{dim}f"
+    return list(struct.unpack(layout, struct.pack(layout, *vector)))
+
+
+def _accumulate(block: str, size: int, bag: tokens.Bag) -> list[int]:
+    """The bag hashed into `size` integers: every token adds plus or minus the root of its energy at four places."""
+    sums = [0] * (2 * size)
+    for token, energy in (bag or {b"\0empty": UNIT}).items():
+        amplitude = math.isqrt(energy << 16)
+        for place in _places(block, size, token):
+            sums[place] += amplitude
+    folded = [plus - minus for plus, minus in zip(sums[:size], sums[size:], strict=True)]
+    if not any(folded):  # every token cancelled another
+        for place in _places(block, size, b"\0cancel"):
+            folded[place % size] += 1 if place < size else -1
+    return folded
+
+
+@lru_cache(maxsize=32768)
+def _places(block: str, size: int, token: bytes) -> tuple[int, ...]:
+    """One place per quarter of the block; a place of `size` or more stands for a subtraction at `place - size`."""
+    prefix = b"exr-inspector/embedding/%d/" % EMBEDDING_VERSION
+    digest = sha256(prefix + block.encode("ascii") + b"\0" + token).digest()
+    segments = min(HASHED_POSITIONS, size)
+    places = []
+    for segment, (drawn,) in zip(range(segments), struct.iter_unpack(">I", digest), strict=False):
+        low, high = segment * size // segments, (segment + 1) * size // segments
+        place = low + ((drawn >> 1) * (high - low) >> 31)
+        places.append(place if drawn & 1 else place + size)
+    return tuple(places)
+
+
+def _uniform(dim: int) -> list[float]:
+    return [1 / math.sqrt(dim)] * dim
+
+
+def _checked_dim(dim: Any, field: str) -> int:
+    if isinstance(dim, bool) or not isinstance(dim, int) or dim < MINIMUM_DIM:
+        raise VectorEmbeddingError(field, f"an integer of at least {MINIMUM_DIM}", _showable(dim))
+    return dim
+
+
+def _checked_list(value: Any, field: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise VectorEmbeddingError(field, "a list", _showable(value))
+    return value
+
+
+def _showable(value: Any) -> Any:
+    """The value where printing it is short and safe, else its type: a huge integer or a deep nest cannot be printed."""
+    if value is None or isinstance(value, (bool, str)) or (isinstance(value, int) and abs(value) < 1 << 64):
+        return value
+    return type(value)
