@@ -105,6 +105,12 @@ def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
         getattr(logging.getLogger(LOGGER_NAME), level)(line)
 
 
+
+def _holds(ctx: Any, name: str) -> bool:
+    setattr(ctx, name, None)
+    return getattr(ctx, name) is None
+
+
 _STATE_LOCK = threading.Lock()
 _KEPT: dict[type[Any], Any] = {}
 
@@ -121,7 +127,7 @@ def state(ctx: Any, name: str, kind: type[T], make: Callable[[], T]) -> T:
         found = offered(lambda: getattr(ctx, name), None)
         if isinstance(found, kind):
             return found
-        if not offered(lambda: (setattr(ctx, name, None), getattr(ctx, name) is None)[1], False):
+        if not offered(lambda: _holds(ctx, name), False):
             if kind not in _KEPT:
                 _KEPT[kind] = make()
             return cast(T, _KEPT[kind])

@@ -9,7 +9,6 @@ environment, then the default. Database credentials in an event come before both
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -118,6 +117,8 @@ def _setting(
 
 def default_local_roots() -> tuple[Path, ...]:
     """The working folder and the system's folder for temporary files: what a function's container may hold of its own."""
+    import tempfile  # late: it takes longer to load than this module
+
     return (Path.cwd(), Path(tempfile.gettempdir()))
 
 
@@ -222,6 +223,17 @@ class Settings:
         """The documented name of the setting without which nothing can be stored; None when there is an endpoint."""
         return None if self.db_endpoint else environment_name("db_endpoint")
 
+    def logs(self, level: str) -> bool:
+        """Whether a line of this level (`info`, `warning`, `error`) is to be written."""
+        return _LOG_LEVELS.index(level.upper()) >= _LOG_LEVELS.index(self.log_level)
+
+    def hide_secrets(self, text: str) -> str:
+        """`text` with every secret value of these settings replaced by `***`; for texts of errors that nobody foresaw."""
+        for item in _FIELDS.values():
+            value = getattr(self, item.name) if item.metadata["secret"] else None
+            text = text.replace(value, "***") if value else text
+        return text
+
     def verify(self) -> bool | str:
         """What requests, botocore and vastdb call `verify`: False, True, or the path of the CA bundle."""
         return (self.ca_bundle or True) if self.tls_verify else False
@@ -260,6 +272,12 @@ def load(environ: Mapping[str, str] | None = None, secrets: Mapping[str, str] | 
     if problems:
         raise _bad_settings(problems)
     return settings
+
+
+def secret_names(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The setting that says where to find others; see `Settings.secret_names`."""
+    text = (os.environ if environ is None else environ).get(environment_name("secret_names"), "")
+    return _names(text) or Settings().secret_names
 
 
 def with_event_credentials(settings: Settings, data: Mapping[str, Any]) -> tuple[Settings, dict[str, Any] | None]:
