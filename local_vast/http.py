@@ -1,0 +1,68 @@
+"""The HTTP side: a WSGI application served by cheroot, and a way to cut a connection without an answer."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from cheroot import wsgi
+
+# A connection is kept for the whole life of the server: clients hold them between tests.
+_KEEP_ALIVE_SECONDS = 300
+_THREADS = 16
+CUT = "local_vast.cut"
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class _Gateway(wsgi.Gateway_10):  # type: ignore[misc]
+    """Adds to the environment a function that cuts the connection."""
+
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        environ[CUT] = self._cut
+        return environ
+
+    def _cut(self) -> None:
+        """Reset the connection; cheroot closes it on the error that is raised and answers nothing."""
+        connection = self.req.conn.socket
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        raise ConnectionResetError(errno.ECONNRESET, "cut by a fault")
+
+
+class HttpServer:
+    """A running server on the loopback interface."""
+
+    def __init__(self, application: Application, port: int = 0) -> None:
+        self._server = wsgi.Server(
+            ("127.0.0.1", port), application, numthreads=_THREADS, max=4 * _THREADS, timeout=_KEEP_ALIVE_SECONDS,
+            request_queue_size=128, shutdown_timeout=1,
+        )  # fmt: skip
+        self._server.gateway = _Gateway
+        self._server.expiration_interval = 0.02
+        self._server.prepare()
+        self._thread = threading.Thread(target=self._server.serve, name="local_vast", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        return int(self._server.bind_addr[1])
+
+    def stop(self) -> None:
+        """Stop answering, and end the threads."""
+        self._server.stop()
+        self._thread.join()
+
+
+def status_line(status: int) -> str:
+    """`404 Not Found`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} Unknown"

@@ -1,0 +1,131 @@
+"""Answering `?data`: which rows a sub-split owns, where it goes on, and in what order the rows come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from . import wire
+from .catalog import ROW_ID, Catalogue, Projection, Table
+from .relation import Query, decode
+from .rows import RowStore
+from .transactions import Transaction
+from .types import conform, single
+
+ROW_GROUP = 65_536
+# The split number with which a client asks how many row groups a sorted table would read.
+ESTIMATE = 0xFFFFFFFF - 3
+# Up to this many blocks a sub-split is asked for by ranges, which DuckDB prunes; beyond it by arithmetic.
+_MAX_RANGES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """How a client divides the scan: this is split `index` of `count`, in `sub_splits` parts, `groups` row groups to a block.
+
+    Blocks of rows go round robin over all sub-splits of all splits. `starts` has, by sub-split, the row id to go on from.
+    `limit` is the number of rows a sub-split sends in one answer; 0 sends all.
+    """
+
+    index: int
+    count: int
+    groups: int
+    sub_splits: int
+    starts: dict[int, int]
+    limit: int
+
+    def block(self) -> int:
+        """The rows of a block."""
+        return ROW_GROUP * max(1, self.groups)
+
+    def owned(self, sub_split: int, start: int, end: int) -> str | None:
+        """SQL for the rows below `end`, from `start`, that `sub_split` reads; None where there can be none."""
+        if start >= end:
+            return None
+        workers = self.count * self.sub_splits
+        worker = self.index * self.sub_splits + sub_split
+        if workers == 1:
+            return f'"{ROW_ID}" >= {start}'
+        size = self.block()
+        first = start // size
+        first += (worker - first) % workers
+        blocks = range(first, (end - 1) // size + 1, workers)
+        if not blocks:
+            return None
+        if len(blocks) > _MAX_RANGES:
+            return f'"{ROW_ID}" >= {start} AND ("{ROW_ID}" // {size}) % {workers} = {worker}'
+        ranges = [f'"{ROW_ID}" BETWEEN {max(start, at * size)} AND {(at + 1) * size - 1}' for at in blocks]
+        return f"({' OR '.join(ranges)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Runs queries over one table in one transaction."""
+
+    catalogue: Catalogue
+    rows: RowStore
+    tx: Transaction
+    table: Table
+
+    def answer(self, body: bytes, splits: Splits, projection: str) -> Iterator[bytes | memoryview]:
+        """The response stream. Every sub-split that is not finished gets a chunk, empty where it has no rows."""
+        query = decode(body, self.table)
+        if splits.index == ESTIMATE:
+            return self._estimate(query)
+        if projection:
+            # Rows that come in another order cannot be continued by row id: they are sent in one piece.
+            splits = replace(splits, limit=0)
+        return self._chunks(query, splits, self._order(projection))
+
+    def _order(self, projection: str) -> str:
+        """A projection answers in the order of its sort keys."""
+        if not projection:
+            return f'"{ROW_ID}"'
+        found: Projection = self.catalogue.projection(self.tx, self.table, projection)
+        keys = [self.table.physical_column(name) for name, is_key in found.columns if is_key]
+        return ", ".join([*keys, f'"{ROW_ID}"'])
+
+    def _estimate(self, query: Query) -> Iterator[bytes | memoryview]:
+        count = self.tx.rows(f"SELECT count(*) FROM {self.table.physical} WHERE {query.condition}")[0][0]
+        groups = -(-count // ROW_GROUP)
+        yield from wire.chunk(0, wire.FINISHED, wire.leaf_batch({}, (), groups))
+        yield wire.completed()
+
+    def _chunks(self, query: Query, splits: Splits, order: str) -> Iterator[bytes | memoryview]:
+        end = self.rows.next_row_id(self.tx, self.table)
+        for sub_split in range(splits.sub_splits):
+            start = splits.starts.get(sub_split, 0)
+            where = splits.owned(sub_split, start, end) if start < wire.FINISHED else None
+            columns, count, next_row_id = self._fetch(query, where, splits.limit, order)
+            yield from wire.chunk(sub_split, next_row_id, wire.leaf_batch(columns, query.leaves, count))
+        yield wire.completed()
+
+    def _fetch(self, query: Query, where: str | None, limit: int, order: str) -> tuple[dict[str, pa.Array], int, int]:
+        """The columns of one chunk, the number of rows, and the row id to go on from."""
+        names = list(dict.fromkeys(leaf.column for leaf in query.leaves))
+        if where is None:
+            return {name: pa.array([], self._declared(name)) for name in names}, 0, wire.FINISHED
+        physical = [self.table.physical_column(name) for name in names if name != ROW_ID]
+        sql = f'SELECT "{ROW_ID}", {", ".join(physical)}' if physical else f'SELECT "{ROW_ID}"'
+        sql += f" FROM {self.table.physical} WHERE {where} AND {query.condition} ORDER BY {order}"
+        found = self.tx.arrow(sql + (f" LIMIT {limit}" if limit else ""))
+        return self._conformed(names, found), found.num_rows, self._next(found, limit)
+
+    def _conformed(self, names: list[str], found: pa.Table) -> dict[str, pa.Array]:
+        columns = iter(found.columns[1:])
+        arrays = {}
+        for name in names:
+            column = found.column(0) if name == ROW_ID else next(columns)
+            arrays[name] = conform(single(column), self._declared(name))
+        return arrays
+
+    def _declared(self, name: str) -> pa.DataType:
+        return self.table.row_id_type if name == ROW_ID else self.table.columns.field(self.table.position(name)).type
+
+    def _next(self, found: pa.Table, limit: int) -> int:
+        if not limit or found.num_rows < limit:
+            return wire.FINISHED
+        return int(pc.max(found.column(0)).as_py()) + 1

@@ -1,0 +1,199 @@
+"""Open transactions: one DuckDB connection each, snapshot isolation, and first-writer-wins conflicts on rows and names.
+
+DuckDB detects some write-write conflicts by itself, but not an update against a delete of the same row or updates of two
+columns of one row, and it aborts the whole transaction when it does. So what each transaction writes is recorded here and
+checked before DuckDB is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from .errors import conflict, not_found
+
+Domain = Hashable
+Writes = dict[Domain, set[Hashable]]
+
+
+@dataclass(eq=False, slots=True)
+class Transaction:
+    """An open transaction. `lock` serialises its requests; `cache` holds catalogue look-ups, which its snapshot keeps valid."""
+
+    id: int
+    connection: duckdb.DuckDBPyConnection
+    started: int
+    last_used: float
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    writes: Writes = field(default_factory=dict)
+    cache: dict[Hashable, Any] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    broken: bool = False
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a statement in this transaction and fetch everything; a conflict found by DuckDB becomes 409."""
+        return self._run(lambda: self.connection.execute(sql, parameters or []).fetchall())
+
+    def run(self, sql: str, parameters: list[Any] | None = None) -> None:
+        """Run a statement for its effect."""
+        self._run(lambda: self.connection.execute(sql, parameters or []).fetchall())
+
+    def arrow(self, sql: str) -> Any:
+        """Run a query; the result is a `pyarrow.Table`."""
+        return self._run(lambda: self.connection.sql(sql).to_arrow_table())
+
+    def load(self, sql: str, source: Any) -> None:
+        """Run a statement that reads the Arrow table `source` under the name `source`."""
+
+        def insert() -> None:
+            self.connection.register("source", source)
+            self.connection.execute(sql).fetchall()
+            self.connection.unregister("source")
+
+        self._run(insert)
+
+    def _run(self, work: Any) -> Any:
+        if self.broken:
+            raise conflict("the transaction met a conflict before and can only be rolled back")
+        try:
+            return work()
+        except duckdb.TransactionException as error:
+            self.broken = True
+            raise conflict(f"write-write conflict: {_first_line(error)}") from error
+        except duckdb.Error:
+            # DuckDB aborts the transaction on any error.
+            self.broken = True
+            raise
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+class Transactions:
+    """The open transactions of one store."""
+
+    def __init__(self, root: duckdb.DuckDBPyConnection, idle_seconds: float | None, touch: str) -> None:
+        self._root = root
+        self._idle = idle_seconds
+        self._touch = touch
+        self._lock = threading.RLock()
+        self._open: dict[int, Transaction] = {}
+        self._committed: list[tuple[int, Writes]] = []
+        self._garbage: list[tuple[int, set[int]]] = []
+        self._sequence = 0
+        self._next_id = time.time_ns() // 1000
+
+    def begin(self) -> Transaction:
+        """Open a transaction; its snapshot is the state of this moment."""
+        with self._lock:
+            connection = self._root.cursor()
+            connection.execute("BEGIN")
+            # DuckDB takes the snapshot at the first access, not at BEGIN.
+            connection.execute(self._touch).fetchall()
+            self._next_id += 1
+            transaction = Transaction(self._next_id, connection, self._sequence, time.monotonic())
+            self._open[transaction.id] = transaction
+            return transaction
+
+    def get(self, txid: int) -> Transaction:
+        """The open transaction `txid`; 404 when it ended, expired or never was."""
+        with self._lock:
+            self._expire_idle()
+            transaction = self._open.get(txid)
+            if transaction is None:
+                raise not_found("Transaction", str(txid))
+            transaction.last_used = time.monotonic()
+            return transaction
+
+    def commit(self, txid: int) -> None:
+        """Make the writes durable and visible to transactions that begin from now on."""
+        transaction = self.get(txid)
+        with transaction.lock:
+            if transaction.broken:
+                self.rollback(txid)
+                raise conflict("the transaction met a conflict before; it was rolled back")
+            self._commit(transaction)
+
+    def _commit(self, transaction: Transaction) -> None:
+        with self._lock:
+            try:
+                transaction.connection.execute("COMMIT")
+            except duckdb.Error as error:
+                self.rollback(transaction.id)
+                raise conflict(f"commit failed: {_first_line(error)}") from error
+            self._sequence += 1
+            if transaction.writes:
+                self._committed.append((self._sequence, transaction.writes))
+            if transaction.dropped:
+                self._garbage.append((self._sequence, transaction.dropped))
+            self._close(transaction)
+
+    def rollback(self, txid: int) -> None:
+        """Undo the transaction."""
+        transaction = self.get(txid)
+        with transaction.lock, self._lock:
+            transaction.connection.execute("ROLLBACK")
+            self._close(transaction)
+
+    def expire(self, txid: int) -> None:
+        """Undo the transaction as the idle timeout would; unknown ids are ignored."""
+        if txid in self._open:
+            self.rollback(txid)
+
+    def _close(self, transaction: Transaction) -> None:
+        del self._open[transaction.id]
+        transaction.connection.close()
+        oldest = min((other.started for other in self._open.values()), default=self._sequence)
+        self._committed = [entry for entry in self._committed if entry[0] > oldest]
+        self._collect(oldest)
+
+    def _collect(self, oldest: int) -> None:
+        """Drop the physical tables that no open snapshot can see any more."""
+        ready = [entry for entry in self._garbage if entry[0] <= oldest]
+        if ready and not self._open:
+            self._garbage = [entry for entry in self._garbage if entry[0] > oldest]
+            for table in sorted(set().union(*(tables for _, tables in ready))):
+                self._root.execute(f"DROP TABLE IF EXISTS rows.t{table}")
+
+    def _expire_idle(self) -> None:
+        if self._idle is None:
+            return
+        limit = time.monotonic() - self._idle
+        for transaction in [open_ for open_ in self._open.values() if open_.last_used < limit]:
+            # A request that is running right now holds the lock: the transaction is not idle.
+            if transaction.lock.acquire(blocking=False):
+                try:
+                    transaction.connection.execute("ROLLBACK")
+                    self._close(transaction)
+                finally:
+                    transaction.lock.release()
+
+    def claim(self, transaction: Transaction, domain: Domain, keys: Iterable[Hashable]) -> None:
+        """Record that `transaction` writes `keys`; 409 when another one did, open or committed after this one's snapshot."""
+        wanted = set(keys)
+        with self._lock:
+            others = [other.writes for other in self._open.values() if other is not transaction]
+            others += [writes for sequence, writes in self._committed if sequence > transaction.started]
+            for writes in others:
+                taken = writes.get(domain)
+                if taken and not wanted.isdisjoint(taken):
+                    clash = next(iter(wanted & taken))
+                    raise conflict(f"{domain}: {clash} was written by a concurrent transaction; roll back and try again")
+            transaction.writes.setdefault(domain, set()).update(wanted)
+
+    def close(self) -> None:
+        """Undo everything that is open."""
+        with self._lock:
+            for transaction in list(self._open.values()):
+                transaction.connection.close()
+            self._open.clear()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
