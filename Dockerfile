@@ -12,7 +12,8 @@ COPY requirements.txt ./
 RUN pip install -r requirements.txt \
     && useradd --system --uid 10001 --no-create-home inspector
 
-COPY main.py exr_errors.py exr_header.py exr_chunks.py exr_payload.py exr_embeddings.py \
+COPY main.py exr_errors.py exr_attributes.py exr_naming.py exr_header.py exr_layout.py \
+     exr_chunks.py exr_production.py exr_payload.py exr_embeddings.py \
      vast_context.py vast_settings.py vast_events.py vast_objects.py vast_schemas.py vast_rows.py vast_db_persistence.py \
      ./
 

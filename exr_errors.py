@@ -117,6 +117,8 @@ class BadHeader(Reject):
         self.offset = offset
         self.part = part
         self.attribute = attribute
+        self.header_hash: str | None = None
+        """SHA-256 of the bytes that were read before reading stopped; set by whoever read them."""
 
 
 class ObjectUnavailable(Reject):

@@ -1,0 +1,453 @@
+"""The value of one header attribute: bytes in, a value of the payload's vocabulary out.
+
+The layouts are those of the OpenEXR file format ("OpenEXR File Layout", attribute types of OpenEXR 3.5). Every value is
+JSON-ready: boxes are {"min": {"x", "y"}, "max": {"x", "y"}}, vectors and matrices are flat lists (matrices row by row),
+enumerations are words (a byte outside the enumeration stays visible as `unknown(99)`), and numbers that JSON lacks are the
+strings "NaN", "Infinity" and "-Infinity". Text never holds lone surrogates.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+# A value longer than this is described by its size, its digest and its first bytes.
+LARGE_VALUE = 64 * 1024
+FIRST_BYTES = 256
+# Bounds against hostile headers: far above what a renderer writes, low enough to keep memory within tens of megabytes.
+MAX_CHANNELS = 16_384
+MAX_NAME_BYTES = 255
+MAX_MANIFEST_BYTES = 8 * 2**20
+MAX_MANIFEST_STRINGS = 65_536
+MAX_MANIFEST_REFERENCES = 262_144
+LISTED_MANIFEST_ENTRIES = 256
+
+COMPRESSIONS = (
+    "none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab", "htj2k256", "htj2k32", "lj2k", "zstd",
+)  # fmt: skip
+LINE_ORDERS = ("increasing_y", "decreasing_y", "random_y")
+PIXEL_TYPES = ("UINT", "HALF", "FLOAT")
+LEVEL_MODES = ("one_level", "mipmap_levels", "ripmap_levels")
+ROUNDING_MODES = ("round_down", "round_up")
+ENVMAPS = ("latlong", "cube")
+DEEP_IMAGE_STATES = ("messy", "sorted", "non_overlapping", "tidy")
+ID_LIFETIMES = ("frame", "shot", "stable")
+
+Bytes = bytes | memoryview
+
+
+class DecodeError(ValueError):
+    """The bytes contradict the declared type; `code` names the finding, `value` is what can be shown all the same."""
+
+    def __init__(self, code: str, message: str, value: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.value = value
+
+
+class Channel(NamedTuple):
+    """One channel in file order; a tuple because a header makes hundreds of them."""
+
+    name: str
+    type: str
+    p_linear: bool
+    x_sampling: int
+    y_sampling: int
+    raw_name: bytes | None
+    """The name's bytes where they are not UTF-8, else None."""
+
+
+def decode(type_name: str, raw: Bytes) -> Any:
+    """The value of an attribute of a standard type; KeyError for a type unknown here, DecodeError for bytes that do not fit."""
+    return DECODERS[type_name](raw)
+
+
+def number(value: float) -> float | str:
+    """A float as JSON can carry it."""
+    if value - value == 0.0:
+        return value
+    if value != value:
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def text(raw: Bytes) -> str:
+    """Bytes as text for display: UTF-8, with U+FFFD where they are not."""
+    return str(raw, "utf-8", "replace")
+
+
+def base64_text(raw: Bytes) -> str:
+    """Standard base64 with padding."""
+    return base64.b64encode(raw).decode("ascii")
+
+
+def digest(raw: Bytes) -> dict[str, Any]:
+    """A value too long to carry: its size in bytes, its SHA-256 in hexadecimal, its first 256 bytes in base64."""
+    return {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest(), "first_base64": base64_text(raw[:FIRST_BYTES])}
+
+
+def word(words: tuple[str, ...], code: int) -> str:
+    """The enumeration's word, or `unknown(code)`."""
+    return words[code] if 0 <= code < len(words) else f"unknown({code})"
+
+
+def _fixed(layout: str, shape: Callable[..., Any]) -> Callable[[Bytes], Any]:
+    unpacker = struct.Struct(layout)
+    unpack, size = unpacker.unpack, unpacker.size
+
+    def decoder(raw: Bytes) -> Any:
+        if len(raw) != size:
+            raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes where its type has {size}")
+        return shape(*unpack(raw))
+
+    return decoder
+
+
+def _enum(words: tuple[str, ...]) -> Callable[[Bytes], str]:
+    return _fixed("<B", lambda code: word(words, code))
+
+
+def _identity(value: int) -> int:
+    return value
+
+
+def _integers(*values: int) -> list[int]:
+    return list(values)
+
+
+def _numbers(*values: float) -> list[float | str]:
+    return [value if value - value == 0.0 else number(value) for value in values]
+
+
+def _box(x0: Any, y0: Any, x1: Any, y1: Any) -> dict[str, Any]:
+    return {"min": {"x": x0, "y": y0}, "max": {"x": x1, "y": y1}}
+
+
+def _float_box(*corners: float) -> dict[str, Any]:
+    return _box(*_numbers(*corners))
+
+
+def _chromaticities(*xy: float) -> dict[str, Any]:
+    values = _numbers(*xy)
+    return {"red": values[0:2], "green": values[2:4], "blue": values[4:6], "white": values[6:8]}
+
+
+def _rational(numerator: int, denominator: int) -> dict[str, int]:
+    return {"numerator": numerator, "denominator": denominator}
+
+
+def _keycode(*fields: int) -> dict[str, int]:
+    names = ("film_mfc_code", "film_type", "prefix", "count", "perf_offset", "perfs_per_frame", "perfs_per_count")
+    return dict(zip(names, fields, strict=True))
+
+
+def _tiles(x_size: int, y_size: int, mode: int) -> dict[str, Any]:
+    return {
+        "x_size": x_size,
+        "y_size": y_size,
+        "level_mode": word(LEVEL_MODES, mode & 0x0F),
+        "rounding_mode": word(ROUNDING_MODES, mode >> 4),
+    }
+
+
+def _bcd(word_: int, shift: int, tens_mask: int) -> int:
+    return (word_ >> shift & 0x0F) + 10 * (word_ >> (shift + 4) & tens_mask)
+
+
+def _timecode(packed: int, user_data: int) -> dict[str, Any]:
+    """SMPTE 12M time code in TV60 packing: binary-coded decimal digits with the flags in the spare bits."""
+    frame, seconds = _bcd(packed, 0, 3), _bcd(packed, 8, 7)
+    minutes, hours = _bcd(packed, 16, 7), _bcd(packed, 24, 3)
+    return {
+        "text": f"{hours:02d}:{minutes:02d}:{seconds:02d}:{frame:02d}",
+        "hours": hours,
+        "minutes": minutes,
+        "seconds": seconds,
+        "frame": frame,
+        "drop_frame": bool(packed >> 6 & 1),
+        "color_frame": bool(packed >> 7 & 1),
+        "field_phase": bool(packed >> 15 & 1),
+        "bgf0": bool(packed >> 23 & 1),
+        "bgf1": bool(packed >> 30 & 1),
+        "bgf2": bool(packed >> 31 & 1),
+        "time_and_flags": packed,
+        "user_data": user_data,
+    }
+
+
+def _string(raw: Bytes) -> str:
+    try:
+        return str(raw, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DecodeError("text_not_utf8", f"is not UTF-8 from its byte {error.start} on", text(raw)) from None
+
+
+def _string_vector(raw: Bytes) -> list[str]:
+    items: list[str] = []
+    clean, position, size = True, 0, len(raw)
+    while position < size:
+        if position + 4 > size:
+            raise DecodeError("attribute_wrong_size", f"ends inside the length of item {len(items)}")
+        length = int.from_bytes(raw[position : position + 4], "little", signed=True)
+        position += 4
+        if length < 0 or position + length > size:
+            raise DecodeError("attribute_wrong_size", f"item {len(items)} claims {length} bytes of {size - position} left")
+        item = raw[position : position + length]
+        items.append(text(item))
+        clean = clean and (items[-1].isascii() or items[-1].encode() == item)
+        position += length
+    if not clean:
+        raise DecodeError("text_not_utf8", "holds items that are not UTF-8", items)
+    return items
+
+
+def _float_vector(raw: Bytes) -> list[float | str]:
+    if len(raw) % 4:
+        raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes, not a multiple of 4")
+    return _numbers(*struct.unpack(f"<{len(raw) // 4}f", raw))
+
+
+def _bytes(raw: Bytes) -> dict[str, Any]:
+    """OpenEXR 3.5: int32 length of a type hint, the hint, the data."""
+    length = int.from_bytes(raw[:4], "little", signed=True) if len(raw) >= 4 else -1
+    if not 0 <= length <= len(raw) - 4:
+        raise DecodeError("attribute_wrong_size", f"claims a type hint of {length} bytes in a value of {len(raw)}")
+    data = raw[4 + length :]
+    return {"type_hint": text(raw[4 : 4 + length]), "size": len(data), "data_base64": base64_text(data)}
+
+
+def _preview(raw: Bytes) -> dict[str, Any]:
+    """Width and height in pixels, then 4 bytes (RGBA) per pixel in rows; the pixels are described by size and digest."""
+    if len(raw) < 8:
+        raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes, fewer than a preview's 8 for width and height")
+    width, height = struct.unpack_from("<II", raw)
+    pixels = raw[8:]
+    value = {"width": width, "height": height, "size": len(pixels), "sha256": hashlib.sha256(pixels).hexdigest()}
+    if 4 * width * height != len(pixels):
+        raise DecodeError("attribute_wrong_size", f"is {width} x {height} pixels with {len(pixels)} bytes of them", value)
+    return value
+
+
+def _channel_list(raw: Bytes) -> list[dict[str, Any]]:
+    return [channel_value(channel) for channel in channels(bytes(raw))]
+
+
+def channel_value(channel: Channel) -> dict[str, Any]:
+    """A channel as it stands in the value of the attribute `channels`."""
+    value: dict[str, Any] = {
+        "name": channel.name,
+        "type": channel.type,
+        "x_sampling": channel.x_sampling,
+        "y_sampling": channel.y_sampling,
+        "p_linear": channel.p_linear,
+    }
+    if channel.raw_name is not None:
+        value["name_base64"] = base64_text(channel.raw_name)
+    return value
+
+
+_CHANNEL = struct.Struct("<iB3xii")
+
+
+def channels(raw: bytes, limit: int = MAX_CHANNELS) -> list[Channel]:
+    """A chlist: per channel its name, NUL, pixel type, pLinear, three reserved bytes, x and y sampling; one NUL at the end.
+
+    DecodeError carries the channels read up to the fault, at most `limit`, in `value`.
+    """
+    found: list[Channel] = []
+    position, size = 0, len(raw)
+    unpack, make, find = _CHANNEL.unpack_from, Channel._make, raw.find
+    while True:
+        end = find(b"\0", position, position + MAX_NAME_BYTES + 1)
+        if end == position and end + 1 == size:
+            return found
+        if end <= position or end + 17 > size or len(found) == limit:
+            raise _channel_fault(end, position, size, found, limit)
+        kind, linear, x_sampling, y_sampling = unpack(raw, end + 1)
+        name = raw[position:end]
+        shown = str(name, "utf-8", "replace")
+        odd = None if shown.isascii() or shown.encode() == name else name
+        found.append(make((shown, word(PIXEL_TYPES, kind), linear != 0, x_sampling, y_sampling, odd)))
+        position = end + 17
+
+
+def _channel_fault(end: int, position: int, size: int, found: list[Channel], limit: int) -> DecodeError:
+    if len(found) == limit and end > position:
+        return DecodeError("too_many_channels", f"lists more channels than the {limit} that are read", found)
+    if end == position:
+        left = size - end - 1
+        return DecodeError("channel_list_damaged", f"ends after {len(found)} channels with {left} bytes left over", found)
+    return DecodeError("channel_list_damaged", f"ends inside channel {len(found)}, at its byte {position}", found)
+
+
+def _id_manifest(raw: Bytes) -> dict[str, Any]:
+    """idmanifest: uint64 size of the unpacked data, then zlib data; entries beyond the first 256 of a group are counted only."""
+    if len(raw) < 8:
+        raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes, fewer than the 8 of its unpacked size")
+    declared = int.from_bytes(raw[:8], "little")
+    if declared > MAX_MANIFEST_BYTES:
+        value = {"unpacked_size": declared, "groups": None}
+        raise DecodeError("id_manifest_too_large", f"unpacks to {declared} bytes, beyond {MAX_MANIFEST_BYTES}", value)
+    try:
+        unpacked = zlib.decompressobj().decompress(raw[8:], declared + 1)
+    except zlib.error as error:
+        raise DecodeError("id_manifest_damaged", f"does not unpack: {error}") from None
+    if len(unpacked) != declared:
+        raise DecodeError("id_manifest_damaged", f"unpacks to {len(unpacked)} bytes where it declares {declared}")
+    return {"unpacked_size": declared, "groups": _ManifestReader(unpacked).groups()}
+
+
+class _ManifestReader:
+    """Walks an unpacked ID manifest (version 0): prefix-compressed strings, then groups of channels with id -> strings."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+        self._references = MAX_MANIFEST_REFERENCES
+
+    def _take(self, length: int) -> bytes:
+        start, self._position = self._position, self._position + length
+        if self._position > len(self._data):
+            raise DecodeError("id_manifest_damaged", f"ends inside {length} bytes at unpacked byte {start}")
+        return self._data[start : self._position]
+
+    def _integer(self, size: int = 4) -> int:
+        return int.from_bytes(self._take(size), "little")
+
+    def _count(self, least: int) -> int:
+        """A count of items of at least `least` bytes each, so that a false one cannot ask for more than the data holds."""
+        count = self._integer()
+        if count * least > len(self._data) - self._position:
+            raise DecodeError("id_manifest_damaged", f"claims {count} items at unpacked byte {self._position - 4}")
+        return count
+
+    def _variable(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._integer(1)
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+            if shift > 63:
+                raise DecodeError("id_manifest_damaged", f"has an over-long integer at unpacked byte {self._position}")
+
+    def _strings(self) -> list[bytes]:
+        count = self._count(1)
+        if count > MAX_MANIFEST_STRINGS:
+            raise DecodeError("id_manifest_too_large", f"has {count} strings, beyond {MAX_MANIFEST_STRINGS}")
+        return [self._take(length) for length in [self._variable() for _ in range(count)]]
+
+    def _table(self) -> list[bytes]:
+        """Each string begins with the length it shares with its predecessor: one byte, or two when that one exceeds 255 bytes."""
+        strings = self._strings()
+        budget = MAX_MANIFEST_BYTES
+        for index in range(1, len(strings)):
+            before, packed = strings[index - 1], strings[index]
+            width = 2 if len(before) > 255 else 1
+            shared = int.from_bytes(packed[:width], "big")
+            if len(packed) < width or shared > len(before):
+                raise DecodeError("id_manifest_damaged", f"string {index} shares {shared} bytes with one of {len(before)}")
+            strings[index] = before[:shared] + packed[width:]
+            budget -= len(strings[index])
+            if budget < 0:
+                raise DecodeError("id_manifest_too_large", f"its strings unpack to more than {MAX_MANIFEST_BYTES} bytes")
+        return strings
+
+    def _mapping(self, size: int) -> list[int]:
+        """Ranges of string numbers in order of use; a number already seen in an earlier range is skipped."""
+        order: dict[int, None] = {}
+        budget = 8 * MAX_MANIFEST_STRINGS
+        for _ in range(self._count(8)):
+            first, last = self._integer(), self._integer()
+            budget -= last - first + 1
+            if first > last or last >= size or budget < 0:
+                raise DecodeError("id_manifest_damaged", f"maps strings {first} to {last} of {size}")
+            order.update(dict.fromkeys(range(first, last + 1)))
+        return list(order)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The channel groups in order: channels, components, lifetime, schemes, number of entries and the first of them."""
+        if version := self._integer():
+            raise DecodeError("id_manifest_damaged", f"has version {version} where 0 is known")
+        table = self._table()
+        order = self._mapping(len(table))
+        strings = [text(table[index]) for index in order]
+        found: list[dict[str, Any]] = []
+        for _ in range(self._count(22)):
+            found.append(self._group(strings))
+        return found
+
+    def _group(self, strings: list[str]) -> dict[str, Any]:
+        channel_names, components = ([text(name) for name in self._strings()] for _ in range(2))
+        lifetime = word(ID_LIFETIMES, self._integer(1))
+        hash_scheme, encoding = (text(self._take(self._integer())) for _ in range(2))
+        storage, count = self._integer(1), self._count(1)
+        return {
+            "channels": channel_names,
+            "components": components,
+            "lifetime": lifetime,
+            "hash_scheme": hash_scheme,
+            "encoding_scheme": encoding,
+            "entry_count": count,
+            "entries": self._entries(count, storage, len(components), strings),
+        }
+
+    def _entries(self, count: int, storage: int, width: int, strings: list[str]) -> list[dict[str, Any]]:
+        """Ids are stored as differences, of 8 bytes (scheme 0), 4 bytes (1) or variable length; then one string per component."""
+        self._references -= count * (width + 1)
+        if self._references < 0:
+            raise DecodeError("id_manifest_too_large", f"makes more than {MAX_MANIFEST_REFERENCES} references")
+        entries, identity = [], 0
+        for position in range(count):
+            step = self._variable() if storage > 1 else self._integer(8 if storage == 0 else 4)
+            identity = (identity + step) & 0xFFFF_FFFF_FFFF_FFFF
+            names = [self._string_of(strings, self._variable()) for _ in range(width)]
+            if position < LISTED_MANIFEST_ENTRIES:
+                entries.append({"id": identity, "strings": names})
+        return entries
+
+    @staticmethod
+    def _string_of(strings: list[str], index: int) -> str:
+        if index >= len(strings):
+            raise DecodeError("id_manifest_damaged", f"refers to string {index} of {len(strings)}")
+        return strings[index]
+
+
+DECODERS: dict[str, Callable[[Bytes], Any]] = {
+    "box2f": _fixed("<4f", _float_box),
+    "box2i": _fixed("<4i", _box),
+    "bytes": _bytes,
+    "chlist": _channel_list,
+    "chromaticities": _fixed("<8f", _chromaticities),
+    "compression": _enum(COMPRESSIONS),
+    "deepImageState": _enum(DEEP_IMAGE_STATES),
+    "double": _fixed("<d", number),
+    "envmap": _enum(ENVMAPS),
+    "float": _fixed("<f", number),
+    "floatvector": _float_vector,
+    "idmanifest": _id_manifest,
+    "int": _fixed("<i", _identity),
+    "keycode": _fixed("<7i", _keycode),
+    "lineOrder": _enum(LINE_ORDERS),
+    "m33d": _fixed("<9d", _numbers),
+    "m33f": _fixed("<9f", _numbers),
+    "m44d": _fixed("<16d", _numbers),
+    "m44f": _fixed("<16f", _numbers),
+    "preview": _preview,
+    "rational": _fixed("<iI", _rational),
+    "string": _string,
+    "stringvector": _string_vector,
+    "tiledesc": _fixed("<IIB", _tiles),
+    "timecode": _fixed("<II", _timecode),
+    "v2d": _fixed("<2d", _numbers),
+    "v2f": _fixed("<2f", _numbers),
+    "v2i": _fixed("<2i", _integers),
+    "v3d": _fixed("<3d", _numbers),
+    "v3f": _fixed("<3f", _numbers),
+    "v3i": _fixed("<3i", _integers),
+}

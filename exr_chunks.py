@@ -1,0 +1,406 @@
+"""What is missing from a file, from its chunk offset table and its true size alone.
+
+The table is written last: zero offsets mean that rendering stopped, offsets beyond the object's end that a copy was cut short,
+anything else that contradicts itself that the table is damaged. No pixel is read; at most the leader of the last chunk is,
+because only it says where that chunk ends. Tables above two megabytes are judged by evenly spread samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from exr_header import Finding, Header, Reader
+from exr_layout import Layout, NoLayout, Window, layout, tile_area
+
+# 262,144 chunks: an 8K frame of single scanlines in thirty parts, or a 16K texture of 32-pixel tiles, is judged entry by entry.
+TABLE_BUDGET = 2 * 2**20
+SAMPLE_WINDOWS = 32
+MAX_RANGES = 256
+PROFILE_BINS = 32
+
+VERDICTS = ("complete", "incomplete", "truncated", "damaged", "unknown")
+
+# The largest share of its unpacked size that a chunk of one constant colour takes, per codec; measured on files written by
+# OpenEXR 3.5.3 (benchmarks/header/constant_chunks.py). B44 has a fixed rate, so a constant chunk does not stand out.
+CONSTANT_SHARE = {
+    "rle": 0.02, "zips": 0.02, "zip": 0.006, "piz": 0.006, "pxr24": 0.006, "dwaa": 0.006, "dwab": 0.006,
+    "htj2k256": 0.006, "htj2k32": 0.006, "lj2k": 0.006, "zstd": 0.02,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRange:
+    """Chunks that the file does not hold: whole lines, or a block of tiles of one level; `area` in that level's pixels."""
+
+    part: int
+    area: Window
+    level: tuple[int, int] | None = None
+    tiles: Window | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The range in the payload's form."""
+        place: dict[str, Any] = {"part": self.part, "area": self.area.as_dict()}
+        if self.level is not None and self.tiles is not None:
+            place |= {"level": {"x": self.level[0], "y": self.level[1]}, "tiles": self.tiles.as_dict()}
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a compressed part's bytes are spread over its chunks, from the top line or first tile to the last."""
+
+    part: int
+    bins: tuple[float, ...]
+    """32 shares of the bytes, in image order, with sum 1 (up to rounding to 6 digits); tiled parts: the first level alone."""
+    total_bytes: int
+    sizes_sha256: str
+    """Digest of the exact sizes in table order: equal in neighbouring frames, it shows a frozen frame."""
+    suspiciously_empty: bool
+    flat_second_half: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The profile in the payload's form."""
+        return {
+            "bins": list(self.bins),
+            "total_bytes": self.total_bytes,
+            "sizes_sha256": self.sizes_sha256,
+            "suspiciously_empty": self.suspiciously_empty,
+            "flat_second_half": self.flat_second_half,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """The verdict on a file's chunks. `exact` is False when the table was judged by samples; present and missing are theirs."""
+
+    verdict: str
+    chunks_expected: int | None
+    chunks_present: int | None
+    chunks_checked: int
+    missing: tuple[MissingRange, ...] = ()
+    ranges_omitted: int = 0
+    bytes_missing: int = 0
+    """Bytes cut off the tail: exact where the last chunk's leader is there, else the least possible number."""
+    trailing_bytes: int = 0
+    """Bytes after the last chunk."""
+    exact: bool = True
+    profiles: tuple[Profile, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as it stands in `payload["file"]["completeness"]`."""
+        return {
+            "verdict": self.verdict,
+            "chunks_expected": self.chunks_expected,
+            "chunks_present": self.chunks_present,
+            "chunks_checked": self.chunks_checked,
+            "missing": [span.as_dict() for span in self.missing],
+            "missing_ranges_omitted": self.ranges_omitted,
+            "bytes_missing": self.bytes_missing,
+            "trailing_bytes": self.trailing_bytes,
+            "exact": self.exact,
+        }
+
+
+def assess(header: Header, reader: Reader) -> Completeness:
+    """The completeness of the file that `header` came from; reads the offset table (at most 2 MiB of it) and one chunk leader."""
+    try:
+        layouts = tuple(layout(header, part) for part in header.parts)
+    except NoLayout as fault:
+        finding = Finding("error", fault.code, f"{fault}, so its chunks cannot be counted", offset=header.header_bytes)
+        return Completeness("unknown", None, None, 0, findings=(finding,))
+    expected = sum(part.chunks for part in layouts)
+    table_end = header.header_bytes + 8 * expected
+    if table_end > reader.size:
+        return _cut_table(layouts, expected, table_end, reader.size)
+    return _Assessment(header, reader, layouts, expected, table_end).completeness()
+
+
+def _cut_table(layouts: tuple[Layout, ...], expected: int, table_end: int, size: int) -> Completeness:
+    """The file ends inside its offset table, so no chunk can be there: chunks follow the tables of all parts."""
+    missing, omitted = _ranges((part, [(0, part.chunks)]) for part in layouts)
+    message = f"the file ends at byte {size}, before the end of its chunk offset table at byte {table_end}"
+    finding = Finding("error", "offset_table_truncated", message, offset=size)
+    return Completeness("truncated", expected, 0, 0, missing, omitted, table_end - size, findings=(finding,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of a part's table: the offsets of its chunks from `first` on."""
+
+    layout: Layout
+    first: int
+    offsets: list[int]
+
+
+class _Assessment:
+    """One look at one offset table whose end lies inside the object."""
+
+    def __init__(self, header: Header, reader: Reader, layouts: tuple[Layout, ...], expected: int, table_end: int) -> None:
+        self.header = header
+        self.reader = reader
+        self.layouts = layouts
+        self.expected = expected
+        self.table_end = table_end
+        self.exact = 8 * expected <= TABLE_BUDGET
+        self.findings: list[Finding] = []
+        self.pieces = self._read_pieces()
+        self.farthest = table_end + _most_bytes(layouts)
+
+    def completeness(self) -> Completeness:
+        ordered, zeros, beyond, bad = self._sort_out()
+        end = self._end(ordered, beyond)
+        size, present = self.reader.size, set(ordered)
+        if ordered and end is not None and end > size:
+            present.discard(ordered[-1])
+        verdict = self._verdict(zeros, bool(beyond) or (end or 0) > size, bad)
+        missing, omitted = _ranges((piece.layout, _gaps(piece, present)) for piece in self.pieces)
+        checked = sum(len(piece.offsets) for piece in self.pieces)
+        return Completeness(
+            verdict=verdict,
+            chunks_expected=self.expected,
+            chunks_present=len(present),
+            chunks_checked=checked,
+            missing=missing,
+            ranges_omitted=omitted,
+            bytes_missing=self._bytes_missing(end, beyond),
+            trailing_bytes=self._trailing_bytes(verdict, ordered, end),
+            exact=self.exact,
+            profiles=self._profiles(ordered, min(end or size, size)),
+            findings=tuple(self.findings),
+        )
+
+    def _read_pieces(self) -> list[_Piece]:
+        start = self.header.header_bytes
+        spans = [(0, self.expected)] if self.exact else _sample_spans(self.expected)
+        pieces: list[_Piece] = []
+        for first, last in spans:
+            offsets = array("Q")
+            data = self.reader.read(start + 8 * first, 8 * (last - first))
+            offsets.frombytes(data[: len(data) // 8 * 8])
+            if sys.byteorder == "big":
+                offsets.byteswap()
+            pieces.extend(_cut_by_part(self.layouts, first, offsets.tolist()))
+        return pieces
+
+    def _sort_out(self) -> tuple[list[int], int, list[int], int]:
+        """The valid offsets in ascending order, the number of zeros, the offsets past the end, the number of senseless ones."""
+        size, table_end, farthest = self.reader.size, self.table_end, self.farthest
+        every = sorted(offset for piece in self.pieces for offset in piece.offsets)
+        zeros = bisect_right(every, 0)
+        low, high = bisect_left(every, table_end), bisect_left(every, size)
+        plausible = bisect_left(every, farthest)
+        inside = every[low:high]
+        ordered = inside if len(set(inside)) == len(inside) else sorted(set(inside))
+        self._report_bad("offset_before_chunks", low - zeros, f"point before byte {table_end}, where the table ends")
+        self._report_bad("offset_duplicated", len(inside) - len(ordered), "repeat another chunk's")
+        senseless = len(every) - max(plausible, high)
+        self._report_bad("offset_senseless", senseless, f"point beyond byte {farthest}, which no chunk reaches")
+        bad = (low - zeros) + (len(inside) - len(ordered)) + senseless
+        return ordered, zeros, every[high : max(plausible, high)], bad
+
+    def _report_bad(self, code: str, count: int, what: str) -> None:
+        if count:
+            message = f"{count} of {self.expected} chunk offsets {what}"
+            self.findings.append(Finding("error", code, message, offset=self.header.header_bytes))
+
+    def _end(self, ordered: list[int], beyond: list[int]) -> int | None:
+        """Where the last chunk inside the object ends; None when that is not to be known."""
+        if not ordered:
+            return None
+        if beyond:
+            return beyond[0]
+        last = ordered[-1]
+        piece = next(piece for piece in self.pieces if last in piece.offsets)
+        chunk = piece.first + piece.offsets.index(last)
+        if not piece.layout.compressed and (unpacked := piece.layout.unpacked_bytes(chunk)) is not None:
+            return last + _leader(self.header, piece.layout).size + unpacked
+        return self._end_by_leader(piece.layout, chunk, last)
+
+    def _end_by_leader(self, part: Layout, chunk: int, offset: int) -> int | None:
+        leader = _leader(self.header, part)
+        data = self.reader.read(offset, leader.size)
+        if len(data) < leader.size:
+            return offset + leader.size + 1
+        fields = list(leader.unpack(data))
+        number = fields.pop(0) if self.header.is_multipart else part.part
+        sizes = fields[-3:-1] if part.deep else fields[-1:]
+        place = fields[: 1 if part.tile is None else 4]
+        if number != part.part or place != _place(part, chunk) or min(sizes) < 0:
+            message = f"the chunk at byte {offset} is not the one in the table: part {number}, place {place}, sizes {sizes}"
+            self.findings.append(Finding("error", "chunk_leader_mismatch", message, part.part, offset=offset))
+            return None
+        return offset + leader.size + int(sum(sizes))
+
+    def _verdict(self, zeros: int, cut: bool, bad: int) -> str:
+        if cut:
+            message = f"the file ends at byte {self.reader.size}, before the end of its last chunk"
+            self.findings.append(Finding("error", "chunks_truncated", message, offset=self.reader.size))
+        if zeros:
+            message = f"{zeros} of {self.expected} chunk offsets are zero: these chunks were never written"
+            self.findings.append(Finding("error", "chunks_missing", message, offset=self.header.header_bytes))
+        if bad or any(finding.code == "chunk_leader_mismatch" for finding in self.findings):
+            return "damaged"
+        if cut:
+            return "truncated"
+        return "incomplete" if zeros else "complete"
+
+    def _bytes_missing(self, end: int | None, beyond: list[int]) -> int:
+        least = beyond[-1] + 1 if beyond else end or 0
+        return max(0, least - self.reader.size)
+
+    def _trailing_bytes(self, verdict: str, ordered: list[int], end: int | None) -> int:
+        """Bytes after the last chunk; a gap before the first one is reported as well."""
+        if verdict != "complete" or not self.exact or end is None:
+            return 0
+        if ordered[0] > self.table_end:
+            message = f"{ordered[0] - self.table_end} bytes lie between the chunk offset table and the first chunk"
+            self.findings.append(Finding("warning", "bytes_before_chunks", message, offset=self.table_end))
+        trailing = self.reader.size - end
+        if trailing:
+            message = f"{trailing} bytes follow the last chunk"
+            self.findings.append(Finding("warning", "trailing_bytes", message, offset=end))
+        return trailing
+
+    def _profiles(self, ordered: list[int], end: int) -> tuple[Profile, ...]:
+        if not self.exact or not ordered:
+            return ()
+        sizes = dict(zip(ordered, [*ordered[1:], max(end, ordered[-1])], strict=True))
+        return tuple(
+            _profile(piece.layout, [sizes.get(offset, offset) - offset for offset in piece.offsets])
+            for piece in self.pieces
+            if piece.layout.compressed
+        )
+
+
+def _most_bytes(layouts: tuple[Layout, ...]) -> int:
+    """More bytes than the chunks can take: twice the unpacked size, as what does not shrink is stored; deep data has no bound."""
+    total = 2**20
+    for part in layouts:
+        if part.deep or part.samples is None:
+            return 2**63
+        pixels = part.window.width * part.window.height * (4 if part.tile else 1)
+        total += 2 * pixels * sum(size for size, _, _ in part.samples) + 64 * part.chunks
+    return total
+
+
+def _sample_spans(expected: int) -> list[tuple[int, int]]:
+    """Evenly spread runs of table entries, the first and the last entries among them, of two megabytes in all."""
+    length = TABLE_BUDGET // 8 // SAMPLE_WINDOWS
+    starts = [(expected - length) * step // (SAMPLE_WINDOWS - 1) for step in range(SAMPLE_WINDOWS)]
+    spans: list[tuple[int, int]] = []
+    for start in starts:
+        begin = max(start, spans[-1][1]) if spans else start
+        spans.append((begin, start + length))
+    return spans
+
+
+def _cut_by_part(layouts: tuple[Layout, ...], first: int, offsets: list[int]) -> list[_Piece]:
+    """Splits a run of entries, counted over all parts' tables, into runs of one part each."""
+    pieces, base, last = [], 0, first + len(offsets)
+    for part in layouts:
+        begin, end = max(first, base), min(last, base + part.chunks)
+        if begin < end:
+            pieces.append(_Piece(part, begin - base, offsets[begin - first : end - first]))
+        base += part.chunks
+    return pieces
+
+
+def _leader(header: Header, part: Layout) -> struct.Struct:
+    """What precedes a chunk's data: part number (multi-part), y or tile and level, then its packed size, or three when deep."""
+    layout_text = "<" + ("i" if header.is_multipart else "") + ("i" if part.tile is None else "4i") + ("3q" if part.deep else "i")
+    return struct.Struct(layout_text)
+
+
+def _place(part: Layout, chunk: int) -> list[int]:
+    """The coordinates that the leader of a chunk must carry."""
+    if part.tile is None:
+        return [part.window.y_min + chunk * part.lines]
+    level = part.level_of(chunk)
+    row, column = divmod(chunk - level.first, level.columns)
+    return [column, row, level.x, level.y]
+
+
+def _gaps(piece: _Piece, present: set[int]) -> list[tuple[int, int]]:
+    """Runs [first, last) of a piece's chunks that are not present."""
+    runs: list[tuple[int, int]] = []
+    if present.issuperset(piece.offsets):
+        return runs
+    for chunk, offset in enumerate(piece.offsets, piece.first):
+        if offset in present:
+            continue
+        if runs and runs[-1][1] == chunk:
+            runs[-1] = (runs[-1][0], chunk + 1)
+        else:
+            runs.append((chunk, chunk + 1))
+    return runs
+
+
+def _ranges(gaps: Iterable[tuple[Layout, list[tuple[int, int]]]]) -> tuple[tuple[MissingRange, ...], int]:
+    """Runs of chunks in image coordinates: at most 256 of them, and how many more there are."""
+    found: list[MissingRange] = []
+    omitted = 0
+    for part, runs in gaps:
+        for first, last in runs:
+            if len(found) < MAX_RANGES:
+                found.extend(_tile_ranges(part, first, last) if part.tile else [_line_range(part, first, last)])
+            else:
+                omitted += 1
+    return tuple(found), omitted
+
+
+def _line_range(part: Layout, first: int, last: int) -> MissingRange:
+    top, bottom = part.area(first), part.area(last - 1)
+    return MissingRange(part.part, Window(top.x_min, top.y_min, bottom.x_max, bottom.y_max))
+
+
+def _tile_ranges(part: Layout, first: int, last: int) -> Iterator[MissingRange]:
+    """A run of tiles as blocks: per level the rest of a row, whole rows, the start of a row."""
+    for level in part.levels:
+        begin, end = max(first, level.first) - level.first, min(last, level.first + level.columns * level.rows) - level.first
+        while begin < end:
+            row, column = divmod(begin, level.columns)
+            rows = (end - begin) // level.columns if column == 0 else 0
+            last_column = level.columns - 1 if rows else min(level.columns, column + end - begin) - 1
+            last_row = row + max(rows, 1) - 1
+            area = tile_area(part, level, column, row, last_column, last_row)
+            yield MissingRange(part.part, area, (level.x, level.y), Window(column, row, last_column, last_row))
+            begin += (last_column - column + 1) * max(rows, 1)
+
+
+def _profile(part: Layout, sizes: list[int]) -> Profile:
+    digest = hashlib.sha256(",".join(map(str, sizes)).encode()).hexdigest()
+    image = sizes[: part.levels[0].columns * part.levels[0].rows] if part.levels else sizes
+    limit = _constant_limit(part, len(image))
+    half = len(image) // 2
+    empty = limit is not None and min(image) > 0 and sum(image) <= limit
+    flat = limit is not None and not empty and len(image) >= 8 and 2 * sum(image[half:]) <= limit < 2 * sum(image[:half])
+    return Profile(part.part, _bins(image), sum(sizes), digest, empty, flat)
+
+
+def _constant_limit(part: Layout, chunks: int) -> float | None:
+    """The most bytes that the first level takes when it is of one colour; None where that cannot be told."""
+    share = CONSTANT_SHARE.get(part.compression)
+    unpacked = part.unpacked_bytes(0)
+    return None if share is None or unpacked is None else share * unpacked * chunks
+
+
+def _bins(sizes: list[int]) -> tuple[float, ...]:
+    """The sizes spread over 32 bins in proportion, in integers until the last division."""
+    count, total = len(sizes), sum(sizes)
+    running = [0, *accumulate(sizes)]
+    sizes = [*sizes, 0]
+    marks = []
+    for edge in range(PROFILE_BINS + 1):
+        whole, part = divmod(edge * count, PROFILE_BINS)
+        marks.append(PROFILE_BINS * running[whole] + part * sizes[whole])
+    scale = PROFILE_BINS * total
+    return tuple(round((after - before) / scale, 6) if scale else 0.0 for before, after in pairwise(marks))

@@ -1,0 +1,361 @@
+"""Header bytes -> facts, losslessly: every attribute of every part in file order, with type, size, value and bytes.
+
+Bytes in, facts out. `parse_header` is pure and knows three kinds of "no": invalid (BadHeader with the byte offset), unsupported
+(BadHeader with the code `unsupported_version`), and needs more bytes (NeedMoreBytes, which `read_header` answers with another
+ranged read). What contradicts itself but can be read becomes a Finding, never a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+import exr_attributes
+from exr_attributes import LARGE_VALUE, MAX_CHANNELS, Channel, DecodeError
+from exr_errors import BadHeader
+
+MAGIC = b"\x76\x2f\x31\x01"
+VERSION = 2
+TILED, LONG_NAMES, NON_IMAGE, MULTI_PART = 0x200, 0x400, 0x800, 0x1000
+KNOWN_FLAGS = TILED | LONG_NAMES | NON_IMAGE | MULTI_PART
+
+FIRST_RANGE = 64 * 1024
+HEADER_LIMIT = 64 * 2**20
+MAX_NAME = 255
+MAX_SHORT_NAME = 31
+# Bounds on what a hostile header can make this module build; the largest header met in the wild has some hundred attributes.
+MAX_PARTS = 4_096
+MAX_ATTRIBUTES = 32_768
+
+Severity = Literal["error", "warning"]
+
+
+class Reader(Protocol):
+    """Ranged access to one object; whoever implements it decides what to cache."""
+
+    size: int
+    """The object's true size in bytes."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`; fewer only at the object's end."""
+
+
+class NeedMoreBytes(Exception):  # noqa: N818 - a request, not a fault
+    """The header goes on beyond the bytes at hand; `needed` is the least length of a prefix that gets further."""
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(f"the header needs at least {needed} bytes")
+        self.needed = needed
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A contradiction in a file that can be read all the same; `offset` is a byte position in the file."""
+
+    severity: Severity
+    code: str
+    message: str
+    part: int | None = None
+    attribute: str | None = None
+    offset: int | None = None
+    channel: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as it stands in the payload's errors or warnings: code, message, and the place as far as it is known."""
+        place = {"part": self.part, "attribute": self.attribute, "channel": self.channel, "offset": self.offset}
+        return {"code": self.code, "message": self.message, **{key: value for key, value in place.items() if value is not None}}
+
+
+class Attribute(NamedTuple):
+    """One attribute as the file has it; a tuple because a header makes dozens of them and each costs time."""
+
+    name: str
+    type: str
+    size: int
+    offset: int
+    """Where the attribute's name begins in the file."""
+    value: Any
+    """The decoded value in the payload's vocabulary; a digest where the bytes exceed 64 KiB; None where nothing can be shown."""
+    raw: exr_attributes.Bytes
+    """The value's bytes."""
+    faithful: bool
+    """Whether `value` carries all that `raw` says; False for unknown types and for bytes that contradict their type."""
+    raw_name: tuple[bytes, bytes] | None = None
+    """The bytes of name and type where one of them is not UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: its attributes and channels in file order. `offset` is where its header begins."""
+
+    index: int
+    offset: int
+    attributes: tuple[Attribute, ...]
+    channels: tuple[Channel, ...]
+    first: dict[str, Attribute]
+    """The first attribute of each name: where names repeat, the first one counts."""
+
+    def find(self, name: str, type_name: str) -> Attribute | None:
+        """The part's attribute of that name when it has the type that the name implies and a value that decodes, else None."""
+        attribute = self.first.get(name)
+        if attribute is None or attribute.type != type_name or attribute.value is None:
+            return None
+        return attribute
+
+    def value(self, name: str, type_name: str) -> Any:
+        """The value of `find(name, type_name)`, or None."""
+        attribute = self.find(name, type_name)
+        return None if attribute is None else attribute.value
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """All headers of a file. `header_bytes` counts from the magic number to the byte before the first chunk offset table."""
+
+    version: int
+    flags: int
+    parts: tuple[Part, ...]
+    header_bytes: int
+    header_hash: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether the version field announces several parts."""
+        return bool(self.flags & MULTI_PART)
+
+
+def parse_header(data: bytes, *, size: int | None = None) -> Header:
+    """The header at the start of `data`, a prefix of a file of `size` bytes (None: size unknown).
+
+    Raises NeedMoreBytes when the prefix is too short, BadHeader when no longer prefix would help.
+    """
+    return _Parser(data, size).header()
+
+
+def read_header(reader: Reader, *, first_range: int = FIRST_RANGE, limit: int = HEADER_LIMIT) -> Header:
+    """The header of an object: one read of `first_range` bytes, then what is missing plus a look-ahead that doubles.
+
+    Raises BadHeader when the header is damaged or longer than `limit` bytes.
+    """
+    size = reader.size
+    data = reader.read(0, min(first_range, size))
+    ahead = first_range
+    while True:
+        try:
+            return parse_header(data, size=size)
+        except NeedMoreBytes as missing:
+            data = _extend(reader, data, missing.needed, ahead, limit)
+            ahead *= 2
+        except BadHeader as fault:
+            raise _hashed(data, fault) from None
+
+
+def _extend(reader: Reader, data: bytes, needed: int, ahead: int, limit: int) -> bytes:
+    if needed > limit:
+        remedy = "Raise the header limit if the file is sound"
+        message = f"the header needs {needed} bytes, beyond the limit of {limit}"
+        raise _hashed(data, BadHeader(message, offset=len(data), code="header_too_large", remedy=remedy))
+    end = min(max(needed, len(data)) + ahead, reader.size, limit)
+    more = reader.read(len(data), end - len(data))
+    if len(data) + len(more) < needed:
+        message = f"the object ends at {len(data) + len(more)} bytes although its size is given as {reader.size}"
+        error = BadHeader(message, offset=len(data) + len(more), code="header_truncated", remedy="Upload the file again")
+        raise _hashed(data + more, error)
+    return data + more
+
+
+def _hashed(data: bytes, error: BadHeader) -> BadHeader:
+    error.header_hash = hashlib.sha256(data).hexdigest()
+    return error
+
+
+class _Parser:
+    """One walk over the bytes; `position` is where the walk stands, so that every fault can name its offset."""
+
+    def __init__(self, data: bytes, size: int | None) -> None:
+        self.data = data
+        self.size = size
+        self.position = 0
+        self.part = 0
+        self.long_names = False
+        self.findings: list[Finding] = []
+        self.attributes_left = MAX_ATTRIBUTES
+        self.channels_left = MAX_CHANNELS
+
+    def header(self) -> Header:
+        flags = self._flags()
+        self.position = 8
+        parts = self._parts() if flags & MULTI_PART else [self._part(0)]
+        end = self.position
+        digest = hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
+        return Header(VERSION, flags, tuple(parts), end, digest, tuple(self.findings))
+
+    def _flags(self) -> int:
+        data = self.data
+        if data[:4] != MAGIC[: len(data)]:
+            remedy = "Check that the file is an OpenEXR image"
+            message = f"the file does not begin with OpenEXR's magic number but with {data[:4].hex(' ')}"
+            raise BadHeader(message, offset=0, code="bad_magic", remedy=remedy)
+        self._need(8)
+        version, flags = data[4], int.from_bytes(data[4:8], "little") & ~0xFF
+        if version != VERSION:
+            message = f"the file has format version {version}; version {VERSION} is known"
+            raise BadHeader(message, offset=4, code="unsupported_version")
+        if flags & ~KNOWN_FLAGS:
+            self._warn("unknown_version_flags", f"the version field has unknown flags 0x{flags & ~KNOWN_FLAGS:x}", offset=4)
+        self.long_names = bool(flags & LONG_NAMES)
+        return flags
+
+    def _parts(self) -> list[Part]:
+        parts: list[Part] = []
+        while True:
+            self._need(self.position + 1)
+            if self.data[self.position] == 0:
+                self.position += 1
+                break
+            if len(parts) == MAX_PARTS:
+                raise self._bad("too_many_parts", f"the file has more than {MAX_PARTS} parts", self.position)
+            parts.append(self._part(len(parts)))
+        if not parts:
+            raise self._bad("no_parts", "the file announces several parts and has none", self.position - 1)
+        return parts
+
+    def _part(self, index: int) -> Part:
+        self.part = index
+        start = self.position
+        attributes: list[Attribute] = []
+        first: dict[str, Attribute] = {}
+        channels: tuple[Channel, ...] = ()
+        while (attribute := self._attribute()) is not None:
+            attributes.append(attribute)
+            kept = first.setdefault(attribute.name, attribute)
+            if kept is not attribute:
+                message = f"attribute {attribute.name!r} occurs again; the first one, at byte {kept.offset}, counts"
+                self._warn("duplicate_attribute", message, attribute.name, attribute.offset)
+            elif attribute.type == "chlist" and attribute.name == "channels":
+                attribute, channels = self._channels(attribute)
+                attributes[-1] = first["channels"] = attribute
+        return Part(index, start, tuple(attributes), channels, first)
+
+    def _attribute(self) -> Attribute | None:
+        """The attribute at `position`, or None at the NUL that ends a part's header."""
+        data, start = self.data, self.position
+        end = data.find(b"\0", start, start + MAX_NAME + 1)
+        if end == start:
+            self.position = start + 1
+            return None
+        if end < 0:
+            raise self._no_end("name", start)
+        type_end = data.find(b"\0", end + 1, end + MAX_NAME + 2)
+        if type_end < 0:
+            raise self._no_end("type", end + 1)
+        value_start = type_end + 5
+        if value_start > len(data):
+            self._need(value_start)
+        name, type_name = data[start:end], data[end + 1 : type_end]
+        size = int.from_bytes(data[type_end + 1 : value_start], "little", signed=True)
+        value_end = value_start + size
+        if size < 0 or value_end > len(data):
+            self._check_size(name, start, size, value_end)
+        self.position = value_end
+        self.attributes_left -= 1
+        if self.attributes_left < 0:
+            raise self._bad("too_many_attributes", f"the header has more than {MAX_ATTRIBUTES} attributes", start)
+        if not self.long_names and (end - start > MAX_SHORT_NAME or type_end - end > MAX_SHORT_NAME + 1):
+            self._long_name(name, type_name, start)
+        return self._decoded(name, type_name, size, start)
+
+    def _decoded(self, raw_name: bytes, raw_type: bytes, size: int, start: int) -> Attribute:
+        name, type_name = str(raw_name, "utf-8", "replace"), str(raw_type, "utf-8", "replace")
+        raw: exr_attributes.Bytes = self.data[self.position - size : self.position] if size <= LARGE_VALUE else self._view(size)
+        faithful, value = True, None
+        try:
+            if type_name != "chlist" or name != "channels":
+                value = _value(type_name, raw)
+        except KeyError:
+            faithful = False
+        except DecodeError as fault:
+            value, faithful = fault.value, False
+            self._warn(fault.code, f"attribute {name!r} of type {type_name!r} {fault}", name, start)
+        if size > LARGE_VALUE and value is None:
+            value = exr_attributes.digest(raw)
+        odd = None
+        if not (raw_name.isascii() and raw_type.isascii()):
+            odd = self._odd_names(raw_name, raw_type, name, type_name, start)
+        return Attribute(name, type_name, size, start, value, raw, faithful, odd)
+
+    def _view(self, size: int) -> memoryview:
+        """A long value is not copied: it stays a window on the bytes that were read."""
+        return memoryview(self.data)[self.position - size : self.position]
+
+    def _channels(self, attribute: Attribute) -> tuple[Attribute, tuple[Channel, ...]]:
+        raw = bytes(attribute.raw[: MAX_CHANNELS * (MAX_NAME + 18)])
+        faithful = True
+        try:
+            channels = exr_attributes.channels(raw, self.channels_left)
+        except DecodeError as fault:
+            channels, faithful = fault.value, False
+            message = f"attribute 'channels' of type 'chlist' {fault}"
+            self.findings.append(Finding("error", fault.code, message, self.part, "channels", attribute.offset))
+        self.channels_left -= len(channels)
+        return attribute._replace(faithful=faithful), tuple(channels)
+
+    def _odd_names(self, raw_name: bytes, raw_type: bytes, name: str, type_name: str, start: int) -> tuple[bytes, bytes] | None:
+        if name.encode() == raw_name and type_name.encode() == raw_type:
+            return None
+        self._warn("name_not_utf8", f"attribute {name!r} has a name or type that is not UTF-8", name, start)
+        return raw_name, raw_type
+
+    def _long_name(self, name: bytes, type_name: bytes, start: int) -> None:
+        shown = exr_attributes.text(name)
+        message = f"attribute {shown!r} has a name or type over {MAX_SHORT_NAME} bytes without the long-names flag"
+        self._warn("long_name_without_flag", message, shown, start)
+
+    def _need(self, length: int) -> None:
+        """Makes sure that `length` bytes of the file are at hand; asks for them where the file has them."""
+        if length <= len(self.data):
+            return
+        if self.size is None or length <= self.size:
+            raise NeedMoreBytes(length)
+        raise self._truncated(f"the file ends at byte {self.size}, inside the header, which needs {length} bytes", self.size)
+
+    def _no_end(self, what: str, start: int) -> BadHeader:
+        """No NUL ends the name or type that begins at `start`: too long, or cut off."""
+        if len(self.data) - start <= MAX_NAME:
+            self._need(len(self.data) + 1)
+        shown = exr_attributes.text(self.data[start : start + 16])
+        message = f"the attribute {what} that begins with {shown!r} has no end within {MAX_NAME} bytes"
+        return self._bad("name_too_long", message, start)
+
+    def _check_size(self, raw_name: bytes, start: int, size: int, end: int) -> None:
+        name = exr_attributes.text(raw_name)
+        if size < 0:
+            raise self._bad("bad_attribute_size", f"attribute {name!r} has a size of {size} bytes", start, name)
+        if self.size is not None and end > self.size:
+            message = f"attribute {name!r} claims {size} bytes and so ends at byte {end} of a file of {self.size}"
+            raise self._truncated(message, start, name)
+        self._need(end)
+
+    def _truncated(self, message: str, offset: int, attribute: str | None = None) -> BadHeader:
+        remedy = "Upload the file again"
+        return BadHeader(message, offset=offset, code="header_truncated", part=self.part, attribute=attribute, remedy=remedy)
+
+    def _bad(self, code: str, message: str, offset: int, attribute: str | None = None) -> BadHeader:
+        return BadHeader(message, offset=offset, code=code, part=self.part, attribute=attribute)
+
+    def _warn(self, code: str, message: str, attribute: str | None = None, offset: int | None = None) -> None:
+        part = None if attribute is None else self.part
+        self.findings.append(Finding("warning", code, message, part, attribute, offset))
+
+
+# Types whose value is a summary of bounded size however long the bytes are.
+_SUMMARISED = frozenset({"idmanifest", "preview"})
+
+
+def _value(type_name: str, raw: exr_attributes.Bytes) -> Any:
+    decoder = exr_attributes.DECODERS[type_name]
+    if len(raw) > LARGE_VALUE and type_name not in _SUMMARISED:
+        return None
+    return decoder(raw)

@@ -1,0 +1,204 @@
+"""Facts -> the published JSON payload. Its vocabulary is defined here, in docs/ARCHITECTURE.md and in docs/payload.schema.json.
+
+Words: a *part* is one image of a file; a *view* is the eye or camera that a part or layer belongs to; a *channel* is one plane
+of samples; a *layer* is the channels that share the text before the last dot of their names; a *chunk* is what the offset table
+counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import exr_naming
+import exr_production
+from exr_attributes import LARGE_VALUE, Channel, base64_text, channel_value
+from exr_chunks import Completeness
+from exr_errors import BadHeader, InspectorError
+from exr_header import Attribute, Finding, Header, Part
+from exr_layout import DEEP_TYPES, TILED_TYPES, Window, part_type, window
+
+SCHEMA_VERSION = 1
+INSPECTOR_VERSION = "1.0.0"
+
+STATUS_OF = {
+    "complete": "ok", "incomplete": "incomplete", "truncated": "incomplete", "damaged": "incomplete", "unknown": "unreadable",
+}  # fmt: skip
+EMPTY_HASH = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of the object from outside: its address, size in bytes, modification time (with a zone) and ETag."""
+
+    path: str
+    bucket: str | None = None
+    object_key: str | None = None
+    size_bytes: int | None = None
+    mtime: datetime | None = None
+    etag: str | None = None
+
+
+def normalize_path(path: str) -> str:
+    """POSIX separators, no duplicate slashes or dot segments, Unicode NFC, case kept; idempotent."""
+    return exr_naming.normalize_path(path)
+
+
+def describe(facts: FileFacts, header: Header, completeness: Completeness) -> dict[str, Any]:
+    """The payload of a file whose header was read; `stats`, `validation` and `persistence` are empty."""
+    parts = [_part(header, part) for part in header.parts]
+    findings = [*header.findings, *completeness.findings]
+    payload = _frame(facts, parts)
+    payload["file"] |= {
+        "header_bytes": header.header_bytes,
+        "header_hash": header.header_hash,
+        "multipart_count": len(parts),
+        "is_deep": any(part["is_deep"] for part in parts),
+        "is_tiled": any(part["is_tiled"] for part in parts),
+        "status": STATUS_OF[completeness.verdict],
+        "completeness": completeness.as_dict(),
+    }
+    payload["parts"] = parts
+    payload["channels"] = [_channel(part.index, channel) for part in header.parts for channel in part.channels]
+    payload["attributes"] = {"parts": [[_attribute(one, part) for one in part.attributes] for part in header.parts]}
+    payload["errors"] = _entries(findings, "error")
+    payload["warnings"] = _entries(findings, "warning")
+    return payload
+
+
+def describe_unreadable(facts: FileFacts, error: InspectorError) -> dict[str, Any]:
+    """The payload of a file whose header cannot be read: status `unreadable`, the reason in `errors`.
+
+    `header_hash` is the SHA-256 of the bytes that could be read, or of none.
+    """
+    payload = _frame(facts, [])
+    digest = error.header_hash if isinstance(error, BadHeader) else None
+    payload["file"] |= {"header_hash": digest or EMPTY_HASH, "status": "unreadable"}
+    payload["errors"] = [error.as_dict()]
+    return payload
+
+
+def _frame(facts: FileFacts, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """All keys of a payload, filled with what is known without the header."""
+    path = normalize_path(facts.path)
+    is_texture = any(part["tile_level_mode"] in ("mipmap_levels", "ripmap_levels") for part in parts)
+    name = exr_naming.parse_name(path, is_texture=is_texture)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "inspector_version": INSPECTOR_VERSION,
+        "file": {
+            "path": exr_naming.displayable(facts.path),
+            "bucket": facts.bucket,
+            "object_key": facts.object_key,
+            "path_normalized": path,
+            "size_bytes": facts.size_bytes,
+            "mtime": _timestamp(facts.mtime),
+            "etag": facts.etag,
+            "frame_number": name.frame_number,
+            "sequence_key": name.sequence_key,
+            "version_token": name.version_token,
+            "udim": name.udim,
+            "header_bytes": 0,
+            "header_hash": EMPTY_HASH,
+            "multipart_count": 0,
+            "is_deep": False,
+            "is_tiled": False,
+            "status": "unreadable",
+            "completeness": None,
+        },
+        "parts": [],
+        "channels": [],
+        "attributes": {"parts": []},
+        "stats": {},
+        "validation": {},
+        "errors": [],
+        "warnings": [],
+        "persistence": {},
+        "timings_ms": {},
+    }
+
+
+def _timestamp(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC with microseconds."""
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _part(header: Header, part: Part) -> dict[str, Any]:
+    kind = part_type(header, part)
+    data, display = window(part, "dataWindow"), window(part, "displayWindow")
+    tiles = part.value("tiles", "tiledesc") or {}
+    software, version = exr_production.software(part)
+    space, source = exr_production.color_space(part)
+    return {
+        "index": part.index,
+        "name": part.value("name", "string"),
+        "view": part.value("view", "string"),
+        "type": kind or None,
+        **_windows(data, display),
+        "pixel_aspect_ratio": part.value("pixelAspectRatio", "float"),
+        "line_order": part.value("lineOrder", "lineOrder"),
+        "compression": part.value("compression", "compression"),
+        "is_deep": kind in DEEP_TYPES,
+        "is_tiled": kind in TILED_TYPES,
+        "tile_width": tiles.get("x_size"),
+        "tile_height": tiles.get("y_size"),
+        "tile_level_mode": tiles.get("level_mode"),
+        "tile_rounding_mode": tiles.get("rounding_mode"),
+        "chunk_count": part.value("chunkCount", "int"),
+        "color_space": space,
+        "color_space_source": source,
+        "chromaticities": part.value("chromaticities", "chromaticities"),
+        "render_software": software,
+        "render_software_version": version,
+    }
+
+
+def _windows(data: Window | None, display: Window | None) -> dict[str, Any]:
+    """The windows and the integers derived from them; offsets are those of the data window's corner from the display window's."""
+    both = data is not None and display is not None
+    return {
+        "data_window": data.as_dict() if data else None,
+        "display_window": display.as_dict() if display else None,
+        "width": data.width if data else None,
+        "height": data.height if data else None,
+        "data_x_offset": data.x_min - display.x_min if both and data and display else None,
+        "data_y_offset": data.y_min - display.y_min if both and data and display else None,
+        "display_width": display.width if display else None,
+        "display_height": display.height if display else None,
+    }
+
+
+def _channel(index: int, channel: Channel) -> dict[str, Any]:
+    layer, _, component = channel.name.rpartition(".")
+    return {
+        "part_index": index,
+        "name": channel.name,
+        "layer_name": layer,
+        "component_name": component,
+        "type": channel.type,
+        "x_sampling": channel.x_sampling,
+        "y_sampling": channel.y_sampling,
+        "p_linear": channel.p_linear,
+    }
+
+
+def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": attribute.name,
+        "type": attribute.type,
+        "size": attribute.size,
+        "value": attribute.value,
+    }
+    if attribute.type == "chlist" and attribute is part.first.get("channels") and attribute.size <= LARGE_VALUE:
+        entry["value"] = [channel_value(channel) for channel in part.channels]
+    if not attribute.faithful and attribute.size <= LARGE_VALUE:
+        entry["raw_base64"] = base64_text(attribute.raw)
+    if attribute.raw_name is not None:
+        entry["name_base64"], entry["type_base64"] = map(base64_text, attribute.raw_name)
+    return entry
+
+
+def _entries(findings: list[Finding], severity: str) -> list[dict[str, Any]]:
+    return [finding.as_dict() for finding in findings if finding.severity == severity]
