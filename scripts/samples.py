@@ -24,7 +24,7 @@ AOVS = (
     "diffuse_direct", "diffuse_indirect", "glossy_direct", "glossy_indirect", "transmission",
     "emission", "environment", "shadow", "albedo", "normal",
 )  # fmt: skip
-SHOT = "show/sq010/sh020"
+SHOT = "shows/apollo/sq010/sh020"
 
 
 def pattern(width: int, height: int, seed: int, kind: str = "float16") -> np.ndarray:
@@ -227,7 +227,7 @@ def beauty_frame(frame: int) -> Callable[[Path], None]:
 SAMPLES: dict[str, Callable[[Path], None]] = {
     **{f"{SHOT}/beauty/v003/sq010_sh020_beauty_v003.{n}.exr": beauty_frame(n) for n in (1001, 1002, 1003)},
     f"{SHOT}/stereo/v001/sq010_sh020_stereo_v001.1001.exr": stereo,
-    "show/assets/rock/textures/rock_basecolor.exr": mipmap,
+    "shows/apollo/assets/rock/textures/rock_basecolor.exr": mipmap,
     f"{SHOT}/deep/v001/sq010_sh020_deep_v001.1001.exr": deep,
     f"{SHOT}/crypto/v003/sq010_sh020_crypto_v003.1001.exr": cryptomatte,
     f"{SHOT}/plate/v001/sq010_sh020_plate_v001.1001.exr": luminance_chroma,
