@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -133,8 +133,9 @@ def open_catalogue(root: duckdb.DuckDBPyConnection) -> None:
 class Catalogue:
     """Schema and table operations inside a transaction."""
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, transactions: Transactions, buckets: set[str]) -> None:
-        self.buckets = buckets
+    def __init__(self, root: duckdb.DuckDBPyConnection, transactions: Transactions, has_bucket: Callable[[str], bool]) -> None:
+        self._root = root
+        self._has_bucket = has_bucket
         self._transactions = transactions
         highest = root.execute(
             "SELECT greatest((SELECT max(id) FROM catalogue.schemas), (SELECT max(id) FROM catalogue.tables),"
@@ -142,11 +143,15 @@ class Catalogue:
         ).fetchall()[0][0]
         self._ids = itertools.count(highest + 1)
 
+    def buckets_in_use(self) -> set[str]:
+        """The buckets that hold schemas."""
+        return {bucket for (bucket,) in self._root.execute("SELECT DISTINCT bucket FROM catalogue.schemas").fetchall()}
+
     # Schemas
 
     def check_bucket(self, bucket: str) -> None:
         """404 unless the bucket exists."""
-        if bucket not in self.buckets:
+        if not self._has_bucket(bucket):
             raise not_found("Bucket", bucket)
 
     def schema(self, tx: Transaction, bucket: str, path: str) -> Schema:

@@ -1,18 +1,51 @@
-"""The query engine that the ADBC driver speaks to: SQL over the tables, as Protocol Buffers messages over HTTP."""
+"""The query engine that the ADBC driver speaks to: SQL over the tables, as Protocol Buffers messages over HTTP.
+
+A query runs when it is started and its result is kept until it is finished or cancelled. Tables are written
+`"bucket/schema".table`; each becomes a sub-select over its physical table, so that a query sees the transaction's snapshot and
+its own writes. Every SELECT of DuckDB's dialect runs; statements that change something do not.
+"""
 
 from __future__ import annotations
 
+import itertools
+import threading
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyarrow.types as pt
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
 from . import protobuf
-from .errors import not_implemented
+from .catalog import Table
+from .errors import bad_request, not_found, not_implemented
 from .routes import Request, Response
 from .store import Store
+from .transactions import Transaction
+from .types import conform, quoted, single, sql_type
 
 COMMANDS = frozenset({"query-engine-capabilities", "vastdb-run-query", "vastdb-query-status", "vastdb-data"})
+CATALOG = "vastdb"
+# Rows in one answer to `vastdb-data`.
+BATCH_ROWS = 65_536
+# Results that their client never finished; the oldest go first.
+MAX_RESULTS = 64
+_STARTED, _COMPLETED = 1, 3
 
 
 def is_engine(request: Request) -> bool:
     """True for the query engine's requests."""
     return request.command in COMMANDS
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished query: its schema and the record batches."""
+
+    schema: pa.Schema
+    batches: list[pa.RecordBatch]
 
 
 class Engine:
@@ -21,10 +54,175 @@ class Engine:
     def __init__(self, store: Store, version: str) -> None:
         self._store = store
         self._version = version
+        self._ids = itertools.count(1)
+        self._results: dict[int, Result] = {}
+        self._lock = threading.Lock()
+        self._binder: duckdb.DuckDBPyConnection | None = None
 
     def answer(self, request: Request) -> Response:
         """Carry out a request; raises `VastError`."""
         if request.command == "query-engine-capabilities":
             # server_version, session_options_support; here the version has five numbers.
             return Response([protobuf.encode((1, f"{self._version}.0"), (2, False))])
-        raise not_implemented(request.command)
+        try:
+            message = protobuf.decode(request.body)
+        except ValueError as error:
+            raise bad_request(f"the request is not a Protocol Buffers message: {error}") from error
+        return self._step(request, message)
+
+    def _step(self, request: Request, message: protobuf.Fields) -> Response:
+        if request.method == "DELETE":
+            if request.command == "vastdb-run-query":
+                self._forget(message)
+            return Response()
+        if request.command == "vastdb-run-query":
+            return self._start(message)
+        if request.command == "vastdb-query-status":
+            return self._status(message)
+        return self._data(message)
+
+    # Messages
+
+    def _start(self, message: protobuf.Fields) -> Response:
+        """StartQueryRequest(2 txid, 3 sql) -> StartQueryResponse(1 status, 2 arrow_schema, 3 is_blocking)."""
+        sql = message.get(3)
+        if not isinstance(sql, bytes):
+            raise not_implemented("queries that are not SQL text")
+        result = self._run(int(message.get(2, 0)), sql.decode())
+        with self._lock:
+            number = next(self._ids)
+            self._results[number] = result
+            while len(self._results) > MAX_RESULTS:
+                del self._results[next(iter(self._results))]
+        schema = result.schema.serialize().to_pybytes()
+        return Response([protobuf.encode((1, _query_status(number, _STARTED)), (2, schema), (3, False))])
+
+    def _status(self, message: protobuf.Fields) -> Response:
+        """GetQueryStatusRequest(1 query_id) -> (1 status); the one ticket names this host."""
+        number = _query_number(message)
+        self._result(number)
+        # 2 endpoints: 1 uri, a host without port. 4 ticket_id: an Any of type and value.
+        ticket = protobuf.encode((2, protobuf.encode((1, "127.0.0.1"))), (4, protobuf.encode((1, "ticket"), (2, b"0"))))
+        return Response([protobuf.encode((1, _query_status(number, _COMPLETED, ticket)))])
+
+    def _data(self, message: protobuf.Fields) -> Response:
+        """GetDataRequest(1 query_id, 3 offset: 1 record_batch_id) -> GetDataResponse(1 next, 2 empty_stream) and a record batch."""
+        result = self._result(_query_number(message))
+        offset = message.get(3, b"")
+        at = int(protobuf.decode(offset).get(1, 0)) if isinstance(offset, bytes) else 0
+        if not result.batches:
+            head = protobuf.encode((2, True))
+            return Response([head], {"tabular-protobuf-size": str(len(head))})
+        if not 0 <= at < len(result.batches):
+            raise bad_request(f"the result has no record batch number {at}")
+        following = protobuf.encode((1, at + 1)) if at + 1 < len(result.batches) else None
+        # `empty_stream` has to be there, also when it is false.
+        head = protobuf.encode((1, following), (2, False))
+        return Response([head, result.batches[at].serialize().to_pybytes()], {"tabular-protobuf-size": str(len(head))})
+
+    def _result(self, number: int) -> Result:
+        with self._lock:
+            if number not in self._results:
+                raise not_found("Query", str(number))
+            return self._results[number]
+
+    def _forget(self, message: protobuf.Fields) -> None:
+        with self._lock:
+            self._results.pop(_query_number(message), None)
+
+    # Queries
+
+    def _run(self, txid: int, sql: str) -> Result:
+        with self._store.transaction(txid) as tx:
+            statement, tables = self._resolve(tx, sql)
+            self._bind(statement, tables)
+            try:
+                found = tx.arrow(statement.sql("duckdb"))
+            except duckdb.Error as error:
+                raise bad_request(f"the query failed: {_first_line(error)}", "QueryFailed") from error
+        columns = [_plain(single(column)) for column in found.columns]
+        schema = pa.schema([pa.field(name, column.type) for name, column in zip(found.column_names, columns, strict=True)])
+        return Result(schema, pa.Table.from_arrays(columns, schema=schema).to_batches(BATCH_ROWS))
+
+    def _resolve(self, tx: Transaction, sql: str) -> tuple[exp.Expression, list[Table]]:
+        """The statement with every table replaced by a sub-select, and the tables it reads."""
+        try:
+            statement = sqlglot.parse_one(sql, read="duckdb")
+        except SqlglotError as error:
+            raise bad_request(f"the query does not parse: {_first_line(error)}", "QueryFailed") from error
+        if not isinstance(statement, exp.Query):
+            raise not_implemented(f"{statement.key.upper()} through the query engine")
+        names = {expression.alias_or_name for expression in statement.find_all(exp.CTE)}
+        tables: list[Table] = []
+        for node in list(statement.find_all(exp.Table)):
+            if isinstance(node.this, exp.Identifier) and not (node.name in names and not node.db):
+                tables.append(self._table(tx, node))
+                node.replace(_sub_select(node, tables[-1]))
+        return statement, tables
+
+    def _table(self, tx: Transaction, node: exp.Table) -> Table:
+        bucket, _, path = node.db.partition("/")
+        if not path or node.catalog not in ("", CATALOG):
+            raise bad_request(f'table {node.sql()} is not written "bucket/schema".table', "QueryFailed")
+        return self._store.catalogue.table(tx, bucket, path, node.name)
+
+    def _bind(self, statement: exp.Expression, tables: list[Table]) -> None:
+        """Check names and types against empty copies of the tables: an error in the transaction itself would end it."""
+        with self._lock:
+            if self._binder is None:
+                self._binder = duckdb.connect(config={"enable_external_access": "false"})
+                self._binder.execute("CREATE SCHEMA rows")
+            self._binder.execute("BEGIN")
+            try:
+                for table in {table.id: table for table in tables}.values():
+                    self._binder.execute(f"CREATE TABLE {table.physical} ({_definitions(table)})")
+                self._binder.execute(f"EXPLAIN {statement.sql('duckdb')}").fetchall()
+            except duckdb.Error as error:
+                raise bad_request(f"the query failed: {_first_line(error)}", "QueryFailed") from error
+            finally:
+                self._binder.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Forget all results."""
+        with self._lock:
+            self._results.clear()
+            if self._binder is not None:
+                self._binder.close()
+                self._binder = None
+
+
+def _definitions(table: Table) -> str:
+    columns = zip(table.numbers, table.columns, strict=True)
+    return ", ".join(f"c{number} {sql_type(column.type)}" for number, column in columns)
+
+
+def _sub_select(node: exp.Table, table: Table) -> exp.Expression:
+    columns = ", ".join(f"c{number} AS {quoted(name)}" for number, name in zip(table.numbers, table.columns.names, strict=True))
+    select = sqlglot.parse_one(f"SELECT {columns} FROM {table.physical}", read="duckdb")
+    alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
+    return exp.Subquery(this=select, alias=alias, joins=node.args.get("joins"))
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """The column in the types that VAST answers with: plain text, no dictionaries."""
+    if pt.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pt.is_fixed_size_list(column.type):
+        kind = pa.list_(pa.field("item", column.type.value_type, nullable=False), column.type.list_size)
+        return conform(column, kind)
+    return column
+
+
+def _query_number(message: protobuf.Fields) -> int:
+    query_id = message.get(1, b"")
+    return int(protobuf.decode(query_id).get(1, 0)) if isinstance(query_id, bytes) else 0
+
+
+def _query_status(number: int, state: int, ticket: bytes | None = None) -> bytes:
+    """QueryStatus: 1 query_id (1 req_id, 2 vip_id), 4 tickets, 5 status_code, 7 state."""
+    return protobuf.encode((1, protobuf.encode((1, number), (2, 0))), (4, ticket), (5, 0), (7, state))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 Value = int | bytes | str | bool
+Fields = dict[int, int | bytes]
 
 
 def encode(*fields: tuple[int, Value | None]) -> bytes:
@@ -28,7 +29,7 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def decode(message: bytes) -> dict[int, int | bytes]:
+def decode(message: bytes) -> Fields:
     """The fields of a message by number; of a repeated field the last. Raises `ValueError` where it is cut short."""
     return dict(_fields(message))
 

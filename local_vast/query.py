@@ -70,23 +70,33 @@ class Reader:
     tx: Transaction
     table: Table
 
-    def answer(self, body: bytes, splits: Splits, projection: str) -> Iterator[bytes | memoryview]:
-        """The response stream. Every sub-split that is not finished gets a chunk, empty where it has no rows."""
+    def answer(self, body: bytes, splits: Splits, projection: str, wants_projection: bool) -> Iterator[bytes | memoryview]:
+        """The response stream. Every sub-split that is not finished gets a chunk, empty where it has no rows.
+
+        `projection` is the one asked for by name; without a name and with `wants_projection` one that fits is used.
+        """
         query = decode(body, self.table)
         if splits.index == ESTIMATE:
             return self._estimate(query)
-        if projection:
-            # Rows that come in another order cannot be continued by row id: they are sent in one piece.
-            splits = replace(splits, limit=0)
-        return self._chunks(query, splits, self._order(projection))
-
-    def _order(self, projection: str) -> str:
-        """A projection answers in the order of its sort keys."""
-        if not projection:
-            return f'"{ROW_ID}"'
-        found: Projection = self.catalogue.projection(self.tx, self.table, projection)
+        found = self._projection(query, projection, wants_projection)
+        if found is None:
+            return self._chunks(query, splits, f'"{ROW_ID}"')
+        # Rows that come in another order cannot be continued by row id: they are sent in one piece.
         keys = [self.table.physical_column(name) for name, is_key in found.columns if is_key]
-        return ", ".join([*keys, f'"{ROW_ID}"'])
+        return self._chunks(query, replace(splits, limit=0), ", ".join([*keys, f'"{ROW_ID}"']))
+
+    def _projection(self, query: Query, name: str, wanted: bool) -> Projection | None:
+        """The projection by name, or the first one whose leading sort key is filtered by and that has every column."""
+        if name:
+            return self.catalogue.projection(self.tx, self.table, name)
+        if not wanted or query.condition == "TRUE" or self.rows.next_row_id(self.tx, self.table) < ROW_GROUP:
+            return None
+        needed = {leaf.column for leaf in query.leaves} | query.filtered
+        for projection in self.catalogue.projections(self.tx, self.table):
+            keys = [column for column, is_key in projection.columns if is_key]
+            if keys[0] in query.filtered and needed <= {column for column, _ in projection.columns}:
+                return projection
+        return None
 
     def _estimate(self, query: Query) -> Iterator[bytes | memoryview]:
         count = self.tx.rows(f"SELECT count(*) FROM {self.table.physical} WHERE {query.condition}")[0][0]

@@ -62,10 +62,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A decoded request. `condition` is SQL over the physical columns, `TRUE` where everything is asked for."""
+    """A decoded request.
+
+    `condition` is SQL over the physical columns, `TRUE` where everything is asked for; `filtered` are the columns it uses.
+    """
 
     leaves: tuple[Leaf, ...]
     condition: str
+    filtered: frozenset[str]
 
 
 def decode(body: bytes, table: Table) -> Query:
@@ -76,8 +80,9 @@ def decode(body: bytes, table: Table) -> Query:
         if relation.scalar(0, "<B") != _SOURCE or source is None:
             raise bad_request("the query is not a source relation")
         nodes = _nodes(source, table)
-        condition = _Condition(nodes).sql(source.table(2)) if source.position(2) else "TRUE"
-        return Query(tuple(_projected(source, nodes)), condition)
+        condition = _Condition(nodes)
+        sql = condition.sql(source.table(2)) if source.position(2) else "TRUE"
+        return Query(tuple(_projected(source, nodes)), sql, condition.columns())
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise bad_request(f"the query cannot be decoded: {error}") from error
 
@@ -137,6 +142,10 @@ class _Condition:
     def __init__(self, nodes: list[Node]) -> None:
         self._nodes = nodes
         self._columns: dict[int, Node] = {}
+
+    def columns(self) -> frozenset[str]:
+        """The columns met so far."""
+        return frozenset(node.leaf.column for node in self._columns.values() if node.leaf)
 
     def sql(self, expression: FlatTable | None) -> str:
         if expression is None or expression.scalar(0, "<B") != _CALL:

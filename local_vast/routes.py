@@ -45,12 +45,12 @@ class Request:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
+    def parse(cls, method: str, target: str, headers: Mapping[str, str]) -> Request:
         """From the request line's target."""
         path, _, query = target.partition("?")
         pairs = dict(parse_qsl(query, keep_blank_values=True))
         command = next((key for key, value in pairs.items() if not value), "")
-        return cls(method, path, query, headers, body, command, pairs)
+        return cls(method, path, query, headers, command=command, parameters=pairs)
 
     @property
     def txid(self) -> int:
@@ -287,7 +287,8 @@ class Tabular:
         if request.integer("tabular-schedule-id") < 0:
             raise bad_request("tabular-schedule-id must not be negative")
         reader = Reader(self.catalogue, self.store.rows, tx, self._table(tx, request))
-        return Response(reader.answer(request.body, _splits(request), request.parameters.get("name", "")))
+        wants_projection = request.headers.get("tabular-enable-sorted-projections") == "True"
+        return Response(reader.answer(request.body, _splits(request), request.parameters.get("name", ""), wants_projection))
 
     # Projections
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -16,6 +19,7 @@ from .engine import Engine, is_engine
 from .errors import VastError
 from .faults import BadFault, Fault, Faults
 from .http import CUT, HttpServer, status_line
+from .objects import ObjectStore
 from .routes import Request, Response, Tabular, is_tabular, operation
 from .store import Store
 
@@ -23,6 +27,7 @@ DEFAULT_VERSION = "5.5.0.0"
 CONTROL = "/_local_vast/"
 CELL_LIMIT_BEFORE_5_5 = 126 * 1024
 CELL_LIMIT = 5 * 1024 * 1024
+StartResponse = Callable[..., Any]
 
 
 class Served(NamedTuple):
@@ -63,13 +68,18 @@ class LocalVast:
         self.requests: list[Served] = []
         self._numbers = tuple(int(part) for part in version.split("."))
         default_limit = CELL_LIMIT if self._numbers >= (5, 5) else CELL_LIMIT_BEFORE_5_5
+        directory = Path(data) if data else None
+        self._own_objects = None if objects or directory else tempfile.mkdtemp(prefix="local_vast-")
+        self._objects = ObjectStore(Path(objects or self._own_objects or f"{directory}/objects"))
         self.store = Store(
-            set(buckets),
-            Path(data) if data else None,
+            self._objects.has_bucket,
+            directory,
             cell_limit=cell_limit or default_limit,
             keep_zones=self._numbers >= (5, 4),
             idle_seconds=idle_seconds,
         )
+        self._buckets = {*buckets, *self.store.catalogue.buckets_in_use()}
+        self._make_buckets()
         self._tabular = Tabular(self.store, self._numbers)
         self._engine = Engine(self.store, version)
         self._request_ids = itertools.count(1)
@@ -80,25 +90,34 @@ class LocalVast:
         """The endpoint URL, without a trailing slash."""
         return f"http://127.0.0.1:{self._http.port}"
 
-    @property
-    def buckets(self) -> set[str]:
-        """The names of the buckets."""
-        return self.store.catalogue.buckets
+    def _make_buckets(self) -> None:
+        for bucket in sorted(self._buckets):
+            self._objects.create_bucket(bucket)
 
     def clear_requests(self) -> None:
         """Forget the requests served so far."""
         self.requests.clear()
 
     def reset(self) -> None:
-        """Remove every schema, table and open transaction, switch faults off, forget requests."""
+        """Remove every schema, table and open transaction, switch faults off, forget requests.
+
+        Objects go too where they lie in a temporary directory; a directory that was named is left alone.
+        """
         self.store.clear()
+        if self._own_objects:
+            for bucket in Path(self._own_objects).iterdir():
+                shutil.rmtree(bucket)
+            self._make_buckets()
         self.faults.clear()
         self.clear_requests()
 
     def stop(self) -> None:
         """Stop answering and close the database; open transactions are rolled back."""
         self._http.stop()
+        self._engine.close()
         self.store.close()
+        if self._own_objects:
+            shutil.rmtree(self._own_objects, ignore_errors=True)
 
     def __enter__(self) -> LocalVast:
         return self
@@ -110,38 +129,37 @@ class LocalVast:
 
     # One request
 
-    def _application(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        headers = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        method, target = environ["REQUEST_METHOD"], environ["REQUEST_URI"]
-        body = environ["wsgi.input"].read(length) if length else b""
-        request = Request.parse(method, target, headers, body)
+    def _application(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request = _parsed(environ)
         if request.path.startswith(CONTROL):
-            response = self._control(request)
-        else:
-            self.requests.append(Served(method, request.path, request.command))
-            response = self._answer(request, environ[CUT])
-        return self._send(response, start_response)
-
-    def _answer(self, request: Request, cut: Callable[[], None]) -> Response:
+            return _send(self._control(replace(request, body=_body(environ))), start_response, self.version)
+        self.requests.append(Served(request.method, request.path, request.command))
         if self.latency_ms:
             time.sleep(self.latency_ms / 1000)
         due = self.faults.due(_place(request))
         try:
-            self._strike(due, request, cut)
-            auth.check(
-                auth.Request(request.method, request.path, request.query, request.headers),
-                self.access_key,
-                self.secret_key,
-                hashlib.sha256(request.body).hexdigest(),
-            )
-            response = self._dispatch(request)
+            self._strike(due, request, environ[CUT])
+            answer = self._answer(request, environ, start_response)
         except VastError as error:
-            body = b"" if request.method == "HEAD" else error.body(request.path, f"{next(self._request_ids):016x}")
-            response = Response([body], {"Content-Type": "application/xml"}, error.status)
+            answer = _send(_refusal(request, error, next(self._request_ids)), start_response, self.version)
         if any(fault.what == "lost" for fault in due):
-            cut()
-        return response
+            environ[CUT]()
+        return answer
+
+    def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Carry out a request; raises `VastError`. S3 bodies are streamed, all others are read first."""
+        engine, tabular = is_engine(request), is_tabular(request)
+        if not (engine or tabular):
+            self._check_signature(request, None)
+            return self._objects(environ, _with_server(start_response, self.version))
+        request = replace(request, body=_body(environ))
+        self._check_signature(request, hashlib.sha256(request.body).hexdigest())
+        response = self._engine.answer(request) if engine else self._tabular.answer(request)
+        return _send(response, start_response, self.version)
+
+    def _check_signature(self, request: Request, payload_hash: str | None) -> None:
+        signed = auth.Request(request.method, request.path, request.query, request.headers)
+        auth.check(signed, self.access_key, self.secret_key, payload_hash)
 
     def _strike(self, due: list[Fault], request: Request, cut: Callable[[], None]) -> None:
         for fault in due:
@@ -153,28 +171,6 @@ class LocalVast:
                 self.store.transactions.expire(request.txid)
             elif error := fault.error():
                 raise error
-
-    def _dispatch(self, request: Request) -> Response:
-        if is_engine(request):
-            return self._engine.answer(request)
-        if is_tabular(request):
-            return self._tabular.answer(request)
-        return self._bucket(request)
-
-    def _bucket(self, request: Request) -> Response:
-        self.store.catalogue.check_bucket(request.segments[0] if request.segments else "")
-        return Response()
-
-    def _send(self, response: Response, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        body = [bytes(part) for part in response.body]
-        headers = {
-            "Server": f"vast {self.version}",
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(sum(map(len, body))),
-            **response.headers,
-        }
-        start_response(status_line(response.status), list(headers.items()))
-        return body
 
     # Control, for other processes
 
@@ -202,3 +198,37 @@ def _place(request: Request) -> str:
     if is_engine(request):
         return "engine"
     return operation(request) if is_tabular(request) else "object"
+
+
+def _parsed(environ: dict[str, Any]) -> Request:
+    headers = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if name in environ:
+            headers[name.lower().replace("_", "-")] = environ[name]
+    return Request.parse(environ["REQUEST_METHOD"], environ["REQUEST_URI"], headers)
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return bytes(environ["wsgi.input"].read(length)) if length else b""
+
+
+def _refusal(request: Request, error: VastError, number: int) -> Response:
+    body = b"" if request.method == "HEAD" else error.body(request.path, f"{number:016x}")
+    return Response([body], {"Content-Type": "application/xml"}, error.status)
+
+
+def _send(response: Response, start_response: StartResponse, version: str) -> Iterable[bytes]:
+    body = b"".join(response.body)
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body)), **response.headers}
+    _with_server(start_response, version)(status_line(response.status), list(headers.items()))
+    return [body]
+
+
+def _with_server(start_response: StartResponse, version: str) -> StartResponse:
+    """`start_response` with the header that clients read the version from."""
+
+    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        return start_response(status, [("Server", f"vast {version}"), *headers], *rest)
+
+    return start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Store:
 
     def __init__(
         self,
-        buckets: set[str],
+        has_bucket: Callable[[str], bool],
         directory: Path | None = None,
         *,
         cell_limit: int,
@@ -39,7 +39,7 @@ class Store:
         self._root.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false")
         open_catalogue(self._root)
         self.transactions = Transactions(self._root, idle_seconds, TOUCH)
-        self.catalogue = Catalogue(self._root, self.transactions, buckets)
+        self.catalogue = Catalogue(self._root, self.transactions, has_bucket)
         self.rows = RowStore(self.transactions, cell_limit, keep_zones)
 
     @contextmanager
