@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
+from project import ROOT, shipped, tracked
 
 HOMES = {
     "pyarrow": r"vast_schemas|vast_rows|vast_db_\w+|vast_session|vast_upsert|vast_provision|vast_migrations",
@@ -60,18 +59,6 @@ def load_time(node: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not checkers_only:
             yield child
             yield from load_time(child)
-
-
-def tracked(pattern: str) -> list[Path]:
-    """The project's own files that match, whether committed or not yet."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [ROOT / name for name in names if (ROOT / name).exists()]
-
-
-def shipped() -> list[str]:
-    """The runtime modules that exist."""
-    return sorted(p.stem for p in ROOT.glob("*.py") if p.stem == "main" or re.match(r"(exr|vast)_", p.stem))
 
 
 def test_every_runtime_module_has_a_layer_and_every_layer_a_module() -> None:
