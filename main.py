@@ -1,6 +1,6 @@
 """The function: `init(ctx)` once per container, `handler(ctx, event)` for every event.
 
-    python main.py EVENT.json|FILE.exr ... [--pretty | --summary] [--output FILE]
+    python main.py EVENT.json|FILE.exr ... [--pretty] [--output FILE]
 
 runs the same handler on a laptop and prints what it returns. Exit status: 0 done, 1 something was rejected, 2 wrong usage or
 settings, 3 something may succeed later.
@@ -83,7 +83,7 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
         if error.verdict is Verdict.RETRY:
             raise
         return answer
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last line of defence: logged, and delivered again
         raise _unforeseen(job, error) from None
 
 
@@ -169,6 +169,34 @@ def _persist(job: Job, payload: dict[str, Any], settings: Settings) -> dict[str,
         return vast_db_persistence.persist_to_vast_database(payload, settings=settings)
 
 
+def _remove(job: Job, request: Request, gone: Sequence[str]) -> dict[str, Any]:
+    """Say in the database that nothing is at these addresses any more."""
+    settings, _ = vast_settings.with_event_credentials(job.runtime.settings, request.data)
+    missing = settings.missing_for_database()
+    marked = _not_stored(missing) if missing else _mark_removed(job, request, gone, settings)
+    return {
+        "schema_version": exr_payload.SCHEMA_VERSION,
+        "inspector_version": exr_payload.INSPECTOR_VERSION,
+        "status": "removed",
+        "path": gone[0],
+        "file_id": marked.get("file_id"),
+        "inserted": False,
+        "counts": {},
+        "errors": [],
+        "persistence": marked,
+        "timings_ms": job.timings,
+    }
+
+
+def _mark_removed(job: Job, request: Request, gone: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """The store's answer for the address under which it knew the object, else for the last spelling of the key."""
+    import vast_db_persistence  # late, as in _persist
+
+    with job.step("persist"):
+        answers = [vast_db_persistence.mark_removed(path, request.event_time, settings=settings) for path in gone]
+    return next((answer for answer in answers if answer["file_id"]), answers[-1])
+
+
 def _not_stored(missing: str) -> dict[str, Any]:
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
 
@@ -178,7 +206,8 @@ def _not_computed(request: Request) -> Iterator[dict[str, Any]]:
     options = request.options
     asked = {"stats": options.stats, "deep_stats": options.deep_stats, "validate": options.validate}
     for name in (name for name, wanted in asked.items() if wanted):
-        yield {"code": "not_computed", "message": f"{name} was asked for, and this version does not compute it", "field": f"data.{name}"}
+        message = f"{name} was asked for, and this version does not compute it"
+        yield {"code": "not_computed", "message": message, "field": f"data.{name}"}
 
 
 def _shaped(job: Job, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
@@ -249,9 +278,9 @@ def _logged(job: Job, answer: dict[str, Any], verdict: Verdict | None = None, **
 
 
 def _unforeseen(job: Job, error: Exception) -> Retry:
-    """An error without a verdict is a fault of this program's: logged with its place, and delivered again, so no event is lost."""
+    """An error without a verdict is a fault of this program's: logged with its place, and delivered again, not lost."""
     hide = job.runtime.settings.hide_secrets
-    failure = Retry(hide(f"{type(error).__name__}: {error}"), code="internal_error", remedy="The log has the traceback; report it")
+    failure = Retry(hide(f"{type(error).__name__}: {error}"), code="internal_error", remedy="The log has its traceback")
     place = hide("".join(traceback.format_exception(error)))
     _logged(job, _refusal(job, failure), failure.verdict, traceback=place)
     return failure
@@ -303,11 +332,9 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
     """Local invocation; the exit status is the gravest of all inputs."""
     import argparse
 
-    parser = argparse.ArgumentParser(prog="main.py", description="Inspect EXR files, or run events, as the deployed function would.")
+    parser = argparse.ArgumentParser(prog="main.py", description="Inspect EXR files or run events as the function does.")
     parser.add_argument("inputs", nargs="+", metavar="EVENT.json|FILE.exr", help="an event, or the path of a file to inspect")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--pretty", action="store_true", help="indented JSON (default: one line for each input)")
-    form.add_argument("--summary", action="store_true", help="text for people instead of JSON")
+    parser.add_argument("--pretty", action="store_true", help="indented JSON (default: one line for each input)")
     parser.add_argument("--verbose", action="store_true", help="write the log line of each event to the standard error")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the standard output")
     options = parser.parse_args(arguments)

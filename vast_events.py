@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -50,7 +51,7 @@ class Request:
     bucket: str | None = None
     keys: tuple[str, ...] = ()
     event_id: str | None = None
-    event_time: str | None = None
+    event_time: datetime | None = None
     source: str | None = None
     options: Options = field(default_factory=Options)
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -186,7 +187,7 @@ def _request(envelope: Envelope, record: Mapping[str, Any], options: Options) ->
     common: dict[str, Any] = {
         "removed": removed,
         "event_id": _text(attributes.get("id")),
-        "event_time": _text(record.get("eventTime") or attributes.get("time")),
+        "event_time": _time(record.get("eventTime") or attributes.get("time")),
         "source": _text(attributes.get("source")),
         "options": options,
         "data": data,
@@ -212,7 +213,9 @@ def _local_path(data: Mapping[str, Any]) -> str | None:
             continue
         if not isinstance(value, str) or not value or "\0" in value:
             raise BadEvent(f"event field data.{name}: expected the path of a file", field=f"data.{name}")
-        _require_suffix(value)
+        # Somebody asked for this very path: a folder, or a file without a suffix, gets its answer when it is opened.
+        if PurePosixPath(value).suffix:
+            _require_suffix(value.rstrip("/"))
         return value
     return None
 
@@ -287,6 +290,15 @@ def _flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     if not isinstance(value, bool | int | str) or text not in _TRUE | _FALSE:
         raise BadEvent(f"event field data.{name}: expected true or false, got {str(value)[:80]!r}", field=f"data.{name}")
     return text in _TRUE
+
+
+def _time(value: Any) -> datetime | None:
+    """An ISO 8601 time in UTC; None where there is none, or one that cannot be read."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def _text(value: Any) -> str | None:

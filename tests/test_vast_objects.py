@@ -1,0 +1,401 @@
+"""Reading objects and files: how much is read, what is refused, and which verdict each failure gets."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from object_store import Store, object_store
+
+from exr_errors import BadSettings, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable, Verdict
+from vast_objects import LocalFile, S3Object, as_inspector_error, object_exists, read_consistently, s3_client
+from vast_settings import Settings
+
+DATA = bytes(range(256)) * 1024
+FIRST = 64 * 1024
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """An object store with one object of 256 KiB."""
+    with object_store() as store:
+        store.objects["renders/a.exr"] = DATA
+        yield store
+
+
+@pytest.fixture
+def client(store: Store) -> Any:
+    """A client as the function makes it, with one attempt: what is retried is botocore's business in all tests but one."""
+    return s3_client(store.settings(s3_attempts=1, s3_read_timeout=5.0))
+
+
+def opened(client: Any, *keys: str, first_range: int = FIRST) -> S3Object:
+    """The object `renders/<key>`."""
+    return S3Object(client, "renders", keys or ("a.exr",), first_range)
+
+
+# One request for a typical file
+
+
+def test_one_range_brings_the_bytes_and_all_that_is_known_of_the_object(store: Store, client: Any) -> None:
+    """Size, ETag and time come with the first range; nothing else is asked."""
+    with opened(client) as found:
+        assert found.read(0, FIRST) == DATA[:FIRST]
+    assert (found.size, found.path, found.bucket, found.object_key) == (len(DATA), "s3://renders/a.exr", "renders", "a.exr")
+    assert found.mtime == datetime(2026, 5, 7, 16, 2, 44, tzinfo=UTC)
+    assert found.etag
+    assert '"' not in found.etag
+    assert [(seen.method, seen.range) for seen in store.seen] == [("GET", "bytes=0-65535")]
+    assert (found.requests, found.bytes_read) == (1, FIRST)
+
+
+def test_a_longer_prefix_asks_only_for_what_is_missing(store: Store, client: Any) -> None:
+    """Reads that continue the prefix fetch its continuation, under the ETag of the first range."""
+    with opened(client) as found:
+        assert found.read(0, 100_000) == DATA[:100_000]
+        assert found.read(50_000, 50_000) == DATA[50_000:100_000]
+    assert [seen.range for seen in store.seen] == ["bytes=0-65535", "bytes=65536-99999"]
+    assert store.seen[1].if_match == f'"{found.etag}"'
+
+
+def test_a_read_further_on_asks_for_itself_alone(store: Store, client: Any) -> None:
+    """The leader of a last chunk costs its own bytes, not the file's."""
+    with opened(client) as found:
+        assert found.read(200_000, 8) == DATA[200_000:200_008]
+    assert store.seen[-1].sent == 8
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reads=st.lists(st.tuples(st.integers(0, 300_000), st.integers(0, 100_000)), max_size=4))
+def test_any_sequence_of_reads_gives_the_objects_bytes(client: Any, reads: list[tuple[int, int]]) -> None:
+    """Whatever is cached, a read is the slice of the object that it names."""
+    with opened(client, first_range=1024) as found:
+        for offset, length in reads:
+            assert found.read(offset, length) == DATA[offset : offset + length]
+
+
+def test_an_empty_object_has_a_size_and_no_bytes(store: Store, client: Any) -> None:
+    """No range of an empty object can be satisfied, so it is asked about without one."""
+    store.objects["renders/empty.exr"] = b""
+    with opened(client, "empty.exr") as found:
+        assert (found.size, found.read(0, 10)) == (0, b"")
+    assert [seen.method for seen in store.seen] == ["GET", "HEAD"]
+
+
+def test_a_store_that_ignores_ranges_is_read_no_further_than_needed(store: Store, client: Any) -> None:
+    """Some gateways answer 200 with the whole object."""
+    store.ignores_ranges = True
+    with opened(client) as found:
+        assert found.size == len(DATA)
+        assert found.read(70_000, 16) == DATA[70_000:70_016]
+        assert found.read(0, FIRST) == DATA[:FIRST]
+
+
+# Keys
+
+
+def test_the_raw_key_is_tried_first_and_the_decoded_one_on_404(store: Store, client: Any) -> None:
+    """Events spell keys percent-encoded or not; the object decides."""
+    store.objects["renders/a b.exr"] = DATA
+    with opened(client, "a%20b.exr", "a b.exr") as found:
+        assert found.object_key == "a b.exr"
+    store.objects["renders/a%20b.exr"] = DATA
+    with opened(client, "a%20b.exr", "a b.exr") as found:
+        assert found.object_key == "a%20b.exr"
+
+
+@pytest.mark.parametrize("key", ["sp ace.exr", "ha#sh.exr", "pl+us.exr", "per%cent.exr", "ümlaut/日本.exr", "q?a=b&c.exr"])
+def test_odd_keys_reach_the_store_as_they_are(store: Store, client: Any, key: str) -> None:
+    """Spaces, `#`, `+`, `%`, `?` and what is not ASCII."""
+    store.objects[f"renders/{key}"] = DATA
+    with opened(client, key) as found:
+        assert found.read(0, 4) == DATA[:4]
+
+
+def test_whether_an_object_is_there_costs_one_head(store: Store, client: Any) -> None:
+    """For removals, which arrive late or twice."""
+    assert object_exists(client, "renders", "a.exr")
+    assert not object_exists(client, "renders", "b.exr")
+    assert [seen.method for seen in store.seen] == ["HEAD", "HEAD"]
+
+
+# What goes wrong
+
+
+def test_an_object_that_is_gone_is_a_skip(client: Any) -> None:
+    """Deleted between the event and the read."""
+    with pytest.raises(ObjectGone, match=r"s3://renders/b\.exr"):
+        opened(client, "b.exr")
+
+
+def test_an_object_that_goes_while_it_is_read_is_a_skip(store: Store, client: Any) -> None:
+    """The same, between two ranges."""
+    with opened(client) as found:
+        del store.objects["renders/a.exr"]
+        with pytest.raises(ObjectGone):
+            found.read(100_000, 10)
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_read_from_the_start(store: Store, client: Any) -> None:
+    """No header is put together from two files."""
+    newer = bytes(reversed(DATA))
+
+    def work() -> bytes:
+        with opened(client) as found:
+            first = found.read(0, FIRST)
+            store.objects["renders/a.exr"] = newer
+            return first + found.read(FIRST, 10)
+
+    assert read_consistently(work) == newer[: FIRST + 10]
+    assert len(store.seen) == 4
+
+
+def test_an_object_that_never_rests_is_tried_again_later(store: Store, client: Any) -> None:
+    """Three attempts; then the platform delivers the event again."""
+    attempts: list[int] = []
+
+    def work() -> bytes:
+        with opened(client) as found:
+            attempts.append(1)
+            store.objects["renders/a.exr"] = os.urandom(len(DATA))
+            return found.read(100_000, 10)
+
+    with pytest.raises(ObjectChanged):
+        read_consistently(work)
+    assert len(attempts) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "AccessDenied", ObjectUnavailable),
+        (403, "SignatureDoesNotMatch", ObjectUnavailable),
+        (404, "NoSuchBucket", ObjectUnavailable),
+        (400, "InvalidRequest", ObjectUnavailable),
+        (400, "RequestTimeout", StorageUnavailable),
+        (429, "TooManyRequests", StorageUnavailable),
+        (500, "InternalError", StorageUnavailable),
+        (503, "SlowDown", StorageUnavailable),
+    ],
+)
+def test_an_error_answer_gets_a_verdict_that_names_the_object_and_no_secret(
+    store: Store, client: Any, status: int, code: str, kind: type[Exception]
+) -> None:
+    """What may pass is delivered again, what cannot is rejected; the store's own text may quote the request, and is left out."""
+    store.before = lambda count: (status, code)
+    with pytest.raises(kind) as caught:
+        opened(client)
+    assert "s3://renders/a.exr" in str(caught.value)
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_passing_error_is_retried_within_the_event(store: Store) -> None:
+    """botocore's own retries come before the platform's."""
+    store.before = lambda count: (503, "SlowDown") if count == 0 else None
+    with opened(s3_client(store.settings(s3_attempts=2))) as found:
+        assert found.read(0, 4) == DATA[:4]
+    assert len(store.seen) == 2
+
+
+def test_a_store_that_does_not_answer_is_tried_again_later() -> None:
+    """Nobody listens at that port."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        nowhere = Settings(s3_endpoint=address, s3_access_key="a", s3_secret_key="hush", s3_attempts=1)
+        with pytest.raises(StorageUnavailable, match="S3_ENDPOINT") as caught:
+            opened(s3_client(nowhere))
+    assert "hush" not in str(caught.value)
+
+
+def test_no_endpoint_is_a_setting_that_is_missing() -> None:
+    """Named, with its remedy."""
+    with pytest.raises(BadSettings, match="S3_ENDPOINT"):
+        s3_client(Settings())
+
+
+PASSING = {
+    "ChecksumError", "ConnectTimeoutError", "ConnectionClosedError", "ConnectionError", "EndpointConnectionError",
+    "FlexibleChecksumError", "HTTPClientError", "IncompleteReadError", "ProxyConnectionError", "ReadTimeoutError",
+    "ResponseStreamingError", "SSLError",
+}  # fmt: skip
+"""botocore's errors that may pass by themselves. All others are faults of settings, keys or requests."""
+
+
+def botocore_errors() -> dict[str, type[Exception]]:
+    """Every error class that botocore exports."""
+    found = inspect.getmembers(botocore.exceptions, inspect.isclass)
+    bases = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+    return {name: one for name, one in found if issubclass(one, bases) and one.__module__ == "botocore.exceptions"}
+
+
+@pytest.mark.parametrize("name", sorted(botocore_errors()))
+def test_every_error_class_of_botocore_has_a_verdict(name: str) -> None:
+    """A class that a newer botocore adds is rejected until somebody decides otherwise; none passes without a verdict."""
+    kind = botocore_errors()[name]
+    error = kind.__new__(kind)
+    if isinstance(error, botocore.exceptions.ClientError):
+        error.response = {"ResponseMetadata": {"HTTPStatusCode": 400}, "Error": {"Code": "Odd"}}
+    verdict = as_inspector_error(error, "s3://renders/a.exr").verdict
+    assert verdict is (Verdict.RETRY if name in PASSING else Verdict.REJECT)
+
+
+def test_the_errors_that_may_pass_exist() -> None:
+    """A name that botocore drops does not stay here unnoticed."""
+    assert set(botocore_errors()) >= PASSING
+
+
+# Threads
+
+
+def test_twenty_threads_share_one_client(store: Store) -> None:
+    """Each thread reads its own object whole; the pool holds no more connections than it has threads."""
+    for number in range(20):
+        store.objects[f"renders/{number}.exr"] = bytes([number]) * 200_000
+    client = s3_client(store.settings())
+
+    def read(number: int) -> bytes:
+        with opened(client, f"{number % 20}.exr") as found:
+            return found.read(0, 200_000)
+
+    with ThreadPoolExecutor(20) as pool:
+        results = list(pool.map(read, range(60)))
+    assert [set(data) for data in results] == [{number % 20} for number in range(60)]
+    assert len(store.connections) <= 20
+    client.close()
+
+
+# Local files
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """An allowed folder with one file, beside one that is not allowed."""
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    (allowed / "a.exr").write_bytes(DATA)
+    (tmp_path / "outside.exr").write_bytes(b"secret")
+    return allowed
+
+
+def test_a_local_file_reads_like_an_object(root: Path) -> None:
+    """The same interface: size, time, ranges, less only at the end."""
+    with LocalFile(str(root / "a.exr"), [root]) as found:
+        assert (found.size, found.bucket, found.etag) == (len(DATA), None, None)
+        assert found.path == str(root / "a.exr")
+        assert found.read(100, 50) == DATA[100:150]
+        assert found.read(len(DATA) - 3, 50) == DATA[-3:]
+        assert found.read(len(DATA) + 5, 50) == b""
+
+
+def test_relative_paths_start_at_the_working_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the address of the file is absolute."""
+    monkeypatch.chdir(root)
+    with LocalFile("a.exr", [root]) as found:
+        assert found.path == str(root / "a.exr")
+
+
+def escape(root: Path, kind: str) -> str:
+    """A path that looks as if it were below `root` and is not."""
+    outside = root.parent / "outside.exr"
+    if kind == "dots":
+        return str(root / ".." / "outside.exr")
+    if kind == "link":
+        (root / "link.exr").symlink_to(outside)
+        return str(root / "link.exr")
+    if kind == "folder link":
+        (root / "up").symlink_to(root.parent)
+        return str(root / "up/outside.exr")
+    if kind == "name prefix":
+        beside = root.with_name("allowed-not")
+        beside.mkdir()
+        (beside / "a.exr").write_bytes(DATA)
+        return str(beside / "a.exr")
+    return str(outside)
+
+
+@pytest.mark.parametrize("kind", ["dots", "link", "folder link", "name prefix", "plain"])
+def test_nothing_outside_the_allowed_folders_is_read(root: Path, kind: str) -> None:
+    """Neither `..` nor symbolic links escape; the remedy names the setting."""
+    with pytest.raises(ObjectUnavailable, match="EXR_LOCAL_ROOTS"):
+        LocalFile(escape(root, kind), [root])
+
+
+def test_nothing_outside_tells_whether_it_exists(root: Path) -> None:
+    """A path that is not allowed gives the same answer with and without a file."""
+    texts = []
+    for name in ("outside.exr", "missing.exr"):
+        with pytest.raises(ObjectUnavailable) as caught:
+            LocalFile(str(root.parent / name), [root])
+        texts.append(str(caught.value).replace(name, ""))
+    assert texts[0] == texts[1]
+
+
+def test_a_link_within_the_allowed_folders_is_followed_and_keeps_its_name(root: Path) -> None:
+    """People ask for a file by the path that they know."""
+    (root / "latest.exr").symlink_to(root / "a.exr")
+    with LocalFile(str(root / "latest.exr"), [root]) as found:
+        assert (found.path, found.size) == (str(root / "latest.exr"), len(DATA))
+
+
+def test_a_root_may_be_a_link_itself(root: Path) -> None:
+    """Mounts are often linked."""
+    alias = root.with_name("alias")
+    alias.symlink_to(root)
+    with LocalFile(str(alias / "a.exr"), [alias]) as found:
+        assert found.size == len(DATA)
+
+
+def test_what_is_not_a_readable_file_is_refused_with_its_reason(root: Path) -> None:
+    """A folder, a pipe (which must not hang), a loop of links, a missing file, a name that no file can have."""
+    (root / "folder.exr").mkdir()
+    os.mkfifo(root / "pipe.exr")
+    (root / "loop.exr").symlink_to(root / "loop.exr")
+    reasons = {
+        "folder.exr": "is a directory",
+        "pipe.exr": "not a regular file",
+        "loop.exr": "symbolic links",
+        "missing.exr": "no such file",
+        "x" * 300 + ".exr": "too long",
+        "nul\0.exr": "cannot be read",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(ObjectUnavailable, match=reason):
+            LocalFile(str(root / name), [root])
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_read_from_the_start(root: Path) -> None:
+    """As with objects: no header from two files."""
+    with LocalFile(str(root / "a.exr"), [root]) as found:
+        (root / "a.exr").write_bytes(DATA * 2)
+        with pytest.raises(ObjectChanged):
+            found.read(0, 10)
+
+
+def descriptors() -> int:
+    """How many files this process has open; 0 where the system does not tell."""
+    listed = Path("/proc/self/fd")
+    return len(list(listed.iterdir())) if listed.exists() else 0
+
+
+def test_every_file_is_closed(root: Path) -> None:
+    """No descriptor is left behind, whether the path is a file or something else."""
+    (root / "folder.exr").mkdir()
+    before = descriptors()
+    for _ in range(5):
+        with LocalFile(str(root / "a.exr"), [root]):
+            pass
+        with pytest.raises(ObjectUnavailable):
+            LocalFile(str(root / "folder.exr"), [root])
+    assert descriptors() == before
