@@ -6,7 +6,7 @@ spellings. A wrong type inside counts as absent; nothing here raises on a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -75,26 +75,26 @@ class Part(NamedTuple):
 
 
 class Attribute(NamedTuple):
-    """One attribute: folded name, lower-cased type and the decoded value as the payload has it."""
+    """One attribute: its name, its lower-cased type and the decoded value as the payload has it."""
 
     name: bytes
     type: bytes
     value: Any
 
 
-def read_channels(entries: list[Any]) -> list[Channel]:
+def read_channels(entries: list[Any]) -> tuple[Channel, ...]:
     """One `Channel` per entry, in order; an entry that is no dict counts as a channel without a name."""
-    return [_read_channel(_mapping(entry)) for entry in entries]
+    return tuple([_read_channel(_mapping(entry)) for entry in entries])
 
 
 def _read_channel(entry: Mapping[str, Any]) -> Channel:
     get = entry.get
-    keys = (get("part_index"), get("layer_name"), get("component_name"), get("name"))
-    rest = (get("type"), get("x_sampling"), get("y_sampling"))
+    part, layer, component, name = get("part_index"), get("layer_name"), get("component_name"), get("name")
+    kind, xs, ys = get("type"), get("x_sampling"), get("y_sampling")
     try:
-        return _channel(*keys, *rest)
+        return _channel(part, layer, component, name, kind, xs, ys)
     except TypeError:  # an unhashable value cannot be a cache key
-        return _channel.__wrapped__(*keys, *rest)
+        return _channel.__wrapped__(part, layer, component, name, kind, xs, ys)
 
 
 @lru_cache(maxsize=16384, typed=True)  # typed, because True, 1 and 1.0 are one key otherwise and differ as numbers
@@ -110,14 +110,13 @@ def _channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: An
     )
 
 
-def read_parts(entries: list[Any]) -> list[Part]:
+def read_parts(entries: list[Any]) -> tuple[Part, ...]:
     """One `Part` per entry, in order; an entry that is no dict counts as a part that says nothing."""
-    return [_read_part(_mapping(entry)) for entry in entries]
+    return tuple([_read_part(_mapping(entry)) for entry in entries])
 
 
 def _read_part(entry: Mapping[str, Any]) -> Part:
     kind = text(entry.get("type")).lower()
-    tile = _tile_size(entry)
     aspect = entry.get("pixel_aspect_ratio")
     return Part(
         name=text(_first(entry, "name", "part_name")),
@@ -129,23 +128,27 @@ def _read_part(entry: Mapping[str, Any]) -> Part:
         line_order=fold_text.line_order(entry.get("line_order")),
         deep=_flag(entry.get("is_deep")) or b"deep" in kind,
         tiled=_flag(entry.get("is_tiled")) or b"tile" in kind,
-        tile=tile,
+        tile=_tile_size(entry),
         color_space=text(_first(entry, "color_space", "colorspace", "colour_space")),
         software=text(_first(entry, "render_software", "software")),
     )
 
 
 def _flag(value: Any) -> bool:
-    return value is True or text(value).lower() in TRUE_WORDS
+    if value is None or isinstance(value, bool):
+        return value is True
+    return text(value).lower() in TRUE_WORDS
 
 
 def _tile_size(entry: Mapping[str, Any]) -> bytes:
     """`WxH`, or `-` for a part without tiles."""
+    width, height = entry.get("tile_width"), entry.get("tile_height")
     tiles = entry.get("tiles")
-    nested = tiles if isinstance(tiles, Mapping) else {}
-    width = number(_first({**entry, **nested, "width": nested.get("width")}, "tile_width", "x_size", "xSize", "width"))
-    height = number(_first({**entry, **nested, "height": nested.get("height")}, "tile_height", "y_size", "ySize", "height"))
-    return b"%dx%d" % (width, height) if width > 0 and height > 0 else b"-"
+    if isinstance(tiles, dict):
+        width = _first(tiles, "tile_width", "x_size", "xSize", "width")
+        height = _first(tiles, "tile_height", "y_size", "ySize", "height")
+    across, down = number(width), number(height)
+    return b"%dx%d" % (across, down) if across > 0 and down > 0 else b"-"
 
 
 def _window(
@@ -165,7 +168,7 @@ def _proper(box: Box | None) -> Box | None:
 
 def read_box(value: Any) -> Box | None:
     """A window written as min and max points, as four numbers, or as two pairs; None when it is none of these."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         edges = [value.get(edge) for edge in EDGES] if "xmin" in value else [*_point(value.get("min")), *_point(value.get("max"))]
     elif isinstance(value, (list, tuple)):
         edges = [edge for pair in value for edge in _point(pair)] if len(value) == 2 else list(value)
@@ -175,7 +178,7 @@ def read_box(value: Any) -> Box | None:
 
 
 def _point(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [value.get("x"), value.get("y")]
     return list(value) if isinstance(value, (list, tuple)) and len(value) == 2 else []
 
@@ -187,20 +190,21 @@ def read_attributes(attributes: Any) -> list[list[Attribute]]:
         lists = list(lists.values())
     if not isinstance(lists, (list, tuple)):
         return []
-    return [list(_read_attributes(entries)) for entries in lists if isinstance(entries, (list, tuple, Mapping))]
+    return [_read_attributes(entries) for entries in lists if isinstance(entries, (list, tuple, Mapping))]
 
 
-def _read_attributes(entries: Any) -> Iterator[Attribute]:
+def _read_attributes(entries: Any) -> list[Attribute]:
     if isinstance(entries, Mapping):
         entries = [
             {**value, "name": name} if isinstance(value, Mapping) and "value" in value else {"name": name, "value": value}
             for name, value in entries.items()
         ]
-    for entry in entries:
-        described = _mapping(entry)
-        value = described.get("value")
-        kind = text(described.get("type")).lower() or _implied_type(value)
-        yield Attribute(text(described.get("name")), kind, value)
+    return [_read_attribute(_mapping(entry)) for entry in entries]
+
+
+def _read_attribute(entry: Mapping[str, Any]) -> Attribute:
+    value = entry.get("value")
+    return Attribute(text(entry.get("name")), text(entry.get("type")).lower() or _implied_type(value), value)
 
 
 def _implied_type(value: Any) -> bytes:
@@ -232,8 +236,13 @@ def numbers(value: Any) -> list[Any]:
 
 
 def _first(entry: Mapping[str, Any], *keys: str) -> Any:
-    return next((entry[key] for key in keys if entry.get(key) is not None), None)
+    for key in keys:
+        value = entry.get(key)
+        if value is not None:
+            return value
+    return None
 
 
 def _mapping(entry: Any) -> Mapping[str, Any]:
-    return entry if isinstance(entry, Mapping) else {}
+    # The first test is for speed alone: a check against an abstract class costs more than the look-ups that follow.
+    return entry if type(entry) is dict or isinstance(entry, Mapping) else {}

@@ -53,6 +53,11 @@ def encode(value: Any) -> bytes:
 
 def text(value: Any) -> bytes:
     """The first 512 bytes of `value`; empty for None and for everything that is not text."""
+    return _short(value) if type(value) is str else encode(value)[:TEXT_LIMIT]
+
+
+@lru_cache(maxsize=8192)
+def _short(value: str) -> bytes:
     return encode(value)[:TEXT_LIMIT]
 
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from exr_embedding_facts import LEAVES_LIMIT, Attribute, Box, Channel, Part, numbers
 from exr_embedding_text import OCTAVE, UNIT, fold, number, octaves, soft, telling_words, text, words
@@ -57,21 +58,18 @@ _VERSION = re.compile(rb"([0-9]+)\.([0-9]+)")
 _PLAIN_VERSION = re.compile(rb"(?<![0-9A-Za-z])[vV]?([0-9]+)(?![0-9A-Za-z])()")
 
 
-def names(channels: list[Channel]) -> Bag:
+def names(channels: tuple[Channel, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
-    parts_of: defaultdict[tuple[bytes, bytes], set[int]] = defaultdict(set)
-    for channel in channels:
-        parts_of[channel.layer, channel.component].add(channel.part)
+    copies = Counter([(layer, component) for _, layer, component in {channel[:3] for channel in channels}])
     components: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    copies: Counter[bytes] = Counter()
-    for (layer, component), parts in parts_of.items():
+    times: defaultdict[bytes, int] = defaultdict(int)
+    for (layer, component), parts in copies.items():
         components[layer].append(component)
-        copies[layer] = max(copies[layer], len(parts))
+        times[layer] = max(times[layer], parts)
     bag: defaultdict[bytes, int] = defaultdict(int, {b"b:": SMOOTHING})
     for layer, found in components.items():
-        times = copies[layer]
         for token, energy in _layer_tokens(layer, tuple(sorted(found))):
-            bag[token] += energy * times
+            bag[token] += energy * times[layer]
     return bag
 
 
@@ -97,25 +95,22 @@ def _split(prefix: bytes, tokens: Iterable[bytes], energy: int) -> list[tuple[by
     return [(prefix + token, energy // len(distinct)) for token in distinct]
 
 
-def types(channels: list[Channel]) -> Bag:
+def types(channels: tuple[Channel, ...]) -> Bag:
     """Block 2: pixel types, what type each component has, sampling, and how many channels there are."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     _add(bag, soft(b"n", octaves(len(channels)), OCTAVE, 4 * UNIT))
     if not channels:
         return bag
     by_type, by_component = 16 * UNIT // len(channels), 8 * UNIT // len(channels)
-    distinct = set()
-    for channel in channels:
-        typed = channel.component_type
-        bag[b"t:" + channel.type] += by_type
-        bag[b"c:" + typed] += by_component
-        bag[b"s:" + channel.sampling] += by_component
-        distinct.add(channel.layer + b"." + typed)
-    _add(bag, _split(b"n:", distinct, 4 * UNIT))
+    for (component, kind, sampling), count in Counter([channel[2:] for channel in channels]).items():
+        bag[b"t:" + kind] += by_type * count
+        bag[b"c:" + component.lower() + b":" + kind] += by_component * count
+        bag[b"s:" + sampling] += by_component * count
+    _add(bag, _split(b"n:", [channel.layer + b"." + channel.component_type for channel in channels], 4 * UNIT))
     return bag
 
 
-def compression(parts: list[Part]) -> Bag:
+def compression(parts: tuple[Part, ...]) -> Bag:
     """Block 3: the compression, its family, and whether it loses anything."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -127,7 +122,7 @@ def compression(parts: list[Part]) -> Bag:
     return bag
 
 
-def resolution(parts: list[Part]) -> Bag:
+def resolution(parts: tuple[Part, ...]) -> Bag:
     """Block 4, `format`: the display size (else the data size), its aspect, and the pixel aspect."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -146,7 +141,7 @@ def resolution(parts: list[Part]) -> Bag:
     return bag
 
 
-def window(parts: list[Part]) -> Bag:
+def window(parts: tuple[Part, ...]) -> Bag:
     """Block 5: how the data window lies in the display window."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -180,7 +175,7 @@ def _relation(data: Box, display: Box) -> bytes:
     return b"crop" if display.contains(data) else b"mixed"
 
 
-def storage(parts: list[Part]) -> Bag:
+def storage(parts: tuple[Part, ...]) -> Bag:
     """Block 6: deep or flat, tiled or scanlines, tile size, line order, one part or several."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -195,7 +190,7 @@ def storage(parts: list[Part]) -> Bag:
     return bag
 
 
-def arrangement(parts: list[Part], channels: list[Channel]) -> Bag:
+def arrangement(parts: tuple[Part, ...], channels: tuple[Channel, ...]) -> Bag:
     """Block 7, `parts`: views, part names, and which components of which type lie in one part."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -211,7 +206,7 @@ def arrangement(parts: list[Part], channels: list[Channel]) -> Bag:
     return bag
 
 
-def source(parts: list[Part]) -> Bag:
+def source(parts: tuple[Part, ...]) -> Bag:
     """Block 8: colour space and the software that wrote the file, from the product down to the full version text."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -238,30 +233,43 @@ def software_levels(software: bytes) -> tuple[bytes, bytes, bytes]:
     return product, version.group(1), version.group(2)
 
 
-def attrs(attributes: list[list[Attribute]]) -> Bag:
-    """Block 9: which attributes of which type there are, and from which namespaces."""
+def told_apart(attributes: list[list[Attribute]]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
+    """What blocks 9 and 10 read of the attributes that no part tells already: name and type, and `name=value` where it tells."""
+    known = [attribute for listed in attributes for attribute in listed if not _told_by_parts(attribute.name)]
+    spelled = [_assignment(attribute) for attribute in known if not _volatile(attribute.name)]
+    return tuple([(name, kind) for name, kind, _ in known]), tuple([token for token in spelled if token is not None])
+
+
+def _assignment(attribute: Attribute) -> bytes | None:
+    try:
+        return _spell_assignment(*attribute)
+    except TypeError:  # a list cannot be a cache key
+        return _spell_assignment.__wrapped__(*attribute)
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _spell_assignment(name: bytes, kind: bytes, value: Any) -> bytes | None:
+    spelled = _spell(kind, value)
+    return None if spelled is None else fold(name) + b"=" + spelled
+
+
+def attrs(known: tuple[tuple[bytes, bytes], ...], lists: int) -> Bag:
+    """Block 9: which attributes of which type there are, and from which namespaces, over the parts that list any."""
     bag: defaultdict[bytes, int] = defaultdict(int)
-    each = 4 * UNIT // max(1, len(attributes))
-    for attribute in _untold(attributes):
-        name = fold(attribute.name)
-        bag[b"n:" + name + b":" + attribute.type] += each
+    each = 4 * UNIT // max(1, lists)
+    for raw, kind in known:
+        name = fold(raw)
+        bag[b"n:" + name + b":" + kind] += each
         bag[b"s:" + _NAMESPACE_END.split(name, maxsplit=1)[0]] += each // 4
     return bag
 
 
-def values(attributes: list[list[Attribute]]) -> Bag:
+def values(spelled: tuple[bytes, ...], lists: int) -> Bag:
     """Block 10: the values of attributes that describe how a render was set up."""
     bag: defaultdict[bytes, int] = defaultdict(int)
-    each = 4 * UNIT // max(1, len(attributes))
-    for attribute in _untold(attributes):
-        spelled = None if _volatile(attribute.name) else _spell(attribute)
-        if spelled is not None:
-            bag[fold(attribute.name) + b"=" + spelled] += each
+    for token in spelled:
+        bag[token] += 4 * UNIT // max(1, lists)
     return bag
-
-
-def _untold(attributes: list[list[Attribute]]) -> Iterable[Attribute]:
-    return (attribute for listed in attributes for attribute in listed if not _told_by_parts(attribute.name))
 
 
 @lru_cache(maxsize=8192)
@@ -275,9 +283,8 @@ def _volatile(name: bytes) -> bool:
     return not VOLATILE_WORDS.isdisjoint(words(name))
 
 
-def _spell(attribute: Attribute) -> bytes | None:
+def _spell(kind: bytes, value: Any) -> bytes | None:
     """The value as it enters a token; None for types whose values say nothing about the setup."""
-    kind, value = attribute.type, attribute.value
     if kind in TEXT_TYPES:
         return _short_text(text(value))
     if kind in INTEGER_TYPES:
@@ -304,7 +311,7 @@ def _magnitude(value: int, exact: int, scale: int) -> bytes:
     return (b"-" if value < 0 else b"") + b"^%d" % (abs(value) // scale).bit_length()
 
 
-def _each(parts: list[Part]) -> int:
+def _each(parts: tuple[Part, ...]) -> int:
     return UNIT // max(1, len(parts))
 
 

@@ -20,7 +20,7 @@ from itertools import pairwise
 from typing import Any
 
 import exr_embedding_tokens as tokens
-from exr_embedding_facts import read_attributes, read_channels, read_parts
+from exr_embedding_facts import Channel, Part, read_attributes, read_channels, read_parts
 from exr_embedding_text import UNIT
 from exr_errors import VectorEmbeddingError
 
@@ -96,19 +96,13 @@ def compute_metadata_embedding(payload: dict[str, Any], embedding_dim: int = DEF
         return _uniform(dim)
     channels, parts = read_channels(channel_entries), read_parts(part_entries)
     attributes = read_attributes(payload.get("attributes"))
-    bags = (
-        tokens.names(channels),
-        tokens.types(channels),
-        tokens.compression(parts),
-        tokens.resolution(parts),
-        tokens.window(parts),
-        tokens.storage(parts),
-        tokens.arrangement(parts, channels),
-        tokens.source(parts),
-        tokens.attrs(attributes),
-        tokens.values(attributes),
-    )
-    return _vector(BLOCKS, bags, dim)
+    known, spelled = tokens.told_apart(attributes)
+    return [
+        *_of_channels(BLOCKS, dim, channels),
+        *_of_parts(dim, parts, channels),
+        *_of_attributes(dim, known, len(attributes)),
+        *_of_values(dim, spelled, len(attributes)),
+    ]
 
 
 def compute_channel_fingerprint(
@@ -123,8 +117,7 @@ def compute_channel_fingerprint(
     entries = _checked_list(channels, "channels")
     if not entries:
         return _uniform(dim)
-    described = read_channels(entries)
-    return _vector(FINGERPRINT_BLOCKS, (tokens.names(described), tokens.types(described)), dim)
+    return list(_of_channels(FINGERPRINT_BLOCKS, dim, read_channels(entries)))
 
 
 def explain_distance(a: list[float], b: list[float], dim: int | None = None) -> list[BlockDistance]:
@@ -158,44 +151,81 @@ def block_slices(blocks: tuple[Block, ...], dim: int) -> tuple[slice, ...]:
     return tuple(slice(start, stop) for start, stop in pairwise(edges))
 
 
-def _vector(blocks: tuple[Block, ...], bags: tuple[tokens.Bag, ...], dim: int) -> list[float]:
-    """The blocks of `bags` side by side, each of length root(weight), rounded to float32."""
+# Frames of a sequence share their channels, parts and attribute names: their blocks are kept, and a frame costs little more
+# than being read. The numbers bound what is kept, also for files of thousands of channels.
+@lru_cache(maxsize=256)
+def _of_channels(blocks: tuple[Block, ...], dim: int, channels: tuple[Channel, ...]) -> tuple[float, ...]:
+    bags = (tokens.names(channels), tokens.types(channels))
+    return _slices(blocks, dim, 0, bags)
+
+
+@lru_cache(maxsize=256)
+def _of_parts(dim: int, parts: tuple[Part, ...], channels: tuple[Channel, ...]) -> tuple[float, ...]:
+    bags = (
+        tokens.compression(parts),
+        tokens.resolution(parts),
+        tokens.window(parts),
+        tokens.storage(parts),
+        tokens.arrangement(parts, channels),
+        tokens.source(parts),
+    )
+    return _slices(BLOCKS, dim, 2, bags)
+
+
+@lru_cache(maxsize=256)
+def _of_attributes(dim: int, known: tuple[tuple[bytes, bytes], ...], lists: int) -> tuple[float, ...]:
+    return _slices(BLOCKS, dim, 8, (tokens.attrs(known, lists),))
+
+
+@lru_cache(maxsize=256)
+def _of_values(dim: int, spelled: tuple[bytes, ...], lists: int) -> tuple[float, ...]:
+    return _slices(BLOCKS, dim, 9, (tokens.values(spelled, lists),))
+
+
+def _slices(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[tokens.Bag, ...]) -> tuple[float, ...]:
+    """The blocks from `first` on, one per bag, each of length root(weight), rounded to float32."""
     total = sum(block.weight for block in blocks)
+    chosen = slice(first, first + len(bags))
     vector: list[float] = []
-    for block, bag, at in zip(blocks, bags, block_slices(blocks, dim), strict=True):
+    for block, bag, at in zip(blocks[chosen], bags, block_slices(blocks, dim)[chosen], strict=True):
         sums = _accumulate(block.name, at.stop - at.start, bag)
-        scale = math.sqrt(block.weight / total) / math.sqrt(sum(value * value for value in sums))
+        scale = math.sqrt(block.weight / total) / math.sqrt(sum([value * value for value in sums]))
         vector += [value * scale for value in sums]
-    layout = f"<{dim}f"
-    return list(struct.unpack(layout, struct.pack(layout, *vector)))
+    layout = f"<{len(vector)}f"
+    return struct.unpack(layout, struct.pack(layout, *vector))
 
 
 def _accumulate(block: str, size: int, bag: tokens.Bag) -> list[int]:
     """The bag hashed into `size` integers: every token adds plus or minus the root of its energy at four places."""
-    sums = [0] * (2 * size)
+    sums = [0] * (2 * size + 1)
     for token, energy in (bag or {b"\0empty": UNIT}).items():
         amplitude = math.isqrt(energy << 16)
-        for place in _places(block, size, token):
-            sums[place] += amplitude
-    folded = [plus - minus for plus, minus in zip(sums[:size], sums[size:], strict=True)]
+        first, second, third, fourth = _places(block, size, token)
+        sums[first] += amplitude
+        sums[second] += amplitude
+        sums[third] += amplitude
+        sums[fourth] += amplitude
+    folded = [plus - minus for plus, minus in zip(sums[:size], sums[size : 2 * size], strict=True)]
     if not any(folded):  # every token cancelled another
         for place in _places(block, size, b"\0cancel"):
-            folded[place % size] += 1 if place < size else -1
+            if place < 2 * size:
+                folded[place % size] += 1 if place < size else -1
     return folded
 
 
 @lru_cache(maxsize=32768)
-def _places(block: str, size: int, token: bytes) -> tuple[int, ...]:
-    """One place per quarter of the block; a place of `size` or more stands for a subtraction at `place - size`."""
+def _places(block: str, size: int, token: bytes) -> tuple[int, int, int, int]:
+    """One place per quarter of the block: `place - size` is subtracted from when it is at least `size`, 2 * size is nowhere."""
     prefix = b"exr-inspector/embedding/%d/" % EMBEDDING_VERSION
     digest = sha256(prefix + block.encode("ascii") + b"\0" + token).digest()
     segments = min(HASHED_POSITIONS, size)
-    places = []
-    for segment, (drawn,) in zip(range(segments), struct.iter_unpack(">I", digest), strict=False):
+    places = [2 * size] * HASHED_POSITIONS
+    for segment in range(segments):
+        drawn = int.from_bytes(digest[4 * segment : 4 * segment + 4], "big")
         low, high = segment * size // segments, (segment + 1) * size // segments
         place = low + ((drawn >> 1) * (high - low) >> 31)
-        places.append(place if drawn & 1 else place + size)
-    return tuple(places)
+        places[segment] = place if drawn & 1 else place + size
+    return places[0], places[1], places[2], places[3]
 
 
 def _uniform(dim: int) -> list[float]:
