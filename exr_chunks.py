@@ -115,7 +115,8 @@ def assess(header: Header, reader: Reader) -> Completeness:
     try:
         layouts = tuple(layout(header, part) for part in header.parts)
     except NoLayout as fault:
-        finding = Finding("error", fault.code, f"{fault}, so its chunks cannot be counted", offset=header.header_bytes)
+        message = f"{fault}, so the chunks of the file cannot be counted"
+        finding = Finding("error", "chunks_uncountable", message, fault.part, offset=header.header_bytes)
         return Completeness("unknown", None, None, 0, findings=(finding,))
     expected = sum(part.chunks for part in layouts)
     table_end = header.header_bytes + 8 * expected

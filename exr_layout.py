@@ -24,11 +24,11 @@ PART_TYPES = frozenset({"scanlineimage", "tiledimage", "deepscanline", "deeptile
 
 
 class NoLayout(ValueError):  # noqa: N818 - a fact about a header
-    """The header does not say how many chunks a part has; `code` is stable."""
+    """The header does not say how many chunks a part has."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    def __init__(self, part: int, reason: str) -> None:
+        super().__init__(f"part {part} has {reason}")
+        self.part = part
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +148,9 @@ def layout(header: Header, part: Part) -> Layout:
     kind = part_type(header, part)
     area, compression = window(part, "dataWindow"), part.value("compression", "compression")
     if area is None or compression is None:
-        raise NoLayout("missing_required_attribute", f"part {part.index} has no usable dataWindow or compression")
+        raise NoLayout(part.index, "no usable dataWindow or compression")
     if area.width <= 0 or area.height <= 0:
-        raise NoLayout("inverted_data_window", f"part {part.index} has a data window of {area.width} x {area.height} pixels")
+        raise NoLayout(part.index, f"a data window of {area.width} x {area.height} pixels")
     tile: tuple[int, int] | None = None
     levels: tuple[Level, ...] = ()
     lines, chunks = LINES_PER_CHUNK.get(compression, 0), 0
@@ -163,7 +163,7 @@ def layout(header: Header, part: Part) -> Layout:
     if declared is not None and declared > 0 and not (kind in PART_TYPES and chunks):
         chunks = declared
     if not chunks:
-        raise NoLayout("unknown_compression", f"part {part.index} has compression {compression} and no usable chunkCount")
+        raise NoLayout(part.index, f"compression {compression} and no usable chunkCount")
     return Layout(
         part.index, area, chunks, lines or area.height, tile, levels, kind in DEEP_TYPES, compression != "none", compression,
         _samples(part),
@@ -180,12 +180,12 @@ def _samples(part: Part) -> tuple[tuple[int, int, int], ...] | None:
 def _tiles(part: Part, area: Window) -> tuple[tuple[int, int], tuple[Level, ...]]:
     tiles: dict[str, Any] | None = part.value("tiles", "tiledesc")
     if tiles is None:
-        raise NoLayout("missing_required_attribute", f"part {part.index} is tiled and has no usable tiles attribute")
+        raise NoLayout(part.index, "tiles, and no usable attribute that describes them")
     size = (tiles["x_size"], tiles["y_size"])
     if not (size[0] and size[1]):
-        raise NoLayout("bad_tiles", f"part {part.index} has tiles of {size[0]} x {size[1]} pixels")
+        raise NoLayout(part.index, f"tiles of {size[0]} x {size[1]} pixels")
     if "unknown" in tiles["level_mode"] or "unknown" in tiles["rounding_mode"]:
-        raise NoLayout("bad_tiles", f"part {part.index} has tile modes {tiles['level_mode']}, {tiles['rounding_mode']}")
+        raise NoLayout(part.index, f"tile modes {tiles['level_mode']}, {tiles['rounding_mode']}")
     up = tiles["rounding_mode"] == "round_up"
     levels, first = [], 0
     for x, y in _level_numbers(area, tiles["level_mode"], up):

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import exr_consistency
+import exr_cryptomatte
+import exr_layers
 import exr_naming
 import exr_production
 from exr_attributes import LARGE_VALUE, Channel, base64_text, channel_value
-from exr_chunks import Completeness
+from exr_chunks import Completeness, Profile
 from exr_errors import BadHeader, InspectorError
 from exr_header import Attribute, Finding, Header, Part
 from exr_layout import DEEP_TYPES, TILED_TYPES, Window, part_type, window
@@ -26,6 +29,7 @@ INSPECTOR_VERSION = "1.0.0"
 STATUS_OF = {
     "complete": "ok", "incomplete": "incomplete", "truncated": "incomplete", "damaged": "incomplete", "unknown": "unreadable",
 }  # fmt: skip
+MAX_ENTRIES = 256
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
 
@@ -48,8 +52,9 @@ def normalize_path(path: str) -> str:
 
 def describe(facts: FileFacts, header: Header, completeness: Completeness) -> dict[str, Any]:
     """The payload of a file whose header was read; `stats`, `validation` and `persistence` are empty."""
-    parts = [_part(header, part) for part in header.parts]
-    findings = [*header.findings, *completeness.findings]
+    findings = [*header.findings, *exr_consistency.contradictions(header), *completeness.findings]
+    profiles = {profile.part: profile for profile in completeness.profiles}
+    parts = [_part(header, part, profiles.get(part.index), findings) for part in header.parts]
     payload = _frame(facts, parts)
     payload["file"] |= {
         "header_bytes": header.header_bytes,
@@ -125,12 +130,15 @@ def _timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _part(header: Header, part: Part) -> dict[str, Any]:
+def _part(header: Header, part: Part, profile: Profile | None, findings: list[Finding]) -> dict[str, Any]:
+    """One entry of `parts`; what is found on the way is added to `findings`."""
     kind = part_type(header, part)
     data, display = window(part, "dataWindow"), window(part, "displayWindow")
     tiles = part.value("tiles", "tiledesc") or {}
-    software, version = exr_production.software(part)
-    space, source = exr_production.color_space(part)
+    cryptomatte, contradictions = exr_cryptomatte.cryptomattes(part)
+    findings += contradictions
+    layers = exr_layers.layers(header, part)
+    sizes = [layer["logical_bytes"] for layer in layers]
     return {
         "index": part.index,
         "name": part.value("name", "string"),
@@ -147,11 +155,11 @@ def _part(header: Header, part: Part) -> dict[str, Any]:
         "tile_level_mode": tiles.get("level_mode"),
         "tile_rounding_mode": tiles.get("rounding_mode"),
         "chunk_count": part.value("chunkCount", "int"),
-        "color_space": space,
-        "color_space_source": source,
-        "chromaticities": part.value("chromaticities", "chromaticities"),
-        "render_software": software,
-        "render_software_version": version,
+        **exr_production.describe(part),
+        "cryptomatte": cryptomatte,
+        "layers": layers,
+        "logical_bytes": None if None in sizes else sum(sizes),
+        "chunk_profile": profile.as_dict() if profile else None,
     }
 
 
@@ -201,4 +209,10 @@ def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
 
 
 def _entries(findings: list[Finding], severity: str) -> list[dict[str, Any]]:
-    return [finding.as_dict() for finding in findings if finding.severity == severity]
+    """The findings of one severity, at most 256 of them, and then one that says how many more there are."""
+    found = [finding.as_dict() for finding in findings if finding.severity == severity]
+    if len(found) <= MAX_ENTRIES:
+        return found
+    more = len(found) - MAX_ENTRIES
+    last = {"code": "entries_omitted", "message": f"{more} more {severity}s are not listed", "omitted": more}
+    return [*found[:MAX_ENTRIES], last]

@@ -1,0 +1,206 @@
+"""Contradictions in a header that can be read: findings with stable codes, never guesses.
+
+Errors are what the OpenEXR file format forbids; warnings are what it allows and what still deserves a look.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from exr_header import NON_IMAGE, TILED, Finding, Header, Part, Severity
+from exr_layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, NoLayout, Window, layout, part_type, window
+
+REQUIRED = {
+    "channels": "chlist",
+    "compression": "compression",
+    "dataWindow": "box2i",
+    "displayWindow": "box2i",
+    "lineOrder": "lineOrder",
+    "pixelAspectRatio": "float",
+    "screenWindowCenter": "v2f",
+    "screenWindowWidth": "float",
+}
+REQUIRED_IF_MULTIPART = {"name": "string", "type": "string", "chunkCount": "int"}
+REQUIRED_IF_DEEP = {"type": "string", "chunkCount": "int"}
+# Attributes that all parts of a file must agree on.
+SHARED = {
+    "displayWindow": "box2i",
+    "pixelAspectRatio": "float",
+    "timeCode": "timecode",
+    "chromaticities": "chromaticities",
+}
+ENUMERATIONS = frozenset({"compression", "lineOrder", "envmap", "deepImageState"})
+# OpenEXR refuses windows beyond this, so that sums of coordinates stay within 32 bits.
+LARGEST_COORDINATE = 2**30 - 1
+LARGE_SIDE = 2**17
+ASPECT_RANGE = (1e-6, 1e6)
+DEEP_COMPRESSIONS = frozenset({"none", "rle", "zips", "zstd"})
+
+
+def contradictions(header: Header) -> Iterator[Finding]:
+    """Every contradiction within and between the parts of a header, part by part."""
+    for part in header.parts:
+        for check in (_required, _type, _channels, _windows, _numbers, _enumerations, _tiles, _chunk_count):
+            yield from check(header, part)
+    yield from _between_parts(header)
+
+
+def _at(part: Part, name: str, code: str, message: str, severity: Severity = "error", channel: str | None = None) -> Finding:
+    """A finding at an attribute of the part, or at the part's beginning when it lacks the attribute."""
+    attribute = part.first.get(name)
+    offset = part.offset if attribute is None else attribute.offset
+    return Finding(severity, code, f"part {part.index}: {message}", part.index, name, offset, channel)
+
+
+def _required(header: Header, part: Part) -> Iterator[Finding]:
+    required = REQUIRED | (REQUIRED_IF_MULTIPART if header.is_multipart else {})
+    if part_type(header, part) in DEEP_TYPES:
+        required = required | REQUIRED_IF_DEEP
+    if part_type(header, part) in TILED_TYPES:
+        required = required | {"tiles": "tiledesc"}
+    for name, type_name in required.items():
+        attribute = part.first.get(name)
+        if attribute is None:
+            yield _at(part, name, "missing_required_attribute", f"the required attribute {name!r} is missing")
+        elif attribute.type != type_name:
+            message = f"attribute {name!r} has type {attribute.type!r} where the format requires {type_name!r}"
+            yield _at(part, name, "attribute_wrong_type", message)
+        elif name != "channels" and attribute.value is None:
+            yield _at(part, name, "required_attribute_undecodable", f"the required attribute {name!r} has no usable value")
+
+
+def _type(header: Header, part: Part) -> Iterator[Finding]:
+    named = part.value("type", "string")
+    if named is None:
+        return
+    if named not in PART_TYPES:
+        yield _at(part, "type", "unknown_part_type", f"type {named!r} is none of {', '.join(sorted(PART_TYPES))}")
+        return
+    flags = header.flags
+    deep, tiled = named in DEEP_TYPES, named in TILED_TYPES
+    if deep != bool(flags & NON_IMAGE) and (deep or not header.is_multipart):
+        state = "set" if flags & NON_IMAGE else "clear"
+        yield _at(part, "type", "type_contradicts_flags", f"type {named!r} while the version flag for deep data is {state}")
+    if header.is_multipart or flags & NON_IMAGE:
+        if flags & TILED:
+            message = "the version flag for single tiled images is set beside that for deep data or several parts"
+            yield _at(part, "type", "type_contradicts_flags", message)
+    elif tiled != bool(flags & TILED):
+        state = "set" if flags & TILED else "clear"
+        yield _at(part, "type", "type_contradicts_flags", f"type {named!r} while the version flag for tiles is {state}")
+
+
+def _channels(header: Header, part: Part) -> Iterator[Finding]:
+    if not part.channels and "channels" in part.first:
+        yield _at(part, "channels", "no_channels", "the channel list is empty")
+    names = [channel.raw_name or channel.name.encode() for channel in part.channels]
+    for name, count in Counter(names).items():
+        if count > 1:
+            shown = name.decode("utf-8", "replace")
+            yield _at(part, "channels", "duplicate_channel", f"channel {shown!r} is listed {count} times", channel=shown)
+    # Byte order, as the format sorts names; a duplicate is reported above.
+    if any(after < before for before, after in pairwise(names)):
+        yield _at(part, "channels", "unsorted_channels", "the channels are not in alphabetical order", "warning")
+    area, tiled_or_deep = window(part, "dataWindow"), part_type(header, part) in TILED_TYPES | DEEP_TYPES
+    for channel in part.channels:
+        if channel.type.startswith("unknown"):
+            message = f"channel {channel.name!r} has pixel type {channel.type}"
+            yield _at(part, "channels", "unknown_pixel_type", message, channel=channel.name)
+        if (channel.x_sampling, channel.y_sampling) != (1, 1):
+            yield from _sampling(part, channel.name, (channel.x_sampling, channel.y_sampling), area, tiled_or_deep)
+
+
+def _sampling(part: Part, name: str, steps: tuple[int, int], area: Window | None, unsampled: bool) -> Iterator[Finding]:
+    if min(steps) < 1:
+        message = f"channel {name!r} has a sampling of {steps[0]} x {steps[1]}"
+        yield _at(part, "channels", "bad_sampling", message, channel=name)
+    elif unsampled:
+        message = f"channel {name!r} is subsampled, which tiled and deep parts do not allow"
+        yield _at(part, "channels", "bad_sampling", message, channel=name)
+    elif area is not None and (area.x_min % steps[0] or area.y_min % steps[1] or area.width % steps[0] or area.height % steps[1]):
+        message = f"channel {name!r} is sampled {steps[0]} x {steps[1]}, which does not divide the data window"
+        yield _at(part, "channels", "misaligned_sampling", message, channel=name)
+
+
+def _windows(header: Header, part: Part) -> Iterator[Finding]:
+    for name in ("dataWindow", "displayWindow"):
+        area = window(part, name)
+        if area is None:
+            continue
+        size = f"{name} spans {area.width} x {area.height} pixels"
+        word = "data" if name == "dataWindow" else "display"
+        if area.width <= 0 or area.height <= 0:
+            yield _at(part, name, f"inverted_{word}_window", f"{size}: its corners are the wrong way round")
+        elif max(map(abs, (area.x_min, area.y_min, area.x_max, area.y_max))) > LARGEST_COORDINATE:
+            yield _at(part, name, f"huge_{word}_window", f"{size}, with coordinates beyond {LARGEST_COORDINATE}")
+        elif max(area.width, area.height) > LARGE_SIDE:
+            yield _at(part, name, f"huge_{word}_window", f"{size}, with a side above {LARGE_SIDE}", "warning")
+    data, display = window(part, "dataWindow"), window(part, "displayWindow")
+    if data and display and (
+        data.x_max < display.x_min or data.x_min > display.x_max or data.y_max < display.y_min or data.y_min > display.y_max
+    ):  # fmt: skip
+        yield _at(part, "dataWindow", "windows_disjoint", "the data window lies wholly outside the display window", "warning")
+
+
+def _numbers(header: Header, part: Part) -> Iterator[Finding]:
+    aspect = part.value("pixelAspectRatio", "float")
+    if aspect is not None and not (isinstance(aspect, float) and ASPECT_RANGE[0] <= aspect <= ASPECT_RANGE[1]):
+        yield _at(part, "pixelAspectRatio", "bad_pixel_aspect_ratio", f"the pixel aspect ratio is {aspect}")
+    width = part.value("screenWindowWidth", "float")
+    if width is not None and not (isinstance(width, float) and width >= 0):
+        yield _at(part, "screenWindowWidth", "bad_screen_window_width", f"the screen window width is {width}")
+
+
+def _enumerations(header: Header, part: Part) -> Iterator[Finding]:
+    for attribute in part.attributes:
+        if attribute.type in ENUMERATIONS and str(attribute.value).startswith("unknown"):
+            severity: Severity = "error" if attribute.name in REQUIRED else "warning"
+            message = f"attribute {attribute.name!r} has the value {attribute.value}"
+            yield _at(part, attribute.name, "unknown_enum_value", message, severity)
+    kind, order = part_type(header, part), part.value("lineOrder", "lineOrder")
+    if order == "random_y" and kind not in TILED_TYPES:
+        yield _at(part, "lineOrder", "random_scanlines", "the line order random_y is for tiled parts")
+    compression = part.value("compression", "compression")
+    if kind in DEEP_TYPES and compression is not None and compression not in DEEP_COMPRESSIONS:
+        yield _at(part, "compression", "bad_deep_compression", f"compression {compression} cannot hold deep data")
+
+
+def _tiles(header: Header, part: Part) -> Iterator[Finding]:
+    tiles = part.value("tiles", "tiledesc")
+    if tiles is None or part_type(header, part) not in TILED_TYPES:
+        return
+    if not 0 < tiles["x_size"] < 2**31 or not 0 < tiles["y_size"] < 2**31:
+        yield _at(part, "tiles", "bad_tiles", f"tiles of {tiles['x_size']} x {tiles['y_size']} pixels")
+    for mode in ("level_mode", "rounding_mode"):
+        if tiles[mode].startswith("unknown"):
+            yield _at(part, "tiles", "bad_tiles", f"the {mode.replace('_', ' ')} of the tiles is {tiles[mode]}")
+
+
+def _chunk_count(header: Header, part: Part) -> Iterator[Finding]:
+    declared = part.value("chunkCount", "int")
+    if declared is None:
+        return
+    try:
+        computed = layout(header, part).chunks
+    except NoLayout:
+        return
+    if declared != computed:
+        message = f"chunkCount says {declared} chunks where window and compression make {computed}"
+        yield _at(part, "chunkCount", "chunk_count_mismatch", message)
+
+
+def _between_parts(header: Header) -> Iterator[Finding]:
+    if len(header.parts) < 2:
+        return
+    names: dict[str, int] = {}
+    for part in header.parts:
+        name = part.value("name", "string")
+        if name is not None and names.setdefault(name, part.index) != part.index:
+            yield _at(part, "name", "duplicate_part_name", f"the name {name!r} is also that of part {names[name]}")
+    first = header.parts[0]
+    for part in header.parts[1:]:
+        for name, type_name in SHARED.items():
+            if part.value(name, type_name) != first.value(name, type_name):
+                yield _at(part, name, "shared_attribute_differs", f"attribute {name!r} differs from that of part 0")

@@ -1,0 +1,139 @@
+"""Cryptomatte layers of a part: what the header declares, and whether it agrees with itself.
+
+Cryptomatte specification 1.2: attributes `cryptomatte/KEY/{name,hash,conversion,manifest,manif_file}`, where KEY is the first
+seven hexadecimal digits of the layer name's MurmurHash3 (32 bit), and the manifest is JSON that maps names to eight digits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from exr_attributes import Bytes
+from exr_header import Attribute, Finding, Part
+
+# Manifests up to this size are parsed and their first entries recomputed; longer ones (tens of megabytes are met) are counted.
+PARSED_MANIFEST = 256 * 1024
+CHECKED_ENTRIES = 64
+
+_NAME = re.compile(r"cryptomatte/([^/]{1,64})/(name|hash|conversion|manifest|manif_file)")
+# Bounded blanks keep the count linear; a name cannot contain the pattern, because quotes inside names are escaped.
+_ENTRY = re.compile(rb'"[ \t\r\n]{0,8}:[ \t\r\n]{0,8}"[0-9a-fA-F]{8}"')
+_MASK = 0xFFFF_FFFF
+
+
+def murmur3(data: bytes) -> int:
+    """MurmurHash3, x86, 32 bit, seed 0.
+
+    >>> f"{murmur3(b'CryptoObject'):08x}"
+    '3ae39a58'
+    """
+    state = 0
+    whole = len(data) & ~3
+    for start in range(0, whole, 4):
+        state ^= _scrambled(int.from_bytes(data[start : start + 4], "little"))
+        state = (_rotated(state, 13) * 5 + 0xE654_6B64) & _MASK
+    state ^= _scrambled(int.from_bytes(data[whole:], "little")) if len(data) > whole else 0
+    state ^= len(data)
+    state = (state ^ state >> 16) * 0x85EB_CA6B & _MASK
+    state = (state ^ state >> 13) * 0xC2B2_AE35 & _MASK
+    return state ^ state >> 16
+
+
+def _scrambled(block: int) -> int:
+    return _rotated(block * 0xCC9E_2D51 & _MASK, 15) * 0x1B87_3593 & _MASK
+
+
+def _rotated(value: int, bits: int) -> int:
+    return (value << bits | value >> (32 - bits)) & _MASK
+
+
+def object_id(name: str) -> str:
+    """The eight digits of a name: its hash, kept away from the exponents that would make the float a NaN or denormal."""
+    bits = murmur3(name.encode("utf-8", "surrogatepass"))
+    if bits >> 23 & 0xFF in (0, 255):
+        bits ^= 1 << 23
+    return f"{bits:08x}"
+
+
+def cryptomattes(part: Part) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """The cryptomatte layers in file order, as in `payload["parts"][i]["cryptomatte"]`, and what contradicts itself in them."""
+    found: list[dict[str, Any]] = []
+    findings: list[Finding] = []
+    for key, fields in _declared(part).items():
+        layer = _layer(part, key, fields)
+        anchor = next(iter(fields.values()))
+        found.append(layer)
+        for code, message in _contradictions(layer):
+            findings.append(Finding("warning", code, message, part.index, anchor.name, anchor.offset))
+    return found, findings
+
+
+def _contradictions(layer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    name = layer["name"]
+    if layer["key_matches"] is False:
+        yield "cryptomatte_key_mismatch", f"cryptomatte layer {name!r} has the key {layer['key']!r}, which is not its hash"
+    if count := layer["manifest_mismatches"]:
+        yield "cryptomatte_id_mismatch", f"{count} names in the manifest of {name!r} have ids that are not their hash"
+    if layer["manifest_size"] is not None and layer["manifest_entries"] is None:
+        yield "cryptomatte_manifest_damaged", f"the manifest of cryptomatte layer {name!r} is not JSON of names and ids"
+
+
+def _declared(part: Part) -> dict[str, dict[str, Attribute]]:
+    declared: dict[str, dict[str, Attribute]] = {}
+    for attribute in part.attributes:
+        if match := _NAME.fullmatch(attribute.name):
+            declared.setdefault(match[1], {}).setdefault(match[2], attribute)
+    return declared
+
+
+def _layer(part: Part, key: str, fields: dict[str, Attribute]) -> dict[str, Any]:
+    texts = {field: attribute.value if isinstance(attribute.value, str) else None for field, attribute in fields.items()}
+    name, scheme = texts.get("name"), texts.get("hash")
+    hashed = scheme in (None, "MurmurHash3_32")
+    manifest = fields["manifest"].raw if "manifest" in fields else None
+    entries, mismatches = _manifest(manifest, hashed) if manifest is not None else (None, None)
+    return {
+        "key": key,
+        "name": name,
+        "hash": scheme,
+        "conversion": texts.get("conversion"),
+        "key_matches": object_key(name) == key[:7] if name is not None and hashed else None,
+        "ranks": _ranks(part, name) if name else 0,
+        "manifest_size": None if manifest is None else len(manifest),
+        "manifest_sha256": None if manifest is None else hashlib.sha256(manifest).hexdigest(),
+        "manifest_entries": entries,
+        "manifest_mismatches": mismatches,
+        "manifest_file": texts.get("manif_file"),
+    }
+
+
+def object_key(name: str) -> str:
+    """The seven digits that stand for a layer's name in its attributes' names."""
+    return f"{murmur3(name.encode('utf-8', 'surrogatepass')):08x}"[:7]
+
+
+def _ranks(part: Part, name: str) -> int:
+    """How many numbered layers (`name00`, `name01`, ...) carry the matte."""
+    numbered = re.compile(re.escape(name) + r"\d{2}\..+")
+    return len({channel.name.rpartition(".")[0] for channel in part.channels if numbered.fullmatch(channel.name)})
+
+
+def _manifest(raw: Bytes, hashed: bool) -> tuple[int | None, int | None]:
+    """The number of entries, and how many of the first 64 have an id that is not the hash of their name.
+
+    Both are None for text that is not such JSON; of manifests above 256 KiB entries are counted, not checked.
+    """
+    if len(raw) > PARSED_MANIFEST:
+        return sum(1 for _ in _ENTRY.finditer(raw)), None
+    try:
+        entries = json.loads(bytes(raw).rstrip(b"\0"))
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(entries, dict):
+        return None, None
+    checked = list(entries.items())[:CHECKED_ENTRIES] if hashed else []
+    return len(entries), sum(object_id(name) != value for name, value in checked)

@@ -1,0 +1,95 @@
+"""Layers (AOVs) of a part: the channels that share the text before the last dot, with a role and their size in memory.
+
+Roles follow the words of the field, and a name that holds none of them is `data`:
+`beauty` (the image, and the lighting components that add up to it), `light_group`, `utility` (normals, positions, vectors),
+`matte`, `crypto`, `depth`, `deep` (every layer of a deep part), `data`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from exr_header import Header, Part
+from exr_layout import DEEP_TYPES, SAMPLE_BYTES, part_type, sampled, window
+
+COLOR_COMPONENTS = frozenset({"r", "g", "b", "a", "red", "green", "blue", "alpha", "y", "ry", "by", "ar", "ag", "ab"})
+DEPTH_COMPONENTS = frozenset({"z", "zback", "depth"})
+# In order of precedence: of several known words in a name the first row that knows one decides.
+ROLE_WORDS = tuple(
+    (name, frozenset(words.split()))
+    for name, words in {
+        "crypto": "crypto cryptomatte cryptoobject cryptoasset cryptomaterial",
+        "light_group": "lightgroup lightgroups lg lgt lightselect lightmix lpe",
+        "depth": "depth z zdepth zback deptha",
+        "matte": "matte mattes mask masks id ids objectid materialid holdout indexob indexma multimatte puzzlematte alpha mtlid",
+        "utility": "normal normals n nn p pref position pworld uv st vector vectors motion velocity mv ao occlusion albedo "
+        "facing fresnel shadow shadows bump curvature variance samples denoising wirecolor",
+        "beauty": "beauty rgba rgb combined ci c diffuse diff specular spec glossy gloss reflection refraction refract "
+        "transmission trans emission emissive emit sss subsurface coat sheen direct indirect volume environment env background "
+        "gi selfillumination lighting globalillumination",
+    }.items()
+)
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def layers(header: Header, part: Part) -> list[dict[str, Any]]:
+    """The part's layers in the order of their first channels: name, role, components, pixel types, logical bytes.
+
+    `logical_bytes` is what the layer's samples take uncompressed; None for deep parts, and where type or sampling is unknown.
+    """
+    deep = part_type(header, part) in DEEP_TYPES
+    grouped: dict[str, list[Any]] = {}
+    for channel in part.channels:
+        grouped.setdefault(channel.name.rpartition(".")[0], []).append(channel)
+    named = str(part.value("name", "string") or "") if header.is_multipart else ""
+    return [
+        {
+            "name": name,
+            "role": "deep" if deep else role(name or named, tuple(one.name.rpartition(".")[2] for one in channels)),
+            "components": [one.name.rpartition(".")[2] for one in channels],
+            "types": sorted({one.type for one in channels}),
+            "logical_bytes": None if deep else logical_bytes(part, channels),
+        }
+        for name, channels in grouped.items()
+    ]
+
+
+@lru_cache(maxsize=4096)
+def role(layer: str, components: tuple[str, ...]) -> str:
+    """What a layer is for, from its name and components.
+
+    >>> role("", ("A", "B", "G", "R")), role("", ("Z",)), role("CryptoObject00", ("R", "G", "B", "A")), role("myPass", ("x",))
+    ('beauty', 'depth', 'crypto', 'data')
+    >>> role("RGBA_key", ("R", "G", "B")), role("diffuse_direct", ("R", "G", "B")), role("Normal", ("X", "Y", "Z"))
+    ('light_group', 'beauty', 'utility')
+    """
+    lower = tuple(component.lower() for component in components)
+    words = [word.lower() for word in _WORD.findall(layer)]
+    known = {*words, "".join(words), *("".join(pair) for pair in pairwise(words))}
+    # Arnold names light groups RGBA_key, Blender Combined_key.
+    if len(words) > 1 and words[0] in ("rgba", "combined") and not known & {"denoise", "denoised", "noisy"}:
+        return "light_group"
+    for name, vocabulary in ROLE_WORDS:
+        if known & vocabulary:
+            return name
+    if not words and set(lower) & COLOR_COMPONENTS:
+        return "beauty"
+    return "depth" if not words and set(lower) <= DEPTH_COMPONENTS else "data"
+
+
+def logical_bytes(part: Part, channels: list[Any]) -> int | None:
+    """Bytes of these channels' samples in the data window, uncompressed; None where type, sampling or window is unknown."""
+    area = window(part, "dataWindow")
+    if area is None or area.width <= 0 or area.height <= 0:
+        return None
+    total = 0
+    for channel in channels:
+        if channel.type not in SAMPLE_BYTES or channel.x_sampling < 1 or channel.y_sampling < 1:
+            return None
+        columns = sampled(area.x_min, area.x_max, channel.x_sampling)
+        total += SAMPLE_BYTES[channel.type] * columns * sampled(area.y_min, area.y_max, channel.y_sampling)
+    return total
