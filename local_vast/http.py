@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -28,10 +27,8 @@ class _Gateway(wsgi.Gateway_10):  # type: ignore[misc]
         return environ
 
     def _cut(self) -> None:
-        """Reset the connection; cheroot closes it on the error that is raised and answers nothing."""
-        connection = self.req.conn.socket
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
+        """Shut the connection down; cheroot closes it on the error that is raised and answers nothing."""
+        self.req.conn.socket.shutdown(socket.SHUT_RDWR)
         raise ConnectionResetError(errno.ECONNRESET, "cut by a fault")
 
 

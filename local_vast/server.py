@@ -22,6 +22,7 @@ from .http import CUT, HttpServer, status_line
 from .objects import ObjectStore
 from .routes import Request, Response, Tabular, is_tabular, operation
 from .store import Store
+from .trigger import ElementTrigger
 
 DEFAULT_VERSION = "5.5.0.0"
 CONTROL = "/_local_vast/"
@@ -69,8 +70,11 @@ class LocalVast:
         self._numbers = tuple(int(part) for part in version.split("."))
         default_limit = CELL_LIMIT if self._numbers >= (5, 5) else CELL_LIMIT_BEFORE_5_5
         directory = Path(data) if data else None
-        self._own_objects = None if objects or directory else tempfile.mkdtemp(prefix="local_vast-")
-        self._objects = ObjectStore(Path(objects or self._own_objects or f"{directory}/objects"))
+        self._scratch = Path(tempfile.mkdtemp(prefix="local_vast-"))
+        self._own_objects = None if objects or directory else self._scratch / "objects"
+        dead_letter = (directory or self._scratch) / "dead-letter.jsonl"
+        self.trigger = ElementTrigger(trigger_url, dead_letter=dead_letter, suffix=trigger_suffix) if trigger_url else None
+        self._objects = ObjectStore(Path(objects or self._own_objects or f"{directory}/objects"), self.trigger)
         self.store = Store(
             self._objects.has_bucket,
             directory,
@@ -105,8 +109,8 @@ class LocalVast:
         """
         self.store.clear()
         if self._own_objects:
-            for bucket in Path(self._own_objects).iterdir():
-                shutil.rmtree(bucket)
+            shutil.rmtree(self._own_objects, ignore_errors=True)
+            self._own_objects.mkdir()
             self._make_buckets()
         self.faults.clear()
         self.clear_requests()
@@ -116,8 +120,9 @@ class LocalVast:
         self._http.stop()
         self._engine.close()
         self.store.close()
-        if self._own_objects:
-            shutil.rmtree(self._own_objects, ignore_errors=True)
+        if self.trigger:
+            self.trigger.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> LocalVast:
         return self

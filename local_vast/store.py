@@ -14,6 +14,12 @@ from .rows import RowStore
 from .transactions import Transaction, Transactions
 
 FILE_NAME = "local_vast.duckdb"
+_SETTINGS = (
+    # SQL from clients must not read files.
+    "enable_external_access = false",
+    # DuckDB 2.0.0 takes `struct_extract(s, 'x') IN (1, 2)` for true where x is NULL and its other values are 1 and 2.
+    "disabled_optimizers = 'statistics_propagation'",
+)
 # What a value of variable size is counted as in the size estimate.
 _VARIABLE_BITS = 256
 
@@ -36,7 +42,8 @@ class Store:
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
         self._root = duckdb.connect(str(directory / FILE_NAME) if directory else ":memory:")
-        self._root.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false")
+        for setting in _SETTINGS:
+            self._root.execute(f"SET GLOBAL {setting}")
         open_catalogue(self._root)
         self.transactions = Transactions(self._root, idle_seconds, TOUCH)
         self.catalogue = Catalogue(self._root, self.transactions, has_bucket)
