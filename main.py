@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from types import SimpleNamespace
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import exr_chunks
 import exr_header
@@ -30,16 +32,54 @@ from exr_errors import BadHeader, BadSettings, InspectorError, Retry, Verdict
 from vast_events import Request
 from vast_settings import Settings
 
+if TYPE_CHECKING:
+    from vast_db_persistence import Store
+
 STATE = "exr_inspector"
+STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}
+LOG_LEVEL_OF = {"retry": "error", "reject": "warning"}
+LOGGED_KEYS = ("file_id", "inserted", "counts", "reason", "errors", "warnings", "persistence")
+
+
+class Clients:
+    """The connections of one configuration, shared by all threads; each is made when first needed, and again if that failed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._s3: Any = None
+        self._store: Store | None = None
+
+    def configured(self) -> list[Callable[[], Any]]:
+        """What there is to connect to."""
+        settings = self._settings
+        return [self.s3] * bool(settings.s3_endpoint) + [self.store] * bool(settings.db_endpoint)
+
+    def s3(self) -> Any:
+        """The object store's client. Raises BadSettings where no object store is configured."""
+        with self._lock:
+            if self._s3 is None:
+                self._s3 = vast_objects.s3_client(self._settings)
+            return self._s3
+
+    def store(self) -> Store:
+        """The database's tables. Raises VASTDatabaseError while the database is out of reach."""
+        import vast_db_persistence  # brings pyarrow and vastdb, which take longer to load than all else here
+
+        if self._store is None:
+            opened = vast_db_persistence.open_store(self._settings)  # may wait for the network: not under the lock
+            with self._lock:
+                self._store = self._store or opened
+        return self._store
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What all events of a container share; every member is safe to use from 20 threads."""
+    """What all events of a container share."""
 
     settings: Settings
     metrics: vast_context.Metrics
-    s3: Any = field(repr=False)
+    clients: Clients
 
 
 @dataclass(slots=True)
@@ -61,11 +101,15 @@ class Job:
 
 
 def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line rejects some annotations
-    """Read the settings and build the clients, before the first event. An unreachable service does not fail here.
+    """Read the settings and build the clients, before the first event. A service that is out of reach is tried again by events.
 
     Raises BadSettings with every wrong setting at once: a container with those never becomes ready, and so loses no event.
     """
-    _runtime(ctx)
+    for connect in _runtime(ctx).clients.configured():
+        try:
+            connect()
+        except InspectorError as error:
+            vast_context.write_log(ctx, "warning", {"message": "out of reach at the start", "error": error.as_dict()})
 
 
 def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
@@ -94,8 +138,13 @@ def _runtime(ctx: Any) -> Runtime:
 def _make_runtime(ctx: Any, **overrides: Any) -> Runtime:
     secrets = vast_context.read_secrets(ctx, vast_settings.secret_names())
     settings = replace(vast_settings.load(secrets=secrets), **overrides)
-    s3 = vast_objects.s3_client(settings) if settings.s3_endpoint else None
-    return Runtime(settings, vast_context.Metrics(ctx), s3)
+    return Runtime(settings, vast_context.Metrics(ctx), _clients(settings))
+
+
+@lru_cache(maxsize=4)
+def _clients(settings: Settings) -> Clients:
+    """One set of connections per configuration, also for contexts that keep nothing."""
+    return Clients(settings)
 
 
 def _answer(job: Job, request: Request) -> dict[str, Any]:
@@ -109,9 +158,9 @@ def _gone(job: Job, request: Request) -> list[str]:
     """The request's addresses at which nothing is now."""
     if request.path is not None:
         return [] if Path(request.path).exists() else [request.path]
-    client = job.runtime.s3
+    client = job.runtime.clients.s3()
     with job.step("fetch"):
-        keys = [key for key in request.keys if client is None or not vast_objects.object_exists(client, str(request.bucket), key)]
+        keys = [key for key in request.keys if not vast_objects.object_exists(client, str(request.bucket), key)]
     return [f"s3://{request.bucket}/{key}" for key in keys]
 
 
@@ -154,8 +203,7 @@ def _open(job: Job, request: Request) -> vast_objects.OpenObject:
     settings = job.runtime.settings
     if request.path is not None:
         return vast_objects.LocalFile(request.path, settings.local_roots)
-    client = job.runtime.s3 or vast_objects.s3_client(settings)
-    return vast_objects.S3Object(client, str(request.bucket), request.keys, settings.first_range)
+    return vast_objects.S3Object(job.runtime.clients.s3(), str(request.bucket), request.keys, settings.first_range)
 
 
 def _persist(job: Job, payload: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -163,10 +211,18 @@ def _persist(job: Job, payload: dict[str, Any], settings: Settings) -> dict[str,
     missing = settings.missing_for_database()
     if missing:
         return _not_stored(missing)
-    import vast_db_persistence  # brings pyarrow, which takes longer to load than everything else here
+    import vast_db_persistence
 
+    with job.step("embed"):
+        embedding = vast_db_persistence.compute_metadata_embedding(payload)
     with job.step("persist"):
-        return vast_db_persistence.persist_to_vast_database(payload, settings=settings)
+        store = _store(job, settings)
+        return vast_db_persistence.persist_to_vast_database(payload, session=store, settings=settings, embedding=embedding)
+
+
+def _store(job: Job, settings: Settings) -> Store | None:
+    """The container's own store; None, for one of its own, where an event brings its own credentials."""
+    return job.runtime.clients.store() if settings == job.runtime.settings else None
 
 
 def _remove(job: Job, request: Request, gone: Sequence[str]) -> dict[str, Any]:
@@ -190,10 +246,11 @@ def _remove(job: Job, request: Request, gone: Sequence[str]) -> dict[str, Any]:
 
 def _mark_removed(job: Job, request: Request, gone: Sequence[str], settings: Settings) -> dict[str, Any]:
     """The store's answer for the address under which it knew the object, else for the last spelling of the key."""
-    import vast_db_persistence  # late, as in _persist
+    import vast_db_persistence
 
     with job.step("persist"):
-        answers = [vast_db_persistence.mark_removed(path, request.event_time, settings=settings) for path in gone]
+        store, moment = _store(job, settings), request.event_time
+        answers = [vast_db_persistence.mark_removed(path, moment, session=store, settings=settings) for path in gone]
     return next((answer for answer in answers if answer["file_id"]), answers[-1])
 
 
@@ -237,16 +294,16 @@ def _counts(payload: dict[str, Any]) -> dict[str, int]:
 
 def _refusal(job: Job, error: InspectorError) -> dict[str, Any]:
     """The answer to an event that ended in an error: `skipped`, `rejected` or, in local invocation, `retry`."""
-    status = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}[error.verdict]
     return {
         "schema_version": exr_payload.SCHEMA_VERSION,
         "inspector_version": exr_payload.INSPECTOR_VERSION,
-        "status": status,
+        "status": STATUS_OF[error.verdict],
         "path": job.request.location if job.request else None,
         "file_id": None,
         "inserted": False,
         "counts": {},
-        **({"reason": error.as_dict(), "errors": []} if error.verdict is Verdict.SKIP else {"errors": [error.as_dict()]}),
+        "reason": error.as_dict() if error.verdict is Verdict.SKIP else None,
+        "errors": [] if error.verdict is Verdict.SKIP else [error.as_dict()],
         "persistence": {"status": "skipped", "message": "there is nothing to store"},
         "timings_ms": job.timings,
     }
@@ -254,10 +311,10 @@ def _refusal(job: Job, error: InspectorError) -> dict[str, Any]:
 
 def _logged(job: Job, answer: dict[str, Any], verdict: Verdict | None = None, **more: Any) -> dict[str, Any]:
     """Write the event's one log line, count it, and hand the answer on."""
-    status = answer.get("status") or answer["file"]["status"]
-    judged = str(verdict) if verdict else "reject" if status == "unreadable" else "done"
+    status = _status(answer)
+    judged = str(verdict) if verdict else "reject" if status == "unreadable" or _not_kept(answer) else "done"
     total = round((perf_counter() - job.started) * 1000, 3)
-    level = {"retry": "error", "reject": "warning"}.get(judged, "info")
+    level = LOG_LEVEL_OF.get(judged, "info")
     entry = {
         "message": "exr-inspector event",
         "event_id": job.event_id,
@@ -265,7 +322,7 @@ def _logged(job: Job, answer: dict[str, Any], verdict: Verdict | None = None, **
         "location": job.request.location if job.request else None,
         "verdict": judged,
         "status": status,
-        **{key: answer[key] for key in ("file_id", "inserted", "counts", "reason", "errors", "persistence") if key in answer},
+        **{key: answer[key] for key in LOGGED_KEYS if answer.get(key)},
         "requests": job.requests,
         "bytes_read": job.bytes_read,
         "timings_ms": {**job.timings, "total": total},
@@ -275,6 +332,16 @@ def _logged(job: Job, answer: dict[str, Any], verdict: Verdict | None = None, **
     if job.runtime.settings.logs(level):
         vast_context.write_log(job.ctx, level, entry)
     return answer
+
+
+def _status(answer: dict[str, Any]) -> str:
+    return str(answer.get("status") or answer["file"]["status"])
+
+
+def _not_kept(answer: dict[str, Any]) -> bool:
+    """Whether the database refused the rows, of one object or of any of several."""
+    answers = answer.get("results", [answer])
+    return any(one.get("persistence", {}).get("status") == "error" for one in answers)
 
 
 def _unforeseen(job: Job, error: Exception) -> Retry:
@@ -309,13 +376,12 @@ def _events(arguments: Sequence[str]) -> Iterator[Any]:
 def _invoke(ctx: Any, event: Any, options: Any, stream: IO[str]) -> int:
     """Print what the handler answers, and return the exit status that goes with it."""
     try:
-        answer = handler(ctx, event)
+        answer = handler(ctx, event)  # type: ignore[no-untyped-call]
     except Retry as error:
         answer = {"status": "retry", "errors": [error.as_dict()]}
     text = json.dumps(answer, indent=2 if options.pretty else None, separators=None if options.pretty else (",", ":"))
     print(text, file=stream, flush=True)
-    status = answer.get("status") or answer["file"]["status"]
-    return {"retry": 3, "rejected": 1, "unreadable": 1}.get(status, 0)
+    return {"retry": 3, "rejected": 1, "unreadable": 1}.get(_status(answer), int(_not_kept(answer)))
 
 
 class _StandardError:

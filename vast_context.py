@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 LOGGER_NAME = "exr_inspector"
@@ -105,21 +105,11 @@ def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
         getattr(logging.getLogger(LOGGER_NAME), level)(line)
 
 
-
-def _holds(ctx: Any, name: str) -> bool:
-    setattr(ctx, name, None)
-    return getattr(ctx, name) is None
-
-
 _STATE_LOCK = threading.Lock()
-_KEPT: dict[type[Any], Any] = {}
 
 
 def state(ctx: Any, name: str, kind: type[T], make: Callable[[], T]) -> T:
-    """The `kind` kept as `ctx.<name>`, made by the first of the threads that ask.
-
-    A context that keeps no attributes shares one value with the others of its sort in this process.
-    """
+    """The `kind` kept as `ctx.<name>`, made by the first of the threads that ask; for a context that keeps nothing, made anew."""
     found = offered(lambda: getattr(ctx, name), None)
     if isinstance(found, kind):
         return found
@@ -127,10 +117,6 @@ def state(ctx: Any, name: str, kind: type[T], make: Callable[[], T]) -> T:
         found = offered(lambda: getattr(ctx, name), None)
         if isinstance(found, kind):
             return found
-        if not offered(lambda: _holds(ctx, name), False):
-            if kind not in _KEPT:
-                _KEPT[kind] = make()
-            return cast(T, _KEPT[kind])
         made = make()
-        setattr(ctx, name, made)
+        offered(lambda: setattr(ctx, name, made), None)
         return made

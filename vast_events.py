@@ -288,7 +288,8 @@ def _flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
         return default
     text = str(value).lower()
     if not isinstance(value, bool | int | str) or text not in _TRUE | _FALSE:
-        raise BadEvent(f"event field data.{name}: expected true or false, got {str(value)[:80]!r}", field=f"data.{name}")
+        got = f"event field data.{name}: expected true or false, got {str(value)[:80]!r}"
+        raise BadEvent(got, remedy="Write true or false, or leave it out", field=f"data.{name}")
     return text in _TRUE
 
 

@@ -48,6 +48,14 @@ class OpenObject(Protocol):
         """The bytes `[offset, offset + length)`, as far as the object goes."""
         ...
 
+    def __enter__(self) -> OpenObject:
+        """The object itself."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the object."""
+        ...
+
 
 class LocalFile:
     """A regular file below one of the allowed roots; a context manager."""

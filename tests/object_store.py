@@ -52,6 +52,7 @@ class Store:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
     store: Store
 
     def do_GET(self) -> None:

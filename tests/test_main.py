@@ -1,0 +1,452 @@
+"""The handler's contract with the platform: what it answers, raises and logs, and that nothing odd about a context matters."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from object_store import Store, object_store
+
+import main
+from exr_errors import BadSettings, Retry, StorageUnavailable
+from scripts.samples import SAMPLES, write_samples
+from vast_settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
+NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
+SUMMARY = {
+    "schema_version", "inspector_version", "status", "path", "file_id", "inserted", "counts", "errors", "warnings", "persistence",
+    "timings_ms",
+}  # fmt: skip
+
+
+class Context:
+    """A context that works, and remembers what it was told."""
+
+    def __init__(self, secrets: dict[str, dict[str, str]] | None = None) -> None:
+        self.lines: list[tuple[str, str]] = []
+        self.spans: list[str] = []
+        self.measured: list[tuple[str, float, Any]] = []
+        self.secrets = secrets or {}
+        self.logger = SimpleNamespace(**{level: self._logs(level) for level in ("debug", "info", "warning", "error")})
+        self.tracer = SimpleNamespace(start_as_current_span=self._span)
+
+    def counter(self, name: str) -> Any:
+        """An instrument that counts."""
+        return SimpleNamespace(add=lambda value, labels: self.measured.append((name, value, labels)))
+
+    def histogram(self, name: str) -> Any:
+        """An instrument that collects values."""
+        return SimpleNamespace(record=lambda value, labels: self.measured.append((name, value, labels)))
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The log lines, read back."""
+        return [json.loads(line) for _, line in self.lines]
+
+    def _logs(self, level: str) -> Any:
+        return lambda line: self.lines.append((level, line))
+
+    @contextmanager
+    def _span(self, name: str) -> Iterator[None]:
+        self.spans.append(name)
+        yield
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample renders, in a folder."""
+    directory = tmp_path_factory.mktemp("samples")
+    write_samples(directory)
+    return directory
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch, samples: Path) -> pytest.MonkeyPatch:
+    """No setting of the machine's, and the samples' folder allowed."""
+    for item in fields(Settings):
+        for name in item.metadata["names"]:
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("DEBUG", raising=False)
+    monkeypatch.setenv("EXR_LOCAL_ROOTS", str(samples))
+    return monkeypatch
+
+
+@pytest.fixture
+def ctx(clean: pytest.MonkeyPatch) -> Context:
+    """A context after `init`, without any endpoint."""
+    context = Context()
+    main.init(context)
+    return context
+
+
+@pytest.fixture
+def store(samples: Path, clean: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An object store that holds the samples in the bucket `shows`, and settings that point to it."""
+    with object_store() as store:
+        for name in SAMPLES:
+            store.objects[name] = (samples / name).read_bytes()
+        clean.setenv("S3_ENDPOINT", store.url)
+        clean.setenv("S3_ACCESS_KEY", "AKEY")
+        clean.setenv("S3_SECRET_KEY", "hush-hush")
+        clean.setenv("S3_MAX_ATTEMPTS", "1")
+        yield store
+
+
+def element(name: str, subtype: str = "ElementCreated") -> dict[str, Any]:
+    """An element event about `bucket/key`."""
+    return {
+        "specversion": "1.0",
+        "type": f"vastdata.com:Element.{subtype}",
+        "id": "105849469009922",
+        "source": "vastdata.com:exr-trigger.25d743ba-5c35-4524-a165-5a6566801b63",
+        "subject": "broker.topic",
+        "elementpath": name,
+        "data": {},
+    }
+
+
+def path_event(samples: Path, name: str, **options: Any) -> dict[str, Any]:
+    """A plain event about a sample."""
+    return {"data": {"path": str(samples / name), **options}}
+
+
+# Answers
+
+
+def test_without_an_endpoint_the_inspection_returns_and_names_what_is_missing(ctx: Context, samples: Path) -> None:
+    """A summary by default: the platform logs whatever is returned."""
+    answer = main.handler(ctx, path_event(samples, BEAUTY))
+    assert set(answer) == SUMMARY
+    assert answer["status"] == "ok"
+    assert answer["counts"]["parts"] == 1
+    assert answer["counts"]["channels"] > 30
+    assert answer["persistence"]["status"] == "skipped"
+    assert answer["persistence"]["missing_setting"] == "VAST_DB_ENDPOINT"
+    assert len(json.dumps(answer)) < 2000
+
+
+def test_the_full_payload_is_a_setting(clean: pytest.MonkeyPatch, samples: Path) -> None:
+    """And `meta: false` leaves the attributes out of it."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    context = Context()
+    whole = main.handler(context, path_event(samples, BEAUTY))
+    assert len(whole["channels"]) > 30
+    assert whole["attributes"]["parts"][0]
+    assert "attributes" not in main.handler(context, path_event(samples, BEAUTY, meta=False))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_has_an_answer_that_json_can_carry(ctx: Context, samples: Path, name: str) -> None:
+    """Whole, cut short, or no EXR at all: the status says which, and an unreadable file says why."""
+    answer = json.loads(json.dumps(main.handler(ctx, path_event(samples, name)), allow_nan=False))
+    expected = "unreadable" if name == NOTES else "incomplete" if "beauty/v002" in name else "ok"
+    assert answer["status"] == expected
+    assert bool(answer["errors"]) == (expected != "ok")
+
+
+@pytest.mark.parametrize("what", ["stats", "deep_stats", "validate"])
+def test_what_is_asked_for_and_not_computed_is_said(ctx: Context, samples: Path, what: str) -> None:
+    """No results are made up."""
+    answer = main.handler(ctx, path_event(samples, BEAUTY, **{what: True}))
+    assert [(entry["code"], entry["field"]) for entry in answer["warnings"]] == [("not_computed", f"data.{what}")]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ({}, "bad_event"),
+        ({"path": "{samples}/missing.exr"}, "object_unavailable"),
+        ({"path": "{samples}"}, "object_unavailable"),
+        ({"path": "/etc/hostname.exr"}, "object_unavailable"),
+        ({"bucket": "renders", "object_key": "a.exr"}, "bad_settings"),
+        ({"path": "{samples}/a.exr", "stats": "perhaps"}, "bad_event"),
+    ],
+)
+def test_what_is_hopeless_is_an_answer_and_not_raised(ctx: Context, samples: Path, data: dict[str, Any], code: str) -> None:
+    """The platform would only deliver it again."""
+    answer = main.handler(ctx, {"data": {key: value.format(samples=samples) for key, value in data.items()}})
+    assert answer["status"] == "rejected"
+    assert [entry["code"] for entry in answer["errors"]] == [code]
+    assert answer["errors"][0]["remedy"]
+
+
+def test_what_is_not_ours_is_skipped_with_a_reason(ctx: Context) -> None:
+    """A readme in the bucket, a timer: no error, nothing stored."""
+    answer = main.handler(ctx, element("renders/readme.md"))
+    assert (answer["status"], answer["errors"]) == ("skipped", [])
+    assert answer["reason"]["code"] == "not_an_exr"
+
+
+def test_credentials_in_an_event_are_ignored_with_a_warning(ctx: Context, samples: Path) -> None:
+    """They are not allowed unless a setting says so; the answer carries none of them."""
+    given = {"vastdb_endpoint": "http://127.0.0.1:9", "vastdb_access_key": "hush-a", "vastdb_secret_key": "hush-s"}
+    answer = main.handler(ctx, path_event(samples, BEAUTY, **given))
+    assert answer["persistence"]["status"] == "skipped"
+    assert [entry["code"] for entry in answer["warnings"]] == ["event_credentials_ignored"]
+    assert "hush" not in json.dumps(answer) + str(ctx.lines)
+
+
+def test_several_records_are_several_results(store: Store, clean: pytest.MonkeyPatch) -> None:
+    """One event, one log line, a result for each object."""
+    context = Context()
+    records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": name.removeprefix("shows/")}}} for name in (BEAUTY, NOTES)]
+    answer = main.handler(context, {"data": {"Records": records}})
+    assert [result["status"] for result in answer["results"]] == ["ok", "unreadable"]
+    assert len(context.lines) == 1
+
+
+# Objects
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_typical_file_costs_one_request_of_at_most_64_kib(store: Store, name: str) -> None:
+    """Whatever its size. Where the last chunk begins beyond that range, its leader costs a second one of at most 28 bytes."""
+    answer = main.handler(Context(), element(name))
+    assert answer["path"] == f"s3://{name}"
+    first, *more = store.seen
+    assert first.sent <= 64 * 1024
+    assert len(more) <= (len(store.objects[name]) > 64 * 1024)
+    assert all(seen.sent <= 28 for seen in more)
+
+
+def test_an_object_and_a_file_with_the_same_bytes_are_described_alike(
+    store: Store, samples: Path, clean: pytest.MonkeyPatch
+) -> None:
+    """Where the bytes come from changes the address alone."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    context = Context()
+    object_, file = main.handler(context, element(BEAUTY)), main.handler(context, path_event(samples, BEAUTY))
+    for key in ("parts", "channels", "attributes", "errors"):
+        assert object_[key] == file[key]
+    assert object_["file"]["header_hash"] == file["file"]["header_hash"]
+    assert (object_["file"]["bucket"], file["file"]["bucket"]) == ("shows", None)
+
+
+def test_a_busy_store_is_raised_so_that_the_event_comes_again(store: Store) -> None:
+    """And logged as an error, with the verdict."""
+    store.before = lambda count: (503, "SlowDown")
+    context = Context()
+    with pytest.raises(StorageUnavailable):
+        main.handler(context, element(BEAUTY))
+    (level, line), *others = context.lines
+    assert (level, json.loads(line)["verdict"], others) == ("error", "retry", [])
+
+
+def test_an_object_that_is_gone_is_skipped(store: Store) -> None:
+    """Deleted between the event and the read."""
+    answer = main.handler(Context(), element("shows/gone.exr"))
+    assert (answer["status"], answer["reason"]["code"]) == ("skipped", "object_gone")
+
+
+def test_a_late_removal_of_an_object_that_is_there_again_is_an_inspection(store: Store) -> None:
+    """Events come in any order; what is in the bucket decides."""
+    assert main.handler(Context(), element(BEAUTY, "ElementDeleted"))["status"] == "ok"
+    assert main.handler(Context(), element("shows/gone.exr", "ElementDeleted"))["status"] == "removed"
+
+
+def test_secrets_of_the_context_configure_the_clients(store: Store, clean: pytest.MonkeyPatch) -> None:
+    """Nested, as the platform mounts them; the environment needs none of them."""
+    for name in ("S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
+        clean.delenv(name)
+    secrets = {"exr-inspector": {"s3endpoint": store.url, "s3accesskey": "AKEY", "s3secretkey": "hush-hush"}}
+    assert main.handler(Context(secrets), element(BEAUTY))["status"] == "ok"
+
+
+# Log, spans, metrics
+
+
+def test_each_event_is_one_line_of_json_with_everything_that_matters(store: Store) -> None:
+    """Ids, verdict, counts, timings and costs."""
+    context = Context()
+    main.handler(context, element(BEAUTY))
+    ((level, _),) = context.lines
+    (entry,) = context.entries()
+    assert level == "info"
+    assert entry["event_id"] == "105849469009922"
+    assert entry["location"] == f"s3://{BEAUTY}"
+    assert (entry["verdict"], entry["status"]) == ("done", "ok")
+    assert entry["counts"]["channels"] > 30
+    assert entry["requests"] == len(store.seen)
+    assert entry["bytes_read"] == sum(seen.sent for seen in store.seen)
+    assert set(entry["timings_ms"]) >= {"fetch", "inspect", "total"}
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 2), ("WARNING", 1), ("ERROR", 0)])
+def test_the_log_level_is_a_setting(clean: pytest.MonkeyPatch, samples: Path, level: str, lines: int) -> None:
+    """A finished event is information, a rejected one a warning."""
+    clean.setenv("LOG_LEVEL", level)
+    context = Context()
+    main.handler(context, path_event(samples, BEAUTY))
+    main.handler(context, path_event(samples, NOTES))
+    assert len(context.lines) == lines
+
+
+def test_steps_are_spans_and_events_are_counted_where_the_context_offers_it(ctx: Context, samples: Path) -> None:
+    """One span a step; one count, one duration and one size an event, by status."""
+    main.handler(ctx, path_event(samples, BEAUTY))
+    assert ctx.spans == ["fetch", "inspect"]
+    assert [name for name, _, _ in ctx.measured] == [
+        "exr_inspector.events", "exr_inspector.duration_ms", "exr_inspector.bytes_read",
+    ]  # fmt: skip
+    assert {labels["status"] for _, _, labels in ctx.measured} == {"ok"}
+
+
+def test_no_secret_reaches_an_answer_a_log_line_or_an_exception(store: Store) -> None:
+    """Whatever the store answers."""
+    context = Context()
+    texts = []
+    for status, code in ((403, "AccessDenied"), (404, "NoSuchBucket"), (500, "InternalError"), (400, "Odd")):
+        store.before = lambda count, status=status, code=code: (status, code)  # type: ignore[misc]
+        try:
+            texts.append(json.dumps(main.handler(context, element(BEAUTY))))
+        except Retry as error:
+            texts.append(f"{error} {error.as_dict()} {error.__cause__!r}")
+    assert len(texts) == 4
+    assert "hush" not in " ".join(texts) + str(context.lines)
+
+
+def test_an_error_that_nobody_foresaw_is_logged_with_its_place_and_comes_again(
+    clean: pytest.MonkeyPatch, samples: Path, store: Store
+) -> None:
+    """Not lost, and without a secret even if its text quotes one."""
+
+    def broken(*_: Any) -> Any:
+        raise LookupError("signed with hush-hush")
+
+    clean.setattr("exr_chunks.assess", broken)
+    context = Context()
+    with pytest.raises(Retry, match="LookupError") as caught:
+        main.handler(context, path_event(samples, BEAUTY))
+    (entry,) = context.entries()
+    assert "in broken" in entry["traceback"]
+    assert "hush" not in f"{caught.value} {context.lines}"
+
+
+# Odd contexts
+
+
+class RaisingSecrets(Context):
+    """No secret is mounted: the platform then raised an error that is no KeyError."""
+
+    @property
+    def secrets(self) -> Any:
+        """Raise as the platform did."""
+        raise RuntimeError("Path not found")
+
+    @secrets.setter
+    def secrets(self, value: Any) -> None:
+        """Nothing is kept."""
+
+
+class Lazy:
+    """Secrets that can be asked for by name alone."""
+
+    def __getitem__(self, name: str) -> dict[str, str]:
+        if name != "exr-inspector":
+            raise OSError("Path not found")
+        return {"log_level": "ERROR"}
+
+
+class Hostile:
+    """Every attribute raises, and none can be set."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise ValueError(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ValueError(name)
+
+
+def odd_contexts() -> dict[str, Any]:
+    """Contexts that misbehave, each in its own way."""
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise OSError("not today")
+
+    class Swallows:
+        def __enter__(self) -> None: ...
+        def __exit__(self, *_: object) -> bool:
+            return True
+
+    return {
+        "none": None,
+        "bare": SimpleNamespace(),
+        "number": 17,
+        "hostile": Hostile(),
+        "raising secrets": RaisingSecrets(),
+        "secrets of a wrong shape": SimpleNamespace(secrets=[1, 2]),
+        "secrets that hold no text": SimpleNamespace(secrets={"a": {"s3endpoint": None}, "b": 3}),
+        "raising logger": SimpleNamespace(logger=SimpleNamespace(info=fails, warning=fails, error=fails)),
+        "logger without methods": SimpleNamespace(logger=object()),
+        "raising tracer": SimpleNamespace(tracer=SimpleNamespace(start_as_current_span=fails)),
+        "tracer without spans": SimpleNamespace(tracer=SimpleNamespace(start_as_current_span=lambda name: None)),
+        "span that swallows errors": SimpleNamespace(tracer=SimpleNamespace(start_as_current_span=lambda name: Swallows())),
+        "raising metrics": SimpleNamespace(counter=fails, histogram=lambda name: SimpleNamespace(record=fails)),
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(odd_contexts()))
+def test_a_context_that_misbehaves_changes_nothing(clean: pytest.MonkeyPatch, samples: Path, kind: str) -> None:
+    """The answer is that of a context that works, with `init` and without, and errors come through."""
+    context = odd_contexts()[kind]
+    main.init(context)
+    expected = main.handler(Context(), path_event(samples, BEAUTY))
+    for one in (context, odd_contexts()[kind]):
+        assert {**main.handler(one, path_event(samples, BEAUTY)), "timings_ms": 0} == {**expected, "timings_ms": 0}
+    clean.setattr("exr_chunks.assess", lambda *_: 1 / 0)
+    with pytest.raises(Retry, match="ZeroDivisionError"):
+        main.handler(context, path_event(samples, BEAUTY))
+
+
+def test_secrets_that_cannot_be_listed_are_asked_for_by_name(clean: pytest.MonkeyPatch, samples: Path) -> None:
+    """By the names in EXR_SECRET_NAMES."""
+    context = Context()
+    context.secrets = Lazy()  # type: ignore[assignment]
+    main.handler(context, path_event(samples, NOTES))
+    assert context.lines == []
+
+
+def test_init_reports_wrong_settings_at_once(clean: pytest.MonkeyPatch) -> None:
+    """A container with wrong settings never becomes ready, and so loses no event."""
+    clean.setenv("VAST_DB_ENDPOINT", "nowhere")
+    clean.setenv("EXR_FIRST_RANGE", "much")
+    with pytest.raises(BadSettings, match="2 settings are wrong") as caught:
+        main.init(Context())
+    assert set(caught.value.place["settings"]) == {"VAST_DB_ENDPOINT", "EXR_FIRST_RANGE"}
+
+
+def test_twenty_threads_make_one_runtime(clean: pytest.MonkeyPatch, samples: Path) -> None:
+    """Even when `init` was not called before the first events."""
+    context = Context()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda name: main.handler(context, path_event(samples, name)), list(SAMPLES) * 4))
+    assert len(answers) == len(SAMPLES) * 4 == len(context.lines)
+    assert isinstance(vars(context)[main.STATE], main.Runtime)
+
+
+# Import
+
+
+def test_importing_main_loads_nothing_that_takes_long() -> None:
+    """Cold start: neither database, nor object store, nor pixels, nor tables."""
+    code = "import sys, main; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    slow = {"vastdb", "boto3", "botocore", "OpenEXR", "pyarrow", "numpy", "pandas", "ibis", "tenacity", "fileseq", "argparse"}
+    assert set(run.stdout.split()) & slow == set()
+
+
+def test_the_signatures_are_as_the_platforms_command_line_wants_them() -> None:
+    """Its check of 5.4 refused annotations."""
+    source = (ROOT / "main.py").read_text(encoding="utf-8")
+    assert "\ndef init(ctx):" in source
+    assert "\ndef handler(ctx, event):" in source
