@@ -81,13 +81,19 @@ class VectorIndex:
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One table: its meaning, one row per what, and its columns in stored order."""
+    """One table: its meaning, one row per what, and its columns in stored order.
+
+    `replaced`: a repeated inspection of a stored version that brings rows of this table replaces the earlier ones; only those
+    with the same `replaced_by`, where that names a column.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     since: str = VERSIONS[0]
     vector_index: VectorIndex | None = None
+    replaced: bool = False
+    replaced_by: str | None = None
 
     def at(self, version: str) -> tuple[Column, ...]:
         """The columns that the table has in `version`."""
@@ -267,6 +273,7 @@ PIXEL_STATS = TableSpec(
         Column("details", TEXT, "Further figures, such as samples per deep pixel", source="details", json=True),
     ),
     since="1.1.0",
+    replaced=True,
 )
 
 VALIDATION_RESULTS = TableSpec(
@@ -288,6 +295,8 @@ VALIDATION_RESULTS = TableSpec(
         Column("suggested_fix", TEXT, "How to mend it", source="suggested_fix"),
     ),
     since="1.1.0",
+    replaced=True,
+    replaced_by="policy_id",
 )
 
 TABLES: dict[str, TableSpec] = {

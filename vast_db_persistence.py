@@ -1,0 +1,278 @@
+"""Connect, and store one inspected file or a batch. The documented facade: what it names lives in the modules it imports from.
+
+    result = persist_to_vast_database(payload)          # settings from the environment
+    results = persist_batch(payloads)
+    mark_removed("s3://renders/a.exr", removed_at)
+
+A result is a dict: `status` (`stored`, `skipped`, `error`), `file_id`, `inserted`, `superseded`, `inspection_count`,
+`is_current`, `attempts`, `requests`, `message`, `error`. What the payload causes is returned with the status `error`; what the
+surroundings cause is raised as VASTDatabaseError, so that the platform delivers the event again.
+
+`inspection_count` counts the transactions that took effect. A delivery that raised after its commit took effect is counted, and
+so is its repetition; a lost answer to a commit that another process wrote over before it was read back is counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import vast_settings
+from exr_embeddings import (
+    DEFAULT_CHANNEL_FINGERPRINT_DIM,
+    DEFAULT_METADATA_EMBEDDING_DIM,
+    compute_channel_fingerprint,
+    compute_metadata_embedding,
+)
+from exr_errors import InspectorError, Reject, Retry, VASTDatabaseError, VectorEmbeddingError
+from exr_payload import normalize_path
+from vast_rows import (
+    FileRows,
+    payload_to_attributes_rows,
+    payload_to_channels_rows,
+    payload_to_files_row,
+    payload_to_parts_rows,
+    payload_to_pixel_stats_rows,
+    payload_to_validation_rows,
+    rows_of,
+    utc_now,
+)
+from vast_session import Ledger, Store, connect
+from vast_settings import Settings
+from vast_upsert import Stored, store_files
+from vast_upsert import mark_removed as _mark_removed
+
+__all__ = [
+    "DEFAULT_CHANNEL_FINGERPRINT_DIM",
+    "DEFAULT_METADATA_EMBEDDING_DIM",
+    "Store",
+    "VASTDatabaseError",
+    "VectorEmbeddingError",
+    "_create_vastdb_session",
+    "compute_channel_fingerprint",
+    "compute_metadata_embedding",
+    "mark_removed",
+    "open_store",
+    "payload_to_attributes_rows",
+    "payload_to_channels_rows",
+    "payload_to_files_row",
+    "payload_to_parts_rows",
+    "payload_to_pixel_stats_rows",
+    "payload_to_validation_rows",
+    "persist_batch",
+    "persist_to_vast_database",
+]
+
+BATCH_FILES = 1000
+"""Files in one transaction: the paths fit into one select, and a conflict costs no more than this to repeat."""
+
+_REMEMBERED_STORES = 8
+
+Result = dict[str, Any]
+
+
+def persist_to_vast_database(
+    payload: Mapping[str, Any],
+    event: Any = None,
+    *,
+    session: Any = None,
+    settings: Settings | None = None,
+    embedding: Sequence[float] | None = None,
+    read_back: bool = True,
+) -> Result:
+    """Store one payload in one transaction and return what became of it.
+
+    `session`: a Store (`open_store`), shared by all threads, or a `vastdb` session. Without it one is opened for `settings` (from
+    the environment when None; with the event's credentials where the settings allow them) and kept for later calls.
+    `embedding`: 384 floats, computed when None. `read_back`: whether races between processes are looked for after the commit
+    (3 requests). Raises VASTDatabaseError where the database is unreachable or busy after bounded attempts.
+    """
+    return _guarded(lambda: _persist_one(payload, _store_of(session, settings, event), embedding, read_back))
+
+
+def persist_batch(
+    payloads: Iterable[Mapping[str, Any]],
+    event: Any = None,
+    *,
+    session: Any = None,
+    settings: Settings | None = None,
+    read_back: bool = True,
+) -> list[Result]:
+    """Store many payloads, up to BATCH_FILES in one transaction, and return a result for each, in their order.
+
+    A bad payload has the status `error` and does not keep the others back. Files of a transaction that failed after bounded
+    attempts have the status `retry`. `requests` and `attempts` are those of the file's transaction, shared by its files.
+    """
+    documents = list(payloads)
+    store = _store_of(session, settings, event)
+    if isinstance(store, dict):
+        return [dict(store) for _ in documents]
+    results: dict[int, Result] = {}
+    files: dict[int, FileRows] = {}
+    for index, document in enumerate(documents):
+        try:
+            files[index] = rows_of(document)
+        except Reject as error:
+            results[index] = _failed(error)
+    for chunk in _chunks(files):
+        results |= _store_chunk(store, chunk, read_back)
+    return [results[index] for index in range(len(documents))]
+
+
+def mark_removed(
+    path: str,
+    removed_at: datetime | None = None,
+    event: Any = None,
+    *,
+    session: Any = None,
+    settings: Settings | None = None,
+    read_back: bool = True,
+) -> Result:
+    """Record that the object at `path` (a path, or s3://bucket/key) was removed at `removed_at`: default now; naive means UTC.
+
+    The status is `stored` where the current version is now marked, and `skipped` where nothing is stored of the path or its
+    current version was modified later. Raises as `persist_to_vast_database`.
+    """
+    moment = removed_at or utc_now()
+    moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    return _guarded(lambda: _remove_one(normalize_path(path), moment, _store_of(session, settings, event), read_back))
+
+
+def open_store(settings: Settings | None = None, event: Any = None) -> Store:
+    """A store for these settings: one session for all threads of a process. Costs one request; tables are loaded on first use.
+
+    Raises BadSettings where endpoint or keys are missing, VASTDatabaseError where the endpoint does not answer.
+    """
+    settings = _effective(settings, event)
+    return _wrap(connect(settings), settings)
+
+
+def _create_vastdb_session(event: Any = None, *, settings: Settings | None = None) -> Any:
+    """A `vastdb` session for the event's credentials where the settings allow them, else for those of the settings."""
+    return connect(_effective(settings, event))
+
+
+@lru_cache(maxsize=_REMEMBERED_STORES)
+def _remembered_store(settings: Settings) -> Store:
+    return open_store(settings)
+
+
+def _effective(settings: Settings | None, event: Any) -> Settings:
+    settings = vast_settings.load() if settings is None else settings
+    data = event.get("data", event) if isinstance(event, Mapping) else None
+    return vast_settings.with_event_credentials(settings, data)[0] if isinstance(data, Mapping) else settings
+
+
+def _store_of(session: Any, settings: Settings | None, event: Any) -> Store | Result:
+    """The store to use; a `skipped` result where no endpoint is configured."""
+    if isinstance(session, Store):
+        return session
+    settings = _effective(settings, event)
+    if session is not None:
+        return _wrap(session, settings)
+    missing = settings.missing_for_database()
+    if missing:
+        return _result("skipped", message=f"{missing} is not set, so nothing was stored") | {"missing_setting": missing}
+    return _remembered_store(settings)
+
+
+def _wrap(session: Any, settings: Settings) -> Store:
+    return Store(session, str(session.api.endpoints[0]), settings.db_bucket, settings.db_schema)
+
+
+def _persist_one(payload: Any, store: Store | Result, embedding: Sequence[float] | None, read_back: bool) -> Result:
+    if isinstance(store, dict):
+        return store
+    rows = rows_of(payload, embedding)
+    ledger = Ledger()
+    (stored,) = store_files(store, [rows], ledger, read_back=read_back)
+    return _stored(stored, ledger)
+
+
+def _remove_one(path: str, removed_at: datetime, store: Store | Result, read_back: bool) -> Result:
+    if isinstance(store, dict):
+        return store
+    ledger = Ledger()
+    file_id = _mark_removed(store, path, removed_at, ledger, read_back=read_back)
+    status, message = ("stored", "the current version is marked as removed")
+    if file_id is None:
+        status, message = "skipped", "nothing is stored of this path that is older than the removal"
+    return _result(status, file_id=file_id, attempts=ledger.attempts, requests=ledger.requests, message=message)
+
+
+def _chunks(files: Mapping[int, FileRows]) -> Iterator[dict[int, FileRows]]:
+    """Files by position, cut so that no chunk has a path twice: a later payload of a path is stored after the earlier one."""
+    rounds: list[dict[int, FileRows]] = []
+    seen: dict[str, int] = {}
+    for index, file in files.items():
+        turn = seen.get(file.path, 0)
+        seen[file.path] = turn + 1
+        rounds += [{}] * (turn == len(rounds))
+        rounds[turn] = {**rounds[turn], index: file}
+    for one in rounds:
+        items = list(one.items())
+        for start in range(0, len(items), BATCH_FILES):
+            yield dict(items[start : start + BATCH_FILES])
+
+
+def _store_chunk(store: Store, chunk: Mapping[int, FileRows], read_back: bool) -> dict[int, Result]:
+    """Store a chunk; where the server refuses it, find the file that it refuses by halving."""
+    ledger = Ledger()
+    try:
+        stored = store_files(store, list(chunk.values()), ledger, read_back=read_back)
+    except Retry as error:
+        return {index: _failed(error, "retry", ledger) for index in chunk}
+    except Reject as error:
+        if len(chunk) == 1 or error.code != "database_refused":
+            return {index: _failed(error, ledger=ledger) for index in chunk}
+        items, half = list(chunk.items()), len(chunk) // 2
+        return _store_chunk(store, dict(items[:half]), read_back) | _store_chunk(store, dict(items[half:]), read_back)
+    return {index: _stored(one, ledger) for index, one in zip(chunk, stored, strict=True)}
+
+
+def _guarded(action: Any) -> Result:
+    try:
+        return action()  # type: ignore[no-any-return]
+    except Reject as error:
+        return _failed(error)
+
+
+def _stored(stored: Stored, ledger: Ledger) -> Result:
+    if stored.inserted:
+        message = "a new version was stored" if stored.superseded else "the file was stored"
+        message = message if stored.is_current else "an older version was stored"
+    else:
+        message = "this version was stored before; the inspection was counted"
+    return _result(
+        "stored",
+        file_id=stored.file_id,
+        inserted=stored.inserted,
+        superseded=stored.superseded,
+        inspection_count=stored.inspection_count,
+        is_current=stored.is_current,
+        attempts=ledger.attempts,
+        requests=ledger.requests,
+        message=message,
+    )
+
+
+def _failed(error: InspectorError, status: str = "error", ledger: Ledger | None = None) -> Result:
+    spent = ledger or Ledger()
+    return _result(status, attempts=spent.attempts, requests=spent.requests, message=str(error), error=error.as_dict())
+
+
+def _result(status: str, **known: Any) -> Result:
+    empty: Result = {
+        "file_id": None,
+        "inserted": False,
+        "superseded": 0,
+        "inspection_count": None,
+        "is_current": None,
+        "attempts": 0,
+        "requests": 0,
+        "message": "",
+        "error": None,
+    }
+    return {"status": status} | empty | known

@@ -1,0 +1,200 @@
+"""What becomes of a path's rows in `files` when a version is inspected or the object is removed. Pure: rows in, changes out.
+
+A path has versions, told apart by file_id. Exactly one is current: the newest by mtime, and among equals the one inspected last.
+`deleted_at` stands on the current version alone. Two rows with one file_id come from two processes that stored the same file at
+the same time; the lower `$row_id` stays, and takes over what the other counted.
+
+Applied in any order, the same inspections and removals end in the same state as long as their times differ (by a second or more
+between a removal and a modification, because S3 gives times of modification in whole seconds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A row of `files` as far as the upsert needs it; field names are column names, times are naive UTC."""
+
+    row_id: Any
+    file_id: str
+    mtime: datetime | None
+    is_current: bool | None
+    deleted_at: datetime | None
+    first_seen: datetime | None
+    last_inspected: datetime | None
+    inspection_count: int | None
+    inspection_id: str
+    last_inspection_id: str | None
+
+
+COLUMNS = tuple(field.name for field in fields(Version) if field.name != "row_id")
+"""The columns of `files` that the upsert reads."""
+
+_NEVER = datetime(1, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An inspection: which version was found, its mtime, by which inspection and when."""
+
+    file_id: str
+    mtime: datetime | None
+    inspection_id: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Two rows of one file_id: `loser` goes with its rows in other tables; `adopt` when `keeper` takes its observed columns."""
+
+    keeper: Version
+    loser: Version
+    adopt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write for one path.
+
+    `changes`: rows that differ from the stored ones, as they are to be. `existing`: the row of the inspected version, None where
+    it is new and goes in with `is_current` and `deleted_at`; `refresh`: its observed columns take the payload's values.
+    `superseded`: how many versions were current before and are not any more.
+    """
+
+    changes: tuple[Version, ...] = ()
+    merges: tuple[Merge, ...] = ()
+    existing: Version | None = None
+    is_current: bool = False
+    deleted_at: datetime | None = None
+    refresh: bool = False
+    superseded: int = 0
+    inspection_count: int = 0
+
+
+def inspect(stored: Sequence[Version], seen: Seen) -> Plan:
+    """A version was inspected: it is new, or counted and refreshed; then it is settled which version is current."""
+    kept, merges = _merged(stored)
+    current = _current(kept)
+    existing = next((version for version in kept if version.file_id == seen.file_id), None)
+    newer = current is None or current is existing or not _strictly_newer(current.mtime, seen.mtime)
+    fresh = existing is None or not _strictly_newer(existing.mtime, seen.mtime)
+    deleted_at = current.deleted_at if current and not (fresh and _outlives(seen.mtime, current.deleted_at)) else None
+    wanted = {version.row_id: _standing(version, None if newer else current) for version in kept}
+    if existing is not None:
+        counted = _counted(wanted[existing.row_id], seen, fresh)
+        wanted[existing.row_id] = replace(counted, is_current=True, deleted_at=deleted_at) if newer else counted
+    return Plan(
+        changes=_changes(stored, wanted),
+        merges=merges,
+        existing=existing,
+        is_current=newer,
+        deleted_at=deleted_at if newer else None,
+        refresh=fresh and existing is not None,
+        superseded=sum(1 for version in kept if newer and version.is_current and version is not existing),
+        inspection_count=(existing.inspection_count or 0) + 1 if existing else 1,
+    )
+
+
+def remove(stored: Sequence[Version], removed_at: datetime) -> Plan:
+    """The object was removed at `removed_at`: say so on the current version (`existing`), unless that one was modified later."""
+    kept, merges = _merged(stored)
+    current = _current(kept)
+    wanted = {version.row_id: _standing(version, current) for version in kept}
+    if current is not None and not _after(current.mtime, removed_at):
+        latest = max(filter(None, (current.deleted_at, removed_at)))
+        wanted[current.row_id] = replace(wanted[current.row_id], deleted_at=latest)
+        return Plan(changes=_changes(stored, wanted), merges=merges, existing=current)
+    return Plan(changes=_changes(stored, wanted), merges=merges)
+
+
+def heal(stored: Sequence[Version]) -> Plan:
+    """Nothing happened to the file; only mend what racing processes left: duplicates, several current versions, or none."""
+    kept, merges = _merged(stored)
+    current = _current(kept)
+    wanted = {version.row_id: _standing(version, current) for version in kept}
+    return Plan(changes=_changes(stored, wanted), merges=merges)
+
+
+def _standing(version: Version, current: Version | None) -> Version:
+    """The version as it stands when `current` is the current one; None: when another one becomes current."""
+    if current is not None and version.row_id == current.row_id:
+        return replace(version, is_current=True)
+    return replace(version, is_current=False, deleted_at=None)
+
+
+def _counted(version: Version, seen: Seen, fresh: bool) -> Version:
+    return replace(
+        version,
+        mtime=seen.mtime or version.mtime if fresh else version.mtime,
+        last_inspected=_latest((version.last_inspected, seen.now)),
+        inspection_count=(version.inspection_count or 0) + 1,
+        last_inspection_id=seen.inspection_id,
+    )
+
+
+def _merged(stored: Sequence[Version]) -> tuple[list[Version], tuple[Merge, ...]]:
+    """One version per file_id, in the row with the lowest `$row_id`, and what has to go for that."""
+    groups: dict[str, list[Version]] = {}
+    for version in sorted(stored, key=lambda version: version.row_id):
+        groups.setdefault(version.file_id, []).append(version)
+    kept, merges = [], []
+    for keeper, *losers in groups.values():
+        newest = max([keeper, *losers], key=_age)
+        kept.append(_united(keeper, losers) if losers else keeper)
+        merges += [Merge(keeper, loser, adopt=loser is newest) for loser in losers]
+    return kept, tuple(merges)
+
+
+def _united(keeper: Version, losers: list[Version]) -> Version:
+    rows = [keeper, *losers]
+    latest = max(rows, key=lambda row: row.last_inspected or _NEVER)
+    current = [row for row in rows if row.is_current]
+    return replace(
+        keeper,
+        mtime=_latest(row.mtime for row in rows),
+        is_current=bool(current),
+        deleted_at=max(current, key=_age).deleted_at if current else None,
+        first_seen=min((row.first_seen for row in rows if row.first_seen), default=None),
+        last_inspected=latest.last_inspected,
+        inspection_count=sum(row.inspection_count or 0 for row in rows),
+        last_inspection_id=latest.last_inspection_id,
+    )
+
+
+def _current(versions: list[Version]) -> Version | None:
+    """The current version. Of several, or where none is marked, the newest."""
+    marked = [version for version in versions if version.is_current]
+    return max(marked or versions, key=_age, default=None)
+
+
+def _age(version: Version) -> tuple[datetime, datetime, str]:
+    return (version.mtime or _NEVER, version.last_inspected or _NEVER, version.file_id)
+
+
+def _strictly_newer(stored: datetime | None, seen: datetime | None) -> bool:
+    """Whether the stored version is certainly newer; with an unknown time the one seen now wins."""
+    return stored is not None and seen is not None and stored > seen
+
+
+def _after(mtime: datetime | None, removed_at: datetime) -> bool:
+    """Whether a modification came after a removal, by whole seconds; within one, the event that arrives last is believed."""
+    return mtime is not None and mtime.replace(microsecond=0) > removed_at.replace(microsecond=0)
+
+
+def _outlives(mtime: datetime | None, deleted_at: datetime | None) -> bool:
+    """Whether a file with this mtime was made after the removal that is on record."""
+    return deleted_at is None or mtime is None or mtime.replace(microsecond=0) >= deleted_at.replace(microsecond=0)
+
+
+def _latest(times: Iterable[datetime | None]) -> datetime | None:
+    return max((time for time in times if time), default=None)
+
+
+def _changes(stored: Sequence[Version], wanted: dict[Any, Version]) -> tuple[Version, ...]:
+    """The wanted rows that differ from the stored ones."""
+    return tuple(wanted[version.row_id] for version in stored if wanted.get(version.row_id, version) != version)

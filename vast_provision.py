@@ -1,0 +1,88 @@
+"""The tables on the server: loaded once, created where they are missing, and refused where they differ from what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from exr_errors import SchemaDrift
+from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, TableSpec, schema_for, tables_at
+from vast_session import Ledger, Store
+
+_MIGRATE = "Run `python scripts/migrate_v1_0_to_v1_1.py`, which adds what is missing"
+_REPLACE = "Set VAST_DB_SCHEMA to another schema, or move this table away"
+
+
+def ensure_tables(store: Store, ledger: Ledger) -> Mapping[str, Any]:
+    """The metadata of every table of the current version, by name; loaded once per store, created on first use.
+
+    Raises SchemaDrift, before anything is written, where a table lacks a column or has one of another type. Columns that this
+    version does not know are left alone.
+    """
+    tables = store.tables
+    if tables is not None:
+        return tables
+    with store.loading:
+        if store.tables is None:
+            store.tables = _load_or_create(store, ledger)
+        return store.tables
+
+
+def _load_or_create(store: Store, ledger: Ledger) -> Mapping[str, Any]:
+    found = _load(store, ledger)
+    missing = [table for table in tables_at() if table.name not in found]
+    if not missing:
+        return found
+    with store.transaction(ledger) as work:
+        work.create({table.name: (schema_for(table.name), table.vector_index) for table in missing})
+    return _load(store, ledger)
+
+
+def _load(store: Store, ledger: Ledger) -> dict[str, Any]:
+    """The tables that are there, each checked."""
+    with store.transaction(ledger) as work:
+        loaded = {table.name: work.load(table.name) for table in tables_at()}
+    found = {name: metadata for name, metadata in loaded.items() if metadata is not None}
+    differences = [text for name, metadata in found.items() for text in drift(TABLES[name], metadata.arrow_schema)]
+    if differences:
+        raise _drift_error(store, differences)
+    return found
+
+
+def drift(table: TableSpec, stored: pa.Schema) -> list[tuple[str, str, str]]:
+    """How a stored table differs from what is written to it: (table, column, what is wrong), one entry per column."""
+    found = []
+    for field in schema_for(table.name):
+        position = stored.get_field_index(field.name)
+        if position < 0:
+            found.append((table.name, field.name, "is missing"))
+        elif not same_type(field.type, stored.field(position).type):
+            found.append((table.name, field.name, f"is {stored.field(position).type}, expected {field.type}"))
+    return found
+
+
+def same_type(wanted: pa.DataType, stored: pa.DataType) -> bool:
+    """Whether two column types are the same, whatever a server calls the elements of a vector."""
+    if pa.types.is_fixed_size_list(wanted) and pa.types.is_fixed_size_list(stored):
+        return bool(wanted.list_size == stored.list_size and wanted.value_type == stored.value_type)
+    return bool(wanted == stored)
+
+
+def _drift_error(store: Store, differences: list[tuple[str, str, str]]) -> SchemaDrift:
+    texts = "; ".join(f"column {column} of table {table} {what}" for table, column, what in differences)
+    table, column, _ = differences[0]
+    return SchemaDrift(
+        f"{store.place}: {texts}",
+        remedy=_MIGRATE if all(map(_is_addition, differences)) else _REPLACE,
+        table=table,
+        column=column,
+        schema_version=CURRENT_VERSION,
+    )
+
+
+def _is_addition(difference: tuple[str, str, str]) -> bool:
+    """Whether a migration adds this column: it is missing, and younger than the first version."""
+    table, column, what = difference
+    return what == "is missing" and any(known.name == column and known.since != VERSIONS[0] for known in TABLES[table].columns)

@@ -1,0 +1,295 @@
+"""The database's client, and nothing of what is stored in it: one shared store, transactions, statements, errors.
+
+The only module that imports `vastdb`, and only when a session is created: that takes most of a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+import vast_errors
+from exr_errors import BadSettings, InspectorError
+from vast_errors import CommitLost, Ruling, Then
+from vast_schemas import VectorIndex, wire_schema
+from vast_settings import Settings, environment_name
+
+ROW_ID = "$row_id"
+# The client sends at most 0.98 of 5 MiB in one insert; a wider one it splits into an insert and updates.
+MAX_INSERT_BYTES = 5_000_000
+# One fibre of the server reads blocks of eight row groups of 65,536 rows.
+_ROWS_PER_FIBRE = 8 * 65_536
+_MAX_FIBRES = 64
+# The client repeats what the server answered with SlowDown; longer waits are the platform's business, not a worker thread's.
+_SLOW_DOWN = {"max_tries": 4, "max_time": 10.0, "max_value": 2.0}
+
+# Answers to a commit after which it certainly did not take effect.
+_NOT_COMMITTED = frozenset({"database_conflict", "database_slow_down"})
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one call has cost: `requests` counts transactions' ends and statements, not the repetitions that the client makes."""
+
+    requests: int = 0
+    attempts: int = 0
+
+
+class PathLocks:
+    """One lock per path, kept while someone holds or awaits it; taken in sorted order, so that no two calls block each other."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def holding(self, paths: Iterable[str]) -> Iterator[None]:
+        """Hold the locks of these paths."""
+        with ExitStack() as held:
+            for path in sorted(set(paths)):
+                held.enter_context(self._one(path))
+            yield
+
+    @contextmanager
+    def _one(self, path: str) -> Iterator[None]:
+        with self._guard:
+            lock, users = self._locks.get(path, (threading.Lock(), 0))
+            self._locks[path] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                _, users = self._locks[path]
+                if users == 1:
+                    del self._locks[path]
+                else:
+                    self._locks[path] = (lock, users - 1)
+
+
+def connect(settings: Settings) -> Any:
+    """A `vastdb` session for the endpoint in the settings. Costs one request.
+
+    Raises BadSettings where endpoint or keys are missing, VASTDatabaseError where the endpoint does not answer as VAST DataBase.
+    """
+    missing = [name for name in ("db_endpoint", "db_access_key", "db_secret_key") if not getattr(settings, name)]
+    if missing:
+        names = ", ".join(environment_name(name) for name in missing)
+        raise BadSettings(f"{names}: not set, so there is no database to connect to", remedy="docs/CONFIGURATION.md describes it")
+    import vastdb
+    from vastdb.config import BackoffConfig, SessionConfig
+
+    place = f"VAST DataBase at {settings.db_endpoint}"
+    with judged(lambda error, ruling: vast_errors.as_inspector_error(error, ruling, place)):
+        return vastdb.connect(
+            endpoint=settings.db_endpoint,
+            access=settings.db_access_key,
+            secret=settings.db_secret_key,
+            ssl_verify=settings.verify(),
+            timeout=settings.db_timeout,
+            backoff_config=BackoffConfig(**_SLOW_DOWN),
+            config=SessionConfig(data_endpoints=[str(settings.db_endpoint)]),
+        )
+
+
+@dataclass(eq=False, slots=True)
+class Store:
+    """A session and what all threads share of it: the schema's place, the tables' metadata once loaded, a lock per path.
+
+    `tables` is filled on first use and forgotten when the server says that it no longer fits.
+    """
+
+    session: Any = field(repr=False)
+    endpoint: str
+    bucket: str
+    schema: str
+    paths: PathLocks = field(default_factory=PathLocks, repr=False)
+    loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    tables: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> str:
+        """How messages name it."""
+        return f"VAST DataBase at {self.endpoint}, {self.bucket}/{self.schema}"
+
+    def transaction(self, ledger: Ledger) -> Transaction:
+        """A transaction for a `with` block, which receives a `Work`: committed at its end, rolled back on an exception.
+
+        Raises Transient for what may pass within this call, CommitLost where the commit may or may not have taken effect,
+        VASTDatabaseError or Reject for the rest.
+        """
+        return Transaction(self, ledger)
+
+    def judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
+        """The error to raise for one of the client's."""
+        if ruling.code in ("database_not_found", "database_stale"):
+            self.tables = None
+        return vast_errors.as_inspector_error(error, ruling, self.place)
+
+
+class Transaction:
+    """One transaction of a store."""
+
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._transaction = store.session.transaction()
+        self._txid = 0
+
+    def __enter__(self) -> Work:
+        self._ledger.requests += 1
+        with judged(self._store.judge):
+            self._transaction.__enter__()
+        self._txid = self._transaction.txid
+        return Work(self._store, self._transaction, self._ledger)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ledger.requests += 1
+        if error is None:
+            with judged(self._judge_commit):
+                self._transaction.__exit__(None, None, None)
+            return
+        # A rollback that fails changes nothing: the server rolls back what is never committed.
+        with suppress(InspectorError), judged(self._store.judge):
+            self._transaction.__exit__(kind, error, trace)
+        with judged(self._store.judge):
+            raise error
+
+    def _judge_commit(self, error: BaseException, ruling: Ruling) -> InspectorError:
+        answered = getattr(error, "status", None) is not None
+        if answered and (ruling.code in _NOT_COMMITTED or ruling.then is not Then.AGAIN):
+            return self._store.judge(error, ruling)
+        self._abandon()
+        return CommitLost(f"{self._store.place}: no clear answer to the commit: {vast_errors.describe(error)}")
+
+    def _abandon(self) -> None:
+        """Roll the transaction back if it is still open, so that it cannot take effect after the tables were read back."""
+        self._ledger.requests += 1
+        with suppress(InspectorError), judged(self._store.judge):
+            self._store.session.api.rollback_transaction(self._txid)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What can be done within a transaction. Every statement is one request, but for inserts that are wider than one."""
+
+    store: Store
+    _transaction: Any
+    _ledger: Ledger
+
+    def select(self, table: str, columns: Sequence[str], key: str, values: Sequence[str]) -> pa.Table:
+        """The rows whose `key` is one of `values`, with these columns and `$row_id`."""
+        from vastdb.config import QueryConfig
+
+        self._ledger.requests += 1
+        target, metadata = self._table(table), self._metadata(table)
+        rows = metadata.stats.num_rows if metadata.stats else 0
+        config = QueryConfig(
+            num_splits=1,
+            num_sub_splits=max(1, min(_MAX_FIBRES, rows // _ROWS_PER_FIBRE)),
+            data_endpoints=[self.store.endpoint],
+        )
+        column = target[key]
+        predicate = column == values[0] if len(values) == 1 else column.isin(list(values))
+        return target.select(list(columns), predicate, config, internal_row_id=True).read_all()
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Insert rows, in as few requests as their size allows; none for an empty table."""
+        target = self._table(table)
+        for batch in batches(rows):
+            self._ledger.requests += 1
+            target.insert(batch)
+
+    def update(self, table: str, row_ids: Sequence[Any], columns: pa.Table) -> None:
+        """Set these columns of the rows with these `$row_id`s."""
+        self._ledger.requests += 1
+        schema = pa.schema([_row_id_field(row_ids), *wire_schema(columns.schema)])
+        self._table(table).update(pa.Table.from_arrays([_row_id_array(row_ids), *columns.columns], schema=schema))
+
+    def delete(self, table: str, row_ids: Sequence[Any]) -> None:
+        """Delete the rows with these `$row_id`s; none, no request."""
+        if row_ids:
+            self._ledger.requests += 1
+            self._table(table).delete(pa.table([_row_id_array(row_ids)], schema=pa.schema([_row_id_field(row_ids)])))
+
+    def load(self, table: str) -> Any | None:
+        """The metadata of a table, with its `arrow_schema`; None where there is no such table. Two requests."""
+        from vastdb.errors import Missing, NotFound
+        from vastdb.table_metadata import TableMetadata, TableRef
+
+        self._ledger.requests += 2
+        metadata = TableMetadata(TableRef(self.store.bucket, self.store.schema, table))
+        try:
+            metadata.load(self._transaction)
+        except (NotFound, Missing):
+            return None
+        return metadata
+
+    def create(self, tables: Mapping[str, tuple[pa.Schema, VectorIndex | None]]) -> None:
+        """Create the schema and these tables where they are missing, with the vector index where the server offers one."""
+        from vastdb import VectorIndexSpec
+
+        indexes = self.store.session.features.vast_version >= (5, 5)
+        schema = self._transaction.bucket(self.store.bucket).create_schema(self.store.schema, fail_if_exists=False)
+        self._ledger.requests += 4
+        for name, (columns, index) in tables.items():
+            spec = VectorIndexSpec(index.column, index.metric) if index and indexes else None
+            schema.create_table(name, wire_schema(columns), fail_if_exists=False, vector_index=spec)
+            self._ledger.requests += 5
+
+    def _metadata(self, table: str) -> Any:
+        return (self.store.tables or {})[table]
+
+    def _table(self, table: str) -> Any:
+        return self._transaction.table_from_metadata(self._metadata(table))
+
+
+@dataclass(frozen=True, slots=True)
+class judged:  # noqa: N801 - used as a `with` statement, like contextlib.suppress
+    """Raise the project's error for one of the client's, as `judge` makes it; errors of other kinds pass."""
+
+    judge: Callable[[BaseException, Ruling], InspectorError]
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        ruling = vast_errors.ruling_of(error) if error is not None else None
+        if error is not None and ruling is not None:
+            raise self.judge(error, ruling) from error
+
+
+def batches(rows: pa.Table) -> list[pa.RecordBatch]:
+    """Rows cut into record batches that fit into one insert each."""
+    if rows.num_rows == 0:
+        return []
+    table = pa.Table.from_arrays(rows.columns, schema=wire_schema(rows.schema)).combine_chunks()
+    return [piece for batch in table.to_batches() for piece in _halved(batch)]
+
+
+def _halved(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    size = pa.ipc.get_record_batch_size(batch) + batch.schema.serialize().size
+    if size <= MAX_INSERT_BYTES or batch.num_rows == 1:
+        return [batch]
+    pieces = -(-size // MAX_INSERT_BYTES)
+    step = max(1, batch.num_rows // pieces)
+    if step == batch.num_rows:
+        step = (batch.num_rows + 1) // 2
+    cut = [batch.slice(start, step) for start in range(0, batch.num_rows, step)]
+    return [piece for part in cut for piece in _halved(part)]
+
+
+def _row_id_field(row_ids: Sequence[Any]) -> pa.Field:
+    """`$row_id` is decimal128 in tables with a vector index, and uint64 in others."""
+    return pa.field(ROW_ID, pa.decimal128(38, 0) if isinstance(row_ids[0], Decimal) else pa.uint64())
+
+
+def _row_id_array(row_ids: Sequence[Any]) -> pa.Array:
+    return pa.array(row_ids, type=_row_id_field(row_ids).type)

@@ -1,0 +1,224 @@
+"""The upsert: files in one transaction, tried again where that can help, and read back so that races between processes end well.
+
+A transaction reads the paths' rows, plans (`vast_plan`), inserts, updates. In one process a lock per path serialises. Processes
+race, because the database offers neither unique keys nor locks: after the commit the paths are read back, and whichever commits
+last sees what the others wrote and mends it. A commit without a clear answer is settled by reading which inspections are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import tenacity
+
+import vast_plan
+from exr_errors import CommitUnknown, VASTDatabaseError
+from vast_errors import CommitLost, Transient
+from vast_plan import COLUMNS, Merge, Plan, Seen, Version
+from vast_provision import ensure_tables
+from vast_rows import FileRows, Stamp, new_stamp, to_tables
+from vast_schemas import CHILD_TABLES, FILES, FILES_SCHEMA, TABLES, Role, TableSpec
+from vast_session import ROW_ID, Ledger, Store, Work
+
+ATTEMPTS = 8
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 2.0
+_READ = ("file_path_normalized", *COLUMNS)
+_AUDITED = tuple(name for name in COLUMNS if name not in ("file_id", "inspection_id"))
+OBSERVED = tuple(column.name for column in FILES.columns if column.role is Role.OBSERVED and column.name not in _AUDITED)
+REPLACED = tuple(table for table in TABLES.values() if table.replaced)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one file: whether it was inserted, how many versions it superseded, and how often it has been inspected."""
+
+    file_id: str
+    inserted: bool
+    superseded: int
+    inspection_count: int
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One file on its way: its rows, the stamp of this attempt, and the plan that follows from what is stored."""
+
+    rows: FileRows
+    stamp: Stamp
+    plan: Plan
+
+    @property
+    def outcome(self) -> Stored:
+        current = self.plan.is_current
+        inserted = self.plan.existing is None
+        return Stored(self.rows.file_id, inserted, self.plan.superseded, self.plan.inspection_count, current)
+
+
+def store_files(store: Store, files: Sequence[FileRows], ledger: Ledger, *, read_back: bool = True) -> list[Stored]:
+    """Store inspected files, each of another path, in one transaction. Results stand in the files' order.
+
+    Raises Transient or CommitUnknown when every attempt failed, VASTDatabaseError for what an operator has to mend, SchemaDrift,
+    and Reject for what the server refuses.
+    """
+    paths = [file.path for file in files]
+    with store.paths.holding(paths):
+        stored = _repeated(lambda: _write(store, files, ledger), ledger)
+        if read_back:
+            _repeated(lambda: _mend(store, paths, ledger), None)
+    return stored
+
+
+def mark_removed(store: Store, path: str, removed_at: datetime, ledger: Ledger, *, read_back: bool = True) -> str | None:
+    """Say on the path's current version that the object was removed at `removed_at` (naive UTC).
+
+    Returns the version's file_id; None where nothing is stored of the path, or its current version was modified after that.
+    """
+    with store.paths.holding([path]):
+        marked = _repeated(lambda: _remove(store, path, removed_at, ledger), ledger)
+        if read_back and marked:
+            _repeated(lambda: _mend(store, [path], ledger), None)
+    return marked
+
+
+def _repeated(action: Callable[[], T], ledger: Ledger | None) -> T:
+    """Run until it meets no passing condition, waiting longer and at random in between; the last condition is raised."""
+    for attempt in tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+        retry=tenacity.retry_if_exception_type((Transient, CommitLost)),
+        reraise=True,
+    ):
+        with attempt:
+            if ledger is not None:
+                ledger.attempts += 1
+            return action()
+    raise AssertionError("tenacity either returns or raises")
+
+
+def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[Stored]:
+    ensure_tables(store, ledger)
+    stamps = [new_stamp() for _ in files]
+    try:
+        with store.transaction(ledger) as work:
+            by_path = _versions(work, [file.path for file in files])
+            steps = [_planned(file, stamp, by_path[file.path]) for file, stamp in zip(files, stamps, strict=True)]
+            _carry_out(work, steps)
+    except CommitLost as lost:
+        _settle(store, files, stamps, ledger, lost)
+    return [step.outcome for step in steps]
+
+
+def _planned(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
+    plan = vast_plan.inspect(stored, Seen(file.file_id, file.mtime, stamp.inspection_id, stamp.now))
+    return _Step(file, replace(stamp, is_current=plan.is_current, deleted_at=plan.deleted_at), plan)
+
+
+def _settle(store: Store, files: Sequence[FileRows], stamps: Sequence[Stamp], ledger: Ledger, lost: CommitLost) -> None:
+    """Find out whether a transaction took effect: it did when any row names one of its inspections.
+
+    Raises Transient where it did not, and CommitUnknown where the tables cannot be read.
+    """
+    try:
+        by_path = _repeated(lambda: _read(store, [file.path for file in files], ledger), None)
+    except VASTDatabaseError as error:
+        raise CommitUnknown(f"{lost.message}; and reading back failed: {error.message}") from error
+    ids = {stamp.inspection_id for stamp in stamps}
+    found = {name for versions in by_path.values() for row in versions for name in (row.inspection_id, row.last_inspection_id)}
+    if not ids & found:
+        raise Transient(f"{lost.message}; it did not take effect", code="commit_lost") from lost
+
+
+def _read(store: Store, paths: Sequence[str], ledger: Ledger) -> dict[str, list[Version]]:
+    with store.transaction(ledger) as work:
+        return _versions(work, paths)
+
+
+def _mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
+    """Read the paths back, and mend what racing processes left."""
+    with store.transaction(ledger) as work:
+        by_path = _versions(work, paths)
+        _apply(work, [vast_plan.heal(versions) for versions in by_path.values()])
+
+
+def _remove(store: Store, path: str, removed_at: datetime, ledger: Ledger) -> str | None:
+    ensure_tables(store, ledger)
+    with store.transaction(ledger) as work:
+        plan = vast_plan.remove(_versions(work, [path])[path], removed_at)
+        _apply(work, [plan])
+    return plan.existing.file_id if plan.existing else None
+
+
+def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:
+    """The stored versions of each path, one statement for all."""
+    by_path: dict[str, list[Version]] = {path: [] for path in paths}
+    for row in work.select("files", _READ, "file_path_normalized", paths).to_pylist():
+        by_path[row.pop("file_path_normalized")].append(Version(row_id=row.pop(ROW_ID), **row))
+    return by_path
+
+
+def _carry_out(work: Work, steps: Sequence[_Step]) -> None:
+    """Insert new versions into every table; refresh, replace and settle the others."""
+    for name, table in to_tables((step.rows, step.stamp) for step in steps if step.plan.existing is None).items():
+        work.insert(name, table)
+    known = [step for step in steps if step.plan.existing is not None]
+    for table in REPLACED:
+        _replace_rows(work, table, known)
+    _apply(work, [step.plan for step in steps], known)
+
+
+def _replace_rows(work: Work, table: TableSpec, steps: Sequence[_Step]) -> None:
+    """Statistics and findings of a version that is already stored take the place of its earlier ones."""
+    fresh = [step for step in steps if step.rows.tables[table.name]]
+    if not fresh:
+        return
+    key = table.replaced_by
+    columns = ("file_id", *((key,) if key else ()))
+    new = {tuple(row[name] for name in columns) for step in fresh for row in step.rows.tables[table.name]}
+    stored = work.select(table.name, columns, "file_id", [step.rows.file_id for step in fresh]).to_pylist()
+    work.delete(table.name, [row[ROW_ID] for row in stored if tuple(row[name] for name in columns) in new])
+    owners = [(step, step.plan.existing) for step in fresh]
+    stamped = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in owners if row]
+    work.insert(table.name, to_tables(stamped)[table.name])
+
+
+def _apply(work: Work, plans: Sequence[Plan], refreshing: Sequence[_Step] = ()) -> None:
+    """Merge duplicates, then set the audit columns of changed rows; those of `refreshing` steps with what was observed."""
+    merges = [merge for plan in plans for merge in plan.merges]
+    if merges:
+        _merge(work, merges)
+    observed = {step.plan.existing.row_id: step.rows.file for step in refreshing if step.plan.refresh and step.plan.existing}
+    changes = [change for plan in plans for change in plan.changes]
+    _update(work, [(row, observed[row.row_id]) for row in changes if row.row_id in observed], (*OBSERVED, *_AUDITED))
+    _update(work, [(row, {}) for row in changes if row.row_id not in observed], _AUDITED)
+
+
+def _update(work: Work, rows: Sequence[tuple[Version, Mapping[str, Any]]], columns: Sequence[str]) -> None:
+    """Set these columns: audit columns from the version, the others from what goes with it."""
+    if not rows:
+        return
+    schema = pa.schema([FILES_SCHEMA.field(name) for name in columns])
+    values = [[getattr(row, name) if name in _AUDITED else observed.get(name) for row, observed in rows] for name in columns]
+    arrays = [pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)]
+    work.update("files", [row.row_id for row, _ in rows], pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _merge(work: Work, merges: Sequence[Merge]) -> None:
+    """Remove the losing rows of files and what their inspections wrote; let the keepers adopt what was observed last."""
+    adopted = {merge.loser.row_id: merge.keeper for merge in merges if merge.adopt}
+    if adopted:
+        inspections = [merge.loser.inspection_id for merge in merges if merge.adopt]
+        newest = work.select("files", OBSERVED, "inspection_id", inspections).to_pylist()
+        rows = [(adopted[row[ROW_ID]], row) for row in newest if row[ROW_ID] in adopted]
+        _update(work, rows, OBSERVED)
+    work.delete("files", [merge.loser.row_id for merge in merges])
+    # Rows that carry the keeper's own inspection_id cannot be told apart, and stay.
+    lost = [merge.loser.inspection_id for merge in merges if merge.loser.inspection_id != merge.keeper.inspection_id]
+    for table in CHILD_TABLES if lost else ():
+        work.delete(table, work.select(table, ("file_id",), "inspection_id", lost)[ROW_ID].to_pylist())
