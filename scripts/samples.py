@@ -61,7 +61,7 @@ def timecode(frame: int) -> Any:
     return code
 
 
-def beauty(path: Path, frame: int = 1001) -> None:
+def beauty(path: Path, frame: int = 1001, software: str = "Blender 4.2.3 LTS", samples: int = 256) -> None:
     """One frame of a scanline beauty render with ten half AOVs and what a renderer writes beside them."""
     number = frame - 1001
     channels = {c: pattern(WIDTH, HEIGHT, number + i) for i, c in enumerate("RGB")}
@@ -71,12 +71,12 @@ def beauty(path: Path, frame: int = 1001) -> None:
     header = {
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,
-        "software": "Blender 4.2.3 LTS",
+        "software": software,
         "owner": "lighting",
         "comments": "",
         "capDate": f"2026:03:14 09:26:{number:02d}",
         "cycles.ViewLayer.render_time": f"01:{14 + number:02d}.25",
-        "cycles.ViewLayer.samples": "256",
+        "cycles.ViewLayer.samples": str(samples),
         "Hostname": "farm-0042",
         "Memory": "1843.22M",
         "chromaticities": REC709,
@@ -208,8 +208,8 @@ def _level_chunks(data: bytes, count: int, level: int) -> list[bytes]:
 
 
 def cut_short(path: Path) -> None:
-    """A beauty frame whose copy stopped at two thirds of its bytes."""
-    beauty(path)
+    """A frame of an older version, from an older build, whose copy stopped at two thirds of its bytes."""
+    beauty(path, software="Blender 4.1.1", samples=128)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 2 // 3])
 
