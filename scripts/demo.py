@@ -95,7 +95,7 @@ def show_neighbours(files: pa.Table, reference: str) -> None:
     with duckdb.connect() as sql:
         sql.register("files", files)
         rows = sql.execute(
-            "SELECT parse_filename(other.file_path), round(array_distance(other.metadata_embedding, one.metadata_embedding), 6)"
+            "SELECT parse_filename(other.file_path), round(array_distance(other.metadata_embedding, one.metadata_embedding)::DOUBLE, 6)"
             " FROM files AS one, files AS other WHERE parse_filename(one.file_path) = ? AND one.is_current"
             " AND other.is_current AND other.file_id <> one.file_id AND other.status <> 'unreadable' ORDER BY 2, 1 LIMIT 3",
             [reference],
