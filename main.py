@@ -354,20 +354,24 @@ def _unforeseen(job: Job, error: Exception) -> Retry:
 
 
 def _local_runtime(ctx: Any, arguments: Sequence[str], *, verbose: bool) -> Runtime:
-    """Settings for local invocation: the whole payload is the answer, and the files named on the command line may be read.
+    """Settings for local invocation: the whole payload is the answer, and what is named on the command line may be read.
 
     Whoever types a path has the right to read it already; the allowed roots are about paths that come in events.
     """
     settings = vast_settings.load()
-    named = (Path(argument).resolve() for argument in arguments if Path(argument).suffix.lower() == vast_events.SUFFIX)
+    named = (Path(argument).resolve() for argument in arguments if not _is_event(argument))
     level = settings.log_level if verbose else "CRITICAL"
     return _make_runtime(ctx, full_payload=True, local_roots=(*settings.local_roots, *named), log_level=level)
+
+
+def _is_event(argument: str) -> bool:
+    return Path(argument).suffix.lower() == ".json"
 
 
 def _events(arguments: Sequence[str]) -> Iterator[Any]:
     """One event for each argument: what a .json file holds, and for any other path a plain event that names it."""
     for argument in arguments:
-        if Path(argument).suffix.lower() == ".json":
+        if _is_event(argument):
             yield json.loads(Path(argument).read_text(encoding="utf-8"))
         else:
             yield {"data": {"path": argument}}

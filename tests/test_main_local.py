@@ -1,0 +1,221 @@
+"""`python main.py`: the same handler on a laptop; inputs, forms of output, exit status."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import main
+from scripts.samples import SAMPLES, write_samples
+from vast_events import read_requests
+
+ROOT = Path(__file__).resolve().parent.parent
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
+NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the samples where scripts/run puts them."""
+    directory = tmp_path_factory.mktemp("work")
+    write_samples(directory / ".local_vast/samples")
+    return directory
+
+
+@pytest.fixture
+def here(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same as the working folder, without any setting of the machine's; no folder is allowed to events."""
+    monkeypatch.chdir(workplace)
+    for name in ("VAST_DB_ENDPOINT", "VASTDB_ENDPOINT", "S3_ENDPOINT", "S3_ENDPOINT_URL", "LOG_LEVEL", "DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EXR_LOCAL_ROOTS", "")
+    return workplace / ".local_vast/samples"
+
+
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """A port of this machine at which nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, list[dict[str, Any]], str]:
+    """Exit status, the printed answers, and what went to the standard error."""
+    try:
+        status = main._command_line([str(argument) for argument in arguments])
+    except SystemExit as exit_:
+        status = int(exit_.code or 0)
+    printed = capsys.readouterr()
+    return status, [json.loads(line) for line in printed.out.splitlines()], printed.err
+
+
+def test_a_file_gives_its_whole_payload_on_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Compact by default, nothing on the standard error; the setting that is missing for storing it is named."""
+    status, (answer,), errors = run(capsys, here / BEAUTY)
+    assert (status, errors) == (0, "")
+    assert answer["attributes"]["parts"][0]
+    assert answer["persistence"]["missing_setting"] == "VAST_DB_ENDPOINT"
+
+
+def test_several_inputs_are_several_lines_and_the_gravest_status(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A good file, a frame cut short, a text file."""
+    status, answers, _ = run(capsys, *(here / name for name in SAMPLES))
+    assert status == 1
+    assert [Path(answer["file"]["path"]).name for answer in answers] == [Path(name).name for name in SAMPLES]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "answer", "code"),
+    [
+        (b"This is a note.", 1, "unreadable", "bad_magic"),
+        (b"", 1, "unreadable", None),
+        (None, 1, "rejected", "object_unavailable"),
+    ],
+)
+def test_bad_files_have_a_clear_answer_each(
+    here: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, status: int, answer: str, code: str | None
+) -> None:
+    """Text, nothing at all, no file: no traceback, a reason, a status."""
+    path = here / "bad.exr"
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_bytes(content)
+    got, (found,), errors = run(capsys, path)
+    assert (got, main._status(found), errors) == (status, answer, "")
+    assert found["errors"][0]["message"]
+    assert code in (None, found["errors"][0]["code"])
+
+
+@pytest.mark.parametrize("name", ["folder", "folder.exr"])
+def test_a_folder_is_said_to_be_one(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """With and without the suffix."""
+    (here / name).mkdir(exist_ok=True)
+    status, (answer,), _ = run(capsys, here / name)
+    assert status == 1
+    assert "is a directory" in answer["errors"][0]["message"]
+
+
+def test_a_file_named_on_the_command_line_may_be_read_wherever_it_is(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative paths start at the working folder; the file itself is allowed, its neighbours in events are not."""
+    monkeypatch.chdir(here / Path(BEAUTY).parent)
+    assert run(capsys, Path(BEAUTY).name)[0] == 0
+    event = here / "neighbour.json"
+    event.write_text(json.dumps({"data": {"path": str(here / BEAUTY).replace("1001", "1002")}}))
+    status, answers, _ = run(capsys, Path(BEAUTY).name, event)
+    assert status == 1
+    assert "EXR_LOCAL_ROOTS" in answers[1]["errors"][0]["remedy"]
+
+
+def test_pretty_is_the_same_answer_indented(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For people."""
+    main._command_line([str(here / BEAUTY), "--pretty"])
+    text = capsys.readouterr().out
+    assert text.startswith('{\n  "schema_version": 1,')
+    assert json.loads(text)["file"]["status"] == "ok"
+
+
+def test_output_goes_to_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing to the standard output."""
+    status, answers, _ = run(capsys, here / BEAUTY, "--output", here / "answer.json")
+    assert (status, answers) == (0, [])
+    assert json.loads((here / "answer.json").read_text())["file"]["status"] == "ok"
+
+
+def test_verbose_writes_the_log_line_to_the_standard_error(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line that the platform's log would have."""
+    _, _, errors = run(capsys, here / NOTES, "--verbose")
+    assert json.loads(errors)["verdict"] == "reject"
+
+
+WRONG = [[], ["--no-such-option"], ["no_such_event.json"], ["broken.json"], ["a.exr", "--output", "/no/such/folder/x"]]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_wrong_usage_has_status_two(here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """An event file that is not there or is no JSON counts as such; there is no traceback."""
+    Path("broken.json").write_text("{")
+    status, answers, errors = run(capsys, *arguments)
+    assert (status, answers) == (2, [])
+    assert errors.startswith("usage: main.py")
+
+
+def test_wrong_settings_have_status_two_and_are_all_named(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is read."""
+    monkeypatch.setenv("VAST_DB_ENDPOINT", "nowhere")
+    monkeypatch.setenv("EXR_FIRST_RANGE", "much")
+    status, answers, errors = run(capsys, here / BEAUTY)
+    assert (status, answers) == (2, [])
+    assert "VAST_DB_ENDPOINT" in errors
+    assert "EXR_FIRST_RANGE" in errors
+
+
+def test_a_database_out_of_reach_has_status_three(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, unused_port: int
+) -> None:
+    """It may succeed later; the answer says so, without the key."""
+    monkeypatch.setenv("VAST_DB_ENDPOINT", f"http://127.0.0.1:{unused_port}")
+    monkeypatch.setenv("VAST_DB_ACCESS_KEY", "hush")
+    monkeypatch.setenv("VAST_DB_SECRET_KEY", "hush")
+    status, (answer,), errors = run(capsys, here / BEAUTY)
+    assert (status, answer["status"]) == (3, "retry")
+    assert answer["errors"][0]["code"] == "database_unreachable"
+    assert "hush" not in json.dumps(answer) + errors
+
+
+EXPECTED = {
+    "bucket_and_key": "rejected",
+    "cut_short": "incomplete",
+    "element_created": "rejected",
+    "element_deleted": "rejected",
+    "file_path_without_attributes": "ok",
+    "missing_file": "rejected",
+    "no_location": "rejected",
+    "not_an_exr": "unreadable",
+    "path": "ok",
+    "schedule": "skipped",
+}
+"""What each sample event gives beside the samples, without an object store."""
+
+
+def test_every_sample_event_is_expected() -> None:
+    """A new one needs a line in the list."""
+    assert [path.stem for path in EVENTS] == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=[path.stem for path in EVENTS])
+def test_the_sample_events_work_with_the_samples(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """As files for `python main.py`, from the project's folder after scripts/run."""
+    monkeypatch.delenv("EXR_LOCAL_ROOTS")
+    _, (answer,), _ = run(capsys, path)
+    assert main._status(answer) == EXPECTED[path.stem]
+
+
+@pytest.mark.parametrize("name", ["bucket_and_key", "element_created"])
+def test_the_sample_events_about_objects_name_samples(name: str) -> None:
+    """Their bucket is the first folder below the samples, so that `python -m local_vast --objects` serves them."""
+    (request,) = read_requests(json.loads((ROOT / f"events/{name}.json").read_text()))
+    assert f"{request.bucket}/{request.keys[0]}" in SAMPLES
+
+
+def test_the_command_runs_as_a_program(here: Path) -> None:
+    """From any folder, with an exit status for the shell."""
+    command = [sys.executable, str(ROOT / "main.py"), str(here / NOTES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["file"]["status"] == "unreadable"
+    assert done.stderr == ""
