@@ -1,0 +1,53 @@
+"""`./scripts/run` does the main job and shows it, and doing it again adds nothing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from project import ROOT
+from scripts.samples import SAMPLES
+
+
+def demonstrate(data: Path) -> str:
+    """What one run prints."""
+    command = [sys.executable, "-m", "scripts.demo", "--data", str(data)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Two runs over the same data."""
+    data = tmp_path_factory.mktemp("demo")
+    return demonstrate(data), demonstrate(data)
+
+
+def test_the_first_run_inserts_every_sample(runs: tuple[str, str]) -> None:
+    """The result of one file says that it is new, and the last line counts all."""
+    assert '"inserted": true' in runs[0]
+    assert '"inspection_count": 1' in runs[0]
+    assert f"{len(SAMPLES)} events, {len(SAMPLES)} rows inserted into files" in runs[0]
+
+
+def test_the_second_run_adds_nothing(runs: tuple[str, str]) -> None:
+    """The same files again: known, counted twice, and the tables have as many rows as before."""
+    assert '"inserted": false' in runs[1]
+    assert '"inspection_count": 2' in runs[1]
+    assert f"{len(SAMPLES)} events, 0 rows inserted into files" in runs[1]
+    counts = [re.findall(r"^(files|parts|channels|attributes): (\d+) rows", run, re.MULTILINE) for run in runs]
+    assert len(counts[0]) == 4
+    assert counts[0] == counts[1]
+
+
+def test_the_neighbours_of_a_frame_are_its_own_sequence(runs: tuple[str, str]) -> None:
+    """The other two frames come first, and a frame of another build of the renderer is farther away."""
+    rows = re.findall(r"│ (\S+\.exr) +│ +([\d.]+) +│$", runs[0].split("Nearest to")[1], re.MULTILINE)
+    names, distances = [name for name, _ in rows], [float(distance) for _, distance in rows]
+    assert {*names[:2]} == {f"sq010_sh020_beauty_v003.{frame}.exr" for frame in (1002, 1003)}
+    assert len(rows) == 3
+    assert distances == sorted(distances)
+    assert distances[2] > distances[1]
