@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from project import ROOT, tracked
 
 DOCUMENTS = tracked("*.md")
