@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import vast_settings
 from exr_errors import BadSettings
+from scripts import configuration
 from vast_settings import TEXT, Settings, environment_name, load, with_event_credentials
 
 DATABASE = {"VAST_DB_ENDPOINT": "http://db:80", "VAST_DB_ACCESS_KEY": "AK", "VAST_DB_SECRET_KEY": "SK"}
@@ -211,3 +212,16 @@ def test_any_environment_gives_settings_or_says_what_is_wrong(environ: dict[str,
     else:
         named = set()
     assert named <= {environment_name(item.name) for item in fields(Settings)}
+
+
+def test_the_configuration_page_is_what_the_declarations_say() -> None:
+    """docs/CONFIGURATION.md is generated; a setting that changes changes it."""
+    assert configuration.PAGE.read_text(encoding="utf-8") == configuration.page()
+
+
+def test_the_configuration_page_names_every_setting_and_every_spelling() -> None:
+    """None is left out."""
+    page = configuration.page()
+    for item in fields(Settings):
+        for name in (*item.metadata["names"], *item.metadata["keys"]):
+            assert f"`{name}`" in page
