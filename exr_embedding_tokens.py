@@ -28,6 +28,9 @@ SMOOTHING = 3 * UNIT
 FAMILIES = {b"zip": b"deflate", b"zips": b"deflate", b"dwaa": b"dwa", b"dwab": b"dwa", b"b44a": b"b44"}
 LOSSY = frozenset(b"pxr24 b44 b44a dwaa dwab lj2k".split())
 
+# What may stand between a product and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
+SEPARATORS = b" \t-_/.,:;@+()[]'\""
+
 # A window that lies further off than four display sizes is as far off as one that lies at four.
 OFFSET_LIMIT = 4
 OFFSET_BIAS = 8 << 16
@@ -228,8 +231,10 @@ def software_levels(software: bytes) -> tuple[bytes, bytes, bytes]:
     """
     version = _VERSION.search(software) or _PLAIN_VERSION.search(software)
     if version is None:
-        return fold(software).strip(), b"", b""
-    product = re.sub(rb"[^a-z#]*(\bv|\bversion)?[^a-z#]*$", b"", fold(software[: version.start()]))
+        return fold(software).strip(SEPARATORS), b"", b""
+    product = fold(software[: version.start()]).strip(SEPARATORS)
+    for introduction in (b" version", b" v"):
+        product = product.removesuffix(introduction).rstrip(SEPARATORS)
     return product, version.group(1), version.group(2)
 
 
@@ -291,10 +296,11 @@ def _spell(kind: bytes, value: Any) -> bytes | None:
         return _magnitude(number(value), EXACT_NUMBERS, 1)
     if kind in FLOAT_TYPES:
         return _magnitude(number(value, THOUSANDTHS), EXACT_NUMBERS * THOUSANDTHS, THOUSANDTHS)
-    found = numbers(value) if kind in LIST_TYPES or kind == b"stringvector" else []
     if kind == b"stringvector":
-        return _short_text(b",".join(text(item) for item in found))
-    if kind in LIST_TYPES and len(found) <= LEAVES_LIMIT:
+        strings = value[: SHORT_TEXT + 1] if isinstance(value, list) else [value]
+        return _short_text(b",".join(text(item) for item in strings))
+    found = numbers(value) if kind in LIST_TYPES else []
+    if 0 < len(found) <= LEAVES_LIMIT:
         return b",".join(b"%d" % number(item, THOUSANDTHS) for item in found)
     return None
 
