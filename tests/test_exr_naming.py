@@ -1,0 +1,127 @@
+"""Paths: normal form, frames, sequences, versions and UDIM tiles."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+from collections import Counter
+
+import fileseq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exr_naming import Name, displayable, normalize_path, parse_name
+
+
+@pytest.mark.parametrize(
+    ("path", "normal"),
+    [
+        ("/proj//show/./a.exr", "/proj/show/a.exr"),
+        ("/proj/x/../a.exr", "/proj/a.exr"),
+        ("/../../a.exr", "/a.exr"),
+        ("../a/../b.exr", "../b.exr"),
+        ("a/../../b.exr", "../b.exr"),
+        ("C:\\proj\\a.exr", "C:/proj/a.exr"),
+        ("\\\\server\\share\\a.exr", "/server/share/a.exr"),
+        ("s3://bucket//k//a.exr", "s3://bucket/k/a.exr"),
+        ("s3://bucket/../../a.exr", "s3://bucket/a.exr"),
+        ("/Proj/Été/A.EXR", "/Proj/Été/A.EXR"),
+        ("/e\u0301.exr", "/é.exr"),
+        ("", ""),
+        ("./", ""),
+    ],
+)
+def test_paths_have_one_normal_form(path: str, normal: str) -> None:
+    """POSIX separators, no duplicate slashes or dot segments, NFC, case kept."""
+    assert normalize_path(path) == normal
+
+
+@given(st.text(alphabet=st.sampled_from("aé./\\:e\u0301S3\udc80 "), max_size=30))
+def test_normalising_twice_changes_nothing(path: str) -> None:
+    """And the result can be encoded."""
+    once = normalize_path(path)
+    assert normalize_path(once) == once
+    assert unicodedata.is_normalized("NFC", once)
+    once.encode()
+
+
+def test_bytes_of_a_file_name_that_are_not_utf8_can_be_shown() -> None:
+    """No lone surrogate leaves."""
+    assert displayable("a\udcffb") == "a\ufffd\ufffd\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/s/beauty.1001.exr", Name(1001, "/s/beauty.#.exr")),
+        ("/s/beauty_0007.exr", Name(7, "/s/beauty_#.exr")),
+        ("/s/beauty1001.exr", Name(1001, "/s/beauty#.exr")),
+        ("/s/1001.exr", Name(1001, "/s/#.exr")),
+        ("/s/beauty.-0005.exr", Name(-5, "/s/beauty.#.exr")),
+        ("/s/shot-0001.exr", Name(1, "/s/shot-#.exr")),
+        ("/s/beauty.1001.left.exr", Name(1001, "/s/beauty.#.left.exr")),
+        ("/s/beauty_v003.1001.exr", Name(1001, "/s/beauty_v003.#.exr", "v003")),
+        ("/s/V012/beauty.1001.exr", Name(1001, "/s/V012/beauty.#.exr", "v012")),
+        ("/s/v1/v2/beauty.1001.exr", Name(1001, "/s/v1/v2/beauty.#.exr", "v2")),
+        ("/s/comp_v003.exr", Name(version_token="v003")),
+        ("/s/v003.exr", Name(version_token="v003")),
+        ("/s/sh010_comp.exr", Name()),
+        ("/s/beauty.20260131123456.exr", Name()),
+        ("/s/beauty.1001.EXR", Name(1001, "/s/beauty.#.EXR")),
+        ("/s/rock.1001", Name()),
+        ("/assets/textures/rock.1012.exr", Name(None, "/assets/textures/rock.<UDIM>.exr", None, "1012")),
+        ("/assets/tex/rock_v2.1001.exr", Name(None, "/assets/tex/rock_v2.<UDIM>.exr", "v2", "1001")),
+        ("/assets/rock_u1_v2.exr", Name(None, "/assets/rock_<UDIM>.exr", None, "u1_v2")),
+        ("/s/context/beauty.1001.exr", Name(1001, "/s/context/beauty.#.exr")),
+    ],
+)
+def test_names_are_read_by_the_conventions_of_the_field(path: str, expected: Name) -> None:
+    """Frame, sequence, version and tile."""
+    assert parse_name(path) == expected
+
+
+def test_a_mip_mapped_file_is_a_texture_wherever_it_lies() -> None:
+    """The header knows better than the folder; four digits outside 1001 to 1999 are still a frame."""
+    assert parse_name("/s/rock.1012.exr", is_texture=True).udim == "1012"
+    assert parse_name("/s/rock.0012.exr", is_texture=True).frame_number == 12
+
+
+def names_of_a_show() -> list[str]:
+    """20 shots x 5 versions x 100 frames, shuffled: 100 sequences."""
+    names = [
+        f"/show/sh{shot:03d}/beauty_v{version:03d}.{frame:04d}.exr"
+        for shot in range(20) for version in range(1, 6) for frame in range(1001, 1101)
+    ]  # fmt: skip
+    random.Random(7).shuffle(names)
+    return names
+
+
+def test_sequences_are_those_that_fileseq_finds() -> None:
+    """10,000 names: the same 100 sequences with the same frames."""
+    names = names_of_a_show()
+    ours = Counter(parse_name(name).sequence_key for name in names)
+    found = fileseq.findSequencesInList(names)
+    theirs = {f"{one.dirname()}{one.basename()}#{one.extension()}": len(one) for one in found}
+    assert dict(ours) == theirs
+    assert len(ours) == 100
+
+
+@given(
+    base=st.from_regex(r"[a-z]{1,6}[._]", fullmatch=True), frame=st.integers(0, 99999), pad=st.integers(1, 6),
+    tail=st.sampled_from([".exr", ".left.exr"]),
+)  # fmt: skip
+def test_frames_are_those_that_fileseq_reads(base: str, frame: int, pad: int, tail: str) -> None:
+    """Any padding, with and without a view before the extension."""
+    name = f"{base}{frame:0{pad}d}{tail}"
+    (found,) = fileseq.findSequencesInList([name])
+    parsed = parse_name(name)
+    assert parsed.frame_number == found.start() == frame
+    assert parsed.sequence_key == f"{found.basename()}#{found.extension()}"
+
+
+@given(st.text(max_size=60))
+def test_any_name_is_read_without_an_error(name: str) -> None:
+    """The sequence key, where there is one, holds its mark once per name."""
+    found = parse_name(normalize_path(name))
+    assert (found.sequence_key is None) == (found.frame_number is None and found.udim is None)
