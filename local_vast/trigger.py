@@ -66,7 +66,7 @@ class ElementTrigger:
 
     Objects in `bucket` (any, when None) whose key starts with `prefix` and ends with `suffix` count, with letters as they are.
     `waits` are the seconds before each further attempt, `timeout` the seconds that an attempt may take; `clock` and `wait` are
-    the time that the waits are measured in, and the way to let it pass.
+    the time that the waits are measured in, and the way to let it pass. `faults` and `waits` may be set while it runs.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ElementTrigger:
         self._filter = (bucket, prefix, suffix)
         self._maker = EventMaker(source, broker, topic)
         self._binary = binary
-        self._waits = tuple(waits)
+        self.waits = tuple(waits)
         self._clock = clock
         self._wait = wait
         self._chance = random.Random(seed)  # noqa: S311  (it draws faults)
@@ -182,14 +182,14 @@ class ElementTrigger:
         error = self._send(delivery)
         if error is None:
             self._settle(attempts=1, delivered=1)
-        elif delivery.attempts > len(self._waits):
+        elif delivery.attempts > len(self.waits):
             with self._changed:
                 self._count(attempts=1)
             self._bury(delivery, error)
         else:
             with self._changed:
                 self._count(attempts=1)
-                delivery.due = self._clock() + self._waits[delivery.attempts - 1]
+                delivery.due = self._clock() + self.waits[delivery.attempts - 1]
                 self._push(delivery)
 
     def _send(self, delivery: _Delivery) -> str | None:
