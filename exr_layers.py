@@ -26,7 +26,7 @@ ROLE_WORDS = tuple(
         "depth": "depth z zdepth zback deptha",
         "matte": "matte mattes mask masks id ids objectid materialid holdout indexob indexma multimatte puzzlematte alpha mtlid",
         "utility": "normal normals n nn p pref position pworld uv st vector vectors motion velocity mv ao occlusion albedo "
-        "facing fresnel shadow shadows bump curvature variance samples denoising wirecolor",
+        "motionvector motionvectors facing fresnel shadow shadows bump curvature variance samples denoising wirecolor",
         "beauty": "beauty rgba rgb combined ci c diffuse diff specular spec glossy gloss reflection refraction refract "
         "transmission trans emission emissive emit sss subsurface coat sheen direct indirect volume environment env background "
         "gi selfillumination lighting globalillumination",

@@ -1,0 +1,260 @@
+"""What TDs look for, from what renderers write."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import mmh3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exr_cryptomatte
+import exr_layers
+import exr_production
+from exr_bytes import FLOAT, HALF, NON_IMAGE, attribute, channel, chlist, header, named_part, part, text
+from exr_cryptomatte import cryptomattes, murmur3, object_key
+from exr_header import Part, parse_header
+
+
+def with_attributes(*extra: bytes, **options: Any) -> Part:
+    """The only part of a file with these attributes beside the required ones."""
+    return parse_header(header(part(*extra, **options))).parts[0]
+
+
+def facts(*extra: bytes) -> dict[str, Any]:
+    """The normalised facts of such a part that are known."""
+    return {key: value for key, value in exr_production.describe(with_attributes(*extra)).items() if value is not None}
+
+
+def number(name: str, value: float) -> bytes:
+    """A float attribute."""
+    return attribute(name, "float", struct.pack("<f", value))
+
+
+VRAY = (
+    text("vrayInfo/vrayversion", "Version of V-Ray for Maya 5.20.02"),
+    text("vrayInfo/rendertime", " 0h 28m 39.3s"),
+    text("vrayInfo/peakMemory", "50399.55 MiB"),
+    text("vrayInfo/computername", "rendersl-muc04"),
+    text("vrayInfo/ram", "65440MB"),
+    text("vrayInfo/camera", "CAM_P001"),
+    number("cameraFocalLength", 52),
+    number("cameraFNumber", 8),
+)
+BLENDER = (
+    text("Software", "Blender 4.2.3 LTS"), text("RenderTime", "01:02:03.50"), text("cycles.ViewLayer.render_time", "00:10.00"),
+    text("Hostname", "farm-0042"), text("Memory", "1843.22M"), text("Camera", "shotcam"),
+)  # fmt: skip
+KARMA = (
+    text("software", "Houdini 20.5.370"), number("renderTime", 83.5), text("renderTime_s", "1:23"),
+    text("renderMemory_s", "1.50 GB"), text("HostComputer", "blade-7"), attribute("framesPerSecond", "rational", struct.pack("<iI", 24000, 1001)),
+)  # fmt: skip
+ARNOLD = (
+    text("arnold/version", "7.3.4.1"), text("arnold/stats/memory/peak", "2048.00MB"),
+    number("arnold/stats/time", 12.5), text("arnold/host/name", "not a key"),
+)  # fmt: skip
+UNREAL = (
+    text("unreal/version", "5.4.1"), text("unreal/camera/FinalImage/focalLength", "35.0"),
+    text("unreal/camera/FinalImage/fstop", "2.8"), text("unreal/camera/FinalImage/sensorWidth", "36.0"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (VRAY, {
+            "render_software": "Version of V-Ray for Maya 5.20.02", "render_software_version": "5.20.02",
+            "render_seconds": 1719.3, "peak_memory_mb": 50399.55, "host": "rendersl-muc04",
+            "camera": {"name": "CAM_P001", "focal_length": 52.0, "f_number": 8.0},
+        }),
+        (BLENDER, {
+            "render_software": "Blender 4.2.3 LTS", "render_software_version": "4.2.3", "render_seconds": 3723.5,
+            "peak_memory_mb": 1843.22, "host": "farm-0042", "camera": {"name": "shotcam"},
+        }),
+        (KARMA, {
+            "render_software": "Houdini 20.5.370", "render_software_version": "20.5.370", "render_seconds": 83.5,
+            "peak_memory_mb": 1536.0, "host": "blade-7", "fps": 23.976024,
+        }),
+        (ARNOLD, {
+            "render_software": "Arnold 7.3.4.1", "render_software_version": "7.3.4.1", "render_seconds": 12.5,
+            "peak_memory_mb": 2048.0,
+        }),
+        (UNREAL, {
+            "render_software": "Unreal Engine 5.4.1", "render_software_version": "5.4.1",
+            "camera": {"focal_length": 35.0, "horizontal_aperture": 36.0, "f_number": 2.8},
+        }),
+        ((text("software", ""), text("owner", "me")), {}),
+    ],
+)  # fmt: skip
+def test_each_renderers_attributes_become_the_same_facts(written: tuple[bytes, ...], expected: dict[str, Any]) -> None:
+    """V-Ray, Blender, Karma, Arnold, Unreal; and nothing where nothing was written."""
+    assert facts(*written) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("01:14.25", 74.25), ("1:02:03", 3723.0), ("83.5", 83.5), ("83.5s", 83.5), ("250 ms", 0.25),
+        ("2 hours 5 minutes", 7500.0),
+        ("1d 2h", 93600.0), ("soon", None), ("", None), ("-5", None), ("12:99:99:99", None), ("5 apples", None),
+    ],
+)  # fmt: skip
+def test_durations_are_read_as_people_write_them(written: str, seconds: float | None) -> None:
+    """Clock, units, bare seconds; None for anything else."""
+    assert exr_production.duration(written) == seconds
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_duration_or_none(written: str) -> None:
+    """Never an error, never a negative time."""
+    seconds = exr_production.duration(written)
+    assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize("written", ["1843", "lots", "12 parsecs", ""])
+def test_memory_without_a_unit_is_unknown(written: str) -> None:
+    """A bare number may be bytes or megabytes."""
+    assert "peak_memory_mb" not in facts(text("Memory", written))
+
+
+REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)
+
+
+def primaries(values: tuple[float, ...]) -> bytes:
+    """The attribute `chromaticities`."""
+    return attribute("chromaticities", "chromaticities", struct.pack("<8f", *values))
+
+
+@pytest.mark.parametrize(
+    ("written", "space", "source"),
+    [
+        ((text("colorInteropID", "lin_ap1_scene"), text("oiio:ColorSpace", "x")), "lin_ap1_scene", "colorInteropID"),
+        ((text("oiio:ColorSpace", "ACEScg"), primaries(REC709)), "ACEScg", "oiio:ColorSpace"),
+        ((attribute("acesImageContainerFlag", "int", b"\1\0\0\0"), primaries(AP0)), "lin_ap0_scene", "acesImageContainerFlag"),
+        ((primaries(REC709),), "lin_rec709_scene", "chromaticities"),
+        ((primaries(AP0),), "lin_ap0_scene", "chromaticities"),
+        ((primaries((0.1,) * 8),), None, None),
+        ((primaries((float("nan"),) * 8),), None, None),
+    ],
+)
+def test_the_colour_space_comes_with_its_source(written: tuple[bytes, ...], space: str | None, source: str | None) -> None:
+    """Interop ID before named spaces before the ACES flag before chromaticities."""
+    found = facts(*written)
+    assert (found.get("color_space"), found.get("color_space_source")) == (space, source)
+
+
+def test_timecodes_are_standard_or_text() -> None:
+    """The attribute of the standard, or text of that form."""
+    packed = 0x01 << 24 | 0x02 << 16 | 0x03 << 8 | 0x04
+    assert facts(attribute("timeCode", "timecode", struct.pack("<II", packed, 0)))["timecode"] == "01:02:03:04"
+    assert facts(text("nuke/input/timecode", "10:20:30:12"))["timecode"] == "10:20:30:12"
+    assert "timecode" not in facts(text("timecode", "about noon"))
+
+
+def test_the_standard_camera_attributes_are_known() -> None:
+    """Matrices, lens and exposure; `aperture` is the f-number there."""
+    matrix = struct.pack("<16f", *range(16))
+    found = facts(
+        attribute("worldToCamera", "m44f", matrix), text("cameraModel", "ALEXA 35"), number("aperture", 4),
+        number("isoSpeed", 800),
+    )["camera"]  # fmt: skip
+    assert found == {"model": "ALEXA 35", "iso": 800.0, "f_number": 4.0, "world_to_camera": [float(n) for n in range(16)]}
+
+
+@given(st.binary(max_size=200))
+def test_the_hash_is_murmur3(data: bytes) -> None:
+    """As the reference implementation has it."""
+    assert murmur3(data) == mmh3.hash(data, signed=False)
+
+
+def matte(key: str, name: str, manifest: str | bytes, scheme: str = "MurmurHash3_32") -> list[bytes]:
+    """The attributes of a cryptomatte layer."""
+    root = f"cryptomatte/{key}"
+    return [text(f"{root}/name", name), text(f"{root}/hash", scheme), text(f"{root}/conversion", "uint32_to_float32"),
+            text(f"{root}/manifest", manifest)]  # fmt: skip
+
+
+NAMES = [f"/world/rock_{n}" for n in range(10)] + ["/world/Ärmel"]
+MANIFEST = json.dumps({name: exr_cryptomatte.object_id(name) for name in NAMES}, ensure_ascii=False)
+RANKS = chlist(*[channel(f"CryptoObject0{n}.{c}", FLOAT) for n in range(3) for c in "BGR"], channel("R"))
+
+
+def test_a_cryptomatte_layer_is_described() -> None:
+    """Name, hash, manifest size and entries, ranks; key and ids agree with the names."""
+    own = with_attributes(*matte(object_key("CryptoObject"), "CryptoObject", MANIFEST), channels=RANKS)
+    (layer,), findings = cryptomattes(own)
+    assert findings == []
+    assert (layer["key"], layer["name"], layer["hash"], layer["ranks"]) == ("3ae39a5", "CryptoObject", "MurmurHash3_32", 3)
+    assert (layer["key_matches"], layer["manifest_entries"], layer["manifest_mismatches"]) == (True, 11, 0)
+    assert layer["manifest_size"] == len(MANIFEST.encode())
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code"),
+    [
+        (matte("0000000", "CryptoObject", MANIFEST), "cryptomatte_key_mismatch"),
+        (matte("3ae39a5", "CryptoObject", MANIFEST.replace("rock_1", "pebble_1")), "cryptomatte_id_mismatch"),
+        (matte("3ae39a5", "CryptoObject", "{not json"), "cryptomatte_manifest_damaged"),
+        (matte("3ae39a5", "CryptoObject", "[" * 100_000), "cryptomatte_manifest_damaged"),
+        (matte("3ae39a5", "CryptoObject", "[1]"), "cryptomatte_manifest_damaged"),
+    ],
+)
+def test_a_cryptomatte_that_contradicts_itself_is_a_finding(attributes: list[bytes], code: str) -> None:
+    """Keys, ids and manifests are checked."""
+    _, findings = cryptomattes(with_attributes(*attributes))
+    assert [finding.code for finding in findings] == [code]
+
+
+def test_an_unknown_hash_is_not_judged() -> None:
+    """Another scheme has other keys."""
+    (layer,), findings = cryptomattes(with_attributes(*matte("custom1", "CryptoObject", MANIFEST, "acme")))
+    assert (layer["key_matches"], layer["manifest_mismatches"], findings) == (None, 0, [])
+
+
+def test_entries_of_a_long_manifest_are_counted() -> None:
+    """With escaped quotes in names, with and without blanks after the colon."""
+    for separators in ((",", ":"), (", ", ": ")):
+        manifest = json.dumps({f'o"":"deadbeef{n}': f"{n:08x}" for n in range(20_000)}, separators=separators)
+        (layer,), _ = cryptomattes(with_attributes(*matte("3ae39a5", "CryptoObject", manifest)))
+        assert (layer["manifest_entries"], layer["manifest_mismatches"]) == (20_000, None)
+
+
+@pytest.mark.parametrize(
+    ("layer", "components", "role"),
+    [
+        ("", "ABGR", "beauty"), ("", "Y", "beauty"), ("", "Z", "depth"), ("diffuse_direct", "BGR", "beauty"),
+        ("specular", "BGR", "beauty"), ("RGBA_key", "BGR", "light_group"), ("lightGroup_rim", "BGR", "light_group"),
+        ("Combined_fill", "BGR", "light_group"), ("N", "XYZ", "utility"), ("normal", "XYZ", "utility"), ("P", "XYZ", "utility"),
+        ("motionvector", "BGR", "utility"), ("albedo", "BGR", "utility"), ("CryptoAsset01", "ABGR", "crypto"),
+        ("crypto_material00", "ABGR", "crypto"), ("VRayZDepth", "Z", "depth"), ("depth", "Z", "depth"),
+        ("objectID", "X", "matte"),
+        ("matte_hero", "R", "matte"), ("foo", "X", "data"), ("ViewLayer.Combined", "ABGR", "beauty"),
+        ("ViewLayer.DiffDir", "BGR", "beauty"),
+    ],
+)  # fmt: skip
+def test_layers_have_roles(layer: str, components: str, role: str) -> None:
+    """From the words of the field."""
+    assert exr_layers.role(layer, tuple(components)) == role
+
+
+def test_layers_group_channels_and_count_their_bytes() -> None:
+    """Logical bytes are those of the samples in the data window, subsampling included."""
+    listed = chlist(channel("BY", HALF, 2, 2), channel("Y", HALF), channel("depth.Z", FLOAT))
+    own = parse_header(header(part(channels=listed, window=(0, 0, 63, 31))))
+    found = exr_layers.layers(own, own.parts[0])
+    assert [(one["name"], one["components"], one["types"]) for one in found] == [
+        ("", ["BY", "Y"], ["HALF"]), ("depth", ["Z"], ["FLOAT"]),
+    ]  # fmt: skip
+    assert [one["logical_bytes"] for one in found] == [64 * 32 * 2 + 32 * 16 * 2, 64 * 32 * 4]
+
+
+def test_a_part_name_stands_in_for_a_layer_name_and_deep_parts_are_deep() -> None:
+    """Multi-part files put the layer into the part's name."""
+    found = parse_header(header(named_part("depth.left", "scanlineimage", 2), named_part("RGBA_key", "scanlineimage", 2)))
+    assert [exr_layers.layers(found, one)[0]["role"] for one in found.parts] == ["depth", "light_group"]
+    deep = parse_header(header(part(text("type", "deepscanline")), flags=NON_IMAGE))
+    assert [(one["role"], one["logical_bytes"]) for one in exr_layers.layers(deep, deep.parts[0])] == [("deep", None)]
