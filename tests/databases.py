@@ -1,0 +1,100 @@
+"""A running endpoint for the tests of persistence, and plain reads of what is stored in it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import vastdb
+
+import vast_db_persistence as persistence
+from local_vast import LocalVast
+from vast_schemas import CHILD_TABLES, TABLES
+from vast_settings import Settings
+
+BUCKET = "renders"
+Row = dict[str, Any]
+
+
+@dataclass
+class Database:
+    """An endpoint, and settings for one schema in it."""
+
+    server: LocalVast
+    settings: Settings
+
+    def at(self, schema: str) -> Database:
+        """The same endpoint with another schema."""
+        return Database(self.server, replace(self.settings, db_schema=schema))
+
+    def store(self) -> persistence.Store:
+        """A store of its own session, as another container has one."""
+        return persistence.open_store(self.settings)
+
+    def session(self) -> Any:
+        """A plain session of the SDK."""
+        given = self.settings
+        return vastdb.connect(endpoint=given.db_endpoint, access=given.db_access_key, secret=given.db_secret_key)
+
+    def rows(self, table: str, *, row_ids: bool = False) -> list[Row]:
+        """All rows of a table."""
+        with self.session().transaction() as tx:
+            stored = tx.bucket(BUCKET).schema(self.settings.db_schema).table(table)
+            return stored.select(internal_row_id=row_ids).read_all().to_pylist()
+
+    def contents(self) -> dict[str, list[Row]]:
+        """All rows of all tables."""
+        return {table: self.rows(table) for table in TABLES}
+
+    def current(self, path: str) -> Row:
+        """The one current row of a path."""
+        (row,) = (row for row in self.rows("files") if row["is_current"] and row["file_path_normalized"] == path)
+        return row
+
+    def commands(self) -> list[str]:
+        """The requests served since they were last cleared, as `METHOD command table`."""
+        return [f"{r.method} {r.command} {r.path.rpartition('/')[2]}".rstrip() for r in self.server.requests]
+
+
+@contextmanager
+def database(version: str = "5.5.0.0", schema: str = "exr", **options: Any) -> Iterator[Database]:
+    """A fresh endpoint, and a process without the query engine's driver, as the image is."""
+    with pytest.MonkeyPatch.context() as patch, LocalVast(buckets=(BUCKET,), version=version, **options) as server:
+        patch.setitem(sys.modules, "adbc_driver_vastdb", None)
+        yield Database(server, settings_for(server.url, server.access_key, server.secret_key, schema))
+
+
+def settings_for(url: str, access: str, secret: str, schema: str = "exr") -> Settings:
+    """Settings for an endpoint and a schema."""
+    return Settings(db_endpoint=url, db_access_key=access, db_secret_key=secret, db_bucket=BUCKET, db_schema=schema)
+
+
+def assert_sound(contents: dict[str, list[Row]]) -> None:
+    """What holds in every state that a reader may see.
+
+    One current row per path, one row per file_id, and in the other tables exactly the rows of the file's own inspection.
+    """
+    files = contents["files"]
+    assert Counter(row["file_path_normalized"] for row in files if row["is_current"]) == Counter(
+        {row["file_path_normalized"] for row in files}
+    )
+    assert max(Counter(row["file_id"] for row in files).values(), default=1) == 1
+    owners = {(row["file_id"], row["inspection_id"]) for row in files}
+    for table in CHILD_TABLES:
+        assert {(row["file_id"], row["inspection_id"]) for row in contents[table]} <= owners, table
+    channels = Counter(row["file_id"] for row in contents["channels"])
+    assert {row["file_id"]: row["channel_count"] for row in files if row["channel_count"]} == dict(channels)
+
+
+def without_audit(contents: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The contents without what differs between two runs of the same events: ids of inspections, times of inspection, counts."""
+    audit = {"inspection_id", "last_inspection_id", "first_seen", "last_inspected", "inspection_count"}
+    return {
+        table: sorted(({k: v for k, v in row.items() if k not in audit} for row in rows), key=repr)
+        for table, rows in contents.items()
+    }

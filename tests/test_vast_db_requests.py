@@ -1,0 +1,103 @@
+"""What storing costs, in database requests, counted by the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import vast_db_persistence as persistence
+from databases import Database, database
+from sample_payloads import channel, payload
+
+
+@pytest.fixture(scope="module")
+def db() -> Iterator[Database]:
+    """One endpoint, with its tables made."""
+    with database() as running:
+        persistence.persist_to_vast_database(payload("/first.exr"), session=running.store())
+        yield running
+
+
+@pytest.fixture(scope="module")
+def store(db: Database) -> persistence.Store:
+    """A warm store: its tables are loaded."""
+    warm = db.store()
+    persistence.persist_to_vast_database(payload("/warm.exr"), session=warm)
+    return warm
+
+
+def test_a_new_file_costs_seven_requests(db: Database, store: persistence.Store) -> None:
+    """Begin, one select, an insert per table that has rows, commit."""
+    db.server.clear_requests()
+    result = persistence.persist_to_vast_database(payload("/new.exr"), session=store, read_back=False)
+    assert db.commands() == [
+        "POST transaction", "GET data files", "POST rows files", "POST rows parts", "POST rows channels", "POST rows attributes",
+        "PUT transaction",
+    ]  # fmt: skip
+    assert result["requests"] == 7
+
+
+def test_a_repeated_inspection_costs_four(db: Database, store: persistence.Store) -> None:
+    """Begin, select, update, commit."""
+    persistence.persist_to_vast_database(payload("/again.exr"), session=store, read_back=False)
+    db.server.clear_requests()
+    result = persistence.persist_to_vast_database(payload("/again.exr"), session=store, read_back=False)
+    assert db.commands() == ["POST transaction", "GET data files", "PUT rows files", "PUT transaction"]
+    assert result["requests"] == 4
+
+
+def test_going_back_to_an_earlier_version_costs_five(db: Database, store: persistence.Store) -> None:
+    """Two rows change, in two updates, because only one of them has new values of what was observed."""
+    for header, day in (("v1", 1), ("v2", 2)):
+        version = payload("/back.exr", header=header, mtime=f"2026-02-0{day}T00:00:00Z")
+        persistence.persist_to_vast_database(version, session=store)
+    db.server.clear_requests()
+    version = payload("/back.exr", header="v1", mtime="2026-02-03T00:00:00Z")
+    result = persistence.persist_to_vast_database(version, session=store, read_back=False)
+    assert len(db.server.requests) == result["requests"] == 5
+
+
+def test_reading_back_costs_three_more(db: Database, store: persistence.Store) -> None:
+    """Begin, one select, commit."""
+    db.server.clear_requests()
+    result = persistence.persist_to_vast_database(payload("/read-back.exr"), session=store)
+    assert db.commands()[7:] == ["POST transaction", "GET data files", "PUT transaction"]
+    assert len(db.server.requests) == result["requests"] == 10
+
+
+def test_five_hundred_files_cost_at_most_twenty(db: Database, store: persistence.Store) -> None:
+    """One select and one insert per table, cut where the size of a request demands it; read-back included."""
+    db.server.clear_requests()
+    batch = [payload(f"/batch/{i}.exr") | {"channels": [channel(f"layer{c}.R") for c in range(20)]} for i in range(500)]
+    results = persistence.persist_batch(batch, session=store)
+    assert [result["status"] for result in results] == ["stored"] * 500
+    assert len(db.server.requests) <= 20
+    assert {result["requests"] for result in results} == {len(db.server.requests)}
+
+
+def test_five_hundred_repetitions_cost_seven(db: Database, store: persistence.Store) -> None:
+    """One update for all of them."""
+    batch = [payload(f"/again/{i}.exr") for i in range(500)]
+    persistence.persist_batch(batch, session=store)
+    db.server.clear_requests()
+    results = persistence.persist_batch(batch, session=store)
+    assert {result["inspection_count"] for result in results} == {2}
+    assert len(db.server.requests) <= 8
+
+
+def test_tables_are_loaded_once_per_session(db: Database) -> None:
+    """The second file of a process makes no look-up."""
+    cold = db.store()
+    persistence.persist_to_vast_database(payload("/cold.exr"), session=cold)
+    db.server.clear_requests()
+    persistence.persist_to_vast_database(payload("/cold2.exr"), session=cold)
+    assert not [command for command in db.commands() if "column" in command or "stats" in command or "table" in command]
+
+
+def test_the_first_file_of_a_process_reports_its_look_ups(db: Database) -> None:
+    """`requests` of a cold call covers loading the tables."""
+    cold = db.store()
+    db.server.clear_requests()
+    result = persistence.persist_to_vast_database(payload("/counted.exr"), session=cold)
+    assert result["requests"] == len(db.server.requests) == 10 + 2 + 12

@@ -1,0 +1,143 @@
+"""Every error of the database's and the object store's client has a verdict."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+
+import botocore.exceptions
+import pytest
+import requests
+import urllib3
+import vastdb.errors
+from vastdb._internal import UnsupportedServer
+from vastdb.transaction import NoAdbcConnectionError, TransactionNotActiveError
+
+import vast_errors
+import vast_objects
+from exr_errors import InspectorError, Reject, Retry, VASTDatabaseError, Verdict
+from vast_errors import DATABASE_RULINGS, CommitLost, Then, Transient
+
+
+def exceptions_of(module):
+    """The exception classes that a module defines."""
+    return sorted(
+        (kind for _, kind in inspect.getmembers(module, inspect.isclass) if issubclass(kind, Exception)),
+        key=lambda kind: kind.__name__,
+    )
+
+
+def blank(kind):
+    """An instance without arguments, whatever its constructor wants."""
+    return kind.__new__(kind)
+
+
+@pytest.mark.parametrize("kind", exceptions_of(vastdb.errors), ids=lambda kind: kind.__name__)
+def test_every_error_of_the_database_client_is_ruled_by_name(kind):
+    """A class that a newer client brings fails here until someone decides."""
+    assert f"vastdb.errors.{kind.__name__}" in DATABASE_RULINGS
+    assert vast_errors.ruling_of(blank(kind)) is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.exceptions.ReadTimeout(),
+        requests.exceptions.ChunkedEncodingError(),
+        urllib3.exceptions.ProtocolError(),
+        ConnectionResetError(),
+        TimeoutError(),
+        EOFError(),
+        ValueError("502 is not a valid HttpStatus"),
+        TransactionNotActiveError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_the_client_lets_through_is_tried_again(error):
+    """Errors of the layers below it, and a status that it does not know."""
+    assert vast_errors.ruling_of(error).then is Then.AGAIN
+
+
+@pytest.mark.parametrize("error", [UnsupportedServer(), NotImplementedError()], ids=lambda error: type(error).__name__)
+def test_an_endpoint_that_is_not_vast_is_not_tried_again(error):
+    """It is raised at once, with the setting to look at."""
+    ruling = vast_errors.ruling_of(error)
+    assert ruling.then is Then.LATER
+    assert "VAST_DB_ENDPOINT" in ruling.remedy
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), AssertionError(), KeyboardInterrupt(), NoAdbcConnectionError(), SystemExit()])
+def test_errors_that_are_not_the_clients_pass(error):
+    """A fault of the program is neither retried nor renamed."""
+    assert vast_errors.ruling_of(error) is None
+
+
+@pytest.mark.parametrize("name", DATABASE_RULINGS)
+def test_every_ruling_becomes_an_error_with_a_verdict(name):
+    """AGAIN and LATER are delivered again, REFUSE is not; every LATER and REFUSE says what to do."""
+    ruling = DATABASE_RULINGS[name]
+    error = vast_errors.as_inspector_error(RuntimeError(), ruling, "here")
+    kinds = {Then.AGAIN: Transient, Then.LATER: VASTDatabaseError, Then.REFUSE: Reject}
+    assert type(error) is kinds[ruling.then]
+    assert error.verdict is (Verdict.REJECT if ruling.then is Then.REFUSE else Verdict.RETRY)
+    assert error.code == ruling.code
+    assert bool(error.remedy) is (ruling.then is not Then.AGAIN)
+
+
+def http(kind, status, code, message="why"):
+    """An answer of the server as the client raises it; its headers are as secret as headers get."""
+    return kind(code=code, message=message, method="PUT", url="http://h/x", status=status, headers={"authorization": "s3cr3t"})
+
+
+def test_a_message_names_place_status_and_code_and_nothing_of_the_headers():
+    """`str` of the client's own errors shows the headers; ours does not."""
+    original = http(vastdb.errors.Conflict, 409, "Conflict", "row is locked")
+    error = vast_errors.as_inspector_error(original, vast_errors.ruling_of(original), "VAST DataBase at http://h, b/s")
+    assert str(error) == "VAST DataBase at http://h, b/s: Conflict (409 Conflict row is locked)"
+    assert "s3cr3t" in str(original)
+
+
+def test_a_mismatch_with_the_table_makes_it_be_loaded_again():
+    """A refused insert may mean that the table was changed after its metadata were loaded."""
+    stale = http(vastdb.errors.BadRequest, 400, "TabularMismatchColumnType")
+    assert vast_errors.ruling_of(stale) == vast_errors.Ruling(Then.AGAIN, "database_stale")
+    assert vast_errors.ruling_of(http(vastdb.errors.BadRequest, 400, "InvalidArgument")).then is Then.REFUSE
+
+
+def test_a_connection_error_names_its_cause():
+    """The cause's class, not its text, which may quote a request."""
+    error = vastdb.errors.ConnectionError(cause=requests.exceptions.ConnectTimeout("s3cr3t"), may_retry=True)
+    assert vast_errors.describe(error) == "ConnectionError (ConnectTimeout)"
+
+
+def test_a_lost_commit_is_an_error_of_its_own():
+    """It is delivered again when reading back does not settle it."""
+    assert issubclass(CommitLost, VASTDatabaseError)
+    assert not issubclass(CommitLost, Transient)
+    assert CommitLost.verdict is Verdict.RETRY
+
+
+@pytest.mark.parametrize("kind", exceptions_of(botocore.exceptions), ids=lambda kind: kind.__name__)
+def test_every_error_of_the_object_client_has_a_verdict(kind):
+    """The map is total over botocore's classes."""
+    error = blank(kind)
+    error.__dict__.setdefault("response", {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}})
+    judged = vast_objects.as_inspector_error(error, "s3://renders/a.exr")
+    assert isinstance(judged, InspectorError)
+    assert "s3://renders/a.exr" in str(judged)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [(503, "SlowDown", Retry), (500, "InternalError", Retry), (403, "AccessDenied", Reject), (400, "InvalidRequest", Reject)],
+)
+def test_an_answer_of_the_object_store_is_judged_by_its_status(status, code, expected):
+    """Busy is retried, forbidden is not."""
+    response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    error = botocore.exceptions.ClientError(response, "GetObject")
+    assert isinstance(vast_objects.as_inspector_error(error, "s3://b/k"), expected)
+
+
+def test_a_status_without_words_is_described_by_its_number():
+    """HEAD answers have no body."""
+    assert vast_errors.describe(SimpleNamespace(status=403, code=None, message=None)) == "SimpleNamespace (403)"
