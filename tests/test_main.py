@@ -14,10 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from object_store import Store, object_store
 
 import main
 from exr_errors import BadSettings, Retry, StorageUnavailable
+from object_store import Store, object_store
 from scripts.samples import SAMPLES, write_samples
 from vast_settings import Settings
 

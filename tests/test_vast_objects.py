@@ -15,9 +15,9 @@ import botocore.exceptions
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from object_store import Store, object_store
 
 from exr_errors import BadSettings, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable, Verdict
+from object_store import Store, object_store
 from vast_objects import LocalFile, S3Object, as_inspector_error, object_exists, read_consistently, s3_client
 from vast_settings import Settings
 

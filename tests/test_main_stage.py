@@ -1,0 +1,117 @@
+"""The folder that `scripts/stage` makes for `vastde functions build`: exactly what ships, and it works by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from local_vast import LocalVast
+from project import ROOT, shipped
+from scripts.samples import SAMPLES, write_samples
+
+BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
+
+GUARDED = """
+import sys
+hidden = set(sys.argv[1].split(","))
+class Guard:
+    def find_spec(self, name, path=None, target=None):
+        if path is None and name in hidden:
+            raise ModuleNotFoundError(f"{name} is installed for development only", name=name)
+sys.meta_path.insert(0, Guard())
+sys.path.insert(0, sys.argv[2])
+import json, main
+class Context: pass
+context = Context()
+main.init(context)
+print(json.dumps(main.handler(context, {"data": {"path": sys.argv[3]}})))
+"""
+"""Runs the handler where the named packages cannot be imported, although they are installed."""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh stage folder."""
+    directory = tmp_path_factory.mktemp("stage") / "function"
+    subprocess.run([ROOT / "scripts/stage", directory], check=True, capture_output=True)
+    return directory
+
+
+def requirements() -> Iterator[str]:
+    """The distributions in requirements.txt and all that they need."""
+    names = re.findall(r"^([\w.-]+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    seen: set[str] = set()
+    while names:
+        name = re.sub(r"[-_.]+", "-", names.pop()).lower()
+        if name in seen or name not in installed():
+            continue
+        seen.add(name)
+        yield name
+        names += [re.match(r"[\w.-]+", need)[0] for need in metadata.requires(name) or [] if "extra ==" not in need]  # type: ignore[index]
+
+
+def installed() -> set[str]:
+    """What this environment has."""
+    return {re.sub(r"[-_.]+", "-", item.name).lower() for item in metadata.distributions()}
+
+
+def development_only() -> set[str]:
+    """The names of packages that are installed here and that no requirement brings."""
+    needed = set(requirements())
+    by_package = metadata.packages_distributions()
+    return {name for name, owners in by_package.items() if not {re.sub(r"[-_.]+", "-", one).lower() for one in owners} & needed}
+
+
+def test_the_stage_holds_exactly_what_ships(stage: Path) -> None:
+    """Runtime modules, requirements and policies; no tests, no development endpoint, no documents."""
+    modules = {f"{name}.py" for name in shipped()}
+    policies = {f"policies/{path.name}" for path in ROOT.glob("policies/*.toml")}
+    found = {path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file()}
+    assert found == modules | policies | {"requirements.txt"}
+
+
+def test_a_stage_is_renewed_and_another_folder_is_left_alone(stage: Path, tmp_path: Path) -> None:
+    """What is no longer shipped goes; what is somebody else's stays, and so does the project."""
+    (stage / "exr_gone.py").write_text("")
+    subprocess.run([ROOT / "scripts/stage", stage], check=True, capture_output=True)
+    assert not (stage / "exr_gone.py").exists()
+    (tmp_path / "letter.txt").write_text("dear")
+    for directory in (tmp_path, ROOT):
+        refused = subprocess.run([ROOT / "scripts/stage", directory], capture_output=True, text=True, check=False)
+        assert refused.returncode == 1
+        assert "name another folder" in refused.stderr
+    assert (tmp_path / "letter.txt").read_text() == "dear"
+
+
+def test_no_requirement_pins_the_platforms_own_telemetry() -> None:
+    """The application's layer comes first on the platform's path, so a pin would break its runtime."""
+    assert "opentelemetry" not in "".join(requirements())
+
+
+def test_the_function_works_from_the_stage_with_its_requirements_alone(stage: Path, tmp_path: Path) -> None:
+    """Whatever else is installed here cannot be imported; reading, the vectors and the database still work."""
+    write_samples(tmp_path)
+    hidden = development_only()
+    assert {"duckdb", "moto", "pytest"} <= hidden
+    command = [sys.executable, "-I", "-c", GUARDED, ",".join(hidden), str(stage), str(tmp_path / BEAUTY)]
+    with LocalVast(buckets=("renders",)) as server:
+        settings = {
+            "VAST_DB_ENDPOINT": server.url,
+            "VAST_DB_ACCESS_KEY": server.access_key,
+            "VAST_DB_SECRET_KEY": server.secret_key,
+            "VAST_DB_BUCKET": "renders",
+        }
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr[-600:]
+    answer = json.loads(done.stdout)
+    assert (answer["status"], answer["persistence"]["status"], answer["inserted"]) == ("ok", "stored", True)
