@@ -22,12 +22,12 @@ HOMES = {
     "botocore": r"vast_objects",
     "tenacity": r"vast_\w+",
     "fileseq": r"exr_naming|exr_payload",
-    "OpenEXR": r"exr_pixel_stats",
-    "numpy": r"exr_pixel_stats",
+    "OpenEXR": r"exr_pixel_decode",
+    "numpy": r"exr_pixel_tally",
 }
 """Third-party package -> the modules that may import it. A package that is not here may not be imported at all."""
 
-LATE = {"vastdb", "boto3", "botocore", "OpenEXR"}
+LATE = {"vastdb", "boto3", "botocore", "OpenEXR", "numpy"}
 """Imported where they are used, never when a module loads: together they cost seconds."""
 
 

@@ -1,0 +1,527 @@
+"""Pixels -> statistics per part and channel, in bounded memory whatever the image, from a file or from ranges of an object.
+
+A part is read band by band (exr_bands), decoded by OpenEXR (exr_pixel_decode) and reduced at once (exr_pixel_tally), so the
+memory depends on the band, not on the image. Chunks that are missing or damaged are left out and counted, and what they leave is
+marked partial. NumPy and OpenEXR are imported when the first part is read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import exr_bands
+import exr_pixel_sampling
+import exr_pixel_tally
+from exr_attributes import COMPRESSIONS
+from exr_bands import Band, DamagedChunk, Grid, Table, TableUnreadable
+from exr_errors import BadSettings
+from exr_header import Finding, Header, Part, Reader
+from exr_layout import Layout, NoLayout, layout, part_type
+from exr_pixel_decode import decode
+from exr_pixel_sampling import Choice
+from exr_pixel_tally import HISTOGRAM_BYTES, Measured, Tally
+
+MEMORY_LIMIT = 512 * 2**20
+LEAST_MEMORY = 160 * 2**20
+# What a process holds that has imported NumPy and OpenEXR and has decoded something (benchmarks/pixel_stats/memory.py).
+BASE_MEMORY = 96 * 2**20
+BAND_BYTES = 16 * 2**20
+# A band costs its packed bytes twice (as fetched, as its file), its pixels once, and what decoder and sums need meanwhile.
+BAND_COST = 4
+# The binding makes one array per pixel and channel of deep data: 180 bytes each, measured, besides the samples.
+DEEP_CELL_BYTES = 180
+MAX_THREADS = 4
+MAX_FINDINGS = 64
+
+Mode = Literal["full", "sampled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for; `compute_pixel_stats` describes the fields."""
+
+    deep_stats: bool
+    mode: Mode
+    sample_stride: int
+    max_pixels: int | None
+    memory_limit: int
+    threads: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The options on which the figures depend."""
+        return {name: getattr(self, name) for name in ("mode", "deep_stats", "sample_stride", "max_pixels")}
+
+
+def compute_pixel_stats(
+    reader: Reader,
+    header: Header,
+    *,
+    deep_stats: bool = False,
+    mode: Mode = "full",
+    sample_stride: int = 1,
+    max_pixels: int | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """The payload's `stats`: `channels` (one row per part and channel), `parts` (what was read of each), `findings`.
+
+    `deep_stats` reads deep parts as well. `mode` "sampled" reads a deterministic choice of chunks and bounds the share of NaN.
+    `sample_stride` n counts every n-th sample of every n-th line. A file of more than `max_pixels` pixels (all parts together) is
+    sampled. `memory_limit` in bytes holds for all files together that a process reads at a time. `threads`: 0 decodes in the
+    calling thread, None uses as many as there are processors, 4 at most. Tiled parts: level 0. Raises BadSettings for a setting
+    out of range; a damaged file raises nothing, it gives findings.
+    """
+    count = min(MAX_THREADS, os.cpu_count() or 1) if threads is None else threads
+    options = Options(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
+    _check(options)
+    try:
+        layouts = [layout(header, part) for part in header.parts]
+        table = exr_bands.read_table(reader, header, layouts)
+    except NoLayout as fault:
+        return _answer(options, [], [Finding("error", "no_chunk_layout", f"{fault}, so no pixel can be read", fault.part)])
+    except TableUnreadable as fault:
+        return _answer(options, [], [Finding("error", fault.code, str(fault), offset=header.header_bytes)])
+    source = Source(reader, header, table)
+    limits = _pixel_limits(layouts, options)
+    runs = [_PartRun(source, part, layouts[part.index], options, limits[part.index]) for part in header.parts]
+    for run in runs:
+        run.run()
+    return _answer(options, runs, [finding for run in runs for finding in run.findings])
+
+
+def _check(options: Options) -> None:
+    wrong = []
+    if options.mode not in ("full", "sampled"):
+        wrong.append(f"mode is {options.mode!r}, and may be 'full' or 'sampled'")
+    if options.sample_stride < 1:
+        wrong.append(f"sample_stride is {options.sample_stride}, and must be 1 or more")
+    if options.max_pixels is not None and options.max_pixels < 1:
+        wrong.append(f"max_pixels is {options.max_pixels}, and must be 1 or more, or absent")
+    if options.memory_limit < LEAST_MEMORY:
+        wrong.append(f"memory_limit is {options.memory_limit} bytes, and must be {LEAST_MEMORY} or more")
+    if wrong:
+        raise BadSettings("; ".join(wrong), remedy="Correct the settings of pixel statistics")
+
+
+def _pixel_limits(layouts: list[Layout], options: Options) -> list[int | None]:
+    """How many pixels may be read of each part: its share of `max_pixels`, or None where all may be."""
+    pixels = [one.window.width * one.window.height if options.deep_stats or not one.deep else 0 for one in layouts]
+    if options.max_pixels is None or sum(pixels) <= options.max_pixels:
+        return [None] * len(layouts)
+    return [options.max_pixels * count // sum(pixels) for count in pixels]
+
+
+def _answer(options: Options, runs: list[_PartRun], findings: list[Finding]) -> dict[str, Any]:
+    return {
+        **options.as_dict(),
+        "is_sampled": any(run.is_sampled for run in runs),
+        "is_partial": any(run.is_partial for run in runs) or any(finding.severity == "error" for finding in findings),
+        "parts": [run.summary() for run in runs],
+        "channels": [row for run in runs for row in run.rows()],
+        "findings": [finding.as_dict() for finding in findings],
+    }
+
+
+class _Ledger:
+    """The memory that all files together use which this process reads at a time; who finds no room waits."""
+
+    def __init__(self) -> None:
+        self._used = 0
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def room(self, needed: int, limit: int) -> Iterator[None]:
+        with self._freed:
+            self._freed.wait_for(lambda: not self._used or self._used + needed <= limit)
+            self._used += needed
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._used -= needed
+                self._freed.notify_all()
+
+
+_LEDGER = _Ledger()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the chunks of a file come from."""
+
+    reader: Reader
+    header: Header
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a part is read within the memory: units per band (0: none fits), bands at a time, bytes in all, histograms or not."""
+
+    units: int
+    in_flight: int
+    memory: int
+    histograms: bool
+    most: int
+    """The most bytes that a chunk may take in the file."""
+
+
+def _plan(grid: Grid, channels: int, options: Options) -> Plan:
+    budget = options.memory_limit - BASE_MEMORY
+    histograms = channels * HISTOGRAM_BYTES <= budget // 4
+    state = channels * HISTOGRAM_BYTES if histograms else budget // 4
+    working = budget - state
+    unit, most = _unit_bytes(grid, channels, working)
+    in_flight = options.threads + 1 if options.threads and not grid.layout.deep else 1
+    if unit * BAND_COST * in_flight > working:
+        in_flight = 1
+    if unit * BAND_COST > working:
+        return Plan(0, 1, state, histograms, most)
+    band = min(BAND_BYTES, working // (BAND_COST * in_flight))
+    units = max(1, band // max(unit, 1))
+    return Plan(units, in_flight, state + in_flight * BAND_COST * max(band, unit), histograms, most)
+
+
+def _unit_bytes(grid: Grid, channels: int, working: int) -> tuple[int, int]:
+    """The bytes of a unit's pixels, and the most that one chunk may take in the file; what does not shrink is stored as it is."""
+    area = grid.unit(0).window
+    if grid.layout.deep:
+        return area.width * area.height * channels * DEEP_CELL_BYTES, working // 8
+    chunk = grid.layout.unpacked_bytes(0) or 0
+    return chunk * grid.group, 2 * chunk + 4096
+
+
+@dataclass(slots=True)
+class _Channel:
+    """One channel on its way: its tally, and what the tally cannot know."""
+
+    name: str
+    kind: str
+    step: tuple[int, int]
+    """Horizontal and vertical sampling."""
+    tally: Tally
+    first_nan: tuple[int, int] | None = None
+    """(y, x) in the image."""
+    shares: float = 0.0
+    """Sum over the draws of the share of NaN."""
+
+
+@dataclass(slots=True)
+class _Depth:
+    """Samples per pixel of a deep part."""
+
+    pixels: int = 0
+    empty: int = 0
+    total: int = 0
+    least: int | None = None
+    most: int | None = None
+
+    def add(self, other: _Depth) -> None:
+        """Joins the pixels of another band."""
+        self.pixels += other.pixels
+        self.empty += other.empty
+        self.total += other.total
+        self.least = min((one for one in (self.least, other.least) if one is not None), default=None)
+        self.most = max((one for one in (self.most, other.most) if one is not None), default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as they stand in the row's details."""
+        mean = self.total / self.pixels if self.pixels else None
+        return {
+            "samples_per_pixel": {"min": self.least, "mean": mean, "max": self.most, "total": self.total},
+            "pixels": self.pixels,
+            "empty_pixels": self.empty,
+        }
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a band gave: figures per channel with the position of the first NaN, and the chunks that gave none."""
+
+    band: Band
+    measured: list[tuple[Measured, tuple[int, int] | None]] = field(default_factory=list)
+    depth: _Depth | None = None
+    fault: str | None = None
+
+
+class _PartRun:
+    """The reading of one part."""
+
+    def __init__(self, source: Source, part: Part, shape: Layout, options: Options, pixel_limit: int | None) -> None:
+        self.source = source
+        self.part = part
+        self.layout = shape
+        self.options = options
+        self.grid = exr_bands.grid(shape)
+        self.pixel_limit = pixel_limit
+        self.asked = options.deep_stats or not shape.deep
+        self.channels: list[_Channel] = []
+        self.findings: list[Finding] = []
+        self.choice: Choice | None = None
+        self.depth = _Depth()
+        self.chunks_read = 0
+        self.chunks_missing = 0
+        self.chunks_damaged = 0
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether samples were left out on purpose."""
+        return self.choice is not None and (not self.choice.is_whole or self.options.sample_stride > 1)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether samples were left out because the file does not give them."""
+        return bool(self.chunks_missing or self.chunks_damaged)
+
+    def run(self) -> None:
+        """Reads the part, or says in `findings` why not."""
+        if not self.asked or not self.part.channels:
+            return
+        if self.layout.samples is None or self.layout.compression not in COMPRESSIONS:
+            self._find("part_not_decodable", "its compression, or a channel's type or sampling, is unknown")
+            self.chunks_damaged = self.grid.chunks
+            return
+        plan = _plan(self.grid, len(self.part.channels), self.options)
+        with _LEDGER.room(plan.memory, self.options.memory_limit - BASE_MEMORY):
+            self._start(plan)
+            if plan.units:
+                self._read(plan)
+            else:
+                self._too_large(self.grid.chunks)
+        self._report()
+
+    def _start(self, plan: Plan) -> None:
+        for one in self.part.channels:
+            tally = exr_pixel_tally.tally(one.type, histogram=plan.histograms)
+            self.channels.append(_Channel(one.name, one.type, (one.x_sampling, one.y_sampling), tally))
+        units = [unit for unit in range(self.grid.units) if self._is_present(self.grid.unit(unit))]
+        self.chunks_missing = self.grid.chunks - sum(len(self.grid.unit(unit).chunks) for unit in units)
+        self.choice = exr_pixel_sampling.choose(units, self._pixels, self._draws(len(units)), self._seed())
+
+    def _is_present(self, band: Band) -> bool:
+        return all(self.source.table.extent(self.part.index, chunk) for chunk in band.chunks)
+
+    def _is_wanted(self, band: Band) -> bool:
+        """Whether any line of the band is one of every n-th; a band of no such line need not be read."""
+        top = band.window.y_min - self.layout.window.y_min
+        return -top % self.options.sample_stride < band.window.height
+
+    def _pixels(self, unit: int) -> int:
+        window = self.grid.unit(unit).window
+        return window.width * window.height
+
+    def _draws(self, units: int) -> int:
+        draws = exr_pixel_sampling.DRAWS if self.options.mode == "sampled" else units
+        if self.pixel_limit is not None:
+            draws = min(draws, max(1, self.pixel_limit // self._pixels(0)))
+        return draws
+
+    def _seed(self) -> str:
+        return f"{self.source.header.header_hash}:{self.part.index}"
+
+    def _bands(self, plan: Plan) -> Iterator[Band]:
+        if self.choice is None or self.choice.is_whole:
+            yield from exr_bands.bands(self.grid, lambda unit: self._is_present(unit) and self._is_wanted(unit), plan.units)
+        else:
+            yield from filter(self._is_wanted, map(self.grid.unit, sorted(self.choice.times)))
+
+    def _read(self, plan: Plan) -> None:
+        """Fetches in this thread, decodes and measures in others, joins the results in the order of the image."""
+        exr_pixel_tally.prepare()
+        if plan.in_flight == 1:
+            for band in self._bands(plan):
+                self._join(self._measure(band, self._fetch(band, plan), plan))
+            return
+        with ThreadPoolExecutor(plan.in_flight - 1, thread_name_prefix="pixel-stats") as pool:
+            self._read_ahead(plan, pool)
+
+    def _read_ahead(self, plan: Plan, pool: Executor) -> None:
+        pending: deque[Future[list[_Outcome]]] = deque()
+        for band in self._bands(plan):
+            while len(pending) >= plan.in_flight - 1:
+                self._join(pending.popleft().result())
+            pending.append(pool.submit(self._measure, band, self._fetch(band, plan), plan))
+        while pending:
+            self._join(pending.popleft().result())
+
+    def _fetch(self, band: Band, plan: Plan) -> dict[int, memoryview]:
+        source = self.source
+        return exr_bands.fetch(source.reader, source.table, self.part.index, band.chunks, plan.most)
+
+    def _measure(self, band: Band, data: dict[int, memoryview], plan: Plan) -> list[_Outcome]:
+        """The band's figures; where it does not decode, those of its units that do."""
+        try:
+            return [self._measure_whole(band, data, plan)]
+        except DamagedChunk as fault:
+            units = self._units_of(band)
+            if len(units) == 1:
+                return [_Outcome(band, fault=str(fault))]
+        return [outcome for unit in units for outcome in self._measure(unit, data, plan)]
+
+    def _units_of(self, band: Band) -> list[Band]:
+        if self.layout.tile is not None:
+            return [self.grid.unit(chunk) for chunk in band.chunks]
+        return [self.grid.unit(row) for row in range(band.chunks[0] // self.grid.group, band.chunks[-1] // self.grid.group + 1)]
+
+    def _measure_whole(self, band: Band, data: dict[int, memoryview], plan: Plan) -> _Outcome:
+        pieces = [exr_bands.cut(self.source.header, self.layout, band, chunk, data[chunk]) for chunk in band.chunks]
+        if sum(piece.unpacked for piece in pieces) > plan.most:
+            raise DamagedChunk("its samples do not fit into the memory limit")
+        arrays = decode(exr_bands.band_file(self.part, self.layout, band, pieces))
+        names = [name.decode("utf-8", "replace") for name in exr_bands.channel_names(self.part, self.layout)]
+        if set(names) != arrays.keys():
+            raise DamagedChunk("OpenEXR decodes other channels")
+        blocks = [(channel, arrays.pop(name)) for channel, name in zip(self.channels, names, strict=True)]
+        return self._measure_deep(band, blocks) if self.layout.deep else self._measure_flat(band, blocks)
+
+    def _measure_flat(self, band: Band, blocks: list[tuple[_Channel, Any]]) -> _Outcome:
+        outcome = _Outcome(band)
+        for channel, block in blocks:
+            corner, block = self._strided(band, channel, block)
+            measured, place = channel.tally.measure(block), None
+            if measured.first_nan is not None:
+                place = self._place(channel, corner, divmod(measured.first_nan, block.shape[1]))
+            outcome.measured.append((measured, place))
+        return outcome
+
+    def _measure_deep(self, band: Band, blocks: list[tuple[_Channel, Any]]) -> _Outcome:
+        outcome = _Outcome(band)
+        for channel, block in blocks:
+            corner, block = self._strided(band, channel, block)
+            counts, samples = exr_pixel_tally.flatten(block, channel.kind)
+            outcome.depth = outcome.depth or _depth(counts)
+            measured, place = channel.tally.measure(samples), None
+            if measured.first_nan is not None:
+                pixel = int(counts.cumsum().searchsorted(measured.first_nan, "right"))
+                place = self._place(channel, corner, divmod(pixel, block.shape[1]))
+            outcome.measured.append((measured, place))
+        return outcome
+
+    def _strided(self, band: Band, channel: _Channel, block: Any) -> tuple[tuple[int, int], Any]:
+        """Every n-th sample of every n-th line, counted from the data window's corner; and row and column of the first one."""
+        step, window = self.options.sample_stride, self.layout.window
+        row = (band.window.y_min - window.y_min) // channel.step[1]
+        column = (band.window.x_min - window.x_min) // channel.step[0]
+        skipped = -row % step, -column % step
+        return (row + skipped[0], column + skipped[1]), block[skipped[0] :: step, skipped[1] :: step]
+
+    def _place(self, channel: _Channel, corner: tuple[int, int], position: tuple[int, int]) -> tuple[int, int]:
+        """(y, x) in the image of the sample at `position` (line, sample) of a block whose first sample lies at `corner`."""
+        stride, window = self.options.sample_stride, self.layout.window
+        row, column = corner[0] + position[0] * stride, corner[1] + position[1] * stride
+        return window.y_min + row * channel.step[1], window.x_min + column * channel.step[0]
+
+    def _join(self, outcomes: list[_Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.fault is not None:
+                self._damaged(outcome)
+                continue
+            self.chunks_read += len(outcome.band.chunks)
+            times = self._times(outcome.band)
+            for channel, (measured, place) in zip(self.channels, outcome.measured, strict=True):
+                channel.tally.add(measured)
+                channel.first_nan = min((one for one in (channel.first_nan, place) if one is not None), default=None)
+                channel.shares += times * measured.counts.nan / max(measured.counts.total, 1)
+            if outcome.depth is not None:
+                self.depth.add(outcome.depth)
+
+    def _times(self, band: Band) -> int:
+        """How often the band's unit was drawn; 0 where bands are no draws."""
+        if self.choice is None or self.choice.is_whole:
+            return 0
+        return self.choice.times[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]
+
+    def _damaged(self, outcome: _Outcome) -> None:
+        self.chunks_damaged += len(outcome.band.chunks)
+        window = outcome.band.window
+        if len(self.findings) < MAX_FINDINGS:
+            place = f"lines {window.y_min} to {window.y_max}, columns {window.x_min} to {window.x_max}"
+            self._find("chunk_not_decodable", f"the chunk of {place} gives no pixels: {outcome.fault}")
+
+    def _too_large(self, chunks: int) -> None:
+        self.chunks_damaged = chunks
+        limit = self.options.memory_limit
+        self._find("chunk_too_large", f"one chunk takes more memory than the limit of {limit} bytes allows; raise the limit")
+
+    def _report(self) -> None:
+        if self.chunks_missing:
+            self._find("pixels_missing", f"{self.chunks_missing} of {self.grid.chunks} chunks are not in the file")
+
+    def _find(self, code: str, message: str) -> None:
+        self.findings.append(Finding("error", code, f"part {self.part.index}: {message}", self.part.index))
+
+    def summary(self) -> dict[str, Any]:
+        """What was read of the part."""
+        window = self.layout.window
+        summary: dict[str, Any] = {
+            "part_index": self.part.index,
+            "type": part_type(self.source.header, self.part),
+            "pixels": window.width * window.height,
+            "chunks": self.grid.chunks,
+            "chunks_read": self.chunks_read,
+            "chunks_missing": self.chunks_missing,
+            "chunks_damaged": self.chunks_damaged,
+            "is_sampled": self.is_sampled,
+            "is_partial": self.is_partial,
+        }
+        return summary if self.asked else {**summary, "skipped": "deep parts are read with deep_stats"}
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One row per channel, in the header's order, with the keys that the table `pixel_stats` takes."""
+        for channel in self.channels:
+            counts = channel.tally.counts
+            some = counts.finite > 0
+            yield {
+                "part_index": self.part.index,
+                "channel_name": channel.name,
+                "pixel_count": counts.total,
+                "finite_count": counts.finite,
+                "nan_count": counts.nan,
+                "pos_inf_count": counts.pos_inf,
+                "neg_inf_count": counts.neg_inf,
+                "negative_count": counts.negative,
+                "zero_count": counts.zero,
+                "min_value": counts.low + 0.0 if some else None,
+                "max_value": counts.high + 0.0 if some else None,
+                **channel.tally.figures(),
+                "first_nan_x": channel.first_nan[1] if channel.first_nan else None,
+                "first_nan_y": channel.first_nan[0] if channel.first_nan else None,
+                "is_constant": counts.is_constant,
+                "is_sampled": self.is_sampled,
+                "is_partial": self.is_partial,
+                "sample_hash": channel.tally.sample_hash if counts.total else None,
+                "details": self._details(channel),
+            }
+
+    def _details(self, channel: _Channel) -> dict[str, Any]:
+        details: dict[str, Any] = {"type": channel.kind, "percentiles_exact": channel.tally.percentiles_exact}
+        if self.layout.deep:
+            return details | self.depth.as_dict()
+        if self.choice is not None and not self.choice.is_whole and channel.tally.counts.total:
+            details["nan_share"] = self._nan_share(channel, self.choice)
+        return details
+
+    def _nan_share(self, channel: _Channel, choice: Choice) -> dict[str, Any]:
+        """An unbiased estimate of the share of NaN in the chunks that the file holds, and a bound with its confidence."""
+        mean = channel.shares / choice.draws
+        return {
+            "estimate": mean,
+            "at_most": exr_pixel_sampling.upper_bound(mean, choice.draws),
+            "confidence": exr_pixel_sampling.CONFIDENCE,
+            "draws": choice.draws,
+            "units_read": len(choice.times),
+            "units": choice.population,
+        }
+
+
+def _depth(counts: Any) -> _Depth:
+    if not counts.size:
+        return _Depth()
+    return _Depth(int(counts.size), int((counts == 0).sum()), int(counts.sum()), int(counts.min()), int(counts.max()))
