@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -184,8 +183,6 @@ class _Condition:
         if name not in _COMPARISONS:
             raise bad_request(f"predicate {name!r} is not supported")
         column, literal = self._operands(arguments)
-        if literal.startswith("from_hex("):
-            column = column if column.startswith("encode(") else _as_bytes(column)
         return f"{column} {_COMPARISONS[name]} {literal}"
 
     def _operands(self, arguments: list[FlatTable]) -> tuple[str, str]:
@@ -196,7 +193,7 @@ class _Condition:
         assert literal is not None
         value = literal_sql(literal, node.kind)
         if value.startswith("from_hex(") and pt.is_string(node.kind):
-            return _as_bytes(node.sql), value
+            return f"encode({node.sql})", value
         return node.sql, value
 
     def _column(self, expression: FlatTable) -> Node:
@@ -211,10 +208,6 @@ class _Condition:
             raise bad_request("predicates on lists, maps and structs are not supported")
         self._columns[expression.at] = node
         return node
-
-
-def _as_bytes(column: str) -> str:
-    return f"encode({column})"
 
 
 def _joined(operator: str, parts: list[str], empty: str) -> str:
@@ -273,7 +266,7 @@ def _integer(value: Any, kind: pa.DataType) -> str:
 def _floating(value: Any, kind: pa.DataType) -> str:
     if pt.is_float16(kind) and isinstance(value, int):
         value = struct.unpack("<e", struct.pack("<H", value))[0]
-    return f"'{value!r}'::{sql_type(kind)}" if math.isfinite(value) else f"'{'nan' if math.isnan(value) else value}'::{sql_type(kind)}"
+    return f"'{value!r}'::{sql_type(kind)}"
 
 
 def _boolean(value: Any, _kind: pa.DataType) -> str:

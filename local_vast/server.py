@@ -14,6 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+import duckdb
+import pyarrow as pa
+
 from . import auth
 from .engine import Engine, is_engine
 from .errors import VastError
@@ -145,6 +148,9 @@ class LocalVast:
         try:
             self._strike(due, request, environ[CUT])
             answer = self._answer(request, environ, start_response)
+        except (duckdb.Error, pa.ArrowException) as error:
+            failure = VastError(500, "InternalError", str(error).splitlines()[0])
+            answer = _send(_refusal(request, failure, next(self._request_ids)), start_response, self.version)
         except VastError as error:
             answer = _send(_refusal(request, error, next(self._request_ids)), start_response, self.version)
         if any(fault.what == "lost" for fault in due):

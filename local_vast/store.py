@@ -71,6 +71,10 @@ class Store:
         bits = sum(column.type.bit_width if pt.is_primitive(column.type) else _VARIABLE_BITS for column in table.columns)
         return rows, rows * bits // 8
 
+    def physical_tables(self) -> int:
+        """How many physical tables there are, those included that wait to be removed."""
+        return int(self._root.execute("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'rows'").fetchall()[0][0])
+
     def clear(self) -> None:
         """Roll back everything that is open and remove every schema and table."""
         self.transactions.close()
