@@ -13,7 +13,7 @@ RUN pip install -r requirements.txt \
     && useradd --system --uid 10001 --no-create-home inspector
 
 COPY main.py exr_errors.py exr_attributes.py exr_naming.py exr_header.py exr_layout.py \
-     exr_chunks.py exr_consistency.py exr_cryptomatte.py exr_layers.py exr_production.py exr_payload.py exr_embedding_text.py exr_embedding_facts.py \
+     exr_chunks.py exr_consistency.py exr_cryptomatte.py exr_layers.py exr_production.py exr_payload.py exr_text.py exr_embedding_text.py exr_embedding_facts.py \
      exr_embedding_tokens.py exr_embeddings.py \
      exr_bands.py exr_pixel_decode.py exr_pixel_sampling.py exr_pixel_tally.py exr_pixel_stats.py \
      vast_context.py vast_settings.py vast_events.py vast_objects.py vast_schemas.py vast_rows.py exr_roles.py \
