@@ -1,0 +1,117 @@
+"""The templates in deploy/ fit the function and use only commands that the platform's command line has."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import yaml
+
+from project import ROOT
+from vast_events import read_requests
+from vast_settings import NAMES, Settings, load
+
+DEPLOY = ROOT / "deploy"
+COMMON = {"-o", "--output", "-v", "--dry-run"}
+ARTIFACT = {"--container-registry", "--artifact-source", "--image-tag", "--publish"}
+LOGS = {"-f", "-s", "-e", "-l", "--order-by", "--scope", "--severity", "--trace-id", "--span-id"}
+COMMANDS: dict[str, set[str]] = {
+    "config init": {"--vms-url", "--username", "--password", "--tenant", "--builder-image-url", "--force"},
+    "container-registries list": set(),
+    "compute-clusters list": set(),
+    "topics list": set(),
+    "functions build": {"-t", "--target", "-H", "-T", "-V", "-P", "--push", "--clear-cache"},
+    "functions localrun": {"-c", "-p", "-T", "-l", "-d"},
+    "functions invoke": {"-g", "-e", "-t", "-u"},
+    "functions create": {"-n", *ARTIFACT},
+    "functions update": ARTIFACT,
+    "functions list": set(),
+    "triggers create element": {"-n", "-s", "--events", "--name-prefix", "--name-suffix", "-b", "-m", "-t", "-u", "--help"},
+    "triggers list": set(),
+    "pipelines create": {"--config", "--name", "--secret-file", "--deploy"},
+    "pipelines update": {"--config", "--secret-file"},
+    "pipelines deploy": set(),
+    "logs get": LOGS,
+    "logs tail": {"-f", "-i", "-l", "--scope", "-s"},
+    "traces list": {"-s", "-e", "-l", "--status", "-i", "-t", "--order-by"},
+    "metrics names": {"-s", "-p", "-f", "-t"},
+}
+"""The commands of `vastde` 5.5 that the project speaks of, with the options that they have."""
+
+
+def template(name: str) -> Any:
+    """One template, parsed."""
+    return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
+
+
+def known_names() -> set[str]:
+    """Every environment name that the settings read."""
+    return {name for item in fields(Settings) for name in item.metadata["names"]}
+
+
+def written_commands() -> Iterator[tuple[str, str]]:
+    """Every `vastde` command in the project's documents, templates and scripts, with the file that it stands in."""
+    places = [*DEPLOY.iterdir(), ROOT / "README.md", ROOT / "scripts/stage", *ROOT.glob("docs/*.md")]
+    for path in places:
+        for match in re.findall(r"\bvastde ((?:[\w-]+ ?)+[^`\n]*)", path.read_text(encoding="utf-8")):
+            yield path.name, match.rstrip(" .;,:")
+
+
+def test_every_command_and_option_exists() -> None:
+    """A command that is not in the table is either wrong or has to be looked up first."""
+    found = list(written_commands())
+    assert len(found) > 20
+    for place, text in found:
+        command = max((known for known in COMMANDS if text.startswith(known)), key=len, default="")
+        assert command, f"{place}: vastde {text}"
+        options = {word for word in shlex.split(text, comments=True) if re.match(r"--?[a-zA-Z]", word)}
+        assert options <= COMMANDS[command] | COMMON, f"{place}: vastde {text}"
+
+
+@pytest.mark.parametrize("name", ["pipeline.yaml", "localrun.yaml"])
+def test_the_templates_set_only_settings_that_exist(name: str) -> None:
+    """And together with the secrets, nothing that the function needs is missing."""
+    found = template(name)
+    if name == "pipeline.yaml":
+        variables = {entry["name"]: entry["value"] for entry in found["manifest"]["config"]["environment_variables"]}
+        secrets = {entry["key"]: entry["value"] for entry in template("secret.yaml")["entries"]}
+    else:
+        variables, secrets = found["envs"], found["secrets"]["exr-inspector"]
+    assert set(variables) | set(secrets) <= known_names()
+    filled = {key: re.sub(r"<.*?>", "example", value) for key, value in variables.items()}
+    settings = load(filled, secrets)
+    assert settings.missing_for_database() is None
+    assert settings.s3_endpoint
+
+
+def test_the_secret_has_the_name_that_the_function_looks_for_first() -> None:
+    """In the manifest, in the secret and in the settings' default."""
+    (item,) = (item for item in fields(Settings) if item.metadata["kind"] is NAMES)
+    assert template("secret.yaml")["name"] in item.default
+    assert template("pipeline.yaml")["manifest"]["config"]["secrets"] == [template("secret.yaml")["name"]]
+
+
+def test_the_manifest_hangs_together() -> None:
+    """Links join triggers and functions that it declares, and the triggers are those that the page creates."""
+    manifest = template("pipeline.yaml")["manifest"]
+    triggers = {trigger["name"] for trigger in manifest["triggers"]}
+    functions = {function["name"] for function in manifest["function_deployments"]}
+    for link in manifest["links"]:
+        assert set(link["source"]) <= triggers
+        assert set(link["destination"]) <= functions
+    created = re.findall(r"triggers create element -n (\S+)", (DEPLOY / "README.md").read_text(encoding="utf-8"))
+    assert set(created) == triggers
+
+
+def test_the_event_by_hand_is_one_that_the_function_reads() -> None:
+    """Its id is a UUID, its subject and source have the runtime's grammar, and it names an object."""
+    event = template("event.yaml")
+    assert re.fullmatch(r"[0-9a-f-]{36}", event["id"])
+    assert re.fullmatch(r"[\w-]+\.[\w-]+", event["subject"])
+    assert re.fullmatch(r"vastdata\.com:[\w-]+\.[0-9a-f-]{36}", event["source"])
+    (request,) = read_requests(event)
+    assert request.bucket == "<bucket>"
