@@ -84,17 +84,15 @@ class Attribute(NamedTuple):
 
 def read_channels(entries: list[Any]) -> tuple[Channel, ...]:
     """One `Channel` per entry, in order; an entry that is no dict counts as a channel without a name."""
-    return tuple([_read_channel(_mapping(entry)) for entry in entries])
-
-
-def _read_channel(entry: Mapping[str, Any]) -> Channel:
-    get = entry.get
-    part, layer, component, name = get("part_index"), get("layer_name"), get("component_name"), get("name")
-    kind, xs, ys = get("type"), get("x_sampling"), get("y_sampling")
-    try:
-        return _channel(part, layer, component, name, kind, xs, ys)
-    except TypeError:  # an unhashable value cannot be a cache key
-        return _channel.__wrapped__(part, layer, component, name, kind, xs, ys)
+    found = []
+    for entry in entries:
+        get = _mapping(entry).get
+        read = (get("part_index"), get("layer_name"), get("component_name"), get("name"), get("type"), get("x_sampling"))
+        try:
+            found.append(_channel(*read, get("y_sampling")))
+        except TypeError:  # an unhashable value cannot be a cache key
+            found.append(_channel.__wrapped__(*read, get("y_sampling")))
+    return tuple(found)
 
 
 @lru_cache(maxsize=16384, typed=True)  # typed, because True, 1 and 1.0 are one key otherwise and differ as numbers

@@ -44,6 +44,7 @@ DEFAULT_METADATA_EMBEDDING_DIM = 384
 DEFAULT_CHANNEL_FINGERPRINT_DIM = 128
 MINIMUM_DIM = 32
 HASHED_POSITIONS = 4
+_FOUR_WORDS = struct.Struct(">4I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +217,22 @@ def _accumulate(block: str, size: int, bag: tokens.Bag) -> list[int]:
 @lru_cache(maxsize=32768)
 def _places(block: str, size: int, token: bytes) -> tuple[int, int, int, int]:
     """One place per quarter of the block: `place - size` is subtracted from when it is at least `size`, 2 * size is nowhere."""
-    prefix = b"exr-inspector/embedding/%d/" % EMBEDDING_VERSION
-    digest = sha256(prefix + block.encode("ascii") + b"\0" + token).digest()
-    segments = min(HASHED_POSITIONS, size)
+    prefix, segments = _hashing(block, size)
+    drawn = _FOUR_WORDS.unpack_from(sha256(prefix + token).digest())
     places = [2 * size] * HASHED_POSITIONS
-    for segment in range(segments):
-        drawn = int.from_bytes(digest[4 * segment : 4 * segment + 4], "big")
-        low, high = segment * size // segments, (segment + 1) * size // segments
-        place = low + ((drawn >> 1) * (high - low) >> 31)
-        places[segment] = place if drawn & 1 else place + size
+    for at, (low, width) in enumerate(segments):
+        place = low + ((drawn[at] >> 1) * width >> 31)
+        places[at] = place if drawn[at] & 1 else place + size
     return places[0], places[1], places[2], places[3]
+
+
+@lru_cache(maxsize=256)
+def _hashing(block: str, size: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+    """What precedes every token of a block in its hash, and (start, width) of each segment that a token has a place in."""
+    segments = min(HASHED_POSITIONS, size)
+    edges = [at * size // segments for at in range(segments + 1)]
+    prefix = f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block}\0".encode("ascii")
+    return prefix, tuple((low, high - low) for low, high in pairwise(edges))
 
 
 def _uniform(dim: int) -> list[float]:
