@@ -1,0 +1,483 @@
+"""The function host over real HTTP: what a handler gets, what the sender is answered, how it starts and how it ends."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from exr_errors import BadEvent, NotAnExr
+from function_host import FunctionHost, SecretNotFound, load, main, read_secrets
+from function_host_events import ElementTriggerVastEvent, FunctionVastEvent, NoCloudEvent, ScheduleVastEvent, VastEvent
+from project import ROOT
+from test_vast_events import FIXTURES, matches
+from vast_events import read_requests
+
+ELEMENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "105849469009922",
+    "source": "vastdata.com:exr-trigger.25d743ba-5c35-4524-a165-5a6566801b63",
+    "type": "vastdata.com:Element.ElementCreated",
+    "subject": "vast-broker.main",
+    "time": "2026-05-07T16:02:44.219831+00:00",
+    "datacontenttype": "application/json",
+    "elementpath": "renders/sq010/a b#1%é.exr",
+    "elementsourcetype": "vast:s3",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "data": {"Records": [{"s3": {"bucket": {"name": "renders"}, "object": {"key": "sq010/a%20b.exr", "size": 7}}}]},
+}
+SCHEDULE = {
+    "specversion": "1.0",
+    "id": "2d8ffd24-c69e-4ff6-8c29-6f4523991cbe",
+    "source": "vastdata.com:schedule-5m-trigger.4d32fd72-7961-4b00-940b-e16383ee8a3f",
+    "type": "vastdata.com:Schedule.TimerElapsed",
+    "subject": "engine-broker.main",
+    "cronschedule": "0 0/5 * ? * * *",
+    "timerelapsedtimestamp": "2026-03-30T15:25:00.008211Z",
+    "partitionkey": "2d8ffd24-c69e-4ff6-8c29-6f4523991cbe",
+    "data": {"message": "Activating trigger by cron"},
+}
+FUNCTION = {"specversion": "1.0", "id": "ab12", "source": "vastdata.com:upstream", "type": "vastdata.com:Function", "data": {}}
+STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+TEXT = dict[str, str]
+
+
+def ask(url: str, method: str, path: str = "/", body: bytes = b"", headers: TEXT | None = None) -> tuple[int, str]:
+    """Status and text of one request."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port)
+    try:
+        connection.request(method, path, body or None, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def post(url: str, event: dict[str, Any]) -> tuple[int, str]:
+    return ask(url, "POST", "/", json.dumps(event).encode(), STRUCTURED)
+
+
+@contextmanager
+def hosted(handler: Callable[[Any, Any], Any], init: Callable[[Any], Any] | None = None, **more: Any) -> Iterator[str]:
+    with FunctionHost(handler, init, **more) as host:
+        host.wait_until_ready(10)
+        yield host.url
+
+
+class Catcher:
+    """A handler that keeps its events."""
+
+    def __init__(self) -> None:
+        self.events: list[VastEvent] = []
+
+    def __call__(self, ctx: Any, event: VastEvent) -> dict[str, str]:
+        self.events.append(event)
+        return {"status": "ok"}
+
+
+def parsed(event: dict[str, Any]) -> VastEvent:
+    return VastEvent.parse(STRUCTURED, json.dumps(event).encode())
+
+
+class TestTheEvent:
+    def test_an_element_event_knows_its_object(self) -> None:
+        """The properties of the platform's class, taken apart as the platform does."""
+        event = parsed(ELEMENT)
+        assert (event.type, event.subtype, event.id) == ("Element", "ElementCreated", "105849469009922")
+        assert (event.bucket, event.object_key) == ("renders", "sq010/a b#1%é.exr")
+        assert (event.broker, event.topic) == ("vast-broker", "main")
+        assert (event.trigger, event.trigger_id) == ("exr-trigger", "25d743ba-5c35-4524-a165-5a6566801b63")
+        assert event.get_data() == event.data == ELEMENT["data"]
+        assert event.get_attributes()["type"] == "vastdata.com:Element.ElementCreated"
+        assert event.extensions.keys() == {"elementpath", "elementsourcetype", "traceparent"}
+        assert (event.get("subject"), event.get("absent", "else")) == ("vast-broker.main", "else")
+        assert event.get_trace_id() == "0af7651916cd43dd8448eb211c80319c"
+        assert (event.timestamp, event.version) == (ELEMENT["time"], "1.0")
+        assert "elementpath" in repr(event)
+
+    def test_an_element_event_without_a_path_has_no_object(self) -> None:
+        """As those that the command line generates."""
+        event = parsed({key: value for key, value in ELEMENT.items() if key not in ("elementpath", "traceparent")})
+        assert (event.bucket, event.object_key, event.partition_key, event.get_trace_id()) == (None,) * 4
+
+    def test_a_schedule_event_knows_its_timer(self) -> None:
+        """Its schedule, the moment, and the partition key."""
+        event = parsed(SCHEDULE).as_schedule_event()
+        assert (event.cron_schedule, event.timer_elapsed_timestamp) == ("0 0/5 * ? * * *", "2026-03-30T15:25:00.008211Z")
+        assert event.partition_key == SCHEDULE["partitionkey"]
+
+    def test_a_function_event_needs_no_subject(self) -> None:
+        """It comes from another function, not from a broker's topic."""
+        event = parsed(FUNCTION)
+        assert (event.type, event.subtype, event.trigger, event.broker) == ("Function", None, "upstream", None)
+
+    @pytest.mark.parametrize(
+        ("event", "method", "kind"),
+        [
+            (ELEMENT, "as_element_event", ElementTriggerVastEvent),
+            (SCHEDULE, "as_schedule_event", ScheduleVastEvent),
+            (FUNCTION, "as_function_event", FunctionVastEvent),
+        ],
+    )
+    def test_an_event_is_of_one_kind(self, event: dict[str, Any], method: str, kind: type) -> None:
+        """Its own conversion returns it, all others raise TypeError."""
+        made = parsed(event)
+        assert isinstance(getattr(made, method)(), kind)
+        for other in {"as_element_event", "as_schedule_event", "as_function_event", "as_manual_event"} - {method}:
+            with pytest.raises(TypeError, match=f"of type {made.type}"):
+                getattr(made, other)()
+
+    def test_labels_must_say_something(self) -> None:
+        """No labels are a ValueError, as on the platform."""
+        event = parsed(ELEMENT)
+        event.set_trigger_labels({"lane": "fast"})
+        assert event.trigger_labels == {"lane": "fast"}
+        with pytest.raises(ValueError, match="empty"):
+            event.set_trigger_labels({})
+
+    @pytest.mark.parametrize("good", ["7c1e2d3f-0000-4000-8000-000000000007", "1004356627333135", "DEADbeef"])
+    def test_ids_are_uuids_or_hexadecimal(self, good: str) -> None:
+        """Decimal ids of real clusters are hexadecimal too."""
+        assert parsed({**ELEMENT, "id": good}).id == good
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"id": "A234-1234-1234"}, "invalid literal for int.. with base 16: 'A234-1234-1234'"),
+            ({"subject": "no-topic"}, "malformed vast event: broker"),
+            ({"subject": None}, "malformed vast event: broker"),
+            ({"source": "/mycontext"}, "malformed vast event: source"),
+            ({"type": "com.example.thing"}, "malformed vast event: type"),
+            ({"type": "vastdata.com:Elephant.Created"}, "malformed vast event: type"),
+        ],
+    )
+    def test_what_the_platform_refuses_is_refused(self, change: dict[str, Any], message: str) -> None:
+        """With the platform's words."""
+        with pytest.raises(ValueError, match=message):
+            parsed({key: value for key, value in {**ELEMENT, **change}.items() if value is not None})
+
+    @pytest.mark.parametrize(
+        ("headers", "body"),
+        [
+            (STRUCTURED, b"{"),
+            (STRUCTURED, b"[]"),
+            (STRUCTURED, b'{"specversion": "1.0"}'),
+            ({"Content-Type": "application/json"}, b"{}"),
+            ({"Content-Type": "application/json", "ce-specversion": "9.9", "ce-id": "1"}, b"{}"),
+            ({}, b""),
+        ],
+    )
+    def test_what_is_no_cloudevent_is_named_so(self, headers: TEXT, body: bytes) -> None:
+        """The error says that the request, not the event, is wrong."""
+        with pytest.raises(NoCloudEvent, match="no CloudEvent"):
+            VastEvent.parse(headers, body)
+
+
+def collected() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Name, structured CloudEvent and meaning of every collected event that is a whole CloudEvent."""
+    found = []
+    for path in FIXTURES:
+        fixture = json.loads(path.read_text(encoding="utf-8"))
+        event = fixture["event"]
+        attributes = event.get("attributes", event) if isinstance(event, dict) else {}
+        if "specversion" in attributes:
+            plain = {key: value for key, value in attributes.items() if value is not None}
+            found.append((path.stem, {**plain, "data": event.get("data")}, fixture["expect"]))
+    return found
+
+
+OLD = {"hello_world_5_4"}
+"""Its source and id were never allowed by the runtime of 5.5."""
+
+
+@pytest.mark.parametrize(("name", "event", "expected"), collected(), ids=[name for name, _, _ in collected()])
+def test_collected_events_mean_the_same_through_the_host(name: str, event: dict[str, Any], expected: dict[str, Any]) -> None:
+    """What the function reads from the host's event is what it reads from the platform's."""
+    if name in OLD:
+        with pytest.raises(ValueError, match="base 16"):
+            parsed(event)
+    elif refusal := expected.get("skip") or expected.get("reject"):
+        with pytest.raises(NotAnExr if "skip" in expected else BadEvent, match=refusal):
+            read_requests(parsed(event))
+    else:
+        for request, one in zip(read_requests(parsed(event)), expected.get("requests", [expected]), strict=True):
+            matches(request, one)
+
+
+class TestRequests:
+    def test_structured_and_binary_mode_are_one_event(self) -> None:
+        """Attributes as JSON or as percent-encoded headers: the handler cannot tell."""
+        catcher = Catcher()
+        attributes = {key: value for key, value in ELEMENT.items() if key not in ("data", "datacontenttype")}
+        headers = {f"ce-{key}": value for key, value in attributes.items()}
+        headers["ce-elementpath"] = "renders/sq010/a%20b#1%25%C3%A9.exr"
+        with hosted(catcher) as url:
+            assert post(url, ELEMENT) == (204, "")
+            body = json.dumps(ELEMENT["data"]).encode()
+            assert ask(url, "POST", "/any/path", body, {**headers, "Content-Type": "application/json"}) == (204, "")
+        structured, binary = catcher.events
+        assert binary.get_attributes() == structured.get_attributes()
+        assert binary.get_data() == structured.get_data()
+
+    def test_an_exception_is_a_500_with_its_text(self) -> None:
+        """So that the broker delivers again, and its log says why."""
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            raise RuntimeError(f"cannot read {event.object_key}")
+
+        with hosted(handler) as url:
+            assert post(url, ELEMENT) == (500, "cannot read sq010/a b#1%é.exr")
+            assert post(url, {**ELEMENT, "id": "x"})[0] == 500
+
+    def test_leaving_the_interpreter_is_an_exception_too(self) -> None:
+        """A function cannot end its host."""
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            sys.exit(3)
+
+        with hosted(handler) as url:
+            assert post(url, ELEMENT) == (500, "3")
+            assert ask(url, "GET", "/liveness")[0] == 200
+
+    def test_refusals(self) -> None:
+        """400 for what is no CloudEvent, 405 and 404 for what is no delivery; the handler sees none of them."""
+        catcher = Catcher()
+        with hosted(catcher) as url:
+            assert ask(url, "POST", "/", b"{}", {"Content-Type": "application/json"})[0] == 400
+            assert ask(url, "PUT", "/", b"{}")[0] == 405
+            assert ask(url, "GET", "/")[0] == 404
+            assert post(url, {**ELEMENT, "subject": "x"}) == (500, "malformed vast event: broker")
+        assert catcher.events == []
+
+    def test_what_is_returned_is_no_answer(self) -> None:
+        """204 and no body, whatever the function returns."""
+        with hosted(lambda ctx, event: {"status": "rejected"}) as url:
+            assert post(url, ELEMENT) == (204, "")
+
+    def test_async_handlers_run_to_their_end(self) -> None:
+        """The platform takes both kinds."""
+        seen: list[str | None] = []
+
+        async def handler(ctx: Any, event: VastEvent) -> None:
+            seen.append(event.bucket)
+
+        with hosted(handler) as url:
+            assert post(url, ELEMENT)[0] == 204
+        assert seen == ["renders"]
+
+
+class TestThreads:
+    def test_twenty_handlers_run_at_once_and_no_more(self) -> None:
+        """40 events: twice 20 meet at a barrier, and never are more than 20 inside; probes are answered meanwhile."""
+        meeting = threading.Barrier(20, timeout=20)
+        lock = threading.Lock()
+        inside: list[int] = [0, 0]
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            with lock:
+                inside[0] += 1
+                inside[1] = max(inside)
+            meeting.wait()
+            with lock:
+                inside[0] -= 1
+
+        with hosted(handler) as url, ThreadPoolExecutor(40) as pool:
+            answers = list(pool.map(lambda _: post(url, ELEMENT)[0], range(40)))
+        assert answers == [204] * 40
+        assert inside == [0, 20]
+
+    def test_probes_are_answered_while_all_workers_are_busy(self) -> None:
+        """A busy function is alive and ready."""
+        busy, release = threading.Semaphore(0), threading.Event()
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            busy.release()
+            release.wait(20)
+
+        with hosted(handler, threads=2) as url, ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(post, url, ELEMENT) for _ in range(4)]
+            for _ in range(2):
+                assert busy.acquire(timeout=20)
+            assert [ask(url, "GET", path)[0] for path in ("/liveness", "/readiness")] == [200, 200]
+            release.set()
+            assert [call.result()[0] for call in calls] == [204] * 4
+
+
+class TestStart:
+    def test_nothing_is_taken_before_init_is_done(self) -> None:
+        """Readiness and deliveries are 503 until then; liveness is not."""
+        release = threading.Event()
+        with FunctionHost(Catcher(), lambda ctx: release.wait(20)) as host:
+            assert ask(host.url, "GET", "/readiness") == (503, "init is still running")
+            assert post(host.url, ELEMENT)[0] == 503
+            assert ask(host.url, "GET", "/liveness")[0] == 200
+            release.set()
+            host.wait_until_ready(20)
+            assert ask(host.url, "GET", "/readiness")[0] == 200
+            assert post(host.url, ELEMENT)[0] == 204
+
+    def test_a_failed_init_never_becomes_ready(self, caplog: pytest.LogCaptureFixture) -> None:
+        """As on the platform: the probe and the log say why, and no event is lost to a function that cannot work."""
+
+        def init(ctx: Any) -> None:
+            raise ValueError("VAST_DB_ENDPOINT is not a URL")
+
+        with FunctionHost(Catcher(), init) as host:
+            with pytest.raises(ValueError, match="VAST_DB_ENDPOINT"):
+                host.wait_until_ready(20)
+            assert ask(host.url, "GET", "/readiness") == (503, "init failed: VAST_DB_ENDPOINT is not a URL")
+            assert post(host.url, ELEMENT)[0] == 503
+        assert "never becomes ready" in caplog.text
+
+    def test_the_context_keeps_state_and_offers_no_more_than_it_says(self) -> None:
+        """Logger, secrets and name; what init assigns, the handler finds."""
+        seen: list[Any] = []
+
+        def init(ctx: Any) -> None:
+            ctx.client = object()
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            seen.extend([ctx.client, ctx.secrets["db"]["key"], ctx.function_name, hasattr(ctx, "tracer")])
+            ctx.logger.info("hello")
+
+        with hosted(handler, init, secrets={"db": {"key": "hush"}}, function_name="exr") as url:
+            assert post(url, ELEMENT)[0] == 204
+        assert seen[1:] == ["hush", "exr", False]
+
+    def test_a_missing_secret_raises_what_no_one_expects(self) -> None:
+        """Not a KeyError, also through `get`; and no repr shows a value."""
+        with FunctionHost(Catcher(), secrets={"db": {"key": "hush"}}) as host:
+            secrets = host.context.secrets
+            for look in (lambda: secrets["absent"], lambda: secrets.get("absent", {})):
+                with pytest.raises(SecretNotFound, match="Path not found"):
+                    look()
+            assert (list(secrets), len(secrets), "hush" in repr(secrets)) == (["db"], 1, False)
+
+
+class TestStop:
+    def test_a_running_event_is_finished(self) -> None:
+        """The sender gets its answer, then the host ends; a second stop does nothing."""
+        started, release = threading.Event(), threading.Event()
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            started.set()
+            release.wait(20)
+
+        host = FunctionHost(handler)
+        host.wait_until_ready(10)
+        with ThreadPoolExecutor(2) as pool:
+            call = pool.submit(post, host.url, ELEMENT)
+            assert started.wait(20)
+            stop = pool.submit(host.stop)
+            release.set()
+            assert call.result(20) == (204, "")
+            stop.result(20)
+        host.stop()
+        with pytest.raises(ConnectionRefusedError):
+            ask(host.url, "GET", "/liveness")
+
+
+MODULE = """
+import pathlib, sys, threading
+
+def init(ctx):
+    ctx.folder = pathlib.Path(ctx.secrets["test"]["folder"])
+
+def handler(ctx, event):
+    (ctx.folder / "started").touch()
+    print("STARTED", flush=True)
+    if event.subtype == "ElementDeleted":
+        threading.Event().wait()
+    (ctx.folder / "done").write_text(event.object_key, encoding="utf-8")
+"""
+
+
+class Process:
+    """The host as a process, with a module of the test's own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        (folder / "function_under_test.py").write_text(MODULE, encoding="utf-8")
+        (folder / "secrets.json").write_text(json.dumps({"test": {"folder": str(folder)}}), encoding="utf-8")
+        command = [sys.executable, str(ROOT / "function_host.py"), "--port", "0", "--app-path", str(folder)]
+        more = ["--handler", "function_under_test.py", "--secrets", str(folder / "secrets.json"), *options]
+        self.process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.url = self.line().removeprefix("FUNCTION_HOST_URL=").strip()
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def wait_until_ready(self) -> None:
+        while ask(self.url, "GET", "/readiness")[0] != 200:
+            assert self.process.poll() is None
+
+    def stop(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, errors
+
+
+class TestTheProcess:
+    def test_it_serves_until_sigterm(self, tmp_path: Path) -> None:
+        """The first line names the URL; an event is handled; SIGTERM is a clean end."""
+        process = Process(tmp_path)
+        process.wait_until_ready()
+        assert post(process.url, ELEMENT) == (204, "")
+        assert (tmp_path / "done").read_text(encoding="utf-8") == "sq010/a b#1%é.exr"
+        code, errors = process.stop()
+        assert (code, "Traceback" in errors) == (0, False)
+
+    def test_a_handler_that_hangs_does_not_keep_it(self, tmp_path: Path) -> None:
+        """After the grace period it ends all the same, says so, and its status tells."""
+        process = Process(tmp_path, "--grace", "0.1")
+        process.wait_until_ready()
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(post, process.url, {**ELEMENT, "type": "vastdata.com:Element.ElementDeleted"})
+            assert process.line() == "STARTED\n"
+            code, errors = process.stop()
+            assert isinstance(call.exception(20), OSError | http.client.HTTPException)
+        assert code == 1
+        assert "still running" in errors
+
+    @pytest.mark.parametrize(
+        ("name", "text", "said"),
+        [
+            ("incomplete_function.py", "def handler(ctx, event): ...", "lacks init"),
+            ("absent_function.py", None, "No module named"),
+        ],
+    )
+    def test_what_cannot_be_loaded_is_named(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
+    ) -> None:
+        """Exit status 2, before anything listens."""
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        if text is not None:
+            (tmp_path / name).write_text(text, encoding="utf-8")
+        assert main(["--app-path", str(tmp_path), "--handler", name, "--port", "0"]) == 2
+        assert said in capsys.readouterr().err
+
+    def test_secrets_have_two_levels(self, tmp_path: Path) -> None:
+        """A file of another shape is refused with the right one."""
+        path = tmp_path / "secrets.json"
+        path.write_text('{"key": "value"}', encoding="utf-8")
+        with pytest.raises(ValueError, match="secret name"):
+            read_secrets(path)
+        assert read_secrets(None) == {}
+
+    def test_the_project_s_own_function_loads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """`main.py` is what the host runs when nothing else is named."""
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        handler, init = load(ROOT, "main.py")
+        assert (handler.__name__, init.__name__) == ("handler", "init")
