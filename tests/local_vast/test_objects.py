@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from objects_support import s3_client, served
 
 from local_vast.objects import ObjectChange, ObjectStore
+from objects_support import s3_client, served
 
 
 class Shop:

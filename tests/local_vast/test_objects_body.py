@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from objects_support import served
 
 from local_vast.objects import ObjectStore
 from local_vast.objects_body import Body
 from local_vast.objects_errors import S3Error
+from objects_support import served
 
 
 def crc32(body: bytes) -> str:

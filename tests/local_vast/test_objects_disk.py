@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from objects_support import s3_client, served
 
 from local_vast.objects import ObjectStore
 from local_vast.objects_disk import Cursor, Description, Disk
 from local_vast.objects_errors import S3Error
+from objects_support import s3_client, served
 
 
 @contextmanager

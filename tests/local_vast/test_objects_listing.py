@@ -13,11 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from objects_support import s3_client, served
 
 from local_vast.objects import ObjectStore
 from local_vast.objects_disk import Cursor, Description, Disk
 from local_vast.objects_listing import Listing, read_page
+from objects_support import s3_client, served
 
 KEYS = ["a", "a.exr", "a/1.exr", "a/2/x.exr", "a/2/y.exr", "a0", "b//c", "b/", "sp ace+%#&<.exr", "z/é/1", "z/\U0001f3ac"]
 alphabet = st.text(alphabet="ab/.é", min_size=1, max_size=6)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
-from objects_support import s3_client, served
 
 from local_vast.objects import ObjectChange, ObjectStore
+from objects_support import s3_client, served
 
 MIB = 1024 * 1024
 LARGE = bytes(range(256)) * (6 * MIB // 256) + b"the last part is short"

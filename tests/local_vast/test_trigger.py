@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from cloudevents.http import CloudEvent, from_http
-from objects_support import s3_client, served
 
 from local_vast.objects import ObjectChange, ObjectStore
 from local_vast.trigger import WAITS, ElementTrigger, TriggerCounts, TriggerFaults
+from objects_support import s3_client, served
 
 PUT = ObjectChange(
     event_name="ObjectCreated:Put",
