@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -346,6 +345,8 @@ def _not_kept(answer: dict[str, Any]) -> bool:
 
 def _unforeseen(job: Job, error: Exception) -> Retry:
     """An error without a verdict is a fault of this program's: logged with its place, and delivered again, not lost."""
+    import traceback
+
     hide = job.runtime.settings.hide_secrets
     failure = Retry(hide(f"{type(error).__name__}: {error}"), code="internal_error", remedy="The log has its traceback")
     place = hide("".join(traceback.format_exception(error)))

@@ -8,7 +8,6 @@ one, raised a non-KeyError on a live cluster. Nothing here may change the outcom
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -102,6 +101,8 @@ def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
     line = json.dumps(entry, default=str, separators=(",", ":"))
     written = offered(lambda: (getattr(ctx.logger, level)(line), True)[1], False)
     if not written:
+        import logging  # late: a context without a logger is the exception, and loading it takes time
+
         getattr(logging.getLogger(LOGGER_NAME), level)(line)
 
 
