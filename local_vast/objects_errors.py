@@ -45,8 +45,8 @@ class S3Error(Exception):
         self.headers = headers or {}
 
 
-class NotModified(Exception):  # noqa: N818  (304 is an answer, not an error)
-    """The client's copy is current."""
+class NotModified(Exception):
+    """The client's copy is current: an answer (304), not an error."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         super().__init__("304")
