@@ -95,6 +95,22 @@ def word(words: tuple[str, ...], code: int) -> str:
     return words[code] if 0 <= code < len(words) else f"unknown({code})"
 
 
+def natural_size(type_name: str, data: bytes, start: int) -> int | None:
+    """The size that a value of a self-delimiting type takes at `start`, whatever the file declares; None where nothing tells.
+
+    Types of one size have that; a chlist ends with its NUL.
+    """
+    if type_name != "chlist":
+        return FIXED_SIZES.get(type_name)
+    position = start
+    for _ in range(MAX_CHANNELS + 1):
+        end = data.find(b"\0", position, position + MAX_NAME_BYTES + 1)
+        if end <= position:
+            return end + 1 - start if end == position else None
+        position = end + 17
+    return None
+
+
 def _fixed(layout: str, shape: Callable[..., Any]) -> Callable[[Bytes], Any]:
     unpacker = struct.Struct(layout)
     unpack, size = unpacker.unpack, unpacker.size
@@ -104,6 +120,7 @@ def _fixed(layout: str, shape: Callable[..., Any]) -> Callable[[Bytes], Any]:
             raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes where its type has {size}")
         return shape(*unpack(raw))
 
+    decoder.__dict__["size"] = size
     return decoder
 
 
@@ -451,3 +468,4 @@ DECODERS: dict[str, Callable[[Bytes], Any]] = {
     "v3f": _fixed("<3f", _numbers),
     "v3i": _fixed("<3i", _integers),
 }
+FIXED_SIZES: dict[str, int] = {name: decoder.__dict__["size"] for name, decoder in DECODERS.items() if "size" in decoder.__dict__}

@@ -28,6 +28,8 @@ MAX_SHORT_NAME = 31
 MAX_PARTS = 4_096
 MAX_ATTRIBUTES = 32_768
 
+LONGEST_CHLIST = MAX_CHANNELS * (MAX_NAME + 18)
+
 Severity = Literal["error", "warning"]
 
 
@@ -41,7 +43,7 @@ class Reader(Protocol):
         """`length` bytes from `offset`; fewer only at the object's end."""
 
 
-class NeedMoreBytes(Exception):  # noqa: N818 - a request, not a fault
+class NeedMoreBytes(Exception):
     """The header goes on beyond the bytes at hand; `needed` is the least length of a prefix that gets further."""
 
     def __init__(self, needed: int) -> None:
@@ -256,10 +258,9 @@ class _Parser:
             self._need(value_start)
         name, type_name = data[start:end], data[end + 1 : type_end]
         size = int.from_bytes(data[type_end + 1 : value_start], "little", signed=True)
-        value_end = value_start + size
-        if size < 0 or value_end > len(data):
-            self._check_size(name, start, size, value_end)
-        self.position = value_end
+        if size < 0 or value_start + size > len(data):
+            size = self._possible_size(name, type_name, start, size, value_start)
+        self.position = value_start + size
         self.attributes_left -= 1
         if self.attributes_left < 0:
             raise self._bad("too_many_attributes", f"the header has more than {MAX_ATTRIBUTES} attributes", start)
@@ -291,7 +292,7 @@ class _Parser:
         return memoryview(self.data)[self.position - size : self.position]
 
     def _channels(self, attribute: Attribute) -> tuple[Attribute, tuple[Channel, ...]]:
-        raw = bytes(attribute.raw[: MAX_CHANNELS * (MAX_NAME + 18)])
+        raw = bytes(attribute.raw[:LONGEST_CHLIST])
         faithful = True
         try:
             channels = exr_attributes.channels(raw, self.channels_left)
@@ -329,14 +330,31 @@ class _Parser:
         message = f"the attribute {what} that begins with {shown!r} has no end within {MAX_NAME} bytes"
         return self._bad("name_too_long", message, start)
 
-    def _check_size(self, raw_name: bytes, start: int, size: int, end: int) -> None:
-        name = exr_attributes.text(raw_name)
+    def _possible_size(self, raw_name: bytes, raw_type: bytes, start: int, size: int, value_start: int) -> int:
+        """The size of a value that does not fit: more bytes are asked for, or the file contradicts itself.
+
+        A negative size, or one beyond the object's end, is impossible. A value of a type that has one size, or that marks its own
+        end, can be read all the same; any other ends the walk.
+        """
+        name, type_name = exr_attributes.text(raw_name), exr_attributes.text(raw_type)
+        if size >= 0 and (self.size is None or value_start + size <= self.size):
+            self._need(value_start + size)
+            return size
+        natural = exr_attributes.natural_size(type_name, self.data, value_start)
+        if natural is None and type_name == "chlist":
+            self._need(min(len(self.data) + 1, self.size or 0, value_start + LONGEST_CHLIST))
+        if natural is None or (self.size is not None and value_start + natural > self.size):
+            raise self._bad_size(name, size, start, value_start + size)
+        self._need(value_start + natural)
+        message = f"attribute {name!r} claims {size} bytes; read as the {natural} that its type {type_name!r} takes"
+        self.findings.append(Finding("error", "attribute_size_impossible", message, self.part, name, start))
+        return natural
+
+    def _bad_size(self, name: str, size: int, start: int, end: int) -> BadHeader:
         if size < 0:
-            raise self._bad("bad_attribute_size", f"attribute {name!r} has a size of {size} bytes", start, name)
-        if self.size is not None and end > self.size:
-            message = f"attribute {name!r} claims {size} bytes and so ends at byte {end} of a file of {self.size}"
-            raise self._truncated(message, start, name)
-        self._need(end)
+            return self._bad("bad_attribute_size", f"attribute {name!r} has a size of {size} bytes", start, name)
+        message = f"attribute {name!r} claims {size} bytes and so ends at byte {end} of a file of {self.size}"
+        return self._truncated(message, start, name)
 
     def _truncated(self, message: str, offset: int, attribute: str | None = None) -> BadHeader:
         remedy = "Upload the file again"

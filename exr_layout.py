@@ -23,7 +23,7 @@ DEEP_TYPES = frozenset({"deepscanline", "deeptile"})
 PART_TYPES = frozenset({"scanlineimage", "tiledimage", "deepscanline", "deeptile"})
 
 
-class NoLayout(ValueError):  # noqa: N818 - a fact about a header
+class NoLayout(ValueError):
     """The header does not say how many chunks a part has."""
 
     def __init__(self, part: int, reason: str) -> None:

@@ -124,7 +124,7 @@ def test_unknown_version_flags_are_a_finding() -> None:
         (header(part())[:-1], "header_truncated", len(header(part())) - 1),
         (header([b"x" * 300]), "name_too_long", 8),
         (header([b"x\0" + b"y" * 300]), "name_too_long", 10),
-        (header([attribute("x", "int", b"", size=-1)]), "bad_attribute_size", 8),
+        (header([attribute("x", "string", b"", size=-1)]), "bad_attribute_size", 8),
         (header([attribute("x", "int", b"", size=2**31 - 1)]), "header_truncated", 8),
     ],
 )
@@ -227,3 +227,21 @@ def test_find_wants_name_and_type() -> None:
         "min": {"x": 0, "y": 0}, "max": {"x": 63, "y": 31},
     }  # fmt: skip
     assert box(0, 0, 63, 31) == bytes(found.parts[0].first["displayWindow"].raw)
+
+
+def test_an_impossible_size_of_a_value_that_delimits_itself_is_overruled_by_its_type() -> None:
+    """One size, or a NUL at the end, stands where the declared size is negative or beyond the file; other types end the walk."""
+    odd = [
+        attribute("channels", "chlist", exr_bytes.RGB, size=2**30),
+        attribute("dataWindow", "box2i", box(0, 0, 9, 9), size=-4080),
+        text("owner", "me"),
+    ]
+    data = header(odd) + bytes(500)
+    found = read_header(MemoryReader(data), first_range=5)
+    own = found.parts[0]
+    assert ([one.name for one in own.channels], own.value("owner", "string")) == (["B", "G", "R"], "me")
+    assert own.value("dataWindow", "box2i")["max"] == {"x": 9, "y": 9}
+    assert [(one.severity, one.code, one.attribute) for one in found.findings] == [
+        ("error", "attribute_size_impossible", "channels"), ("error", "attribute_size_impossible", "dataWindow"),
+    ]  # fmt: skip
+    assert damage(header([text("owner", b"me"), attribute("m", "m44f", b"", size=-1)])).code == "bad_attribute_size"
