@@ -181,6 +181,9 @@ class LocalVast:
             elif fault.what == "expire":
                 self.store.transactions.expire(request.txid)
             elif error := fault.error():
+                if error.status == 409 and operation(request) == "commit":
+                    # A conflict ends the transaction; clients do not roll back after a failed commit.
+                    self.store.transactions.expire(request.txid)
                 raise error
 
     # Control, for other processes
