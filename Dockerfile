@@ -1,5 +1,6 @@
-# The function as a plain container image. VAST's own builder does not read this file: `vastde functions build` makes its image
-# from the same modules and requirements.txt.
+# The function behind function_host.py, for Knative platforms other than VAST, and for laptops. VAST's own builder does not read this
+# file: `vastde functions build` makes its image from the same modules and requirements.txt.
+#   docker run -p 8080:8080 --env-file settings.env IMAGE
 FROM python:3.12-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -8,8 +9,8 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
 WORKDIR /app
-COPY requirements.txt ./
-RUN pip install -r requirements.txt \
+COPY requirements.txt requirements-host.txt ./
+RUN pip install -r requirements.txt -r requirements-host.txt \
     && useradd --system --uid 10001 --no-create-home inspector
 
 COPY main.py exr_errors.py exr_attributes.py exr_naming.py exr_header.py exr_layout.py \
@@ -20,6 +21,8 @@ COPY main.py exr_errors.py exr_attributes.py exr_naming.py exr_header.py exr_lay
      vast_errors.py vast_plan.py vast_session.py vast_provision.py vast_upsert.py vast_db_persistence.py \
      ./
 
+COPY function_host.py function_host_events.py ./
+
 USER 10001
-ENTRYPOINT ["python", "main.py"]
-CMD ["--help"]
+EXPOSE 8080
+ENTRYPOINT ["python", "function_host.py", "--host", "0.0.0.0"]

@@ -1,0 +1,225 @@
+"""Many uploads at once, with faults on every way: afterwards each object has exactly one current row, and it is the right one.
+
+    scripts/python -m benchmarks.uploads.storm [--uploads 1000] [--keys 900] [--threads 16] [--faults 0.05] [--seed 1]
+
+The local endpoint and the uploading threads run in this process, the function in one of its own behind `function_host.py`. With
+the probability `--faults` each, an upload brings along one fault of S3, one of the database, and its event is delivered twice,
+refused, or loses its answer. Fewer keys than uploads make overwrites, by threads that race; `--uploads 10000 --keys 50` shows
+whether memory stays flat. Retries of events wait a tenth of VAST's 2, 4 and 8 seconds. Exit status 1: a row is missing, double or
+wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import boto3
+import vastdb
+from botocore.config import Config
+
+from local_vast import LocalVast
+from local_vast.trigger import ElementTrigger, TriggerFaults
+from scripts.samples import SAMPLES, write_samples
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABLES, SHOWS, SCHEMA = "tables", "shows", "exr"
+S3_FAULTS = ("503@object", "500@object", "reset@object", "lost@object")
+DATABASE_FAULTS = ("409@commit", "lost@commit", "503@insert", "503@query", "reset@begin", "500@update", "reset@query")
+WAITS = (0.2, 0.4, 0.8)
+HOST = """
+import sys
+sys.modules["adbc_driver_vastdb"] = None  # the image has no query engine driver; with one, every transaction costs more
+import function_host
+sys.exit(function_host.main())
+"""
+
+
+@dataclass(slots=True)
+class Run:
+    """What is measured: milliseconds of uploads, kilobytes of the function's memory as the run goes on, seconds in all."""
+
+    upload_ms: list[float] = field(default_factory=list)
+    memory_kb: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@contextmanager
+def function(vast: LocalVast, log: Path) -> Iterator[tuple[str, int]]:
+    """URL and process id of a function host that is ready."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("VAST", "S3_", "EXR_"))}
+    for name in ("VAST_DB", "S3"):
+        named = {"ENDPOINT": vast.url, "ACCESS_KEY": vast.access_key, "SECRET_KEY": vast.secret_key}
+        environment |= {f"{name}_{key}": value for key, value in named.items()}
+    environment |= {"VAST_DB_BUCKET": TABLES, "VAST_DB_SCHEMA": SCHEMA}
+    command = [sys.executable, "-c", HOST, "--port", "0"]
+    pipe = subprocess.PIPE
+    with log.open("wb") as errors, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=errors) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().decode().strip().removeprefix("FUNCTION_HOST_URL=")
+        try:
+            while not ready(url):
+                time.sleep(0.05)
+            yield url, process.pid
+        finally:
+            process.terminate()
+
+
+def ready(url: str) -> bool:
+    """Whether `init` is done."""
+    try:
+        with urlopen(f"{url}/readiness"):  # noqa: S310  (loopback)
+            return True
+    except HTTPError as error:
+        error.close()
+        return False
+
+
+def client(vast: LocalVast) -> Any:
+    """A client as a pipeline has one: it tries again."""
+    return boto3.client(
+        "s3",
+        endpoint_url=vast.url,
+        region_name="us-east-1",
+        aws_access_key_id=vast.access_key,
+        aws_secret_access_key=vast.secret_key,
+        config=Config(
+            s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 6}, max_pool_connections=64
+        ),
+    )
+
+
+def storm(vast: LocalVast, bodies: list[bytes], options: argparse.Namespace, pid: int) -> Run:
+    """Upload everything, then wait until the last event is settled."""
+    run, chance, s3 = Run(), random.Random(options.seed), client(vast)
+    trigger = trigger_of(vast)
+
+    def upload(number: int, faults: list[str]) -> float:
+        vast.faults.add(*faults)
+        started = time.perf_counter()
+        key = f"sq{number % options.keys:05}/beauty v001.{number % options.keys:05}.exr"
+        s3.put_object(Bucket=SHOWS, Key=key, Body=bodies[number % len(bodies)])
+        return (time.perf_counter() - started) * 1000
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(options.threads) as pool:
+        drawn = [
+            [chance.choice(kind) for kind in (S3_FAULTS, DATABASE_FAULTS) if chance.random() < options.faults]
+            for _ in range(options.uploads)
+        ]
+        for done in as_completed(pool.submit(upload, *pair) for pair in enumerate(drawn)):
+            run.upload_ms.append(done.result())
+            if len(run.upload_ms) % max(1, options.uploads // 10) == 0:
+                run.memory_kb.append(memory_kb(pid))
+                wait_for_backlog(trigger)
+    if not trigger.drain(3600):
+        raise SystemExit("events are still unsettled after an hour")
+    run.memory_kb.append(memory_kb(pid))
+    run.seconds = time.perf_counter() - started
+    return run
+
+
+def wait_for_backlog(trigger: ElementTrigger) -> None:
+    """Uploads are faster than inspections: without a pause the queue, not the function, would be measured."""
+    trigger.drain(60)
+
+
+def trigger_of(vast: LocalVast) -> ElementTrigger:
+    """The endpoint's trigger."""
+    assert vast.trigger is not None
+    return vast.trigger
+
+
+def memory_kb(pid: int) -> int:
+    """Resident memory of a process."""
+    return int(subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout)
+
+
+def problems(vast: LocalVast) -> Iterator[str]:
+    """Objects without exactly one current row that carries their ETag."""
+    session = vastdb.connect(endpoint=vast.url, access=vast.access_key, secret=vast.secret_key)
+    columns = ["file_path_normalized", "is_current", "etag", "deleted_at"]
+    with session.transaction() as tx:
+        rows = tx.bucket(TABLES).schema(SCHEMA).table("files").select(columns).read_all().to_pylist()
+    current: dict[str, list[str]] = {}
+    for row in rows:
+        if row["is_current"]:
+            current.setdefault(row["file_path_normalized"], []).append(row["etag"])
+    pages = client(vast).get_paginator("list_objects_v2").paginate(Bucket=SHOWS)
+    for item in (item for page in pages for item in page["Contents"]):
+        etags = current.pop(f"s3://{SHOWS}/{item['Key']}", [])
+        if [etag.strip('"') for etag in etags] != [item["ETag"].strip('"')]:
+            yield f"{item['Key']}: {len(etags)} current rows, ETags {etags}, the object's is {item['ETag']}"
+    yield from (f"{path}: a current row without an object" for path in current)
+
+
+def report(run: Run, vast: LocalVast, log: Path, options: argparse.Namespace) -> None:
+    """Print what was measured."""
+    counts = trigger_of(vast).counts
+    text = log.read_text(encoding="utf-8")
+    function_ms = [float(found) for found in re.findall(r"with duration ([\d.]+) milliseconds", text)]
+    raised = len(re.findall(r"the function raised after", text))
+    print(f"{options.uploads} uploads of {options.keys} keys by {options.threads} threads, faults {options.faults:.0%}")
+    print(f"{run.seconds:.1f} s, {options.uploads / run.seconds:.1f} uploads/s from the first upload to the last row")
+    print(f"upload:   {spread(run.upload_ms)}")
+    print(f"function: {spread(function_ms)}; {raised} calls raised and were repeated")
+    print(f"events {counts.events}, attempts {counts.attempts}, delivered {counts.delivered}, dead letters {counts.dead}")
+    print("function's memory, MB: " + " ".join(f"{kb / 1024:.0f}" for kb in run.memory_kb))
+    print(f"peak {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
+
+
+def spread(values: list[float]) -> str:
+    """Median, 99th percentile and maximum of milliseconds."""
+    cuts = quantiles(values, n=100)
+    return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms, max {max(values):.1f} ms"
+
+
+def main() -> int:
+    """Command line."""
+    options = _parser().parse_args()
+    with tempfile.TemporaryDirectory() as scratch, LocalVast(buckets=(TABLES, SHOWS), trigger_url="http://127.0.0.1:9/") as vast:
+        samples, log = Path(scratch) / "samples", Path(scratch) / "function.log"
+        write_samples(samples)
+        bodies = [(samples / name).read_bytes() for name in SAMPLES]
+        with function(vast, log) as (url, pid):
+            trigger = trigger_of(vast)
+            trigger.url, trigger.waits = url, WAITS
+            trigger.faults = TriggerFaults(duplicate=options.faults, refuse=options.faults, lose_answer=options.faults)
+            run = storm(vast, bodies, options, pid)
+        vast.faults.clear()
+        wrong = list(problems(vast))
+        report(run, vast, log, options)
+        letters = trigger.dead_letter.read_text(encoding="utf-8") if trigger.dead_letter.exists() else ""
+    print(letters, end="")
+    print("\n".join(wrong) or "every object has exactly one current row, with its ETag")
+    return 1 if wrong else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Many uploads at once, with faults on every way.")
+    parser.add_argument("--uploads", type=int, default=1000)
+    parser.add_argument("--keys", type=int, default=900)
+    parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--faults", type=float, default=0.05, help="probability, 0 to 1")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
