@@ -218,7 +218,7 @@ def source(parts: tuple[Part, ...]) -> Bag:
         product, major, minor = software_levels(part.software)
         bag[b"p:" + product] += 8 * each
         bag[b"j:" + product + b" " + major] += 2 * each
-        bag[b"m:" + product + b" " + major + b"." + minor] += each
+        bag[b"m:" + product + b" " + major + b"." + minor] += 2 * each
         bag[b"f:" + part.software] += each
     return bag
 

@@ -208,7 +208,7 @@ def test_software_has_four_levels(software, levels):
         b"c:ACEScg": 8,
         b"p:" + product: 8,
         b"j:" + product + b" " + major: 2,
-        b"m:" + product + b" " + major + b"." + minor: 1,
+        b"m:" + product + b" " + major + b"." + minor: 2,
         b"f:" + (software or "").encode(): 1,
     }
 
