@@ -1,0 +1,177 @@
+"""The query engine: SQL and vector search through the real ADBC driver, inside the SDK's transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import adbc_driver_vastdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from adbc_driver_manager import dbapi
+from hypothesis import given
+from hypothesis import strategies as st
+from tabular_support import batch, fill, make_table, raw, rows, table, vector
+from vastdb._internal import VectorIndexSpec
+from vastdb.session import Session
+from vastdb.transaction import Transaction
+
+from local_vast import LocalVast, protobuf
+from local_vast.engine import BATCH_ROWS
+
+T = '"exr/s".t'
+
+
+def sql(tx: Transaction, text: str) -> list[tuple[Any, ...]]:
+    """The rows of a query in this transaction."""
+    tx.adbc_conn.cursor.execute(text)
+    return [tuple(row) for row in tx.adbc_conn.cursor.fetchall()]
+
+
+def test_sql_sees_the_transaction(session: Session) -> None:
+    """Its own inserts, and the snapshot of its beginning."""
+    fill(session, (1, "a"))
+    with session.transaction() as tx:
+        table(tx).insert(batch((2, "b")))
+        with session.transaction() as other:
+            table(other).insert(batch((9, "other")))
+        assert sql(tx, f"SELECT id, name FROM {T} ORDER BY id DESC") == [(2, "b"), (1, "a")]
+
+
+QUERIES: dict[str, list[tuple[Any, ...]]] = {
+    f"SELECT count(*), max(name) FROM {T}": [(3, "c")],
+    f"SELECT a.id FROM {T} a JOIN {T} b ON b.id = a.id + 1 ORDER BY 1": [(1,), (2,)],
+    f"WITH q AS (SELECT id FROM {T} WHERE id > 1) SELECT sum(id)::BIGINT FROM q": [(5,)],
+    f"SELECT id FROM {T} WHERE name IN (SELECT name FROM {T} WHERE id = 3)": [(3,)],
+    f"SELECT t.name FROM {T} WHERE t.id = 2": [("b",)],
+    'SELECT id FROM vastdb."exr/s"."t" LIMIT 1 OFFSET 2': [(3,)],
+    f"SELECT id FROM {T} UNION ALL SELECT 7 ORDER BY 1 DESC LIMIT 1": [(7,)],
+    f"SELECT id FROM {T} WHERE id > 100": [],
+    "SELECT 1 + 1": [(2,)],
+    f"SELECT name, row_number() OVER (ORDER BY id DESC) FROM {T} ORDER BY id LIMIT 1": [("a", 3)],
+}
+
+
+@pytest.mark.parametrize("text", QUERIES)
+def test_the_forms_of_queries(session: Session, text: str) -> None:
+    """Joins, sub-queries, common table expressions, unions, windows, and results without rows."""
+    fill(session, (1, "a"), (2, "b"), (3, "c"))
+    with session.transaction() as tx:
+        assert sql(tx, text) == QUERIES[text]
+
+
+MISTAKES = {
+    f"SELECT nope FROM {T}": "nope",
+    'SELECT * FROM "exr/s".missing': "NoSuchTable",
+    "SELECT * FROM t": "is not written",
+    "SELECT FROM WHERE": "does not parse|failed",
+    f"SELECT name + 1 FROM {T} WHERE name = date": "failed",
+    "SELECT * FROM catalogue.tables": "is not written",
+    "SELECT * FROM read_csv('/etc/passwd')": "failed",
+    f"DELETE FROM {T}": "does not implement DELETE",
+    f"CREATE TABLE {T} (x INT)": "does not implement CREATE",
+}
+
+
+def test_a_mistake_leaves_the_transaction_alone(session: Session) -> None:
+    """Each is an error with its reason; the transaction goes on and commits."""
+    fill(session)
+    with session.transaction() as tx:
+        for text, reason in MISTAKES.items():
+            with pytest.raises(dbapi.Error, match=reason):
+                sql(tx, text)
+        table(tx).insert(batch((1, "after")))
+    with session.transaction() as tx:
+        assert rows(table(tx)) == [(1, "after")]
+
+
+def test_a_result_of_several_batches_arrives_whole(session: Session) -> None:
+    """Every row once, in order."""
+    columns = pa.schema([("n", pa.int64())])
+    count = 2 * BATCH_ROWS + 1
+    with session.transaction() as tx:
+        make_table(tx, columns).insert(pa.table([pa.array(range(count))], schema=columns))
+        tx.adbc_conn.cursor.execute(f"SELECT n FROM {T} ORDER BY n")
+        assert tx.adbc_conn.cursor.fetch_arrow_table()["n"].to_pylist() == list(range(count))
+
+
+def test_types_arrive_through_sql(session: Session) -> None:
+    """As the declared ones, NULLs included."""
+    columns = pa.schema([("v", vector(2)), ("at", pa.timestamp("us")), ("d", pa.decimal128(7, 3)), ("l", pa.list_(pa.string())), ("b", pa.binary())])
+    values = ([1.0, 0.5], dt.datetime(2024, 5, 6, 7, 8, 9, 10), decimal.Decimal("1.125"), ["x", None], b"\x00")
+    fill(session, values, (None,) * 5, columns=columns)
+    with session.transaction() as tx:
+        tx.adbc_conn.cursor.execute(f"SELECT * FROM {T}")
+        found = tx.adbc_conn.cursor.fetch_arrow_table()
+    assert found.schema.types == columns.types
+    assert [tuple(row.values()) for row in found.to_pylist()] == [values, (None,) * 5]
+
+
+@contextmanager
+def driver(server: LocalVast) -> Iterator[dbapi.Connection]:
+    """The driver without the SDK: a transaction of its own for each statement."""
+    options = {"vast.db.endpoint": server.url, "vast.db.access_key": "local", "vast.db.secret_key": "local-secret"}
+    with dbapi.connect(driver=adbc_driver_vastdb.get_driver_path(), db_kwargs=options, autocommit=True) as connection:
+        yield connection
+
+
+def test_the_driver_works_without_the_sdk(server: LocalVast, session: Session) -> None:
+    """It sees what was committed before each statement, and leaves no transaction open."""
+    fill(session, (1, "a"))
+    with driver(server) as connection, connection.cursor() as cursor:
+        for expected in (1, 2):
+            cursor.execute(f"SELECT count(*) FROM {T}")
+            assert cursor.fetchall() == [(expected,)]
+            with session.transaction() as tx:
+                table(tx).insert(batch((2, "b")))
+    assert len(server.store.transactions) == 0
+
+
+@pytest.mark.parametrize(("metric", "sign"), [("l2sq", 1), ("ip", -1)])
+def test_vector_search_is_exact(session: Session, metric: str, sign: int) -> None:
+    """The nearest rows by the index's metric, in order, with a filter, as numpy computes them; NULL vectors are not found."""
+    generator = np.random.default_rng(7)
+    stored, wanted = generator.normal(size=(300, 16)).astype("f4"), generator.normal(size=16).astype("f4")
+    columns = pa.schema([("id", pa.int64()), ("v", vector(16))])
+    distances = np.linalg.norm(stored - wanted, axis=1) if sign > 0 else -(stored @ wanted)
+    with session.transaction() as tx:
+        made = make_table(tx, columns, vector_index=VectorIndexSpec("v", metric))
+        made.insert(batch(*((number, stored[number].tolist()) for number in range(300)), (300, None), columns=columns))
+        found = made.vector_search(wanted.tolist(), ["id"], 5, predicate=made["id"] >= 100).read_all()
+    nearest = 100 + np.argsort(distances[100:])[:5]
+    assert found["id"].to_pylist() == nearest.tolist()
+    np.testing.assert_allclose(found["vast_pysdk_vector_dist"].to_numpy(), distances[nearest], rtol=1e-5)
+
+
+def test_a_vector_in_sql_is_the_stored_one(session: Session) -> None:
+    """A float32 written as its shortest decimal is found at distance zero."""
+    value = [float(np.float32(0.1)), float(np.float32(1e-7)), -3.25]
+    columns = pa.schema([("v", vector(3))])
+    fill(session, (value,), columns=columns)
+    with session.transaction() as tx:
+        assert sql(tx, f"SELECT array_distance(v, {value}::FLOAT[3]), v = {value}::FLOAT[3] FROM {T}") == [(0.0, True)]
+
+
+def test_unknown_queries_and_garbage_are_refused(server: LocalVast) -> None:
+    """404 for a query that does not exist, 400 for a body that is no message, 501 for queries that are no SQL."""
+    identity = protobuf.encode((1, protobuf.encode((1, 99), (2, 0))))
+    with raw(server) as call:
+        assert call("POST", "/?vastdb-query-status=", {}, identity).status_code == 404
+        assert call("POST", "/?vastdb-data=", {}, identity).status_code == 404
+        assert call("POST", "/?vastdb-data=", {}, b"\x0a\xff").status_code == 400
+        assert call("POST", "/?vastdb-run-query=", {}, protobuf.encode((2, 0), (4, b"substrait"))).status_code == 501
+
+
+@given(fields=st.dictionaries(st.integers(1, 2000), st.integers(0, 2**64 - 1) | st.binary(max_size=300), max_size=5), cut=st.integers(1, 9))
+def test_messages_decode_as_they_were_encoded(fields: dict[int, int | bytes], cut: int) -> None:
+    """Numbers and bytes by field number; a message that is cut short is refused or has fewer fields."""
+    message = protobuf.encode(*fields.items())
+    assert protobuf.decode(message) == fields
+    try:
+        assert len(protobuf.decode(message[:-cut])) < max(1, len(fields)) or not fields
+    except ValueError:
+        assert fields
