@@ -119,13 +119,13 @@ class Store:
         """How messages name it."""
         return f"VAST DataBase at {self.endpoint}, {self.bucket}/{self.schema}"
 
-    def transaction(self, ledger: Ledger) -> Transaction:
+    def transaction(self, ledger: Ledger, tables: Mapping[str, Any] | None = None) -> Transaction:
         """A transaction for a `with` block, which receives a `Work`: committed at its end, rolled back on an exception.
 
-        Raises Transient for what may pass within this call, CommitLost where the commit may or may not have taken effect,
-        VASTDatabaseError or Reject for the rest.
+        `tables`: the metadata of the tables that its statements name. Raises Transient for what may pass within this call,
+        CommitLost where the commit may or may not have taken effect, VASTDatabaseError or Reject for the rest.
         """
-        return Transaction(self, ledger)
+        return Transaction(self, ledger, tables or {})
 
     def judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
         """The error to raise for one of the client's."""
@@ -137,9 +137,10 @@ class Store:
 class Transaction:
     """One transaction of a store."""
 
-    def __init__(self, store: Store, ledger: Ledger) -> None:
+    def __init__(self, store: Store, ledger: Ledger, tables: Mapping[str, Any]) -> None:
         self._store = store
         self._ledger = ledger
+        self._tables = tables
         self._transaction = store.session.transaction()
         self._txid = 0
 
@@ -148,7 +149,7 @@ class Transaction:
         with judged(self._store.judge):
             self._transaction.__enter__()
         self._txid = self._transaction.txid
-        return Work(self._store, self._transaction, self._ledger)
+        return Work(self._store, self._transaction, self._ledger, self._tables)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ledger.requests += 1
@@ -163,16 +164,16 @@ class Transaction:
             raise error
 
     def _judge_commit(self, error: BaseException, ruling: Ruling) -> InspectorError:
+        self._abandon()
         answered = getattr(error, "status", None) is not None
         if answered and (ruling.code in _NOT_COMMITTED or ruling.then is not Then.AGAIN):
             return self._store.judge(error, ruling)
-        self._abandon()
         return CommitLost(f"{self._store.place}: no clear answer to the commit: {vast_errors.describe(error)}")
 
     def _abandon(self) -> None:
-        """Roll the transaction back if it is still open, so that it cannot take effect after the tables were read back."""
+        """Roll the transaction back if it is still open: it would keep its rows locked, and could take effect later."""
         self._ledger.requests += 1
-        with suppress(InspectorError), judged(self._store.judge):
+        with suppress(InspectorError), judged(lambda error, ruling: vast_errors.as_inspector_error(error, ruling, "rollback")):
             self._store.session.api.rollback_transaction(self._txid)
 
 
@@ -183,13 +184,14 @@ class Work:
     store: Store
     _transaction: Any
     _ledger: Ledger
+    _tables: Mapping[str, Any]
 
     def select(self, table: str, columns: Sequence[str], key: str, values: Sequence[str]) -> pa.Table:
         """The rows whose `key` is one of `values`, with these columns and `$row_id`."""
         from vastdb.config import QueryConfig
 
         self._ledger.requests += 1
-        target, metadata = self._table(table), self._metadata(table)
+        target, metadata = self._table(table), self._tables[table]
         rows = metadata.stats.num_rows if metadata.stats else 0
         config = QueryConfig(
             num_splits=1,
@@ -244,11 +246,8 @@ class Work:
             schema.create_table(name, wire_schema(columns), fail_if_exists=False, vector_index=spec)
             self._ledger.requests += 5
 
-    def _metadata(self, table: str) -> Any:
-        return (self.store.tables or {})[table]
-
     def _table(self, table: str) -> Any:
-        return self._transaction.table_from_metadata(self._metadata(table))
+        return self._transaction.table_from_metadata(self._tables[table])
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,10 +103,10 @@ def _repeated(action: Callable[[], T], ledger: Ledger | None) -> T:
 
 
 def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[Stored]:
-    ensure_tables(store, ledger)
+    tables = ensure_tables(store, ledger)
     stamps = [new_stamp() for _ in files]
     try:
-        with store.transaction(ledger) as work:
+        with store.transaction(ledger, tables) as work:
             by_path = _versions(work, [file.path for file in files])
             steps = [_planned(file, stamp, by_path[file.path]) for file, stamp in zip(files, stamps, strict=True)]
             _carry_out(work, steps)
@@ -136,20 +136,19 @@ def _settle(store: Store, files: Sequence[FileRows], stamps: Sequence[Stamp], le
 
 
 def _read(store: Store, paths: Sequence[str], ledger: Ledger) -> dict[str, list[Version]]:
-    with store.transaction(ledger) as work:
+    with store.transaction(ledger, ensure_tables(store, ledger)) as work:
         return _versions(work, paths)
 
 
 def _mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
     """Read the paths back, and mend what racing processes left."""
-    with store.transaction(ledger) as work:
+    with store.transaction(ledger, ensure_tables(store, ledger)) as work:
         by_path = _versions(work, paths)
         _apply(work, [vast_plan.heal(versions) for versions in by_path.values()])
 
 
 def _remove(store: Store, path: str, removed_at: datetime, ledger: Ledger) -> str | None:
-    ensure_tables(store, ledger)
-    with store.transaction(ledger) as work:
+    with store.transaction(ledger, ensure_tables(store, ledger)) as work:
         plan = vast_plan.remove(_versions(work, [path])[path], removed_at)
         _apply(work, [plan])
     return plan.existing.file_id if plan.existing else None

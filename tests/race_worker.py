@@ -1,0 +1,63 @@
+"""One container of the race test: eight threads that deliver events to a shared store until each delivery is acknowledged.
+
+    python race_worker.py URL ACCESS SECRET SEED DELIVERIES.json
+
+Prints how often an inspection was acknowledged and how often one was attempted, per event.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in the image
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+
+import vast_db_persistence as persistence  # noqa: E402
+import vast_upsert  # noqa: E402
+from databases import settings_for  # noqa: E402
+from exr_errors import VASTDatabaseError  # noqa: E402
+from sample_payloads import payload  # noqa: E402
+
+THREADS = 8
+
+
+def main() -> None:
+    url, access, secret, seed, deliveries = sys.argv[1:]
+    vast_upsert._LONGEST_WAIT = 0.2
+    order = json.loads(deliveries)
+    random.Random(int(seed)).shuffle(order)
+    store = opened(settings_for(url, access, secret))
+    calls: Counter[str] = Counter()
+
+    def deliver(event: list[str]) -> str:
+        path, header, mtime = event
+        while True:
+            calls[f"{path} {header}"] += 1
+            try:
+                result = persistence.persist_to_vast_database(payload(path, header=header, mtime=mtime), session=store)
+            except VASTDatabaseError:
+                continue
+            if result["status"] == "stored":
+                return f"{path} {header}"
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        acknowledged = Counter(pool.map(deliver, order))
+    print(json.dumps({"acknowledged": acknowledged, "calls": calls}))
+
+
+def opened(settings):
+    """A store, however often the endpoint refuses the first request."""
+    while True:
+        try:
+            return persistence.open_store(settings)
+        except VASTDatabaseError:
+            continue
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Threads and processes that store the same files at the same time end as a serial run does."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vast_db_persistence as persistence
+from databases import Database, assert_sound, database, without_audit
+from sample_payloads import payload
+from vast_schemas import CHILD_TABLES, TABLES
+from vast_session import PathLocks
+
+PROCESSES = 4
+FILES = 50
+DELIVERIES = 10
+WORKER = Path(__file__).resolve().parent / "race_worker.py"
+
+
+@pytest.fixture(scope="module")
+def db() -> Iterator[Database]:
+    """One endpoint, with its tables made."""
+    with database() as running:
+        persistence.persist_to_vast_database(payload("/first.exr"), session=running.store())
+        yield running
+
+
+def warm(db: Database) -> persistence.Store:
+    """A container of its own: a store that shares no lock with another one."""
+    store = db.store()
+    persistence.persist_to_vast_database(payload("/first.exr"), session=store)
+    return store
+
+
+@contextmanager
+def held_at_first_insert(db: Database, action: Callable[[], Any]) -> Iterator[list[Any]]:
+    """Run the action in a thread, and the block while the action has read its rows and waits with its first insert."""
+    results: list[Any] = []
+    db.server.clear_requests()
+    db.server.faults.add("latency=1500@insert")
+    thread = threading.Thread(target=lambda: results.append(action()))
+    thread.start()
+    while not any(request.command == "rows" for request in db.server.requests):
+        os.sched_yield()
+    yield results
+    thread.join()
+
+
+def test_twenty_threads_of_one_process_store_one_file_once(db: Database) -> None:
+    """The lock per path serialises them: no conflict, every inspection counted."""
+    store = warm(db)
+    with ThreadPoolExecutor(20) as pool:
+        futures = [pool.submit(persistence.persist_to_vast_database, payload("/threads.exr"), session=store) for _ in range(20)]
+    results = [future.result() for future in futures]
+    assert sorted(result["inspection_count"] for result in results) == list(range(1, 21))
+    assert {result["attempts"] for result in results} == {1}
+    assert db.current("/threads.exr")["inspection_count"] == 20
+    assert_sound(db.contents())
+
+
+def test_two_processes_that_insert_the_same_file_leave_one_row(db: Database) -> None:
+    """The second to commit sees both rows and removes its own, with its rows in other tables; both inspections are counted."""
+    first, second = warm(db), warm(db)
+    with held_at_first_insert(db, lambda: persistence.persist_to_vast_database(payload("/same.exr"), session=first)) as late:
+        newer = payload("/same.exr", mtime="2026-02-01T00:00:00Z", size_bytes=9)
+        early = persistence.persist_to_vast_database(newer, session=second)
+    assert (early["inserted"], late[0]["inserted"]) == (True, True)
+    row = db.current("/same.exr")
+    assert (row["inspection_count"], row["size_bytes"], row["mtime"].isoformat()) == (2, 9, "2026-02-01T00:00:00")
+    assert_sound(db.contents())
+
+
+def test_the_lower_row_adopts_what_was_observed_later(db: Database) -> None:
+    """The row that stays is the older one although the other saw the newer file."""
+    first, second = warm(db), warm(db)
+    newer = payload("/adopt.exr", mtime="2026-02-01T00:00:00Z", size_bytes=9)
+    with held_at_first_insert(db, lambda: persistence.persist_to_vast_database(newer, session=first)):
+        persistence.persist_to_vast_database(payload("/adopt.exr"), session=second)
+    row = db.current("/adopt.exr")
+    assert (row["size_bytes"], row["mtime"].isoformat(), row["inspection_count"]) == (9, "2026-02-01T00:00:00", 2)
+
+
+def test_two_first_versions_at_the_same_time_leave_the_newer_current(db: Database) -> None:
+    """Neither process saw the other's version; both are kept."""
+    first, second = warm(db), warm(db)
+    newer = payload("/versions.exr", header="v2", mtime="2026-02-01T00:00:00Z")
+    with held_at_first_insert(db, lambda: persistence.persist_to_vast_database(payload("/versions.exr"), session=first)):
+        persistence.persist_to_vast_database(newer, session=second)
+    assert db.current("/versions.exr")["etag"] == "etag-v2"
+    assert_sound(db.contents())
+
+
+def test_without_reading_back_the_next_inspection_mends(db: Database) -> None:
+    """The switch is for those who have one writer per path; what slips through does not stay."""
+    first, second = warm(db), warm(db)
+
+    def store_one(store: persistence.Store) -> Any:
+        return persistence.persist_to_vast_database(payload("/off.exr"), session=store, read_back=False)
+
+    with held_at_first_insert(db, lambda: store_one(first)):
+        store_one(second)
+    assert sum(row["file_path"] == "/off.exr" for row in db.rows("files")) == 2
+    persistence.persist_to_vast_database(payload("/off.exr"), session=second)
+    assert db.current("/off.exr")["inspection_count"] == 3
+    assert_sound(db.contents())
+
+
+def test_batches_that_overlap_leave_one_row_per_file(db: Database) -> None:
+    """Two containers store overlapping batches at the same time."""
+    first, second = warm(db), warm(db)
+    left = [payload(f"/overlap/{i}.exr") for i in range(6)]
+    right = [payload(f"/overlap/{i}.exr") for i in range(3, 9)]
+    with held_at_first_insert(db, lambda: persistence.persist_batch(left, session=first)):
+        persistence.persist_batch(right, session=second)
+    counts = {row["file_path"]: row["inspection_count"] for row in db.rows("files") if row["file_path"].startswith("/overlap")}
+    assert counts == {f"/overlap/{i}.exr": 2 if 3 <= i < 6 else 1 for i in range(9)}
+    assert_sound(db.contents())
+
+
+def test_ten_containers_that_start_at_once_make_the_tables_once(db: Database) -> None:
+    """All store their first file into a schema that is not there yet."""
+    fresh = db.at("ten")
+    with ThreadPoolExecutor(10) as pool:
+        jobs = [
+            pool.submit(lambda n=n: persistence.persist_to_vast_database(payload(f"/{n}.exr"), session=fresh.store()))
+            for n in range(10)
+        ]
+    assert [job.result()["status"] for job in jobs] == ["stored"] * 10
+    assert len(fresh.rows("files")) == 10
+    with fresh.session().transaction() as tx:
+        assert sorted(tx.bucket("renders").schema("ten").tablenames()) == sorted(TABLES)
+
+
+def test_locks_of_many_paths_do_not_block_each_other() -> None:
+    """Two callers take the same paths in opposite order; nothing is kept when they are done."""
+    locks = PathLocks()
+    paths = [f"/{i}" for i in range(20)]
+
+    def hold(order: list[str]) -> None:
+        for _ in range(200):
+            with locks.holding(order):
+                pass
+
+    with ThreadPoolExecutor(4) as pool:
+        for job in [pool.submit(hold, random.Random(seed).sample(paths, 20)) for seed in range(4)]:
+            job.result()
+    assert locks._locks == {}
+
+
+def deliveries() -> list[list[str]]:
+    """Fifty file versions on thirty paths: twenty paths have two versions."""
+    events = [[f"/race/{n % 30}.exr", f"v{n // 30}", f"2026-02-0{1 + n // 30}T00:00:00Z"] for n in range(FILES)]
+    return [event for event in events for _ in range(DELIVERIES)]
+
+
+def random_faults(random_: random.Random, requests: int, share: float) -> list[str]:
+    """Faults at random requests, as large a share of them as asked for."""
+    places = random_.sample(range(requests), int(requests * share))
+    return [f"{random_.choice(['409', '409', '500', 'reset', 'lost', 'expire'])}@any+{place}" for place in places]
+
+
+def test_four_processes_of_eight_threads_end_as_a_serial_run() -> None:
+    """Fifty files, every event ten times in random order, faults at five in a hundred requests.
+
+    The tables equal those of a serial run, but for the audit: every acknowledged inspection is counted, and counts that exceed
+    them come from calls that failed after their commit, or whose commit was overwritten before it was read back.
+    """
+    with database(idle_seconds=5) as db:
+        events = deliveries()
+        shares = [events[start::PROCESSES] for start in range(PROCESSES)]
+        db.server.faults.add(*random_faults(random.Random(6), 8000, 0.05))
+        arguments = [db.server.url, db.server.access_key, db.server.secret_key]
+        workers = [
+            subprocess.Popen([sys.executable, str(WORKER), *arguments, str(seed), json.dumps(share)], stdout=subprocess.PIPE)
+            for seed, share in enumerate(shares)
+        ]
+        reports = [json.loads(worker.communicate()[0]) for worker in workers]
+        assert [worker.returncode for worker in workers] == [0] * PROCESSES
+        struck = 400 - len(db.server.faults.active())
+        db.server.faults.clear()
+        raced = db.contents()
+        serial = db.at("serial")
+        store = serial.store()
+        for path, header, mtime in dict.fromkeys(map(tuple, events)):
+            persistence.persist_to_vast_database(payload(path, header=header, mtime=mtime), session=store)
+        assert struck > 100
+        assert_sound(raced)
+        assert without_audit(raced) == without_audit(serial.contents())
+        assert_counts(raced["files"], reports, struck)
+
+
+def assert_counts(files: list[dict[str, Any]], reports: list[dict[str, dict[str, int]]], struck: int) -> None:
+    """Every acknowledged inspection is counted; no more than what was attempted and what was struck can be."""
+    acknowledged, calls = (sum((Counter(report[key]) for report in reports), Counter()) for key in ("acknowledged", "calls"))
+    counted = Counter({f"{row['file_path']} v{row['etag'][-1]}": row["inspection_count"] for row in files})
+    assert all(counted[event] >= DELIVERIES == acknowledged[event] for event in acknowledged)
+    assert sum(counted.values()) <= sum(calls.values()) + struck
+
+
+def test_child_tables_of_a_race_are_those_of_the_winner(db: Database) -> None:
+    """No row of a losing inspection stays in any table."""
+    winners = {row["inspection_id"] for row in db.rows("files")}
+    for table in CHILD_TABLES:
+        assert {row["inspection_id"] for row in db.rows(table)} <= winners
