@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
+from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -58,22 +58,26 @@ def _call(target: Any, method: str, *arguments: Any) -> None:
     offered(lambda: getattr(target, method)(*arguments), None)
 
 
-@contextmanager
-def span(ctx: Any, name: str, timings: dict[str, float]) -> Iterator[None]:
-    """Run a step under a span of the context's tracer, where it has one, and add its milliseconds to `timings[name]`."""
-    current = offered(lambda: ctx.tracer.start_as_current_span(name), None)
-    _call(current, "__enter__")
-    started = perf_counter()
-    try:
-        yield
-    except BaseException as error:
-        # The platform's __exit__ is told about the error, and cannot swallow it.
-        _call(current, "__exit__", type(error), error, error.__traceback__)
-        raise
-    else:
-        _call(current, "__exit__", None, None, None)
-    finally:
-        timings[name] = round(timings.get(name, 0.0) + (perf_counter() - started) * 1000, 3)
+class span:  # noqa: N801 - used as a `with` statement
+    """A step under a span of the context's tracer, where it has one; its milliseconds are added to `timings[name]`.
+
+    The platform's span is told about an error and cannot swallow it.
+    """
+
+    def __init__(self, ctx: Any, name: str, timings: dict[str, float]) -> None:
+        self._name, self._timings = name, timings
+        self._current = offered(lambda: ctx.tracer.start_as_current_span(name), None)
+
+    def __enter__(self) -> None:
+        """Begin the span, and the measurement."""
+        _call(self._current, "__enter__")
+        self._started = perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End both."""
+        spent = (perf_counter() - self._started) * 1000
+        self._timings[self._name] = round(self._timings.get(self._name, 0.0) + spent, 3)
+        _call(self._current, "__exit__", kind, error, trace)
 
 
 class Metrics:

@@ -237,13 +237,13 @@ def _fetch(client: Any, bucket: str | None, key: str | None, offset: int, length
     return _Range(data, size, answer["ETag"], answer["LastModified"].astimezone(UTC))
 
 
-def object_exists(client: Any, bucket: str, key: str) -> bool:
-    """Whether the object is there now: one HEAD. Raises as reading does, except for a missing object."""
+def current_etag(client: Any, bucket: str, key: str) -> str | None:
+    """The ETag of the object as it is now, None where there is none: one HEAD. Otherwise raises as reading does."""
     try:
-        _asking(f"s3://{bucket}/{key}", lambda: client.head_object(Bucket=bucket, Key=key))
+        answer = _asking(f"s3://{bucket}/{key}", lambda: client.head_object(Bucket=bucket, Key=key))
     except ObjectGone:
-        return False
-    return True
+        return None
+    return str(answer["ETag"]).strip('"')
 
 
 def _status(error: Any) -> int:

@@ -19,6 +19,7 @@ import main
 from exr_errors import BadSettings, Retry, StorageUnavailable
 from object_store import Store, object_store
 from scripts.samples import SAMPLES, write_samples
+from vast_inspection import STATE, Runtime
 from vast_settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -431,7 +432,7 @@ def test_twenty_threads_make_one_runtime(clean: pytest.MonkeyPatch, samples: Pat
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda name: main.handler(context, path_event(samples, name)), list(SAMPLES) * 4))
     assert len(answers) == len(SAMPLES) * 4 == len(context.lines)
-    assert isinstance(vars(context)[main.STATE], main.Runtime)
+    assert isinstance(vars(context)[STATE], Runtime)
 
 
 # Import

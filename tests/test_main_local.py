@@ -15,6 +15,7 @@ import pytest
 import main
 from scripts.samples import SAMPLES, write_samples
 from vast_events import read_requests
+from vast_inspection import status_of
 
 ROOT = Path(__file__).resolve().parent.parent
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -90,7 +91,7 @@ def test_bad_files_have_a_clear_answer_each(
     if content is not None:
         path.write_bytes(content)
     got, (found,), errors = run(capsys, path)
-    assert (got, main._status(found), errors) == (status, answer, "")
+    assert (got, status_of(found), errors) == (status, answer, "")
     assert found["errors"][0]["message"]
     assert code in (None, found["errors"][0]["code"])
 
@@ -202,7 +203,7 @@ def test_the_sample_events_work_with_the_samples(
     """As files for `python main.py`, from the project's folder after scripts/run."""
     monkeypatch.delenv("EXR_LOCAL_ROOTS")
     _, (answer,), _ = run(capsys, path)
-    assert main._status(answer) == EXPECTED[path.stem]
+    assert status_of(answer) == EXPECTED[path.stem]
 
 
 @pytest.mark.parametrize("name", ["bucket_and_key", "element_created"])

@@ -1,0 +1,344 @@
+"""The work on one event: find what it is about, read it, describe it, store it, and say so in an answer and a log line.
+
+`Runtime` is what all events of a container share; a `Job` is one event. `main` says in which order a job's steps follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import exr_chunks
+import exr_header
+import exr_payload
+import vast_context
+import vast_events
+import vast_objects
+import vast_settings
+from exr_errors import BadHeader, InspectorError, ObjectChanged, Reject, Retry, Skip, Verdict
+from vast_events import Request
+from vast_settings import Settings
+
+if TYPE_CHECKING:
+    from vast_db_persistence import Store
+
+Answer = dict[str, Any]
+STATE = "exr_inspector"
+STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}
+VERDICT_OF = {"skipped": "skip", "rejected": "reject", "unreadable": "reject", "retry": "retry"}
+GRAVITY = ("skip", "done", "reject", "retry")
+LOG_LEVEL_OF = {"retry": "error", "reject": "warning"}
+LOGGED_KEYS = ("file_id", "inserted", "counts", "reason", "errors", "warnings", "persistence")
+
+
+class Clients:
+    """The connections of one configuration, shared by all threads; each is made when first needed, and again if that failed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._s3: Any = None
+        self._store: Store | None = None
+
+    def configured(self) -> list[Callable[[], Any]]:
+        """What there is to connect to."""
+        settings = self._settings
+        return [self.s3] * bool(settings.s3_endpoint) + [self.store] * bool(settings.db_endpoint)
+
+    def s3(self) -> Any:
+        """The object store's client. Raises BadSettings where no object store is configured."""
+        with self._lock:
+            if self._s3 is None:
+                self._s3 = vast_objects.s3_client(self._settings)
+            return self._s3
+
+    def store(self) -> Store:
+        """The database's tables. Raises VASTDatabaseError while the database is out of reach."""
+        import vast_db_persistence  # brings pyarrow and vastdb, which take longer to load than all else here
+
+        if self._store is None:
+            opened = vast_db_persistence.open_store(self._settings)  # may wait for the network: not under the lock
+            with self._lock:
+                self._store = self._store or opened
+        return self._store
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What all events of a container share."""
+
+    settings: Settings
+    metrics: vast_context.Metrics
+    clients: Clients
+
+
+def runtime_of(ctx: Any) -> Runtime:
+    """The runtime that a context keeps, made at the first call. Raises BadSettings with every wrong setting."""
+    return vast_context.state(ctx, STATE, Runtime, lambda: make_runtime(ctx))
+
+
+def make_runtime(ctx: Any, **overrides: Any) -> Runtime:
+    """A runtime for the settings in the context's secrets and the environment, some of them overridden."""
+    secrets = vast_context.read_secrets(ctx, vast_settings.secret_names())
+    settings = replace(vast_settings.load(secrets=secrets), **overrides)
+    return Runtime(settings, vast_context.Metrics(ctx), _clients(settings))
+
+
+@lru_cache(maxsize=4)
+def _clients(settings: Settings) -> Clients:
+    """One set of connections per configuration, also for contexts that keep nothing."""
+    return Clients(settings)
+
+
+@dataclass(slots=True)
+class Job:
+    """One event on its way: its steps, and what its log line will say."""
+
+    ctx: Any
+    event: Any = field(repr=False)
+    runtime: Runtime
+    event_id: str | None = None
+    request: Request | None = None
+    requests: int = 0
+    bytes_read: int = 0
+    timings: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=perf_counter)
+
+    def locate(self) -> Iterator[Request]:
+        """The objects that the event is about. Raises NotAnExr or BadEvent."""
+        self.event_id = vast_events.event_id(self.event)
+        for request in vast_events.read_requests(self.event):
+            self.request = request
+            yield request
+
+    def inspect(self, request: Request) -> Answer:
+        """Read, describe, store; again from the start while the object changes under it. What is hopeless is an answer too."""
+        try:
+            payload = vast_objects.read_consistently(lambda: self.store(request, self.describe(self.read(request))))
+        except (Skip, Reject) as error:
+            return self.refusal(error)
+        return self._shaped(request, payload)
+
+    def remove(self, request: Request) -> Answer | None:
+        """Record the removal; None where there is something to inspect.
+
+        Events arrive late, twice and in any order, so a removal is believed only of an object that is not there now.
+        """
+        try:
+            gone = self._gone(request) if request.removed else []
+            if not gone:
+                return None
+            settings, _ = vast_settings.with_event_credentials(self.runtime.settings, request.data)
+            missing = settings.missing_for_database()
+            marked = _not_stored(missing) if missing else self._mark_removed(request, gone, settings)
+            back = marked.get("file_id") is not None and len(self._gone(request)) < len(gone)
+        except (Skip, Reject) as error:
+            return self.refusal(error)
+        return None if back else self._answer("removed", gone[0], persistence=marked, file_id=marked.get("file_id"))
+
+    def read(self, request: Request) -> vast_objects.OpenObject:
+        """The object, with its first range where it is in a bucket."""
+        settings = self.runtime.settings
+        with self._step("fetch"):
+            if request.path is not None:
+                return vast_objects.LocalFile(request.path, settings.local_roots)
+            return vast_objects.S3Object(self.runtime.clients.s3(), str(request.bucket), request.keys, settings.first_range)
+
+    def describe(self, opened: vast_objects.OpenObject) -> dict[str, Any]:
+        """The payload of the object; one of a file that is no readable EXR says so."""
+        settings = self.runtime.settings
+        facts = exr_payload.FileFacts(
+            path=opened.path,
+            bucket=opened.bucket,
+            object_key=opened.object_key,
+            size_bytes=opened.size,
+            mtime=opened.mtime,
+            etag=opened.etag,
+        )
+        with opened, self._step("inspect"):
+            try:
+                header = exr_header.read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
+                return exr_payload.describe(facts, header, exr_chunks.assess(header, opened))
+            except BadHeader as error:
+                return exr_payload.describe_unreadable(facts, error)
+            finally:
+                self.requests += opened.requests
+                self.bytes_read += opened.bytes_read
+
+    def store(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
+        """The payload with what became of its rows. Raises ObjectChanged where a newer object may have been stored before it."""
+        settings, warning = vast_settings.with_event_credentials(self.runtime.settings, request.data)
+        missing = settings.missing_for_database()
+        payload["persistence"] = _not_stored(missing) if missing else self._persist(payload, settings)
+        payload["timings_ms"] = self.timings
+        payload["warnings"] = [*payload["warnings"], *([warning] if warning else []), *_not_computed(request)]
+        self._check_overtaken(payload)
+        return payload
+
+    def _persist(self, payload: dict[str, Any], settings: Settings) -> dict[str, Any]:
+        import vast_db_persistence
+
+        with self._step("embed"):
+            embedding = vast_db_persistence.compute_metadata_embedding(payload)
+        with self._step("persist"):
+            return vast_db_persistence.persist_to_vast_database(
+                payload, session=self._store(settings), settings=settings, embedding=embedding
+            )
+
+    def _check_overtaken(self, payload: dict[str, Any]) -> None:
+        """Whether what was just stored is still what is in the bucket.
+
+        Times of objects are whole seconds, so of two uploads within one second the store cannot tell which is newer. Where
+        rows of this path were there before, one HEAD settles it; a plain first insert needs none.
+        """
+        file, persistence = payload["file"], payload["persistence"]
+        first = persistence.get("inserted") and not persistence.get("superseded")
+        if file["bucket"] is None or persistence["status"] != "stored" or first:
+            return
+        with self._step("fetch"):
+            now = vast_objects.current_etag(self.runtime.clients.s3(), file["bucket"], file["object_key"])
+            self.requests += 1
+        if now not in (None, file["etag"]):
+            raise ObjectChanged(f"{file['path']} was replaced while it was stored", path=file["path"])
+
+    def _gone(self, request: Request) -> list[str]:
+        """The request's addresses at which nothing is now."""
+        if request.path is not None:
+            return [] if Path(request.path).exists() else [request.path]
+        client, bucket = self.runtime.clients.s3(), str(request.bucket)
+        with self._step("fetch"):
+            self.requests += len(request.keys)
+            return [f"s3://{bucket}/{key}" for key in request.keys if vast_objects.current_etag(client, bucket, key) is None]
+
+    def _mark_removed(self, request: Request, gone: Sequence[str], settings: Settings) -> dict[str, Any]:
+        """The store's answer for the address under which it knew the object, else for the last spelling of the key."""
+        import vast_db_persistence
+
+        with self._step("persist"):
+            store, moment = self._store(settings), request.event_time
+            answers = [vast_db_persistence.mark_removed(path, moment, session=store, settings=settings) for path in gone]
+        return next((answer for answer in answers if answer["file_id"]), answers[-1])
+
+    def _store(self, settings: Settings) -> Store | None:
+        """The container's own store; None, for one of its own, where an event brings its own credentials."""
+        return self.runtime.clients.store() if settings == self.runtime.settings else None
+
+    def _step(self, name: str) -> AbstractContextManager[None]:
+        """A span of the platform's tracer, whose milliseconds also go to the log line."""
+        return vast_context.span(self.ctx, name, self.timings)
+
+    def _shaped(self, request: Request, payload: dict[str, Any]) -> Answer:
+        """The payload where the settings want it whole, else what is worth a line in the platform's log."""
+        if self.runtime.settings.full_payload:
+            return payload if request.options.meta else {key: value for key, value in payload.items() if key != "attributes"}
+        persistence = payload["persistence"]
+        return self._answer(
+            payload["file"]["status"],
+            payload["file"]["path"],
+            file_id=persistence.get("file_id"),
+            inserted=persistence.get("inserted", False),
+            counts=_counts(payload),
+            errors=payload["errors"],
+            warnings=payload["warnings"],
+            persistence=persistence,
+        )
+
+    def refusal(self, error: InspectorError) -> Answer:
+        """The answer to an event that ended in an error: `skipped`, `rejected` or, in local invocation, `retry`."""
+        skipped = error.verdict is Verdict.SKIP
+        return self._answer(
+            STATUS_OF[error.verdict],
+            self.request.location if self.request else None,
+            reason=error.as_dict() if skipped else None,
+            errors=[] if skipped else [error.as_dict()],
+            persistence={"status": "skipped", "message": "there is nothing to store"},
+        )
+
+    def _answer(self, status: str, path: str | None, **more: Any) -> Answer:
+        """A summary; what a kind of event does not have is empty."""
+        empty: Answer = {"file_id": None, "inserted": False, "counts": {}, "errors": [], "warnings": [], "persistence": {}}
+        return {
+            "schema_version": exr_payload.SCHEMA_VERSION,
+            "inspector_version": exr_payload.INSPECTOR_VERSION,
+            "status": status,
+            "path": path,
+            **empty,
+            **{key: value for key, value in more.items() if value is not None},
+            "timings_ms": self.timings,
+        }
+
+    def finish(self, answers: Sequence[Answer], **more: Any) -> Answer:
+        """Write the event's one log line, count it, and return its answer; several records give several results in one."""
+        answer = answers[0] if len(answers) == 1 else {"status": "several", "results": list(answers)}
+        judged = max((_verdict(one) for one in answers), key=GRAVITY.index)
+        total = round((perf_counter() - self.started) * 1000, 3)
+        self.runtime.metrics.record(status_of(answer), total, self.bytes_read)
+        level = LOG_LEVEL_OF.get(judged, "info")
+        if self.runtime.settings.logs(level):
+            vast_context.write_log(self.ctx, level, self._log_entry(answer, judged, total) | more)
+        return answer
+
+    def _log_entry(self, answer: Answer, judged: str, total: float) -> dict[str, Any]:
+        request = self.request
+        return {
+            "message": "exr-inspector event",
+            "event_id": self.event_id,
+            "source": request.source if request else None,
+            "location": request.location if request else None,
+            "verdict": judged,
+            "status": status_of(answer),
+            **{key: answer[key] for key in LOGGED_KEYS if answer.get(key)},
+            "requests": self.requests,
+            "bytes_read": self.bytes_read,
+            "timings_ms": {**self.timings, "total": total},
+        }
+
+    def unforeseen(self, error: Exception) -> Retry:
+        """An error without a verdict is a fault of this program's: logged with its place, and delivered again, not lost."""
+        import traceback
+
+        hide = self.runtime.settings.hide_secrets
+        failure = Retry(hide(f"{type(error).__name__}: {error}"), code="internal_error", remedy="The log has its traceback")
+        self.finish([self.refusal(failure)], traceback=hide("".join(traceback.format_exception(error))))
+        return failure
+
+
+def status_of(answer: Answer) -> str:
+    """`ok`, `incomplete`, `unreadable`, `removed`, `skipped`, `rejected`, `retry` or `several`."""
+    return str(answer.get("status") or answer["file"]["status"])
+
+
+def _verdict(answer: Answer) -> str:
+    """A file whose rows the database refused counts as rejected."""
+    refused = answer["persistence"].get("status") == "error"
+    return "reject" if refused else VERDICT_OF.get(status_of(answer), "done")
+
+
+def exit_status(answer: Answer) -> int:
+    """0 done, 1 something was rejected, 3 something may succeed later."""
+    judged = max((_verdict(one) for one in answer.get("results", [answer])), key=GRAVITY.index)
+    return {"reject": 1, "retry": 3}.get(judged, 0)
+
+
+def _not_stored(missing: str) -> dict[str, Any]:
+    return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
+
+
+def _not_computed(request: Request) -> Iterator[dict[str, Any]]:
+    """A warning for each thing that the event asked for and this version does not compute."""
+    options = request.options
+    asked = {"stats": options.stats, "deep_stats": options.deep_stats, "validate": options.validate}
+    for name in (name for name, wanted in asked.items() if wanted):
+        message = f"{name} was asked for, and this version does not compute it"
+        yield {"code": "not_computed", "message": message, "field": f"data.{name}"}
+
+
+def _counts(payload: dict[str, Any]) -> dict[str, int]:
+    attributes = sum(len(part) for part in payload["attributes"]["parts"])
+    return {"parts": len(payload["parts"]), "channels": len(payload["channels"]), "attributes": attributes}
