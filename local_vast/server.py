@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -23,6 +23,7 @@ from .errors import VastError
 from .faults import BadFault, Fault, Faults
 from .http import CUT, HttpServer, status_line
 from .objects import ObjectStore
+from .objects_errors import S3Error
 from .routes import Request, Response, Tabular, is_tabular, operation
 from .store import Store
 from .trigger import ElementTrigger
@@ -76,7 +77,10 @@ class LocalVast:
         self._scratch = Path(tempfile.mkdtemp(prefix="local_vast-"))
         self._own_objects = None if objects or directory else self._scratch / "objects"
         dead_letter = (directory or self._scratch) / "dead-letter.jsonl"
-        self.trigger = ElementTrigger(trigger_url, dead_letter=dead_letter, suffix=trigger_suffix) if trigger_url else None
+        journal = directory / "undelivered.jsonl" if directory else None
+        self.trigger = (
+            ElementTrigger(trigger_url, dead_letter=dead_letter, journal=journal, suffix=trigger_suffix) if trigger_url else None
+        )
         self._objects = ObjectStore(Path(objects or self._own_objects or f"{directory}/objects"), self.trigger)
         self.store = Store(
             self._objects.has_bucket,
@@ -87,7 +91,7 @@ class LocalVast:
         )
         self._buckets = {*buckets, *self.store.catalogue.buckets_in_use()}
         self._make_buckets()
-        self._tabular = Tabular(self.store, self._numbers)
+        self._tabular = Tabular(self.store, self._numbers, self._open_object)
         self._engine = Engine(self.store, version)
         self._request_ids = itertools.count(1)
         self._http = HttpServer(self._application, port)
@@ -100,6 +104,12 @@ class LocalVast:
     def _make_buckets(self) -> None:
         for bucket in sorted(self._buckets):
             self._objects.create_bucket(bucket)
+
+    def _open_object(self, bucket: str, name: str) -> BinaryIO:
+        try:
+            return self._objects.disk.open(bucket, name)[0]
+        except S3Error as error:
+            raise VastError(error.status, error.code, error.message) from error
 
     def clear_requests(self) -> None:
         """Forget the requests served so far."""

@@ -47,6 +47,17 @@ class Transaction:
         """Run a query; the result is a `pyarrow.Table`."""
         return self._run(lambda: self.connection.sql(sql).to_arrow_table())
 
+    def join(self, sql: str, source: Any) -> Any:
+        """Run a query that reads the Arrow table `source` under the name `source`; the result is a `pyarrow.Table`."""
+
+        def query() -> Any:
+            self.connection.register("source", source)
+            found = self.connection.sql(sql).to_arrow_table()
+            self.connection.unregister("source")
+            return found
+
+        return self._run(query)
+
     def load(self, sql: str, source: Any) -> None:
         """Run a statement that reads the Arrow table `source` under the name `source`."""
 
