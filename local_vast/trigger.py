@@ -3,6 +3,7 @@
 Each event is posted to one URL by a few threads. An answer of 2xx settles it. Anything else (another status, no answer within the
 time limit, no connection) is tried again with the same event id after 2, 4 and 8 seconds; after the fourth failure the event is
 written to the dead-letter file, one JSON object per line: `time`, `attempts`, `error`, `event`. Events are not ordered.
+With a journal, events that were not settled when the process ended are delivered by the next one.
 Faults make deliveries double, fail or lose their answer, as a broker's may.
 """
 
@@ -19,12 +20,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import urllib3
-from cloudevents.conversion import to_structured
+from cloudevents.conversion import from_json, to_json
+from cloudevents.http import CloudEvent
 
 from .objects import ObjectChange
 from .trigger_events import EventMaker, encode
+from .trigger_journal import Journal
 
 WAITS = (2.0, 4.0, 8.0)
 _log = logging.getLogger(__name__)
@@ -57,7 +61,7 @@ class _Delivery:
     number: int
     headers: dict[str, str] = field(compare=False)
     body: bytes = field(compare=False)
-    event: bytes = field(compare=False)
+    event: dict[str, Any] = field(compare=False)
     attempts: int = field(compare=False, default=0)
 
 
@@ -74,6 +78,7 @@ class ElementTrigger:
         url: str,
         *,
         dead_letter: Path,
+        journal: Path | None = None,
         suffix: str = ".exr",
         bucket: str | None = None,
         prefix: str = "",
@@ -106,6 +111,9 @@ class ElementTrigger:
         self._unsettled = 0
         self._counts = TriggerCounts()
         self._closing = False
+        self._journal = Journal(journal) if journal else None
+        for structured in self._journal.open_events.values() if self._journal else ():
+            self._queue_up(from_json(CloudEvent, structured))
         self._threads = [threading.Thread(target=self._work, name=f"trigger-{n}", daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
@@ -114,16 +122,13 @@ class ElementTrigger:
         """Queue the event about the change, when the filter lets it pass. Raises RuntimeError after `close`."""
         if not self._concerns(change):
             return
-        event = self._maker.event(change)
-        headers, body = encode(event, self._binary)
-        structured = bytes(to_structured(event)[1])
         with self._changed:
             if self._closing:
                 raise RuntimeError("the trigger is closed: it takes no more changes")
-            self._count(events=1)
-            for _ in range(2 if self._strikes(self.faults.duplicate) else 1):
-                self._unsettled += 1
-                self._push(_Delivery(self._clock(), next(self._numbers), headers, body, structured))
+            event = self._maker.event(change)
+            if self._journal:
+                self._journal.accept(event["id"], to_json(event).decode())
+            self._queue_up(event)
 
     @property
     def counts(self) -> TriggerCounts:
@@ -137,7 +142,10 @@ class ElementTrigger:
             return self._changed.wait_for(lambda: self._unsettled == 0, timeout)
 
     def close(self) -> None:
-        """Finish the attempts under way, write what is left to the dead-letter file, and end the threads. May be called twice."""
+        """Finish the attempts under way and end the threads. May be called twice.
+
+        What is left stays in the journal; without one it goes to the dead-letter file.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -145,9 +153,19 @@ class ElementTrigger:
             thread.join()
         with self._changed:
             left, self._queue = self._queue, []
-        for delivery in left:
+        for delivery in left if self._journal is None else ():
             self._bury(delivery, "the trigger was closed before the event was delivered")
+        if self._journal:
+            self._journal.close()
         self._http.clear()
+
+    def _queue_up(self, event: CloudEvent) -> None:
+        headers, body = encode(event, self._binary)
+        with self._changed:
+            self._count(events=1)
+            for _ in range(2 if self._strikes(self.faults.duplicate) else 1):
+                self._unsettled += 1
+                self._push(_Delivery(self._clock(), next(self._numbers), headers, body, json.loads(to_json(event))))
 
     def _concerns(self, change: ObjectChange) -> bool:
         bucket, prefix, suffix = self._filter
@@ -181,7 +199,7 @@ class ElementTrigger:
         delivery.attempts += 1
         error = self._send(delivery)
         if error is None:
-            self._settle(attempts=1, delivered=1)
+            self._settle(delivery, attempts=1, delivered=1)
         elif delivery.attempts > len(self.waits):
             with self._changed:
                 self._count(attempts=1)
@@ -212,7 +230,7 @@ class ElementTrigger:
 
     def _bury(self, delivery: _Delivery, error: str) -> None:
         moment = datetime.now(UTC).isoformat()
-        line = {"time": moment, "attempts": delivery.attempts, "error": error, "event": json.loads(delivery.event)}
+        line = {"time": moment, "attempts": delivery.attempts, "error": error, "event": delivery.event}
         try:
             with self._changed:
                 self.dead_letter.parent.mkdir(parents=True, exist_ok=True)
@@ -220,10 +238,12 @@ class ElementTrigger:
                     file.write(json.dumps(line) + "\n")
         except OSError:
             _log.exception("the dead-letter file %s cannot be written; lost: %s", self.dead_letter, line)
-        self._settle(dead=1)
+        self._settle(delivery, dead=1)
 
-    def _settle(self, **counts: int) -> None:
+    def _settle(self, delivery: _Delivery, **counts: int) -> None:
         with self._changed:
+            if self._journal:
+                self._journal.settle(delivery.event["id"])
             self._count(**counts)
             self._unsettled -= 1
             self._changed.notify_all()

@@ -153,6 +153,16 @@ def test_a_busy_endpoint_is_tried_again(vast: LocalVast, function: Function) -> 
     assert function.seen() == [("ElementCreated", "renders/a.exr")]
 
 
+def test_an_event_survives_a_restart(function: Function, tmp_path: Path) -> None:
+    """With a data folder, what could not be delivered before the end is delivered after the next start."""
+    data = {"data": tmp_path / "data", "buckets": ("renders",)}
+    with LocalVast(**data, trigger_url="http://127.0.0.1:9/") as vast:
+        s3_of(vast).put_object(Bucket="renders", Key="a.exr", Body=b"x")
+    with served(function) as url, LocalVast(**data, trigger_url=url) as vast:
+        drained(vast)
+    assert function.seen() == [("ElementCreated", "renders/a.exr")]
+
+
 def test_objects_survive_a_restart_beside_the_tables(tmp_path: Path) -> None:
     """With a data folder only, objects lie in it."""
     with LocalVast(data=tmp_path / "data", buckets=("renders",)) as vast:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -15,6 +18,7 @@ from cloudevents.http import CloudEvent, from_http
 
 from local_vast.objects import ObjectChange, ObjectStore
 from local_vast.trigger import WAITS, ElementTrigger, TriggerCounts, TriggerFaults
+from local_vast.trigger_journal import Journal
 from objects_support import s3_client, served
 
 PUT = ObjectChange(
@@ -264,6 +268,70 @@ class TestRetries:
         trigger(PUT)
         assert trigger.drain(10)
         assert "cannot be written" in caplog.text
+
+
+class TestJournal:
+    def test_what_was_open_at_the_end_is_delivered_by_the_next(
+        self, make: Callable[..., ElementTrigger], receiver: Receiver, tmp_path: Path
+    ) -> None:
+        """With the same id, and without a dead letter; what was settled is not sent again."""
+        journal = tmp_path / "open.jsonl"
+        trigger = make(journal=journal, workers=1)
+        trigger(PUT)
+        assert trigger.drain(10)
+        receiver.statuses = [500]
+        trigger.waits = (3600,)
+        trigger(REMOVED)
+        assert not trigger.drain(0)
+        trigger.close()
+        later = make(journal=journal)
+        assert later.drain(10)
+        created, *removed = [event["id"] for event in receiver.events]
+        assert set(removed) == {receiver.events[-1]["id"]} != {created}
+        assert receiver.events[-1]["type"].endswith("ElementDeleted")
+        assert letters(tmp_path) == []
+        assert journal.read_bytes() == b""
+
+    def test_a_kill_loses_no_event(self, make: Callable[..., ElementTrigger], receiver: Receiver, tmp_path: Path) -> None:
+        """A process that dies with undelivered events: the next one delivers them all."""
+        journal = tmp_path / "open.jsonl"
+        command = [sys.executable, "-c", ACCEPT_AND_DIE, str(journal), str(tmp_path / "objects")]
+        died = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+        assert died.returncode == -signal.SIGKILL
+        assert make(journal=journal).drain(10)
+        keys = sorted(event["elementpath"] for event in receiver.events)
+        assert keys == [f"renders/{number}.exr" for number in range(5)]
+
+    def test_a_line_that_a_kill_cut_short_is_passed_over(self, tmp_path: Path) -> None:
+        """The event was not accepted yet; all lines before it count."""
+        path = tmp_path / "open.jsonl"
+        first = Journal(path)
+        for name in ("a", "b", "c"):
+            first.accept(name, f"event {name}")
+        first.settle("b")
+        first.settle("unknown")
+        first.close()
+        with path.open("a", encoding="utf-8") as file:
+            file.write('{"settled": "a')
+        for _ in range(2):
+            again = Journal(path)
+            again.close()
+            assert again.open_events == {"a": "event a", "c": "event c"}
+
+
+ACCEPT_AND_DIE = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from local_vast.objects import ObjectChange
+from local_vast.trigger import ElementTrigger
+trigger = ElementTrigger("http://127.0.0.1:9", dead_letter=Path(sys.argv[1]).with_suffix(".dead"), journal=Path(sys.argv[1]))
+trigger.waits = (3600,)
+for number in range(5):
+    now = datetime.now(UTC)
+    trigger(ObjectChange("ObjectCreated:Put", "renders", f"{number}.exr", 1, "e", "0", now, "0x1", "127.0.0.1", "me"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 class OwnTime:
