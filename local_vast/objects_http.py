@@ -72,9 +72,7 @@ class Request:
     @cached_property
     def body(self) -> Body:
         """The request's body; one object, as it can be read once."""
-        length = self._environ.get("CONTENT_LENGTH")
-        chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()
-        return Body(self._environ["wsgi.input"], None if chunked else int(length or 0), self.headers)
+        return _body(self._environ, self.headers)
 
     @property
     def has_length(self) -> bool:
@@ -102,6 +100,16 @@ class Request:
         if sum(len(name) - len(METADATA) + len(value) for name, value in metadata.items()) > MAX_METADATA:
             raise S3Error("MetadataTooLarge", f"User metadata is longer than {MAX_METADATA} bytes")
         return {"Content-Type": DEFAULT_TYPE, **kept, **({"Content-Encoding": remaining} if remaining else {}), **metadata}
+
+
+def drain(environ: Environ) -> None:
+    """Read and drop what is left of a body that nobody wants, in blocks: the next request on the connection follows it."""
+    _body(environ, {}).drain()
+
+
+def _body(environ: Environ, headers: Mapping[str, str]) -> Body:
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    return Body(environ["wsgi.input"], None if chunked else int(environ.get("CONTENT_LENGTH") or 0), headers)
 
 
 def _target(environ: Environ) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from .faults import BadFault, Fault, Faults
 from .http import CUT, HttpServer, status_line
 from .objects import ObjectStore
 from .objects_errors import S3Error
+from .objects_http import drain
 from .routes import Request, Response, Tabular, is_tabular, operation
 from .store import Store
 from .trigger import ElementTrigger
@@ -162,6 +163,7 @@ class LocalVast:
             failure = VastError(500, "InternalError", str(error).splitlines()[0])
             answer = _send(_refusal(request, failure, next(self._request_ids)), start_response, self.version)
         except VastError as error:
+            drain(environ)
             answer = _send(_refusal(request, error, next(self._request_ids)), start_response, self.version)
         if any(fault.what == "lost" for fault in due):
             environ[CUT]()

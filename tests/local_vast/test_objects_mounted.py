@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -120,6 +121,23 @@ def test_a_wrong_secret_reaches_no_object(vast: LocalVast, function: Function, c
     assert s3_of(vast).get_object(Bucket="renders", Key="found.exr")["Body"].read() == b"was here"
     drained(vast)
     assert function.events == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_refused_upload_leaves_the_connection_usable(vast: LocalVast, chunked: bool) -> None:
+    """Whether the signature or a fault refuses it: what was sent of the body is not taken for the next request."""
+    host = vast.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host)
+    body = b"GET /evil HTTP/1.1\r\n\r\n" * 50_000
+    for fault in ((), ("503@object",)):
+        vast.faults.add(*fault)
+        if chunked:
+            connection.request("PUT", "/renders/a", iter([body]), {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+        else:
+            connection.request("PUT", "/renders/a", body)
+        answer = connection.getresponse()
+        assert (answer.status, b"<Error>" in answer.read()) == (503 if fault else 403, True)
+    connection.close()
 
 
 @pytest.mark.parametrize(
