@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 # A value longer than this is described by its size, its digest and its first bytes.
@@ -125,7 +127,15 @@ def _fixed(layout: str, shape: Callable[..., Any]) -> Callable[[Bytes], Any]:
 
 
 def _enum(words: tuple[str, ...]) -> Callable[[Bytes], str]:
-    return _fixed("<B", lambda code: word(words, code))
+    table = {bytes([code]): word(words, code) for code in range(256)}
+
+    def decoder(raw: Bytes) -> str:
+        if len(raw) != 1:
+            raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes where its type has 1")
+        return table[bytes(raw)]
+
+    decoder.__dict__["size"] = 1
+    return decoder
 
 
 def _identity(value: int) -> int:
@@ -268,6 +278,16 @@ def channel_value(channel: Channel) -> dict[str, Any]:
 
 
 _CHANNEL = struct.Struct("<iB3xii")
+_CHANNEL_ENTRIES = re.compile(rb"([^\0]{1,255})\0(.{16})", re.DOTALL).findall
+# A named tuple's own constructor takes twice as long.
+_new_tuple = tuple.__new__
+
+
+@lru_cache(maxsize=256)
+def _channel_fields(raw: bytes) -> tuple[str, bool, int, int]:
+    """Pixel type, pLinear, x and y sampling; the 16 bytes are the same for nearly all channels."""
+    kind, linear, x_sampling, y_sampling = _CHANNEL.unpack(raw)
+    return word(PIXEL_TYPES, kind), linear != 0, x_sampling, y_sampling
 
 
 def channels(raw: bytes, limit: int = MAX_CHANNELS) -> list[Channel]:
@@ -275,20 +295,30 @@ def channels(raw: bytes, limit: int = MAX_CHANNELS) -> list[Channel]:
 
     DecodeError carries the channels read up to the fault, at most `limit`, in `value`.
     """
+    entries = _CHANNEL_ENTRIES(raw)
+    # Entries that follow each other without a gap up to the final NUL: the list is sound.
+    if sum([len(name) for name, _ in entries]) + 17 * len(entries) + 1 == len(raw) and len(entries) <= limit and raw[-1] == 0:
+        if raw.isascii():
+            return [_new_tuple(Channel, (name.decode(), *_channel_fields(fields), None)) for name, fields in entries]
+        return [_channel(name, fields) for name, fields in entries]
+    return _damaged_channels(raw, limit)
+
+
+def _channel(name: bytes, fields: bytes) -> Channel:
+    shown = str(name, "utf-8", "replace")
+    odd = None if name.isascii() or shown.encode() == name else name
+    return _new_tuple(Channel, (shown, *_channel_fields(fields), odd))
+
+
+def _damaged_channels(raw: bytes, limit: int) -> list[Channel]:
+    """Finds the fault of a list, one entry after the other."""
     found: list[Channel] = []
     position, size = 0, len(raw)
-    unpack, make, find = _CHANNEL.unpack_from, Channel._make, raw.find
     while True:
-        end = find(b"\0", position, position + MAX_NAME_BYTES + 1)
-        if end == position and end + 1 == size:
-            return found
+        end = raw.find(b"\0", position, position + MAX_NAME_BYTES + 1)
         if end <= position or end + 17 > size or len(found) == limit:
             raise _channel_fault(end, position, size, found, limit)
-        kind, linear, x_sampling, y_sampling = unpack(raw, end + 1)
-        name = raw[position:end]
-        shown = str(name, "utf-8", "replace")
-        odd = None if shown.isascii() or shown.encode() == name else name
-        found.append(make((shown, word(PIXEL_TYPES, kind), linear != 0, x_sampling, y_sampling, odd)))
+        found.append(_channel(raw[position:end], raw[end + 1 : end + 17]))
         position = end + 17
 
 
