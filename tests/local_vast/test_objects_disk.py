@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -103,6 +105,17 @@ class TestAFolderAsItIs:
                 s3.put_object(Bucket="renders", Key="x", Body=b"x")
         finally:
             tree.chmod(0o755)
+
+
+def test_a_disk_that_refuses_says_so(tmp_path: Path) -> None:
+    """What the operating system answers becomes an S3 error with its words, and reading goes on."""
+    (tmp_path / "renders").mkdir()
+    (tmp_path / "renders" / "a.exr").write_bytes(b"x")
+    (tmp_path / ".local_vast").write_bytes(b"in the way")
+    with client(tmp_path) as s3:
+        with pytest.raises(ClientError, match="InternalError.*The disk refused"):
+            s3.put_object(Bucket="renders", Key="b.exr", Body=b"x")
+        assert s3.get_object(Bucket="renders", Key="a.exr")["Body"].read() == b"x"
 
 
 class TestStayingInside:
@@ -234,6 +247,50 @@ def write(disk: Disk, body: bytes, key: str = "a") -> Any:
     with disk.receive() as incoming:
         incoming.write(body)
         return disk.commit("renders", key, incoming, Description({"Content-Type": "x/y"}))
+
+
+class Endless:
+    """A body of one letter, made as it is read."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def read(self, size: int = -1) -> bytes:
+        count = min(size, self.left)
+        self.left -= count
+        return b"x" * count
+
+
+def test_memory_does_not_grow_with_the_object(tmp_path: Path) -> None:
+    """64 MiB go in and come out again through less than 4 MiB."""
+    store, size = ObjectStore(tmp_path), 64 * 1024**2
+    store.create_bucket("renders")
+    request = {"REQUEST_URI": "/renders/large.exr", "wsgi.input": io.BytesIO()}
+    tracemalloc.start()
+    try:
+        put = {**request, "REQUEST_METHOD": "PUT", "CONTENT_LENGTH": str(size), "wsgi.input": Endless(size)}
+        assert list(store(put, lambda status, headers: None)) == []
+        answer = store({**request, "REQUEST_METHOD": "GET"}, lambda status, headers: None)
+        assert sum(len(block) for block in answer) == size
+        answer.close()  # type: ignore[attr-defined]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 1024**2
+
+
+def test_many_clients_at_once(tmp_path: Path) -> None:
+    """200 small objects from 16 threads, some of them on one key: each is whole, and every change is told once."""
+    changes: list[str] = []
+    with served(ObjectStore(tmp_path, lambda change: changes.append(change.key))) as url:
+        s3 = s3_client(url)
+        s3.create_bucket(Bucket="renders")
+        names = [f"frame.{number % 150:04}.exr" for number in range(200)]
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda name: s3.put_object(Bucket="renders", Key=name, Body=name.encode()), names))
+        assert sorted(changes) == sorted(names)
+        assert keys(s3) == sorted(set(names))
+        assert {s3.get_object(Bucket="renders", Key=name)["Body"].read().decode() for name in set(names)} == set(names)
 
 
 class TestRestarts:
