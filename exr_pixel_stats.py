@@ -125,11 +125,11 @@ def _answer(options: Options, runs: list[_PartRun], findings: list[Finding]) -> 
         "is_partial": any(run.is_partial for run in runs) or any(finding.severity == "error" for finding in findings),
         "parts": [run.summary() for run in runs],
         "channels": [row for run in runs for row in run.rows()],
-        "findings": [finding.as_dict() for finding in findings],
+        "findings": [finding.as_dict() for finding in findings[:MAX_FINDINGS]],
     }
 
 
-class _Ledger:
+class Ledger:
     """The memory that all files together use which this process reads at a time; who finds no room waits."""
 
     def __init__(self) -> None:
@@ -138,6 +138,7 @@ class _Ledger:
 
     @contextmanager
     def room(self, needed: int, limit: int) -> Iterator[None]:
+        """`needed` bytes of `limit`, once others leave as much; a file that is alone is never kept waiting."""
         with self._freed:
             self._freed.wait_for(lambda: not self._used or self._used + needed <= limit)
             self._used += needed
@@ -149,7 +150,7 @@ class _Ledger:
                 self._freed.notify_all()
 
 
-_LEDGER = _Ledger()
+_LEDGER = Ledger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,15 +304,17 @@ class _PartRun:
             self.channels.append(_Channel(one.name, one.type, (one.x_sampling, one.y_sampling), tally))
         units = [unit for unit in range(self.grid.units) if self._is_present(self.grid.unit(unit))]
         self.chunks_missing = self.grid.chunks - sum(len(self.grid.unit(unit).chunks) for unit in units)
+        units = [unit for unit in units if self._is_wanted(self.grid.unit(unit))]
         self.choice = exr_pixel_sampling.choose(units, self._pixels, self._draws(len(units)), self._seed())
 
     def _is_present(self, band: Band) -> bool:
         return all(self.source.table.extent(self.part.index, chunk) for chunk in band.chunks)
 
     def _is_wanted(self, band: Band) -> bool:
-        """Whether any line of the band is one of every n-th; a band of no such line need not be read."""
-        top = band.window.y_min - self.layout.window.y_min
-        return -top % self.options.sample_stride < band.window.height
+        """Whether any pixel of the band is one of every n-th; a band without one need not be read."""
+        step, window, origin = self.options.sample_stride, band.window, self.layout.window
+        top, left = window.y_min - origin.y_min, window.x_min - origin.x_min
+        return -top % step < window.height and -left % step < window.width
 
     def _pixels(self, unit: int) -> int:
         window = self.grid.unit(unit).window
@@ -330,7 +333,7 @@ class _PartRun:
         if self.choice is None or self.choice.is_whole:
             yield from exr_bands.bands(self.grid, lambda unit: self._is_present(unit) and self._is_wanted(unit), plan.units)
         else:
-            yield from filter(self._is_wanted, map(self.grid.unit, sorted(self.choice.times)))
+            yield from map(self.grid.unit, sorted(self.choice.times))
 
     def _read(self, plan: Plan) -> None:
         """Fetches in this thread, decodes and measures in others, joins the results in the order of the image."""
@@ -424,11 +427,10 @@ class _PartRun:
                 self._damaged(outcome)
                 continue
             self.chunks_read += len(outcome.band.chunks)
-            times = self._times(outcome.band)
             for channel, (measured, place) in zip(self.channels, outcome.measured, strict=True):
                 channel.tally.add(measured)
                 channel.first_nan = min((one for one in (channel.first_nan, place) if one is not None), default=None)
-                channel.shares += times * measured.counts.nan / max(measured.counts.total, 1)
+                channel.shares += self._times(outcome.band) * measured.counts.nan / max(measured.counts.total, 1)
             if outcome.depth is not None:
                 self.depth.add(outcome.depth)
 
@@ -440,6 +442,8 @@ class _PartRun:
 
     def _damaged(self, outcome: _Outcome) -> None:
         self.chunks_damaged += len(outcome.band.chunks)
+        for channel in self.channels:
+            channel.shares += self._times(outcome.band)
         window = outcome.band.window
         if len(self.findings) < MAX_FINDINGS:
             place = f"lines {window.y_min} to {window.y_max}, columns {window.x_min} to {window.x_max}"
@@ -504,12 +508,16 @@ class _PartRun:
         details: dict[str, Any] = {"type": channel.kind, "percentiles_exact": channel.tally.percentiles_exact}
         if self.layout.deep:
             return details | self.depth.as_dict()
-        if self.choice is not None and not self.choice.is_whole and channel.tally.counts.total:
+        whole = self.choice is None or self.choice.is_whole
+        if self.choice and not whole and self.options.sample_stride == 1:
             details["nan_share"] = self._nan_share(channel, self.choice)
         return details
 
     def _nan_share(self, channel: _Channel, choice: Choice) -> dict[str, Any]:
-        """An unbiased estimate of the share of NaN in the chunks that the file holds, and a bound with its confidence."""
+        """An unbiased estimate of the share of NaN in the chunks that the file holds, and a bound with its confidence.
+
+        A draw that does not decode counts as NaN: nothing is known of its pixels.
+        """
         mean = channel.shares / choice.draws
         return {
             "estimate": mean,

@@ -1,0 +1,53 @@
+"""Other programs' figures for the same real files."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import pixel_agreement
+from exr_errors import BadHeader
+from pixel_files import DEEP, FLAT, deep_plane, one, planes
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+FILES = sorted(CORPUS.rglob("*.exr"))
+
+
+@pytest.mark.skipif(not FILES, reason="needs the corpus")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_openimageio_and_numpy_have_the_same_figures(path: Path) -> None:
+    """Every channel of every part that they can read, deep ones included."""
+    try:
+        rows = pixel_agreement.complete_rows(pixel_agreement.ours(path))
+    except BadHeader as error:
+        pytest.skip(f"{path.name}: {error.code}")
+    agreements = [pixel_agreement.with_numpy(path, rows)]
+    if find_spec("OpenImageIO"):
+        agreements.append(pixel_agreement.with_openimageio(path, rows))
+    for agreement in agreements:
+        assert agreement.differences == []
+        assert agreement.channels == len(rows) or agreement.refused
+
+
+@pytest.mark.parametrize("tile", [None, (16, 32)], ids=["lines", "tiles"])
+@pytest.mark.parametrize("name", ["none", *DEEP, *FLAT[2:10]])
+def test_openimageio_has_the_same_figures_of_what_the_tests_write(name: str, tile: tuple[int, int] | None, tmp_path: Path) -> None:
+    """The same where there is no corpus, for the compressions that OpenImageIO's wheel knows."""
+    pytest.importorskip("OpenImageIO")
+    path = tmp_path / "written.exr"
+    path.write_bytes(one(planes(), name, tile))
+    rows = pixel_agreement.complete_rows(pixel_agreement.ours(path))
+    agreement = pixel_agreement.with_openimageio(path, rows)
+    assert agreement.differences == []
+    assert agreement.channels == 3 or agreement.refused
+
+
+def test_openimageio_has_the_same_figures_of_deep_samples(tmp_path: Path) -> None:
+    """computePixelStats counts deep samples as this project does."""
+    pytest.importorskip("OpenImageIO")
+    path = tmp_path / "deep.exr"
+    path.write_bytes(one({"Z": deep_plane(32, 32)}, "zips", deep=True))
+    agreement = pixel_agreement.with_openimageio(path, pixel_agreement.complete_rows(pixel_agreement.ours(path)))
+    assert (agreement.differences, agreement.channels) == ([], 1)

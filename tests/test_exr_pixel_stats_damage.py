@@ -1,0 +1,241 @@
+"""Files that end early, were never finished or hold garbage give the statistics of what is there, and say that it is partial."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import threading
+from contextlib import redirect_stdout
+from typing import Any
+
+import numpy as np
+import OpenEXR
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import exr_header
+import exr_pixel_decode
+from exr_bands import DamagedChunk
+from exr_bytes import MemoryReader
+from exr_errors import BadHeader
+from pixel_files import attributes, chunk_offsets, deep_plane, one, patched, planes, rows, stats, written
+
+
+def table_start(data: bytes) -> int:
+    """The first byte of the offset table."""
+    return exr_header.parse_header(data, size=len(data)).header_bytes
+
+
+def without(data: bytes, *chunks: int) -> bytes:
+    """The file as a render leaves it that never wrote these chunks: their offsets are zero."""
+    for chunk in chunks:
+        data = patched(data, table_start(data) + 8 * chunk, bytes(8))
+    return data
+
+
+def spoiled(data: bytes, chunk: int, leader: int = 8) -> bytes:
+    """The same file with a chunk whose packed bytes are noise."""
+    offset = chunk_offsets(data)[chunk]
+    (size,) = struct.unpack_from("<i", data, offset + leader - 4)
+    return patched(data, offset + leader, np.random.default_rng(chunk).bytes(size))
+
+
+def codes(found: dict[str, Any]) -> list[str]:
+    """The codes of the findings."""
+    return [finding["code"] for finding in found["findings"]]
+
+
+def test_a_truncated_file_gives_what_is_there() -> None:
+    """Cut inside the sixth of 19 chunks of 16 lines: the figures are those of the first 80 lines."""
+    plane = planes()
+    data = one(plane)
+    found = stats(data[: chunk_offsets(data)[5] + 20])
+    part = found["parts"][0]
+    assert found["is_partial"]
+    assert (part["chunks"], part["chunks_read"], part["chunks_missing"] + part["chunks_damaged"]) == (19, 5, 14)
+    for row in found["channels"]:
+        assert row["is_partial"]
+        assert row["pixel_count"] == 80 * 64
+        assert row["max_value"] == plane[row["channel_name"]][:80].max()
+
+
+def test_chunks_that_were_never_written_are_missing() -> None:
+    """Three buckets of a tiled render are not there: three tiles fewer, and the finding counts them."""
+    data = without(one({"R": planes()["A"]}, tile=(16, 50)), 0, 5, 23)
+    found = stats(data)
+    assert found["parts"][0]["chunks_missing"] == 3
+    assert found["channels"][0]["pixel_count"] == 64 * 300 - 3 * 16 * 50
+    assert codes(found) == ["pixels_missing"]
+    assert "3 of 24 chunks" in found["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("name", ["rle", "zips", "zip", "piz", "pxr24", "dwaa", "zstd", "htj2k32"])
+def test_a_chunk_of_noise_costs_its_own_pixels_alone(name: str) -> None:
+    """The band that does not decode is read again unit by unit; what the library refuses is named with its lines."""
+    plane = {"R": planes()["A"]}
+    data = one(plane, name)
+    found = stats(spoiled(data, 1))
+    part = found["parts"][0]
+    assert part["chunks_damaged"] + part["chunks_read"] == part["chunks"] == len(chunk_offsets(data))
+    assert part["chunks_read"] >= part["chunks"] - 1
+    if part["chunks_damaged"]:
+        assert codes(found) == ["chunk_not_decodable"]
+        assert "gives no pixels" in found["findings"][0]["message"]
+        assert found["channels"][0]["is_partial"]
+
+
+def test_a_spoiled_zip_chunk_is_seen_as_damage() -> None:
+    """ZIP carries a checksum, so noise cannot pass for pixels."""
+    plane = planes()["A"]
+    row = rows(spoiled(one({"R": plane}), 1))["R"]
+    kept = np.concatenate([plane[:16], plane[32:]])
+    assert (row["pixel_count"], row["min_value"], row["max_value"]) == (kept.size, kept.min(), kept.max())
+    assert row["mean_value"] == pytest.approx(kept.astype("f8").mean())
+
+
+def test_a_spoiled_tile_and_a_spoiled_deep_line_are_left_out() -> None:
+    """The same for tiles, whose leaders have four coordinates, and for deep lines, whose have three sizes."""
+    tiled = stats(spoiled(one({"R": planes()["A"]}, tile=(16, 50)), 6, leader=20))
+    assert (tiled["parts"][0]["chunks_damaged"], tiled["channels"][0]["pixel_count"]) == (1, 23 * 800)
+    deep = one({"Z": deep_plane(16, 16)}, "zips", deep=True)
+    offset = chunk_offsets(deep)[3]
+    counts_size = struct.unpack_from("<q", deep, offset + 4)[0]
+    found = stats(patched(deep, offset + 28, b"\xff" * counts_size), deep_stats=True)
+    assert found["parts"][0]["chunks_damaged"] == 1
+    assert found["channels"][0]["details"]["pixels"] == 15 * 16
+
+
+def test_damage_in_one_part_leaves_the_others_alone() -> None:
+    """The second part loses a chunk; the first and third have all their samples."""
+    data = written(*((attributes(), planes(seed=seed)) for seed in range(3)))
+    found = stats(without(data, 19 + 4))
+    assert [part["is_partial"] for part in found["parts"]] == [False, True, False]
+    assert {row["part_index"] for row in found["channels"] if row["is_partial"]} == {1}
+
+
+def test_a_chunk_beyond_its_neighbour_is_damage() -> None:
+    """A packed size that reaches into the next chunk is not followed."""
+    data = one(planes())
+    forged = patched(data, chunk_offsets(data)[2] + 4, struct.pack("<i", 2**30))
+    found = stats(forged)
+    assert (found["parts"][0]["chunks_damaged"], codes(found)) == (1, ["chunk_not_decodable"])
+
+
+def test_deep_samples_beyond_the_memory_limit_are_refused() -> None:
+    """The leader says how much the samples take unpacked; what does not fit is not handed to the library."""
+    data = one({"Z": deep_plane(16, 16)}, "zips", deep=True)
+    forged = patched(data, chunk_offsets(data)[0] + 4 + 16, struct.pack("<q", 2**40))
+    found = stats(forged, deep_stats=True)
+    assert found["parts"][0]["chunks_damaged"] == 1
+    assert "memory limit" in found["findings"][0]["message"]
+
+
+def test_files_without_a_layout_or_table_say_so() -> None:
+    """No row, one finding, no exception."""
+    data = one(planes())
+    cut = stats(data[: table_start(data) + 3])
+    assert (codes(cut), cut["channels"], cut["is_partial"]) == (["offset_table_truncated"], [], True)
+    window = data.index(b"dataWindow\0box2i\0") + len(b"dataWindow\0box2i\0") + 4
+    inverted = stats(patched(data, window, struct.pack("<i", 1000)))
+    assert (codes(inverted), inverted["channels"]) == (["no_chunk_layout"], [])
+
+
+def test_an_unknown_compression_is_not_guessed() -> None:
+    """A part whose codec this version does not know has no figures."""
+    data = one(planes(), tile=(64, 64))
+    place = data.index(b"compression\0compression\0") + len(b"compression\0compression\0") + 4
+    found = stats(patched(data, place, b"\x63"))
+    assert codes(found) == ["part_not_decodable"]
+    assert found["channels"] == []
+
+
+def test_there_are_not_more_findings_than_a_row_can_hold() -> None:
+    """A file full of noise names its first 64 chunks, and counts all."""
+    data = one({"R": planes()["A"]}, "zips")
+    for chunk in range(300):
+        data = spoiled(data, chunk)
+    found = stats(data)
+    assert found["parts"][0]["chunks_damaged"] > 64
+    assert len(found["findings"]) == 64
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_a_file_may_end_at_any_byte(data: st.DataObject) -> None:
+    """Whatever is cut off, the rest is counted and every chunk is accounted for."""
+    whole = written((attributes("zip"), planes(64, 64)), (attributes("piz", (16, 16)), planes(64, 64)))
+    reader = MemoryReader(whole[: data.draw(st.integers(table_start(whole), len(whole)))])
+    found = stats(reader.data)
+    for part in found["parts"]:
+        assert part["chunks_read"] + part["chunks_missing"] + part["chunks_damaged"] == part["chunks"]
+    assert found["is_partial"] == (len(reader.data) < len(whole))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(["none", "rle", "zip", "piz", "b44"]), st.integers(0, 2**32), st.binary(min_size=1, max_size=4))
+def test_any_bytes_may_be_wrong(name: str, place: int, value: bytes) -> None:
+    """Damage anywhere raises nothing but BadHeader, and no chunk is counted twice."""
+    whole = one(planes(32, 48), name)
+    try:
+        found = stats(patched(whole, place % len(whole), value))
+    except BadHeader:
+        return
+    for part in found["parts"]:
+        assert part["chunks_read"] + part["chunks_missing"] + part["chunks_damaged"] == part["chunks"]
+
+
+def test_the_librarys_warnings_do_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither through `sys.stdout` nor through the file descriptor; the platform reads answers there."""
+    stats(spoiled(one(planes()), 1))
+    stats(one(planes())[:2000])
+    assert capfd.readouterr().out == ""
+
+
+def test_the_library_alone_would_print() -> None:
+    """The reason for all this: on the same bytes the binding prints a warning, drops the part and raises nothing."""
+    with redirect_stdout(io.StringIO()) as printed:
+        assert OpenEXR.File(io.BytesIO(spoiled(one(planes()), 1))).parts == []
+    assert "Warning" in printed.getvalue()
+
+
+def test_undecodable_bytes_raise_and_the_stream_is_put_back() -> None:
+    """`decode` says what the library said, and `sys.stdout` is what it was."""
+    before = sys.stdout
+    with pytest.raises(DamagedChunk, match="OpenEXR does not decode it"):
+        exr_pixel_decode.decode(spoiled(one(planes()), 1))
+    with pytest.raises(DamagedChunk, match="refuses it"):
+        exr_pixel_decode.decode(b"no file at all")
+    assert sys.stdout is before
+
+
+def test_other_threads_may_print_meanwhile() -> None:
+    """Only the thread that decodes is muted; what another writes at the same time arrives whole and in order."""
+    inside, done = threading.Event(), threading.Event()
+
+    def muted() -> None:
+        with exr_pixel_decode.quiet():
+            print("lost")
+            inside.set()
+            done.wait()
+            print("lost as well")
+
+    with redirect_stdout(io.StringIO()) as printed:
+        thread = threading.Thread(target=muted)
+        thread.start()
+        inside.wait()
+        print("first", flush=True)
+        print("second")
+        done.set()
+        thread.join()
+        print("third")
+    assert printed.getvalue() == "first\nsecond\nthird\n"
+
+
+def test_a_process_without_stdout_decodes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some hosts start Python without a standard output."""
+    monkeypatch.setattr(sys, "stdout", None)
+    found = stats(spoiled(one(planes()), 1))
+    assert found["parts"][0]["chunks_damaged"] == 1
+    assert sys.stdout is None
