@@ -25,6 +25,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -183,8 +184,11 @@ class Disk:
             path = self._place(bucket, key)
             if path is None:
                 raise no_such_key(key)
-            file = path.open("rb", buffering=0)
-            return file, self._describe(bucket, key, os.fstat(file.fileno()))
+            with ExitStack() as on_error:
+                file = on_error.enter_context(path.open("rb", buffering=0))
+                stored = self._describe(bucket, key, os.fstat(file.fileno()))
+                on_error.pop_all()
+            return file, stored
 
     def receive(self, folder: Path | None = None) -> Incoming:
         """A new file for a body; in `folder`, which must be there, when it is to stay there."""
@@ -285,7 +289,7 @@ class Disk:
         size, mtime_ns = status.st_size, status.st_mtime_ns
         try:
             meta = json.loads(self._meta_path(bucket, key, mtime_ns, size).read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             opaque = hashlib.md5(f"{size}-{mtime_ns}".encode(), usedforsecurity=False).hexdigest()
             return Stored(key, size, mtime_ns, f"{opaque}-1")
         return Stored(key, size, mtime_ns, meta["etag"], meta["headers"], meta["checksums"])

@@ -113,7 +113,7 @@ def test_a_disk_that_refuses_says_so(tmp_path: Path) -> None:
     (tmp_path / "renders" / "a.exr").write_bytes(b"x")
     (tmp_path / ".local_vast").write_bytes(b"in the way")
     with client(tmp_path) as s3:
-        with pytest.raises(ClientError, match="InternalError.*The disk refused"):
+        with pytest.raises(ClientError, match=r"InternalError.*The disk refused"):
             s3.put_object(Bucket="renders", Key="b.exr", Body=b"x")
         assert s3.get_object(Bucket="renders", Key="a.exr")["Body"].read() == b"x"
 
