@@ -57,6 +57,15 @@ class Box(NamedTuple):
         return self.left <= other.left and self.top <= other.top and self.right >= other.right and self.bottom >= other.bottom
 
 
+def relation(data: Box, display: Box) -> str:
+    """How a data window lies in its display window: `full`, `over` (exceeds it on some side), `crop` or `mixed`."""
+    if data == display:
+        return "full"
+    if data.contains(display):
+        return "over"
+    return "crop" if display.contains(data) else "mixed"
+
+
 class Part(NamedTuple):
     """One part. Empty bytes and None stand for what the payload does not say; `aspect` is in 1/1024."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from exr_embedding_facts import LEAVES_LIMIT, Attribute, Box, Channel, Part, numbers
+from exr_embedding_facts import LEAVES_LIMIT, Attribute, Box, Channel, Part, numbers, relation
 from exr_embedding_text import OCTAVE, UNIT, fold, number, octaves, soft, telling_words, text, words
 
 Bag = dict[bytes, int]
@@ -155,7 +155,7 @@ def window(parts: tuple[Part, ...]) -> Bag:
 
 
 def _add_window(bag: defaultdict[bytes, int], data: Box, display: Box, each: int) -> None:
-    bag[b"r:" + _relation(data, display)] += 8 * each
+    bag[b"r:" + relation(data, display).encode("ascii")] += 8 * each
     margins = b"-"
     if data.contains(display):  # overscan is chosen, to the pixel; a crop follows what the frame shows
         sides = (display.left - data.left, display.top - data.top, data.right - display.right, data.bottom - display.bottom)
@@ -168,14 +168,6 @@ def _add_window(bag: defaultdict[bytes, int], data: Box, display: Box, each: int
         _add(bag, soft(b"c" + key, octaves((covered << 16) // full), OCTAVE, 3 * each))
         near = max(-OFFSET_LIMIT * full, min(OFFSET_LIMIT * full, offset))
         _add(bag, soft(b"d" + key, (near << 16) // full + OFFSET_BIAS, OCTAVE // 2, each))
-
-
-def _relation(data: Box, display: Box) -> bytes:
-    if data == display:
-        return b"full"
-    if data.contains(display):
-        return b"over"
-    return b"crop" if display.contains(data) else b"mixed"
 
 
 def storage(parts: tuple[Part, ...]) -> Bag:

@@ -7,6 +7,7 @@
     +-- Reject                   ours, but hopeless: recorded and returned; the platform must not deliver it again
     |   +-- BadEvent             the event names no object
     |   +-- BadSettings          one or more settings are wrong or missing
+    |   +-- BadPolicy            a policy file is missing, is no TOML, or has a rule that cannot be applied
     |   +-- BadHeader            the bytes are no OpenEXR header, or a damaged one
     |   +-- ObjectUnavailable    the object is not there, is a directory, or may not be read
     |   +-- BadPayload           a payload has a field of the wrong type
@@ -93,6 +94,20 @@ class BadSettings(Reject):
     """Settings that are wrong or missing; all of them at once, each with its remedy."""
 
     code = "bad_settings"
+
+
+class BadPolicy(Reject):
+    """A policy file that cannot be used; `path`, `line` (from 1) and `rule` (its id) say where, as far as they are known."""
+
+    code = "bad_policy"
+
+    def __init__(
+        self, message: str, *, path: str, line: int | None = None, rule: str | None = None, remedy: str | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy, path=path, line=line, rule=rule)
+        self.path = path
+        self.line = line
+        self.rule = rule
 
 
 class BadHeader(Reject):

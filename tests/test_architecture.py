@@ -22,7 +22,7 @@ HOMES = {
     "botocore": r"vast_objects",
     "tenacity": r"vast_\w+",
     "fileseq": r"exr_naming|exr_payload",
-    "OpenEXR": r"exr_pixel_decode",
+    "OpenEXR": r"exr_pixel_decode|exr_checks",
     "numpy": r"exr_pixel_tally",
 }
 """Third-party package -> the modules that may import it. A package that is not here may not be imported at all."""
