@@ -1,0 +1,237 @@
+"""Answers from the stored tables: by VAST's query engine, or by DuckDB in this process over what the SDK streams.
+
+The second way works on every endpoint. Of each table it reads the columns that the statement uses, and of the conditions those
+that VAST can apply itself, so that little more than the answer's raw material crosses the network.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any, cast
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+import vast_schemas
+from exr_errors import BadSettings, Reject
+from scripts import questions
+from scripts.connection import Target
+
+COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
+    exp.EQ: operator.eq,
+    exp.NEQ: operator.ne,
+    exp.LT: operator.lt,
+    exp.LTE: operator.le,
+    exp.GT: operator.gt,
+    exp.GTE: operator.ge,
+}
+# What VAST's storage refuses to compare: nested columns.
+_SCALAR = (pa.types.is_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_timestamp)
+
+
+class QueryFailed(Reject):
+    """The engine refused the statement; the message is the engine's."""
+
+    code = "query_failed"
+
+
+class NoEngine(BadSettings):
+    """The ADBC driver is not installed, so VAST's query engine cannot be asked from here."""
+
+    code = "no_query_engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a statement needs of one table: `columns` in the table's order, and `conditions` that every use of it implies."""
+
+    table: str
+    columns: tuple[str, ...]
+    conditions: tuple[exp.Expression, ...]
+
+
+def ask_server(target: Target, statement: exp.Query) -> pa.Table:
+    """The answer of VAST's query engine, through the ADBC driver.
+
+    Raises QueryFailed with the engine's words, VASTDatabaseError where there is no query engine, NoEngine without the driver.
+    """
+    from adbc_driver_manager import Error
+    from vastdb.transaction import NoAdbcConnectionError
+
+    sql = questions.for_vast(statement, target.bucket, target.schema)
+    with target.reading(engine=True) as transaction:
+        try:
+            cursor = transaction.adbc_conn.cursor
+            cursor.execute(sql)
+            return cursor.fetch_arrow_table()
+        except NoAdbcConnectionError as error:
+            remedy = "Install adbc-driver-vastdb, or use --engine client"
+            raise NoEngine("the ADBC driver is not installed", remedy=remedy) from error
+        except Error as error:
+            raise QueryFailed(f"{target.place}: the query engine refused the statement: {str(error)[:500]}") from error
+
+
+def ask_client(target: Target, statement: exp.Query) -> pa.Table:
+    """The answer of DuckDB in this process over columns and rows that the SDK streams. Raises QueryFailed with its words."""
+    with gathered(target, statement) as sql:
+        return run(sql, statement)
+
+
+@contextmanager
+def gathered(target: Target, statement: exp.Query) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection that holds, as tables, what `statement` reads."""
+    with duckdb.connect() as sql, target.reading() as transaction:
+        schema = transaction.bucket(target.bucket).schema(target.schema)
+        for scan in scans(statement):
+            reader = stream(schema.table(scan.table), scan)
+            sql.register("incoming", reader)
+            # A reader can be read once, and a statement may use a table several times.
+            sql.execute(f'CREATE TABLE "{scan.table}" AS SELECT * FROM incoming')  # noqa: S608 - names of vast_schemas
+            sql.unregister("incoming")
+        yield sql
+
+
+def run(sql: duckdb.DuckDBPyConnection, statement: exp.Query) -> pa.Table:
+    """The statement's answer over tables with their bare names."""
+    try:
+        return sql.sql(statement.sql(questions.DIALECT)).to_arrow_table()
+    except duckdb.Error as error:
+        raise QueryFailed(f"DuckDB refused the statement: {str(error).splitlines()[0]}") from error
+
+
+def stream(table: Any, scan: Scan) -> pa.RecordBatchReader:
+    """The rows of a stored table that meet the scan's conditions, with the scan's columns."""
+    predicates = [predicate_of(table, condition) for condition in scan.conditions]
+    predicate = reduce(operator.and_, predicates) if predicates else None
+    return table.select(list(scan.columns), predicate)
+
+
+def scans(statement: exp.Query) -> list[Scan]:
+    """What the statement reads of each stored table, in the order of vast_schemas."""
+    known = {name: {column.name: _sql_type(column.type) for column in spec.columns} for name, spec in vast_schemas.TABLES.items()}
+    try:
+        qualified = qualify(
+            statement.copy(), schema=known, dialect=questions.DIALECT, quote_identifiers=False, validate_qualify_columns=True
+        )
+    except SqlglotError as error:
+        raise QueryFailed(f"the statement names something that is not there: {str(error).splitlines()[0]}") from error
+    uses: dict[str, list[tuple[set[str], dict[str, exp.Expression]]]] = {}
+    for scope in traverse_scope(qualified):
+        for alias, source in scope.sources.items():
+            if isinstance(source, exp.Table):
+                uses.setdefault(source.name, []).append((_columns(scope, alias), _conditions(scope, alias, source.name)))
+    return [_scan(name, uses[name]) for name in vast_schemas.TABLES if name in uses]
+
+
+def _scan(name: str, uses: list[tuple[set[str], dict[str, exp.Expression]]]) -> Scan:
+    wanted = set().union(*(columns for columns, _ in uses))
+    common = set.intersection(*(set(conditions) for _, conditions in uses))
+    ordered = [column.name for column in vast_schemas.TABLES[name].columns if column.name in wanted]
+    # A count needs no column, and the client needs one.
+    columns = tuple(ordered or ["file_id"])
+    return Scan(name, columns, tuple(uses[0][1][text] for text in sorted(common)))
+
+
+def _columns(scope: Scope, alias: str) -> set[str]:
+    return {column.name for column in scope.columns if column.table == alias}
+
+
+def _conditions(scope: Scope, alias: str, table: str) -> dict[str, exp.Expression]:
+    """The conditions of the scope's WHERE that are about this table alone and that VAST applies, by their text without alias.
+
+    Those on the nullable side of an outer join are not implied by the statement's answer, so they are left to DuckDB.
+    """
+    where = scope.expression.args.get("where")
+    joins = scope.expression.args.get("joins") or []
+    outer = {join.alias_or_name for join in joins if join.side}
+    if where is None or alias in outer or any(join.side in ("RIGHT", "FULL") for join in joins):
+        return {}
+    found = {}
+    for condition in _conjuncts(where.this):
+        if {column.table for column in condition.find_all(exp.Column)} == {alias} and _is_simple(condition, table):
+            plain = condition.copy()
+            for column in plain.find_all(exp.Column):
+                column.set("table", None)
+            found[plain.sql(questions.DIALECT)] = plain
+    return found
+
+
+def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+    if isinstance(condition, exp.And):
+        yield from _conjuncts(condition.left)
+        yield from _conjuncts(condition.right)
+    else:
+        yield condition.unnest()
+
+
+def _is_simple(condition: exp.Expression, table: str) -> bool:
+    """Whether VAST can apply it: a scalar column on the left, compared with literals, or tested for null or truth."""
+    inner = condition.this if isinstance(condition, exp.Not) else condition
+    if isinstance(inner, exp.Is):
+        return isinstance(inner.this, exp.Column) and isinstance(inner.expression, exp.Null)
+    if isinstance(condition, exp.Column):
+        return True
+    if isinstance(condition, exp.In):
+        values = condition.expressions
+        return isinstance(condition.this, exp.Column) and bool(values) and all(_value(value) is not None for value in values)
+    if type(condition) not in COMPARISONS or not isinstance(condition.this, exp.Column):
+        return False
+    kind = vast_schemas.schema_for(table).field(condition.this.name).type
+    return any(test(kind) for test in _SCALAR) and _value(condition.expression) is not None
+
+
+def _value(node: exp.Expression) -> Any:
+    """The Python value of a literal; None where the node is no literal."""
+    if isinstance(node, exp.Boolean):
+        return bool(node.this)
+    if isinstance(node, exp.Neg):
+        inner = _value(node.this)
+        return -inner if isinstance(inner, int | float) else None
+    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
+        return _cast_value(node)
+    return node.to_py() if isinstance(node, exp.Literal) else None
+
+
+def _cast_value(node: exp.Cast) -> Any:
+    if node.is_type("timestamp") and node.this.is_string:
+        return datetime.fromisoformat(node.this.name)
+    return float(node.this.name) if node.is_type("double") and not node.this.is_string else None
+
+
+def predicate_of(table: Any, condition: exp.Expression) -> Any:
+    """A condition that `scans` let pass, as a predicate of the SDK."""
+    if isinstance(condition, exp.Not):
+        return ~table[condition.this.this.name].isnull()
+    if isinstance(condition, exp.Column):
+        return table[condition.name] == True  # noqa: E712 - builds an expression
+    column = table[condition.this.name]
+    if isinstance(condition, exp.Is):
+        return column.isnull()
+    if isinstance(condition, exp.In):
+        return column.isin([_value(value) for value in condition.expressions])
+    return COMPARISONS[type(condition)](column, _value(cast(exp.Binary, condition).expression))
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_fixed_size_list(kind):
+        return f"FLOAT[{kind.list_size}]"
+    return _SQL_TYPES[kind]
+
+
+_SQL_TYPES = {
+    vast_schemas.TEXT: "VARCHAR",
+    vast_schemas.INT: "BIGINT",
+    vast_schemas.SMALL: "INTEGER",
+    vast_schemas.FLAG: "BOOLEAN",
+    vast_schemas.REAL: "DOUBLE",
+    vast_schemas.TIME: "TIMESTAMP",
+}

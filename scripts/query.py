@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Ask the stored rows one of the questions in docs/queries.
+
+    scripts/query.py                                        lists the questions
+    scripts/query.py missing_frames --param show=apollo     asks one
+
+`--engine server` has VAST's query engine answer, through the ADBC driver. `--engine client` streams the columns and rows that the
+question needs and answers in this process, which works on every endpoint. Without it the server is asked where it has an engine.
+Exit status: 0 with an answer, also an empty one; 2 for a question or a value that cannot be; 1 where the database did not answer.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    import _environment
+
+    _environment.ensure()
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from sqlglot import exp
+
+from exr_errors import InspectorError, Retry, VASTDatabaseError
+from scripts import catalogue, connection, output, questions
+
+ENGINES = ("auto", "server", "client")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    asked = _parser().parse_args(arguments)
+    try:
+        if asked.name is None:
+            _list(asked.format)
+        else:
+            _answer(asked)
+    except InspectorError as error:
+        print(f"query.py: {error}", file=sys.stderr)
+        return 1 if isinstance(error, Retry) else 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/query.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="a question; without one they are listed")
+    parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter's value; once for each")
+    parser.add_argument("--format", choices=output.FORMATS, default="table")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the answer there")
+    parser.add_argument("--engine", choices=ENGINES, default="auto")
+    parser.add_argument("--sql", choices=("vast", "trino"), help="print the statement for this engine, and ask nobody")
+    connection.add_arguments(parser)
+    return parser
+
+
+def _list(form: str) -> None:
+    found = [questions.load(name) for name in questions.names()]
+    if form == "json":
+        json.dump([questions.describe(question) for question in found], sys.stdout, ensure_ascii=False, indent=2)
+        print()
+        return
+    rows = [(one.name, one.question, " ".join(_signature(parameter) for parameter in one.parameters)) for one in found]
+    output.show(("name", "question", "parameters"), rows, sys.stdout)
+
+
+def _signature(parameter: questions.Parameter) -> str:
+    if parameter.required:
+        return f"{parameter.name}=..."
+    return f"[{parameter.name}={'' if parameter.default is None else parameter.default}]"
+
+
+def parameters(pairs: Sequence[str]) -> dict[str, str]:
+    """`k=v` texts as a mapping. Raises BadQuestion where one has no `=`."""
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise questions.BadQuestion(f"--param {pair!r}: expected K=V")
+        values[name] = value
+    return values
+
+
+def _answer(asked: argparse.Namespace) -> None:
+    question = questions.load(asked.name)
+    statement = question.bind(parameters(asked.param))
+    settings = connection.settings_of(asked.endpoint, asked.schema)
+    if asked.sql:
+        write = questions.for_vast if asked.sql == "vast" else questions.for_trino
+        print(write(statement, settings.db_bucket, settings.db_schema))
+        return
+    answer = ask(connection.open_target(settings), statement, asked.engine)
+    output.write(answer, asked.format, asked.output, title=question.question)
+
+
+def ask(target: connection.Target, statement: exp.Query, engine: str = "auto") -> pa.Table:
+    """The answer of the engine that is asked for; `auto`: the server's, or the client's where the server has no engine."""
+    ways: dict[str, Callable[[connection.Target, exp.Query], pa.Table]] = {
+        "server": catalogue.ask_server,
+        "client": catalogue.ask_client,
+    }
+    if engine != "auto":
+        return ways[engine](target, statement)
+    try:
+        return catalogue.ask_server(target, statement)
+    except (VASTDatabaseError, catalogue.NoEngine) as error:
+        print(f"query.py: the server's query engine cannot be used ({error.code}); answering here", file=sys.stderr)
+        return catalogue.ask_client(target, statement)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,261 @@
+"""The questions in docs/queries: what each asks, its parameters, and its SQL for the engine that will run it.
+
+A file begins with comments:
+
+    -- Question: Which frames are missing?
+    -- Asked by: render wranglers, before a shot goes to comp
+    -- $show text = null: the show; null asks all
+    -- $limit integer = 1000: rows at most
+
+and goes on with one SELECT in the dialect of VAST's query engine, tables by their bare names. VAST has no bound parameters, so
+values become literals of the parsed statement: text never meets SQL text, and quoting is the writer's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import sqlglot
+from sqlglot import exp
+
+from exr_errors import Reject
+from vast_schemas import TABLES
+
+ROOT = Path(__file__).resolve().parent.parent
+QUERIES = ROOT / "docs/queries"
+DIALECT = "duckdb"
+MAX_INTEGER = 2**63 - 1
+
+_HEADER = re.compile(r"--\s*(Question|Asked by|Note):\s*(.+)")
+_MORE = re.compile(r"--\s{2,}(\S.*)")
+_PARAMETER = re.compile(r"--\s*\$(\w+)\s+(text|integer|number|time)(?:\s*=\s*(\S+|'[^']*'))?:\s*(.+)")
+
+
+class BadQuestion(Reject):
+    """A question that does not exist, or a parameter that it does not have or that has the wrong kind."""
+
+    code = "bad_question"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`kind` is text, integer, number or time; `default` is None where the value may be absent; `required` where it may not."""
+
+    name: str
+    kind: str
+    default: str | None
+    required: bool
+    meaning: str
+
+    def literal(self, value: str | None) -> exp.Expression:
+        """The value as a literal of the dialect. Raises BadQuestion where it is not of the parameter's kind."""
+        if value is None:
+            return exp.null()
+        try:
+            return _LITERALS[self.kind](value)
+        except (ValueError, OverflowError):
+            message = f"parameter {self.name!r}: {value[:80]!r} is no {self.kind}"
+            raise BadQuestion(message, remedy=f"Give {_SHAPES[self.kind]}", parameter=self.name) from None
+
+
+def _integer(text: str) -> exp.Expression:
+    number = int(text)
+    if abs(number) > MAX_INTEGER:
+        raise OverflowError
+    return exp.Literal.number(number)
+
+
+def _number(text: str) -> exp.Expression:
+    number = float(text)
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError
+    return exp.cast(exp.Literal.number(repr(number)), "double")
+
+
+def _text(text: str) -> exp.Expression:
+    if "\0" in text:
+        raise ValueError
+    return exp.Literal.string(text)
+
+
+def _time(text: str) -> exp.Expression:
+    moment = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    return exp.cast(exp.Literal.string(moment.strftime("%Y-%m-%d %H:%M:%S.%f")), "timestamp")
+
+
+_LITERALS = {"text": _text, "integer": _integer, "number": _number, "time": _time}
+_SHAPES = {
+    "text": "a text without NUL",
+    "integer": "a whole number of 64 bits",
+    "number": "a finite number",
+    "time": "`now` or an ISO 8601 time in UTC, such as 2026-01-31T12:00:00",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One file of docs/queries."""
+
+    name: str
+    question: str
+    asked_by: str
+    note: str
+    parameters: tuple[Parameter, ...]
+    sql: str
+
+    def bind(self, values: Mapping[str, str] | None = None) -> exp.Query:
+        """The parsed statement with every parameter replaced by a literal.
+
+        Raises BadQuestion for a parameter that is unknown, missing or of the wrong kind, naming those there are.
+        """
+        given = dict(values or {})
+        unknown = sorted(set(given) - {parameter.name for parameter in self.parameters})
+        if unknown:
+            known = ", ".join(parameter.name for parameter in self.parameters) or "none"
+            raise BadQuestion(f"question {self.name!r} has no parameter {unknown[0]!r}", remedy=f"It has: {known}")
+        literals = {parameter.name: self._literal(parameter, given) for parameter in self.parameters}
+        return _bound(parse(self.sql), literals)
+
+    def _literal(self, parameter: Parameter, given: Mapping[str, str]) -> exp.Expression:
+        if parameter.required and parameter.name not in given:
+            raise BadQuestion(
+                f"question {self.name!r} needs the parameter {parameter.name!r}: {parameter.meaning}",
+                remedy=f"Add --param {parameter.name}=...",
+            )
+        return parameter.literal(given.get(parameter.name, parameter.default))
+
+
+def parse(sql: str) -> exp.Query:
+    """The one SELECT of a text, comments dropped. Raises BadQuestion where the text is anything else."""
+    try:
+        statements = sqlglot.parse(sql, read=DIALECT)
+    except sqlglot.errors.SqlglotError as error:
+        raise BadQuestion(f"the SQL does not parse: {str(error).splitlines()[0]}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise BadQuestion("the SQL is not one SELECT statement")
+    for node in statements[0].walk():
+        node.comments = None
+    return statements[0]
+
+
+def _bound(statement: exp.Query, literals: Mapping[str, exp.Expression]) -> exp.Query:
+    for node in list(statement.find_all(exp.Placeholder)):
+        if node.name not in literals:
+            raise BadQuestion(f"${node.name} is used and not declared in the file's first comments")
+        node.replace(literals[node.name].copy())
+    return cast(exp.Query, statement.transform(_decided))
+
+
+def _decided(node: exp.Expression) -> exp.Expression:
+    """`($p IS NULL OR x = $p)` once the parameter is a literal: TRUE, or x = literal, which can be pushed down."""
+    if not isinstance(node, exp.Paren) or not isinstance(node.this, exp.Or):
+        return node
+    test, condition = node.this.left, node.this.right
+    if isinstance(test, exp.Is) and isinstance(test.expression, exp.Null):
+        if isinstance(test.this, exp.Null):
+            return exp.true()
+        if isinstance(test.this, exp.Literal | exp.Cast) and not test.this.find(exp.Column):
+            return condition
+    return node
+
+
+def load(name: str, folder: Path = QUERIES) -> Question:
+    """The question of this name. Raises BadQuestion, naming those there are, where there is none."""
+    path = folder / f"{name}.sql"
+    if not re.fullmatch(r"\w+", name) or not path.is_file():
+        raise BadQuestion(f"there is no question {name!r}", remedy=f"There are: {', '.join(names(folder))}")
+    return read(name, path.read_text(encoding="utf-8"))
+
+
+def names(folder: Path = QUERIES) -> list[str]:
+    """All questions, by name."""
+    return sorted(path.stem for path in folder.glob("*.sql"))
+
+
+def read(name: str, text: str) -> Question:
+    """A question from the text of its file. Raises BadQuestion where the first comments do not say what they must."""
+    heads: dict[str, str] = {}
+    parameters: list[Parameter] = []
+    last = ""
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        if named := _HEADER.fullmatch(line):
+            last = named[1]
+            heads[last] = named[2]
+        elif found := _PARAMETER.fullmatch(line):
+            parameters.append(_parameter(*found.groups()))
+        elif (more := _MORE.fullmatch(line)) and last:
+            heads[last] += f" {more[1]}"
+        else:
+            raise BadQuestion(f"question {name!r}: a comment that says neither question, asker nor parameter: {line!r}")
+    for head in ("Question", "Asked by"):
+        if head not in heads:
+            raise BadQuestion(f"question {name!r}: its first comments lack `-- {head}:`")
+    return Question(name, heads["Question"], heads["Asked by"], heads.get("Note", ""), tuple(parameters), text)
+
+
+def _parameter(name: str, kind: str, default: str | None, meaning: str) -> Parameter:
+    plain = default.strip("'") if default is not None else None
+    return Parameter(name, kind, None if plain == "null" else plain, default is None, meaning)
+
+
+def tables_of(statement: exp.Expression) -> list[exp.Table]:
+    """The references to stored tables: those that no WITH of the statement names."""
+    local = {cte.alias_or_name for cte in statement.find_all(exp.CTE)}
+    return [node for node in statement.find_all(exp.Table) if node.db or node.name not in local]
+
+
+def for_vast(statement: exp.Query, bucket: str, schema: str) -> str:
+    """The SQL for VAST's query engine: every table as "bucket/schema"."table"."""
+    return _located(statement, exp.to_identifier(f"{bucket}/{schema}", quoted=True)).sql(DIALECT, pretty=True)
+
+
+def for_trino(statement: exp.Query, bucket: str, schema: str) -> str:
+    """The SQL for Trino: every table as vast."bucket|schema"."table", the connector's custom schema separator being `|`."""
+    located = _located(statement, exp.to_identifier(f"{bucket}|{schema}", quoted=True), exp.to_identifier("vast"))
+    return located.transform(_trino).sql("trino", pretty=True)
+
+
+def _located(statement: exp.Query, database: exp.Identifier, catalog: exp.Identifier | None = None) -> exp.Query:
+    located = statement.copy()
+    for node in tables_of(located):
+        if node.name not in TABLES:
+            raise BadQuestion(f"there is no table {node.name!r}", remedy=f"There are: {', '.join(TABLES)}")
+        node.set("this", exp.to_identifier(node.name, quoted=True))
+        node.set("db", database.copy())
+        node.set("catalog", catalog.copy() if catalog else None)
+    return located
+
+
+# Trino has no array_distance. The connector maps vectors to array(real).
+_EUCLIDEAN = "SQRT(REDUCE(ZIP_WITH(a, b, (x, y) -> (x - y) * (x - y)), CAST(0 AS DOUBLE), (s, x) -> s + x, s -> s))"
+
+
+def _trino(node: exp.Expression) -> exp.Expression:
+    if not isinstance(node, exp.Anonymous) or node.name.lower() != "array_distance":
+        return node
+    vectors = dict(zip(("a", "b"), node.expressions, strict=True))
+    template = sqlglot.parse_one(_EUCLIDEAN, read="trino")
+    for column in list(template.find_all(exp.Column)):
+        column.replace(vectors[column.name].copy())
+    return template
+
+
+def describe(question: Question) -> dict[str, Any]:
+    """The question as plain data, for `--json`."""
+    return {
+        "name": question.name,
+        "question": question.question,
+        "asked_by": question.asked_by,
+        "parameters": [
+            {"name": p.name, "kind": p.kind, "default": p.default, "required": p.required, "meaning": p.meaning}
+            for p in question.parameters
+        ],
+    }
