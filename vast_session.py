@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -204,10 +205,9 @@ class Work:
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Insert rows, in as few requests as their size allows; none for an empty table."""
-        target = self._table(table)
         for batch in batches(rows):
             self._ledger.requests += 1
-            target.insert(batch)
+            self._table(table).insert(batch)
 
     def update(self, table: str, row_ids: Sequence[Any], columns: pa.Table) -> None:
         """Set these columns of the rows with these `$row_id`s."""
@@ -223,11 +223,11 @@ class Work:
 
     def load(self, table: str) -> Any | None:
         """The metadata of a table, with its `arrow_schema`; None where there is no such table. Two requests."""
+        from vastdb import TableRef
         from vastdb.errors import Missing, NotFound
-        from vastdb.table_metadata import TableMetadata, TableRef
 
         self._ledger.requests += 2
-        metadata = TableMetadata(TableRef(self.store.bucket, self.store.schema, table))
+        metadata = _shared_metadata()(TableRef(self.store.bucket, self.store.schema, table))
         try:
             metadata.load(self._transaction)
         except (NotFound, Missing):
@@ -248,6 +248,22 @@ class Work:
 
     def _table(self, table: str) -> Any:
         return self._transaction.table_from_metadata(self._tables[table])
+
+
+@cache
+def _shared_metadata() -> type[Any]:
+    """Table metadata that all transactions share.
+
+    The client copies the metadata for every table of every transaction, in depth, which takes longer than the statement. Nothing
+    changes them once they are loaded.
+    """
+    from vastdb.table_metadata import TableMetadata
+
+    class SharedMetadata(TableMetadata):  # type: ignore[misc]  # the client's class is untyped
+        def __deepcopy__(self, memo: dict[int, Any]) -> SharedMetadata:
+            return self
+
+    return SharedMetadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""Random sequences of events against a model that knows nothing of rows, transactions or order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import vast_db_persistence as persistence
+import vast_upsert
+from databases import Database, assert_sound, database
+from sample_payloads import payload
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def db() -> Iterator[Database]:
+    """One endpoint; every example uses paths of its own."""
+    with database() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
+        yield running
+
+
+@dataclass(frozen=True)
+class Event:
+    """A file had this content (`version`), or was removed (`version` None), at `second`; no two events share a second."""
+
+    path: str
+    version: str | None
+    second: int
+
+    @property
+    def time(self) -> datetime:
+        return START + timedelta(seconds=self.second)
+
+
+@dataclass
+class Model:
+    """What should be known of a path, from the set of events alone: order and repetition play no part."""
+
+    sightings: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    removed: int = -1
+
+    def take(self, event: Event) -> None:
+        if event.version is not None:
+            self.sightings[event.version].append(event.second)
+        elif self.sightings:
+            self.removed = max(self.removed, event.second)
+
+    def expected(self) -> set[tuple]:
+        """(version, size, is_current, deleted second, count) for every row."""
+        newest = max((max(seconds) for seconds in self.sightings.values()), default=0)
+        gone = self.removed if self.removed > newest else None
+        return {
+            (version, max(seconds), max(seconds) == newest, gone if max(seconds) == newest else None, len(seconds))
+            for version, seconds in self.sightings.items()
+        }
+
+
+def observed(db: Database, path: str) -> set[tuple]:
+    """The same of what is stored."""
+    zero = START.replace(tzinfo=None)
+    return {
+        (
+            row["etag"].removeprefix("etag-"),
+            row["size_bytes"],
+            row["is_current"],
+            None if row["deleted_at"] is None else round((row["deleted_at"] - zero).total_seconds()),
+            row["inspection_count"],
+        )
+        for row in db.rows("files")
+        if row["file_path"] == path
+    }
+
+
+def document(event: Event) -> dict:
+    """The payload of an event; its size tells when it was seen."""
+    return payload(event.path, header=str(event.version), mtime=event.time.isoformat(), size_bytes=event.second)
+
+
+versions = st.one_of(st.none(), st.sampled_from("abc"))
+steps = st.lists(st.tuples(st.sampled_from("xy"), versions, st.integers(1, 2)), min_size=1, max_size=7)
+examples = count()
+
+
+@given(steps=steps, random=st.randoms(use_true_random=False), batch=st.booleans(), fault=st.booleans())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_sequence_of_events_ends_as_the_model_says(db: Database, steps, random, batch: bool, fault: bool) -> None:
+    """Created, repeated, modified, reverted, removed, re-created, out of order, singly or in batches, by two containers."""
+    folder = f"/model/{next(examples)}"
+    events = [Event(f"{folder}/{name}.exr", version, number) for number, (name, version, _) in enumerate(steps)]
+    deliveries = [event for event, (*_, repeats) in zip(events, steps, strict=True) for _ in range(repeats)]
+    random.shuffle(deliveries)
+    stores = [db.store(), db.store()]
+    models: dict[str, Model] = defaultdict(Model)
+    while deliveries:
+        event = deliveries.pop()
+        if fault:
+            db.server.faults.add(random.choice(["409@commit", "reset@commit", "lost@commit", "409@update", "reset@any"]))
+        group = [event]
+        while batch and event.version is not None and deliveries and deliveries[-1].version is not None:
+            group.append(deliveries.pop())
+        deliver(group, random.choice(stores))
+        for one in group:
+            models[one.path].take(one)
+        db.server.faults.clear()
+    for path, model in models.items():
+        assert observed(db, path) == model.expected(), path
+
+
+def deliver(group: list[Event], store: persistence.Store) -> None:
+    """One event, or several in a batch."""
+    if group[0].version is None:
+        persistence.mark_removed(group[0].path, group[0].time, session=store)
+    elif len(group) == 1:
+        assert persistence.persist_to_vast_database(document(group[0]), session=store)["status"] == "stored"
+    else:
+        results = persistence.persist_batch([document(event) for event in group], session=store)
+        assert {result["status"] for result in results} == {"stored"}
+
+
+def test_the_tables_are_sound_after_all_examples(db: Database) -> None:
+    """Children of every version, no leftovers."""
+    persistence.persist_to_vast_database(payload(), session=db.store())
+    assert_sound(db.contents())
