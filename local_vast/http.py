@@ -15,15 +15,18 @@ from cheroot import wsgi
 _KEEP_ALIVE_SECONDS = 300
 _THREADS = 16
 CUT = "local_vast.cut"
+HEADERS = "local_vast.headers"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class _Gateway(wsgi.Gateway_10):  # type: ignore[misc]
-    """Adds to the environment a function that cuts the connection."""
+    """Adds to the environment the headers by their own names, and a function that cuts the connection."""
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
         environ[CUT] = self._cut
+        received = self.req.inheaders.items()
+        environ[HEADERS] = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in received}
         return environ
 
     def _cut(self) -> None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from .http import HEADERS
 from .objects_body import Body
 from .objects_errors import S3Error
 from .objects_keys import MAX_KEY_BYTES
@@ -132,7 +133,11 @@ def _decoded(part: str) -> str:
     return unquote_to_bytes(part.encode("latin-1")).decode("utf-8", "surrogateescape")
 
 
-def _headers(environ: Environ) -> dict[str, str]:
+def _headers(environ: Environ) -> Mapping[str, str]:
+    """By lower-case name; from the WSGI variables, where hyphens and underscores are one, only if the server keeps no other."""
+    if HEADERS in environ:
+        received: Mapping[str, str] = environ[HEADERS]
+        return received
     headers = {name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")}
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):

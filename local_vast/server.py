@@ -21,7 +21,7 @@ from . import auth
 from .engine import Engine, is_engine
 from .errors import VastError
 from .faults import BadFault, Fault, Faults
-from .http import CUT, HttpServer, status_line
+from .http import CUT, HEADERS, HttpServer, status_line
 from .objects import ObjectStore
 from .objects_errors import S3Error
 from .objects_http import drain
@@ -227,11 +227,7 @@ def _place(request: Request) -> str:
 
 
 def _parsed(environ: dict[str, Any]) -> Request:
-    headers = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if name in environ:
-            headers[name.lower().replace("_", "-")] = environ[name]
-    return Request.parse(environ["REQUEST_METHOD"], environ["REQUEST_URI"], headers)
+    return Request.parse(environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ[HEADERS])
 
 
 def _body(environ: dict[str, Any]) -> bytes:

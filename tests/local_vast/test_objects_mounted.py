@@ -123,6 +123,13 @@ def test_a_wrong_secret_reaches_no_object(vast: LocalVast, function: Function, c
     assert function.events == []
 
 
+def test_metadata_names_may_have_underscores(vast: LocalVast) -> None:
+    """They are signed and stored as they are, and are other names than those with hyphens."""
+    metadata = {"file_id": "1", "file-id": "2"}
+    s3_of(vast).put_object(Bucket="renders", Key="a.exr", Body=b"x", Metadata=metadata)
+    assert s3_of(vast).head_object(Bucket="renders", Key="a.exr")["Metadata"] == metadata
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_refused_upload_leaves_the_connection_usable(vast: LocalVast, chunked: bool) -> None:
     """Whether the signature or a fault refuses it: what was sent of the body is not taken for the next request."""
