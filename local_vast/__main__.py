@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 
-from .faults import BadFault
 from .server import DEFAULT_VERSION, LocalVast
 
 
@@ -17,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.bucket = options.bucket or ["exr"]
     try:
         server = _start(options)
-    except (BadFault, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"local_vast: {error}", file=sys.stderr)
         return 2
     with server:
@@ -52,9 +51,9 @@ def _start(options: argparse.Namespace) -> LocalVast:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local_vast", description="A VAST endpoint for development and tests. It is not VAST.")
-    parser.add_argument("--data", metavar="DIR", help="keep tables (and, without --objects, objects) here; default: memory")
+    parser.add_argument("--data", metavar="DIR", help="keep tables and, without --objects, objects here; default: memory")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free port")
-    parser.add_argument("--bucket", metavar="NAME", nargs="+", action="extend", default=None, help="may be repeated; default: exr")
+    parser.add_argument("--bucket", metavar="NAME", nargs="+", action="extend", help="may be repeated; default: exr")
     parser.add_argument("--access-key", default="local")
     parser.add_argument("--secret-key", default="local-secret")
     parser.add_argument("--version", default=DEFAULT_VERSION, help=f"the VAST version to announce; default: {DEFAULT_VERSION}")
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trigger-url", metavar="URL", help="post an element event here when an object is created or removed")
     parser.add_argument("--trigger-suffix", default=".exr", help="only for keys that end so; default: .exr")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every request")
-    parser.add_argument("--fault", metavar="SPEC", action="append", default=[], help="for example 409@commit; see docs/LOCAL_VAST.md")
+    parser.add_argument("--fault", metavar="SPEC", action="append", default=[], help="such as 409@commit; see docs/LOCAL_VAST.md")
     parser.add_argument("--cell-limit", type=int, metavar="BYTES", help="the largest cell; default: what the version allows")
     parser.add_argument("--idle-seconds", type=float, metavar="N", help="a transaction idle for longer expires; default: never")
     return parser

@@ -25,7 +25,8 @@ CREATE SCHEMA IF NOT EXISTS catalogue;
 CREATE SCHEMA IF NOT EXISTS rows;
 CREATE TABLE IF NOT EXISTS catalogue.schemas (id BIGINT, bucket VARCHAR, path VARCHAR, properties VARCHAR);
 CREATE TABLE IF NOT EXISTS catalogue.tables
-    (id BIGINT, schema_id BIGINT, name VARCHAR, sub_table VARCHAR, properties VARCHAR, columns BLOB, numbers BLOB, options VARCHAR);
+    (id BIGINT, schema_id BIGINT, name VARCHAR, sub_table VARCHAR, properties VARCHAR,
+     columns BLOB, numbers BLOB, options VARCHAR);
 CREATE TABLE IF NOT EXISTS catalogue.projections (id BIGINT, table_id BIGINT, name VARCHAR, properties VARCHAR, columns VARCHAR);
 CREATE TABLE IF NOT EXISTS catalogue.external_row_ids (table_id BIGINT);
 """
@@ -166,7 +167,8 @@ class Catalogue:
         def load() -> list[Schema]:
             return [Schema(*row) for row in tx.rows("SELECT id, bucket, path, properties FROM catalogue.schemas ORDER BY path")]
 
-        return _cached(tx, "schemas", load)
+        found: list[Schema] = _cached(tx, "schemas", load)
+        return found
 
     def child_schemas(self, tx: Transaction, bucket: str, parent: str) -> list[tuple[str, Schema]]:
         """The direct children of `parent` (`""` is the bucket), with names relative to it."""
@@ -234,7 +236,8 @@ class Catalogue:
     def table(self, tx: Transaction, bucket: str, path: str, name: str, sub_table: str = "") -> Table:
         """The table; 404 where bucket, schema or table do not exist."""
         key = ("table", bucket, path, name, sub_table)
-        return _cached(tx, key, lambda: self._load(tx, self.schema(tx, bucket, path), name, sub_table))
+        found: Table = _cached(tx, key, lambda: self._load(tx, self.schema(tx, bucket, path), name, sub_table))
+        return found
 
     def _load(self, tx: Transaction, schema: Schema, name: str, sub_table: str) -> Table:
         found = tx.rows(

@@ -110,7 +110,7 @@ class Engine:
         return Response([protobuf.encode((1, _query_status(number, _COMPLETED, ticket)))])
 
     def _data(self, message: protobuf.Fields) -> Response:
-        """GetDataRequest(1 query_id, 3 offset: 1 record_batch_id) -> GetDataResponse(1 next, 2 empty_stream) and a record batch."""
+        """GetDataRequest(1 query_id, 3 offset(1 record_batch_id)) -> GetDataResponse(1 next, 2 empty_stream), a record batch."""
         result = self._result(_query_number(message))
         offset = message.get(3, b"")
         at = int(protobuf.decode(offset).get(1, 0)) if isinstance(offset, bytes) else 0

@@ -11,9 +11,9 @@ A specification reads `WHAT@WHERE[+SKIP][*TIMES]`: `409@commit` (once), `503@ins
 | `expire` | the request's transaction is rolled back and forgotten first, as after an idle timeout |
 | `latency=N` | the request waits N milliseconds first |
 
-WHERE is an operation (`begin`, `commit`, `rollback`, `insert`, `update`, `delete`, `query`, `stats`, `list`, `create`, `alter`, `drop`,
-`import`, `version`, `object`), `statement` (any request inside a transaction except its commit and rollback), `engine` (the query
-engine) or `any`.
+WHERE is an operation (`begin`, `commit`, `rollback`, `insert`, `update`, `delete`, `query`, `stats`, `list`, `create`, `alter`,
+`drop`, `import`, `version`, `object`), `statement` (any request inside a transaction except its commit and rollback), `engine`
+(the query engine) or `any`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ from dataclasses import dataclass
 from .errors import VastError, conflict, slow_down
 
 OPERATIONS = frozenset(
-    "begin commit rollback insert update delete query stats list create alter drop import version object engine".split()
-)
+    {
+        "begin", "commit", "rollback", "insert", "update", "delete", "query", "stats", "list", "create", "alter", "drop",
+        "import", "version", "object", "engine",
+    }
+)  # fmt: skip
 PLACES = OPERATIONS | {"statement", "any"}
 _OUTSIDE_STATEMENTS = frozenset({"begin", "commit", "rollback", "version", "object", "engine"})
 _SPEC = re.compile(r"(?P<what>[a-z]+|\d{3}|latency=\d+)@(?P<where>[a-z]+)(?:\+(?P<skip>\d+))?(?:\*(?P<times>\d+|\*))?")
@@ -52,11 +55,12 @@ class Fault:
         """Parse a specification; raises `BadFault`."""
         found = _SPEC.fullmatch(spec)
         if not found:
-            raise BadFault(f"fault {spec!r} is not WHAT@WHERE[+SKIP][*TIMES], for example 409@commit, reset@any+6 or 503@insert*3")
+            raise BadFault(f"fault {spec!r} is not WHAT@WHERE[+SKIP][*TIMES], such as 409@commit, reset@any+6 or 503@insert*3")
         what, where, skip, times = found["what"], found["where"], found["skip"], found["times"]
         if where not in PLACES:
             raise BadFault(f"fault {spec!r}: {where!r} is no place; places are {', '.join(sorted(PLACES))}")
-        if not (what in ("lost", "reset", "expire") or what.startswith("latency=") or 400 <= int(what if what.isdigit() else 0) < 600):
+        is_status = what.isdigit() and 400 <= int(what) < 600
+        if not (is_status or what in ("lost", "reset", "expire") or what.startswith("latency=")):
             raise BadFault(f"fault {spec!r}: {what!r} is neither a status from 400 to 599 nor lost, reset, expire or latency=N")
         return cls(what, where, int(skip or 0), FOREVER if times == "*" else int(times or 1))
 

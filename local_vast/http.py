@@ -19,11 +19,11 @@ HEADERS = "local_vast.headers"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class _Gateway(wsgi.Gateway_10):  # type: ignore[misc]
+class _Gateway(wsgi.Gateway_10):
     """Adds to the environment the headers by their own names, and a function that cuts the connection."""
 
-    def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override]  # its stub says None
+        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ[CUT] = self._cut
         received = self.req.inheaders.items()
         environ[HEADERS] = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in received}

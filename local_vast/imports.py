@@ -40,7 +40,10 @@ class Source:
 
 
 def decode(body: bytes) -> tuple[list[Source], list[str]]:
-    """The files and key names of an `ImportDataRequest`: 0 s3_files (1 bucket_name, 2 file_name, 3 partitions), 1 key_names (0 name)."""
+    """The files and key names of an `ImportDataRequest`.
+
+    Slots: 0 s3_files (1 bucket_name, 2 file_name, 3 partitions), 1 key_names (0 name).
+    """
     try:
         request = FlatTable.root(body)
         files = [Source(file.text(1), file.text(2), file.blob(3) or b"") for file in request.tables(0)]

@@ -52,7 +52,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A numbered node: its type, its SQL expression ("" below lists, where no predicate reaches) and, for leaves, the way down."""
+    """A numbered node: its type, its SQL expression ("" where no predicate reaches) and, for leaves, the way down."""
 
     kind: pa.DataType
     sql: str
@@ -147,10 +147,9 @@ class _Condition:
         return frozenset(node.leaf.column for node in self._columns.values() if node.leaf)
 
     def sql(self, expression: FlatTable | None) -> str:
-        if expression is None or expression.scalar(0, "<B") != _CALL:
+        call = expression.table(1) if expression is not None and expression.scalar(0, "<B") == _CALL else None
+        if call is None:
             raise bad_request("a filter must be a function call")
-        call = expression.table(1)
-        assert call is not None
         name, arguments = call.text(0), list(call.tables(1))
         if name == "and":
             return _joined(" AND ", [self.sql(argument) for argument in arguments], "TRUE")
@@ -186,11 +185,10 @@ class _Condition:
         return f"{column} {_COMPARISONS[name]} {literal}"
 
     def _operands(self, arguments: list[FlatTable]) -> tuple[str, str]:
-        if len(arguments) != 2 or arguments[1].scalar(0, "<B") != _LITERAL:
+        literal = arguments[1].table(1) if len(arguments) == 2 and arguments[1].scalar(0, "<B") == _LITERAL else None
+        if literal is None:
             raise bad_request("a comparison needs a column and a literal")
         node = self._column(arguments[0])
-        literal = arguments[1].table(1)
-        assert literal is not None
         value = literal_sql(literal, node.kind)
         if value.startswith("from_hex(") and pt.is_string(node.kind):
             return f"encode({node.sql})", value

@@ -24,9 +24,11 @@ from .transactions import Transaction
 from .types import without_zones
 
 COMMANDS = frozenset(
-    "transaction schema table column sorted-columns stats rows data projection projection-columns projection-stats partitions"
-    " blob-expansion".split()
-)
+    {
+        "transaction", "schema", "table", "column", "sorted-columns", "stats", "rows", "data", "projection", "projection-columns",
+        "projection-stats", "partitions", "blob-expansion",
+    }
+)  # fmt: skip
 # A column listing that is larger is refused, as clusters do; the figure is local_vast's own.
 MAX_LISTING = 16 * 1024 * 1024
 METRICS = ("l2sq", "ip")
@@ -396,16 +398,12 @@ def _sort_key(request: Request) -> list[int]:
 def _splits(request: Request) -> Splits:
     try:
         index, count, groups = (int(part) for part in request.headers.get("tabular-split", "0,1,8").split(","))
-        starts = dict(
-            tuple(int(part) for part in value.split(","))
-            for name, value in request.headers.items()
-            if name.startswith("tabular-start-row-id-")
-        )
+        pairs = [value.split(",") for name, value in request.headers.items() if name.startswith("tabular-start-row-id-")]
+        starts = {int(sub_split): int(row_id) for sub_split, row_id in pairs}
     except ValueError:
         raise bad_request("tabular-split and tabular-start-row-id must be numbers with commas between them") from None
-    return Splits(
-        index, max(1, count), groups, request.integer("tabular-num-of-subsplits", 1), starts, request.integer("tabular-limit-rows")
-    )
+    sub_splits, limit = request.integer("tabular-num-of-subsplits", 1), request.integer("tabular-limit-rows")
+    return Splits(index, max(1, count), groups, sub_splits, starts, limit)
 
 
 def _vector_index(request: Request, columns: pa.Schema) -> VectorIndex | None:

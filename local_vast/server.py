@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -72,7 +73,7 @@ class LocalVast:
         self.faults = Faults(faults)
         self.latency_ms = latency_ms
         self.requests: list[Served] = []
-        self._numbers = tuple(int(part) for part in version.split("."))
+        self._numbers = _version_numbers(version)
         default_limit = CELL_LIMIT if self._numbers >= (5, 5) else CELL_LIMIT_BEFORE_5_5
         directory = Path(data) if data else None
         self._scratch = Path(tempfile.mkdtemp(prefix="local_vast-"))
@@ -218,6 +219,12 @@ class LocalVast:
             return Response([json.dumps({"error": str(error)}).encode()], {"Content-Type": "application/json"}, 400)
         state = {"faults": self.faults.active(), "requests": [list(served) for served in self.requests]}
         return Response([json.dumps(state).encode()], {"Content-Type": "application/json"})
+
+
+def _version_numbers(version: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d+(\.\d+){3}", version):
+        raise ValueError(f"version {version!r} must be four numbers, such as {DEFAULT_VERSION}")
+    return tuple(int(part) for part in version.split("."))
 
 
 def _place(request: Request) -> str:

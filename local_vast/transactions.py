@@ -37,7 +37,8 @@ class Transaction:
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement in this transaction and fetch everything; a conflict found by DuckDB becomes 409."""
-        return self._run(lambda: self.connection.execute(sql, parameters or []).fetchall())
+        found: list[tuple[Any, ...]] = self._run(lambda: self.connection.execute(sql, parameters or []).fetchall())
+        return found
 
     def run(self, sql: str, parameters: list[Any] | None = None) -> None:
         """Run a statement for its effect."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from .errors import VastError, unsupported_type
@@ -137,10 +138,17 @@ def conform(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return array
     children = _children(array, kind)
     if children is None:
-        return array.cast(kind)
+        return _leaf(array, kind)
     # A whole-array copy brings the offset to 0, so that parent and child buffers agree.
     buffers = array.buffers()[: 2 if pt.is_list(array.type) or pt.is_map(array.type) else 1]
     return pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset, children=children)
+
+
+def _leaf(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pt.is_fixed_size_binary(kind):
+        # Below a NULL parent the values are empty, whatever the width.
+        array = pc.if_else(pc.equal(pc.binary_length(array), kind.byte_width), array, pa.scalar(None, array.type))
+    return array.cast(kind)
 
 
 def _children(array: pa.Array, kind: pa.DataType) -> list[pa.Array] | None:

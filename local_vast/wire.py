@@ -48,7 +48,7 @@ def stream(schema: pa.Schema, batches: Iterable[pa.RecordBatch] = ()) -> bytes:
     with pa.ipc.new_stream(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 # Query responses

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import vastdb
-from tabular_support import BUCKET, connect
 from vastdb.session import Session
 
 from local_vast import LocalVast
+from tabular_support import BUCKET, connect
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from tabular_support import BUCKET, COLUMNS, batch, committed, connect, fill, make_table, raw, rows, table, vector
 from vastdb import errors
 from vastdb._internal import VectorIndexSpec
 from vastdb.session import Session
@@ -12,6 +11,7 @@ from vastdb.table_metadata import TableMetadata, TableRef
 from vastdb.util import serialize_record_batch
 
 from local_vast import LocalVast
+from tabular_support import BUCKET, COLUMNS, batch, committed, connect, fill, make_table, raw, rows, table, vector
 
 
 def test_schemas_nest(session: Session) -> None:
@@ -185,7 +185,8 @@ def test_vector_indexes_are_metadata_with_rules(session: Session) -> None:
             with pytest.raises(errors.BadRequest, match="invalid vector index"):
                 make_table(tx, columns, vector_index=spec)
         index = make_table(tx, columns, vector_index=VectorIndexSpec("v", "l2sq", "none")).vector_index
-    assert (index.sql_distance_function, index.cluster_quantization, index.search_quantization) == ("array_distance", "none", "scalar_8bit")
+    quantization = (index.cluster_quantization, index.search_quantization)
+    assert (index.sql_distance_function, quantization) == ("array_distance", ("none", "scalar_8bit"))
 
 
 def test_sorted_tables_say_so(session: Session) -> None:
@@ -230,7 +231,8 @@ def test_projections_are_listed_renamed_and_dropped(session: Session) -> None:
         made.create_projection("p", ["id"], ["name"])
         made.projection("p").rename("q")
         columns, *_ = tx._rpc.api.list_projection_columns(BUCKET, "s", "t", "q", txid=tx.active_txid)
-        assert [(field.name, field.metadata[b"VAST:sort_type"]) for field in columns] == [("id", b"Sorted"), ("name", b"Unsorted")]
+        kinds = {field.name: field.metadata[b"VAST:sort_type"] for field in columns}
+        assert kinds == {"id": b"Sorted", "name": b"Unsorted"}
         made.projection("q").drop()
         assert made.projections() == []
 
@@ -252,7 +254,10 @@ def test_versions_before_5_5_send_no_field_metadata() -> None:
 
 
 def test_versions_before_5_4_drop_time_zones() -> None:
-    """The column is declared without; values with one are taken. (The ADBC driver refuses such a version, so no transaction here.)"""
+    """The column is declared without; values with one are taken.
+
+    The ADBC driver refuses such a version, so the SDK opens no transaction here.
+    """
     columns = pa.schema([("id", pa.int64()), ("at", pa.timestamp("us", tz="UTC"))])
     with LocalVast(version="5.3.1.0") as old:
         api = connect(old).api

@@ -14,13 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import vastdb
-from tabular_support import BUCKET, batch, committed, connect, fill, make_table, table
 from vastdb import errors
 from vastdb.config import BackoffConfig
 from vastdb.session import Session
 from vastdb.util import serialize_record_batch
 
 from local_vast import LocalVast
+from tabular_support import BUCKET, batch, committed, connect, fill, make_table, table
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = pa.schema([("writer", pa.int64()), ("number", pa.int64()), ("row", pa.int64())])
@@ -136,7 +136,7 @@ class Load:
         while True:
             try:
                 found = committed(session)
-            except Exception:  # noqa: BLE001 - as above
+            except Exception:  # noqa: BLE001 - whatever the SDK or the driver makes of a dead server
                 return
             self.snapshots += 1
             counts = collections.Counter((writer, number) for writer, number, _ in found)

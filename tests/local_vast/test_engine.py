@@ -15,13 +15,13 @@ import pytest
 from adbc_driver_manager import dbapi
 from hypothesis import given
 from hypothesis import strategies as st
-from tabular_support import batch, fill, make_table, raw, rows, table, vector
 from vastdb._internal import VectorIndexSpec
 from vastdb.session import Session
 from vastdb.transaction import Transaction
 
 from local_vast import LocalVast, protobuf
 from local_vast.engine import BATCH_ROWS
+from tabular_support import batch, fill, make_table, raw, rows, table, vector
 
 T = '"exr/s".t'
 
@@ -101,7 +101,8 @@ def test_a_result_of_several_batches_arrives_whole(session: Session) -> None:
 
 def test_types_arrive_through_sql(session: Session) -> None:
     """As the declared ones, NULLs included."""
-    columns = pa.schema([("v", vector(2)), ("at", pa.timestamp("us")), ("d", pa.decimal128(7, 3)), ("l", pa.list_(pa.string())), ("b", pa.binary())])
+    kinds = (vector(2), pa.timestamp("us"), pa.decimal128(7, 3), pa.list_(pa.string()), pa.binary())
+    columns = pa.schema(list(zip("vtdlb", kinds, strict=True)))
     values = ([1.0, 0.5], dt.datetime(2024, 5, 6, 7, 8, 9, 10), decimal.Decimal("1.125"), ["x", None], b"\x00")
     fill(session, values, (None,) * 5, columns=columns)
     with session.transaction() as tx:
@@ -166,7 +167,10 @@ def test_unknown_queries_and_garbage_are_refused(server: LocalVast) -> None:
         assert call("POST", "/?vastdb-run-query=", {}, protobuf.encode((2, 0), (4, b"substrait"))).status_code == 501
 
 
-@given(fields=st.dictionaries(st.integers(1, 2000), st.integers(0, 2**64 - 1) | st.binary(max_size=300), max_size=5), cut=st.integers(1, 9))
+VALUES = st.integers(0, 2**64 - 1) | st.binary(max_size=300)
+
+
+@given(fields=st.dictionaries(st.integers(1, 2000), VALUES, max_size=5), cut=st.integers(1, 9))
 def test_messages_decode_as_they_were_encoded(fields: dict[int, int | bytes], cut: int) -> None:
     """Numbers and bytes by field number; a message that is cut short is refused or has fewer fields."""
     message = protobuf.encode(*fields.items())

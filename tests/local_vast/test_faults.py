@@ -10,12 +10,12 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from tabular_support import BUCKET, batch, committed, connect, fill, raw, table
 from vastdb import errors
 from vastdb.session import Session
 
 from local_vast import LocalVast
 from local_vast.faults import PLACES, BadFault, Fault, Faults
+from tabular_support import BUCKET, batch, committed, connect, fill, raw, table
 
 
 def insert(session: Session, *values: int) -> None:
@@ -112,7 +112,7 @@ def test_a_dead_query_engine_fails_every_transaction(server: LocalVast, session:
     """`503@engine**`: the SDK opens the transaction, then its ADBC connection, and leaves the transaction open."""
     fill(session)
     server.faults.add("501@engine**")
-    with pytest.raises(Exception, match="(?i)not.?implemented|injected"), session.transaction():
+    with pytest.raises(Exception, match=r"(?i)not.?implemented|injected"), session.transaction():
         pytest.fail("the transaction must not open")
     assert len(server.store.transactions) == 1
 
@@ -133,7 +133,7 @@ def test_objects_have_faults_too(server: LocalVast) -> None:
         "s3", endpoint_url=server.url, aws_access_key_id="local", aws_secret_access_key="local-secret", region_name="us-east-1"
     )
     with contextlib.closing(client):
-        with pytest.raises(client.exceptions.ClientError, match="404|InjectedFault"):
+        with pytest.raises(client.exceptions.ClientError, match=r"404|InjectedFault"):
             client.put_object(Bucket=BUCKET, Key="k", Body=b"1")
         client.put_object(Bucket=BUCKET, Key="k", Body=b"2")
         assert client.get_object(Bucket=BUCKET, Key="k")["Body"].read() == b"2"

@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tabular_support import BUCKET, batch, fill, make_table, raw, rows, table, vector
 from vastdb import errors
 from vastdb.session import Session
 from vastdb.table import QueryConfig
 
 from local_vast import LocalVast
 from local_vast.query import ROW_GROUP, Splits
+from tabular_support import BUCKET, batch, fill, make_table, raw, rows, table, vector
 
 COLUMNS = pa.schema(
     [
@@ -66,7 +66,7 @@ def test_comparisons_are_those_of_sql(stored: Session, name: str) -> None:
 
 
 PREDICATES: dict[str, tuple[Any, list[int | None]]] = {
-    "true": (ibis._.ok == True, [1, 3]),  # noqa: E712
+    "true": (ibis._.ok == True, [1, 3]),  # noqa: E712 - an expression, not a comparison
     "null": (ibis._.n.isnull(), [None]),
     "not null": (~ibis._.n.isnull(), [1, -5, 3]),
     "between": (ibis._.n.between(-5, 1), [1, -5]),
@@ -139,7 +139,10 @@ def test_thousands_of_values_can_be_asked_for(session: Session) -> None:
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    splits=st.integers(1, 5), sub_splits=st.integers(1, 3), groups=st.integers(1, 2), limit=st.sampled_from([30_000, 65_536, 200_000])
+    splits=st.integers(1, 5),
+    sub_splits=st.integers(1, 3),
+    groups=st.integers(1, 2),
+    limit=st.sampled_from([30_000, 65_536, 200_000]),
 )
 def test_splits_and_pages_read_every_row_once(big: Session, splits: int, sub_splits: int, groups: int, limit: int) -> None:
     """However the scan is divided, each row comes exactly once."""
@@ -160,7 +163,11 @@ def big(session: Session) -> Session:
 
 
 @given(
-    splits=st.integers(1, 40), sub_splits=st.integers(1, 8), groups=st.integers(1, 8), row=st.integers(0, 2**40), end=st.integers(1, 2**40)
+    splits=st.integers(1, 40),
+    sub_splits=st.integers(1, 8),
+    groups=st.integers(1, 8),
+    row=st.integers(0, 2**40),
+    end=st.integers(1, 2**40),
 )
 def test_each_row_belongs_to_exactly_one_sub_split(splits: int, sub_splits: int, groups: int, row: int, end: int) -> None:
     """The conditions of all sub-splits partition the row ids."""
@@ -218,7 +225,8 @@ def test_a_sorted_table_tells_how_many_row_groups_a_query_reads(session: Session
 
 def test_requests_that_do_not_decode_answer_400(server: LocalVast, stored: Session) -> None:
     """Garbage, and headers that are no numbers."""
+    requests = (({}, b"\x00" * 8), ({}, b"\xff" * 64), ({"tabular-split": "x,1,8"}, b""), ({"tabular-txid": "x"}, b""))
     with raw(server) as call:
-        for headers, body in (({}, b"\x00" * 8), ({}, b"\xff" * 64), ({"tabular-split": "x,1,8"}, b""), ({"tabular-txid": "x"}, b"")):
+        for headers, body in requests:
             answer = call("GET", f"/{BUCKET}/s/t?data", {"tabular-txid": "0", **headers}, body)
             assert (answer.status_code, "InvalidArgument" in answer.text) == (400, True), (headers, answer.text)

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, committed, connect, fill, make_table, raw, rows, table, vector
 from vastdb import errors
 from vastdb._internal import VectorIndexSpec
 from vastdb.session import Session
 from vastdb.util import serialize_record_batch
 
 from local_vast import LocalVast
+from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, committed, connect, fill, make_table, raw, rows, table, vector
 
 MOMENT = dt.datetime(2031, 5, 6, 7, 8, 9, 123456)
 VALUES: dict[pa.DataType, list[Any]] = {
@@ -64,6 +64,7 @@ def test_every_type_comes_back_as_it_was(session: Session, kind: pa.DataType) ->
 
 
 NESTED = pa.struct([("l", pa.list_(pa.struct([("x", pa.int16()), ("m", pa.map_(pa.string(), pa.bool_()))]))), ("s", pa.string())])
+MAPS = st.dictionaries(st.text(max_size=3), st.none() | st.booleans(), max_size=2).map(lambda entries: [*entries.items()])
 NESTED_VALUES = st.none() | st.fixed_dictionaries(
     {
         "l": st.none()
@@ -72,7 +73,7 @@ NESTED_VALUES = st.none() | st.fixed_dictionaries(
             | st.fixed_dictionaries(
                 {
                     "x": st.none() | st.integers(-(2**15), 2**15 - 1),
-                    "m": st.none() | st.dictionaries(st.text(max_size=3), st.none() | st.booleans(), max_size=2).map(lambda d: [*d.items()]),
+                    "m": st.none() | MAPS,
                 }
             ),
             max_size=3,
@@ -102,9 +103,9 @@ def test_columns_that_an_insert_omits_are_null(session: Session) -> None:
     assert committed(session) == [(None, "only")]
 
 
-def refused(session: Session, data: pa.RecordBatch, method: str = "insert_rows", columns: pa.Schema = COLUMNS, **options: Any) -> str:
+def refused(session: Session, data: pa.RecordBatch, method: str) -> str:
     """The error with which a batch is refused, sent as it is."""
-    fill(session, columns=columns, **options)
+    fill(session)
     with session.transaction() as tx, pytest.raises(errors.BadRequest) as caught:
         getattr(tx._rpc.api, method)(BUCKET, "s", "t", serialize_record_batch(data), tx.active_txid)
     return f"{caught.value.code}: {caught.value.message}"

@@ -17,19 +17,18 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from tabular_support import BUCKET, connect, raw
 from vastdb import errors
 
 from local_vast import LocalVast
 from local_vast.auth import Request, check
 from local_vast.errors import VastError
+from tabular_support import BUCKET, connect, raw
 
 
-def s3(server: LocalVast, secret: str = "local-secret", key: str = "local", region: str = "us-east-1") -> Any:
+def s3(server: LocalVast, secret: str | None = None, key: str = "local", region: str = "us-east-1") -> Any:
     config = Config(signature_version="s3v4", retries={"total_max_attempts": 1})
-    return boto3.client(
-        "s3", endpoint_url=server.url, aws_access_key_id=key, aws_secret_access_key=secret, region_name=region, config=config
-    )
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": secret or server.secret_key}
+    return boto3.client("s3", endpoint_url=server.url, region_name=region, config=config, **keys)
 
 
 @pytest.mark.parametrize("credentials", [{"secret": "wrong"}, {"access": "somebody"}, {"access": "somebody", "secret": "wrong"}])
@@ -76,7 +75,7 @@ def test_boto3_is_refused_with_a_wrong_secret(server: LocalVast) -> None:
 def test_a_body_that_was_not_signed_is_refused(server: LocalVast) -> None:
     """A changed body answers 400 even when the headers carry a valid signature."""
     auth = AWSRequestsAuth("local", "local-secret", server.url.removeprefix("http://"), "", "s3")
-    prepared = requests.Request("POST", server.url + "/exr/s?schema", data=b"", headers={"tabular-txid": "0"}, auth=auth).prepare()
+    prepared = requests.Request("POST", server.url + "/exr/s?schema", headers={"tabular-txid": "0"}, auth=auth).prepare()
     prepared.body = b"other"
     prepared.headers["Content-Length"] = "5"
     with requests.Session() as http:
@@ -94,7 +93,10 @@ def test_a_signature_is_for_one_request(server: LocalVast) -> None:
             assert http.send(prepared, timeout=10).status_code == 403
 
 
-@given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), secret=st.text("abc/+=", min_size=1, max_size=8))
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@given(text=NAMES, secret=st.text("abc/+=", min_size=1, max_size=8))
 def test_names_of_all_characters_are_verified(text: str, secret: str) -> None:
     """What the SDK signs for a name, encoded as `requests` sends it, is accepted with its secret and with no other."""
     url = f"http://h/exr/{quote(text)}?schema&tabular-new-schema-name={quote(text, safe='')}"

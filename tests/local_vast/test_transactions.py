@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, committed, connect, fill, make_table, raw, rows, table
 from vastdb import errors
 from vastdb.session import Session
 from vastdb.table import Table
 
 from local_vast import LocalVast
+from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, committed, connect, fill, make_table, raw, rows, table
 
 
 def ids(*numbers: int) -> pa.RecordBatch:
@@ -161,7 +161,7 @@ def test_a_transaction_that_ended_is_not_found(server: LocalVast) -> None:
         txid = call("POST", "/?transaction").headers["tabular-txid"]
         assert call("GET", "/?transaction", {"tabular-txid": txid}).status_code == 200
         assert call("PUT", "/?transaction", {"tabular-txid": txid}).status_code == 200
-        for method, target in (("GET", "/?transaction"), ("PUT", "/?transaction"), ("DELETE", "/?transaction"), ("GET", "/exr?schema")):
+        for method, target in (*((method, "/?transaction") for method in ("GET", "PUT", "DELETE")), ("GET", "/exr?schema")):
             answer = call(method, target, {"tabular-txid": txid})
             assert (answer.status_code, "NoSuchTransaction" in answer.text) == (404, True)
 
