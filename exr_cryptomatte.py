@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ PARSED_MANIFEST = 256 * 1024
 CHECKED_ENTRIES = 64
 
 _NAME = re.compile(r"cryptomatte/([^/]{1,64})/(name|hash|conversion|manifest|manif_file)")
+_RANK = re.compile(r"[0-9]{2}\Z")
 # Bounded blanks keep the count linear; a name cannot contain the pattern, because quotes inside names are escaped.
 _ENTRY = re.compile(rb'"[ \t\r\n]{0,8}:[ \t\r\n]{0,8}"[0-9a-fA-F]{8}"')
 _MASK = 0xFFFF_FFFF
@@ -63,8 +65,10 @@ def cryptomattes(part: Part) -> tuple[list[dict[str, Any]], list[Finding]]:
     """The cryptomatte layers in file order, as in `payload["parts"][i]["cryptomatte"]`, and what contradicts itself in them."""
     found: list[dict[str, Any]] = []
     findings: list[Finding] = []
-    for key, fields in _declared(part).items():
-        layer = _layer(part, key, fields)
+    declared = _declared(part)
+    ranks = _ranks(part) if declared else Counter()
+    for key, fields in declared.items():
+        layer = _layer(ranks, key, fields)
         anchor = next(iter(fields.values()))
         found.append(layer)
         for code, message in _contradictions(layer):
@@ -90,7 +94,7 @@ def _declared(part: Part) -> dict[str, dict[str, Attribute]]:
     return declared
 
 
-def _layer(part: Part, key: str, fields: dict[str, Attribute]) -> dict[str, Any]:
+def _layer(ranks: Counter[str], key: str, fields: dict[str, Attribute]) -> dict[str, Any]:
     texts = {field: attribute.value if isinstance(attribute.value, str) else None for field, attribute in fields.items()}
     name, scheme = texts.get("name"), texts.get("hash")
     hashed = scheme in (None, "MurmurHash3_32")
@@ -102,7 +106,7 @@ def _layer(part: Part, key: str, fields: dict[str, Attribute]) -> dict[str, Any]
         "hash": scheme,
         "conversion": texts.get("conversion"),
         "key_matches": object_key(name) == key[:7] if name is not None and hashed else None,
-        "ranks": _ranks(part, name) if name else 0,
+        "ranks": ranks[name] if name else 0,
         "manifest_size": None if manifest is None else len(manifest),
         "manifest_sha256": None if manifest is None else hashlib.sha256(manifest).hexdigest(),
         "manifest_entries": entries,
@@ -116,10 +120,10 @@ def object_key(name: str) -> str:
     return f"{murmur3(name.encode('utf-8', 'surrogatepass')):08x}"[:7]
 
 
-def _ranks(part: Part, name: str) -> int:
-    """How many numbered layers (`name00`, `name01`, ...) carry the matte."""
-    numbered = re.compile(re.escape(name) + r"\d{2}\..+")
-    return len({channel.name.rpartition(".")[0] for channel in part.channels if numbered.fullmatch(channel.name)})
+def _ranks(part: Part) -> Counter[str]:
+    """How many numbered layers (`name00`, `name01`, ...) there are of each name."""
+    layers = {channel.name.rpartition(".")[0] for channel in part.channels}
+    return Counter(layer[:-2] for layer in layers if _RANK.search(layer))
 
 
 def _manifest(raw: Bytes, hashed: bool) -> tuple[int | None, int | None]:

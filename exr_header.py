@@ -28,7 +28,7 @@ HEADER_LIMIT = 64 * 2**20
 MAX_NAME = 255
 MAX_SHORT_NAME = 31
 # Bounds on what a hostile header can make this module build; the largest header met in the wild has some hundred attributes.
-MAX_PARTS = 4_096
+MAX_PARTS = 2_048
 MAX_ATTRIBUTES = 32_768
 
 LONGEST_CHLIST = MAX_CHANNELS * (MAX_NAME + 18)
