@@ -156,7 +156,7 @@ FILES = TableSpec(
         Column("last_inspected", TIME, "Latest inspection of this version, UTC", role=Role.AUDIT),
         Column("inspection_count", INT, "Inspections of this version, repeated deliveries included", role=Role.AUDIT),
         Column("schema_version", TEXT, "Version of these tables that the row was written for"),
-        Column("inspector_version", TEXT, "Version of exr-inspector that made the row"),
+        Column("inspector_version", TEXT, "Version of exr-inspector that made raw_output", role=Role.OBSERVED),
         Column("raw_output", TEXT, "The payload as JSON, large values replaced by their digests", role=Role.OBSERVED),
         Column("frame_number", INT, "Frame number from the file name", source="frame_number", since="1.1.0"),
         Column("sequence_key", TEXT, "The path with its frame number replaced", source="sequence_key", since="1.1.0"),

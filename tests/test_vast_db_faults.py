@@ -59,7 +59,7 @@ def second(path: str) -> dict:
 
 
 def delivered(document: dict, store: persistence.Store) -> dict:
-    """The result once the platform has delivered often enough: rows of a transaction whose rollback failed stay locked a while."""
+    """The result once the platform has delivered often enough; what a failed rollback left open stays locked for a while."""
     for _ in range(50):
         with contextlib.suppress(VASTDatabaseError):
             return persistence.persist_to_vast_database(document, session=store)

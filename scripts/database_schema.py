@@ -1,0 +1,116 @@
+"""docs/DATABASE_SCHEMA.md, made from the tables in vast_schemas.py.
+
+    scripts/generate_database_schema [--check]
+
+With --check nothing is written: exit status 1 says that the page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from vast_schemas import CURRENT_VERSION, MAX_CELL_BYTES, TABLES, VERSIONS, Column, Role, TableSpec
+
+PAGE = Path(__file__).resolve().parent.parent / "docs/DATABASE_SCHEMA.md"
+
+HEAD = f"""# Database schema
+
+This page is generated from `vast_schemas.py` by `scripts/generate_database_schema`. Current version: {CURRENT_VERSION}.
+
+The tables live in one schema of one bucket (`VAST_DB_BUCKET`, `VAST_DB_SCHEMA`) and are made on first use. Every column is
+nullable, because VAST DataBase treats it so; absent values are null. Times are UTC without zone. A cell holds at most
+{MAX_CELL_BYTES:,} bytes; a larger value is replaced by JSON with its size, its SHA-256 and how it begins.
+
+## Identity
+
+A file version is a path and a header: `file_id` is the SHA-256 of `file_path_normalized`, a zero byte and `header_hash`. VAST
+DataBase has no unique keys; exr-inspector keeps `file_id` unique in `files`, and exactly one row per path with `is_current`.
+
+* **A repeated inspection** of a version counts: `inspection_count`, `last_inspected` and `last_inspection_id` change, and so do
+  the columns marked *observed* unless the stored version was modified later.
+* **Another header** is a new row in every table. The version with the newest `mtime` is current; among equals the one inspected
+  last.
+* **A removal** sets `deleted_at` on the current version, unless that one was modified later; a file that returns clears it. Files
+  that exist are `WHERE is_current AND deleted_at IS NULL`.
+* **Rows of other tables** carry the `file_id` and the `inspection_id` of their row in `files`.
+* `inspection_count` counts the transactions that took effect: at least every acknowledged delivery. One that failed after its
+  commit is counted, and so is its repetition.
+
+Who writes a column: *header* follows from path and header and never changes; *observed* is refreshed as above; *audit* is kept by
+the upsert.
+"""
+
+
+def page() -> str:
+    """The page's text."""
+    return "\n".join([HEAD, *(line for table in TABLES.values() for line in _table(table)), *_versions()]) + "\n"
+
+
+def _table(table: TableSpec) -> Iterator[str]:
+    yield f"## {table.name}\n"
+    since = "" if table.since == VERSIONS[0] else f" Since {table.since}."
+    yield f"{table.description}{since}"
+    if table.replaced:
+        same = f" with the same `{table.replaced_by}`" if table.replaced_by else ""
+        yield f"Rows of a repeated inspection replace the file's earlier ones{same}."
+    if table.vector_index:
+        index = table.vector_index
+        yield f"Where the server offers it (5.5 and later), `{index.column}` has a vector index with the metric `{index.metric}`."
+    roles = table.name == "files"
+    yield "\n| column | type | since | " + ("written | " if roles else "") + "meaning |"
+    yield "|---|---|---|" + ("---|" if roles else "") + "---|"
+    for column in table.columns:
+        written = f"{Role(column.role).value} | " if roles else ""
+        yield f"| `{column.name}` | {type_name(column.type)} | {column.since} | {written}{_meaning(column)} |"
+    yield ""
+
+
+def type_name(data_type: pa.DataType) -> str:
+    """A column's type as SQL names it."""
+    if pa.types.is_fixed_size_list(data_type):
+        return f"FLOAT[{data_type.list_size}]"
+    names = {
+        pa.utf8(): "VARCHAR", pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN", pa.float64(): "DOUBLE",
+        pa.timestamp("us"): "TIMESTAMP(6)",
+    }  # fmt: skip
+    return names[data_type]
+
+
+def _meaning(column: Column) -> str:
+    return f"{column.description} (JSON)" if column.json else column.description
+
+
+def _versions() -> Iterator[str]:
+    yield "## Versions\n"
+    yield f"* {VERSIONS[0]}: " + ", ".join(f"`{table.name}`" for table in TABLES.values() if table.since == VERSIONS[0]) + "."
+    for version in VERSIONS[1:]:
+        tables = [f"table `{table.name}`" for table in TABLES.values() if table.since == version]
+        columns = [
+            f"`{table.name}.{column.name}`"
+            for table in TABLES.values()
+            for column in table.columns
+            if table.since != version and column.since == version
+        ]
+        yield f"* {version}: adds " + ", ".join([*tables, *columns]) + "."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description="Write docs/DATABASE_SCHEMA.md from vast_schemas.py.")
+    parser.add_argument("--check", action="store_true", help="only compare; exit status 1 when the page is out of date")
+    check = parser.parse_args(arguments).check
+    if not check:
+        PAGE.write_text(page(), encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
+        print(f"{PAGE} is out of date: run scripts/generate_database_schema", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
