@@ -15,20 +15,13 @@ from typing import Any, NamedTuple
 
 from exr_embedding_facts import read_box, relation
 from exr_embeddings import compute_metadata_embedding
-from exr_policy import Policy
+from exr_policy import PRIMARIES, Policy
 from exr_roles import aov_role
 
 Options = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
-# Chromaticities (red, green, blue, white; x and y) of ST 2065-1 (AP0), ACEScg (AP1), Rec. 709, Rec. 2020 and P3 with a D65 white.
-PRIMARIES = {
-    "ap0": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767),
-    "ap1": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767),
-    "rec709": (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329),
-    "rec2020": (0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.329),
-    "p3d65": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329),
-}
+DATA_ROLES = frozenset({"cryptomatte", "id", "depth", "motion", "normal", "position", "uv"})
 CORNERS = ("red", "green", "blue", "white")
 CHROMATICITY_TOLERANCE = 1e-4
 LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd"})
@@ -102,7 +95,11 @@ class Subject:
 
 
 def _role(channel: Entry) -> str | None:
-    return aov_role(channel.get("layer_name") or "", channel.get("component_name") or "")
+    """The channel's role; the fourth component of a data layer is data, not alpha."""
+    layer = channel.get("layer_name") or ""
+    role = aov_role(layer, channel.get("component_name") or "")
+    whole = aov_role(layer, "") if role == "alpha" and layer else None
+    return whole if whole in DATA_ROLES else role
 
 
 def _at_least(options: Options, key: str, value: float) -> bool:

@@ -30,7 +30,15 @@ from exr_errors import BadPolicy
 
 SEVERITIES = ("FAIL", "WARN")
 COMMON_KEYS = frozenset({"id", "kind", "severity", "message", "suggested_fix", "roles", "paths"})
-_RULE_HEADER = re.compile(r"^\s*\[\[\s*rule\s*\]\]", re.MULTILINE)
+# Chromaticities (red, green, blue, white; x and y) of ST 2065-1 (AP0), ACEScg (AP1), Rec. 709, Rec. 2020 and P3 with a D65 white.
+PRIMARIES = {
+    "ap0": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767),
+    "ap1": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767),
+    "rec709": (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329),
+    "rec2020": (0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.329),
+    "p3d65": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329),
+}
+_RULE_HEADER = re.compile(r"^[ \t]*\[\[\s*rule\s*\]\]", re.MULTILINE)
 _TOML_LINE = re.compile(r"at line (\d+)")
 
 
@@ -87,7 +95,8 @@ PATTERNS = Option("a list of regular expressions", _list_of(_is_pattern))
 PAIR = Option("two integers", _is_pair)
 PAIRS = Option("a list of pairs of integers", _list_of(_is_pair))
 SETS = Option("a list of lists of texts", _list_of(_list_of(_is_text)))
-NUMBERS = Option("a list of numbers", _list_of(_is_number))
+KNOWN_PRIMARIES = Option(f"one of {', '.join(PRIMARIES)}", lambda value: isinstance(value, str) and value in PRIMARIES)
+EIGHT_NUMBERS = Option("eight numbers", lambda value: _list_of(_is_number)(value) and len(value) == 8)
 SCALAR = Option("a text, a number or a flag", lambda value: _is_text(value) or isinstance(value, bool) or _is_number(value))
 SCALARS = Option("a list of texts or numbers", _list_of(lambda value: _is_text(value) or _is_number(value)))
 
@@ -155,7 +164,9 @@ KINDS: dict[str, Kind] = {
         ("name",),
     ),
     "color_space": Kind({"allowed": TEXTS, "required": FLAG}, ("allowed",)),
-    "chromaticities": Kind({"equal": TEXT, "values": NUMBERS, "tolerance": NUMBER, "required": FLAG}, one_of=("equal", "values")),
+    "chromaticities": Kind(
+        {"equal": KNOWN_PRIMARIES, "values": EIGHT_NUMBERS, "tolerance": NUMBER, "required": FLAG}, one_of=("equal", "values")
+    ),
     "color_interop_id": Kind({"allowed": TEXTS, "required": FLAG}, ("allowed",)),
     "color_metadata": Kind({"ignored": TEXTS}),
     "header_size": Kind({"max_bytes": COUNT}, ("max_bytes",)),

@@ -1,0 +1,137 @@
+"""Policies are read completely before anything is judged, and every mistake names its line and rule."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exr_checks import CHECKS
+from exr_errors import BadPolicy, Verdict
+from exr_policy import KINDS, load_policy, parse_policy
+from project import ROOT
+
+HEAD = 'id = "p"\nversion = "1"\n\n'
+SHIPPED = sorted((ROOT / "policies").glob("*.toml"))
+
+
+def rule(**keys: object) -> str:
+    """A rule of kind `deep` with these keys changed; None removes a key."""
+    given = {"id": "r", "kind": "deep", "severity": "FAIL", "allowed": False} | keys
+    return "[[rule]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items() if value is not None)
+
+
+def refused(text: str) -> BadPolicy:
+    """The error that this text raises."""
+    with pytest.raises(BadPolicy) as caught:
+        parse_policy(text, "p.toml")
+    assert caught.value.verdict is Verdict.REJECT
+    assert caught.value.path == "p.toml"
+    return caught.value
+
+
+def test_a_policy_keeps_its_rules_in_order():
+    """With severity, roles, paths and options."""
+    text = HEAD + rule(id="a", roles=["beauty"], paths=["*/x/*"], message="m", suggested_fix="f") + rule(id="b", severity="WARN")
+    policy = parse_policy(text, "p.toml")
+    first, second = policy.rules
+    assert (policy.id, policy.version, policy.title) == ("p", "1", "p")
+    assert (first.id, first.roles, first.paths, first.message, first.suggested_fix) == ("a", ("beauty",), ("*/x/*",), "m", "f")
+    assert (second.severity, dict(second.options), second.line) == ("WARN", {"allowed": False}, 13)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("id = \n", 1, "no TOML"),
+        ('id = "p"\nversion = 1\n', 1, "'version' must be a text"),
+        (HEAD, 1, "at least one"),
+        (HEAD + 'flavour = "x"\n' + rule(), 4, "unknown key 'flavour'"),
+        (HEAD + rule(id=None), 4, "needs an 'id'"),
+        (HEAD + rule(kind="dept"), 6, "kind must be one of"),
+        (HEAD + rule(kind=["deep"]), 6, "kind must be one of"),
+        (HEAD + rule(severity="fail"), 7, "severity must be FAIL or WARN"),
+        (HEAD + rule(alowed=True), 9, "unknown key 'alowed'"),
+        (HEAD + rule(allowed="no"), 8, "'allowed' must be true or false"),
+        (HEAD + rule(allowed=None), 4, "'allowed' is missing"),
+        (HEAD + rule(roles="beauty"), 9, "'roles' must be a list of texts"),
+        (HEAD + rule(kind="parts", allowed=None), 4, "at least one of"),
+        (HEAD + rule(kind="channel_names", allowed=None, pattern="("), 8, "a regular expression"),
+        (HEAD + rule(kind="sampling", allowed=[[1]]), 8, "pairs of integers"),
+        (HEAD + rule(kind="chromaticities", allowed=None, equal="ap2"), 8, "one of ap0"),
+        (HEAD + rule(kind="chromaticities", allowed=None, values=[1, 2]), 8, "eight numbers"),
+        (HEAD + rule() + rule(), 9, "the rule of line 4 has the same id"),
+    ],
+)
+def test_a_mistake_names_its_line(text, line, said):
+    """A policy is written by hand, so its errors point into it."""
+    error = refused(text)
+    assert error.line == line, str(error)
+    assert said in str(error)
+
+
+def test_a_mistake_names_its_rule():
+    """The id stands in the message and in the error."""
+    error = refused(HEAD + rule(id="flat", allowed="no"))
+    assert error.rule == "flat"
+    assert "p.toml:8, rule 'flat'" in str(error)
+    assert error.as_dict()["line"] == 8
+
+
+def test_a_missing_policy_is_a_reject_with_its_path(tmp_path):
+    """Never an empty result."""
+    with pytest.raises(BadPolicy, match=r"missing\.toml") as caught:
+        load_policy(tmp_path / "missing.toml")
+    assert caught.value.verdict is Verdict.REJECT
+    assert "policies/" in str(caught.value)
+
+
+def test_a_policy_that_is_no_utf_8_is_a_reject(tmp_path):
+    """The byte is named."""
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b'id = "\xe9"')
+    with pytest.raises(BadPolicy, match="byte 6"):
+        load_policy(path)
+
+
+def embedding_rule(reference: str) -> str:
+    return HEAD + rule(kind="embedding", allowed=None, reference=reference, max_distance=0.1)
+
+
+def test_a_reference_is_read_with_the_policy(tmp_path):
+    """Relative to the policy's own folder, so that judging stays pure."""
+    (tmp_path / "reference.json").write_text('{"channels": [], "parts": [{}]}')
+    (tmp_path / "p.toml").write_text(embedding_rule("reference.json"))
+    assert load_policy(tmp_path / "p.toml").references == {"reference.json": {"channels": [], "parts": [{}]}}
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"channels": []}'])
+def test_a_reference_that_is_no_payload_is_a_mistake_of_the_rule(tmp_path, content):
+    """Missing, no JSON, or no payload."""
+    if content is not None:
+        (tmp_path / "reference.json").write_text(content)
+    (tmp_path / "p.toml").write_text(embedding_rule("reference.json"))
+    with pytest.raises(BadPolicy, match=r"reference.*reference\.json") as caught:
+        load_policy(tmp_path / "p.toml")
+    assert caught.value.rule == "r"
+
+
+def test_every_kind_has_a_check():
+    """A kind that is accepted is judged."""
+    assert KINDS.keys() == CHECKS.keys()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_policies_are_sound_and_state_their_source(path: Path):
+    """Named as their file, with a message for every rule, and none lets an unreadable file pass."""
+    policy = load_policy(path)
+    assert policy.id == path.stem
+    assert policy.source
+    assert all(rule.message for rule in policy.rules)
+    assert "status" in {rule.kind for rule in policy.rules}
+
+
+def test_the_policies_that_the_documents_name_are_shipped():
+    """Sanity, Netflix, ACES, textures, plates."""
+    assert [path.stem for path in SHIPPED] == ["aces_container", "comp_plate", "default", "netflix_vfx", "texture_mipmap"]
