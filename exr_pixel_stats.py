@@ -8,56 +8,27 @@ marked partial. NumPy and OpenEXR are imported when the first part is read.
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import exr_bands
+import exr_pixel_plan
 import exr_pixel_sampling
 import exr_pixel_tally
 from exr_attributes import COMPRESSIONS
-from exr_bands import Band, DamagedChunk, Grid, Table, TableUnreadable
-from exr_errors import BadSettings
+from exr_bands import Band, DamagedChunk, Table, TableUnreadable
 from exr_header import Finding, Header, Part, Reader
 from exr_layout import Layout, NoLayout, layout, part_type
 from exr_pixel_decode import decode
+from exr_pixel_plan import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
 from exr_pixel_sampling import Choice
-from exr_pixel_tally import HISTOGRAM_BYTES, Measured, Tally
+from exr_pixel_tally import Measured, Tally
 
-MEMORY_LIMIT = 512 * 2**20
-LEAST_MEMORY = 160 * 2**20
-# What a process holds that has imported NumPy and OpenEXR and has decoded something (benchmarks/pixel_stats/memory.py).
-BASE_MEMORY = 96 * 2**20
-BAND_BYTES = 16 * 2**20
-# A band costs its packed bytes twice (as fetched, as its file), its pixels once, and what decoder and sums need meanwhile.
-BAND_COST = 4
-# The binding makes one array per pixel and channel of deep data: 180 bytes each, measured, besides the samples.
-DEEP_CELL_BYTES = 180
 MAX_THREADS = 4
 MAX_FINDINGS = 64
-
-Mode = Literal["full", "sampled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What was asked for; `compute_pixel_stats` describes the fields."""
-
-    deep_stats: bool
-    mode: Mode
-    sample_stride: int
-    max_pixels: int | None
-    memory_limit: int
-    threads: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The options on which the figures depend."""
-        return {name: getattr(self, name) for name in ("mode", "deep_stats", "sample_stride", "max_pixels")}
-
 
 def compute_pixel_stats(
     reader: Reader,
@@ -80,7 +51,6 @@ def compute_pixel_stats(
     """
     count = min(MAX_THREADS, os.cpu_count() or 1) if threads is None else threads
     options = Options(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
-    _check(options)
     try:
         layouts = [layout(header, part) for part in header.parts]
         table = exr_bands.read_table(reader, header, layouts)
@@ -94,20 +64,6 @@ def compute_pixel_stats(
     for run in runs:
         run.run()
     return _answer(options, runs, [finding for run in runs for finding in run.findings])
-
-
-def _check(options: Options) -> None:
-    wrong = []
-    if options.mode not in ("full", "sampled"):
-        wrong.append(f"mode is {options.mode!r}, and may be 'full' or 'sampled'")
-    if options.sample_stride < 1:
-        wrong.append(f"sample_stride is {options.sample_stride}, and must be 1 or more")
-    if options.max_pixels is not None and options.max_pixels < 1:
-        wrong.append(f"max_pixels is {options.max_pixels}, and must be 1 or more, or absent")
-    if options.memory_limit < LEAST_MEMORY:
-        wrong.append(f"memory_limit is {options.memory_limit} bytes, and must be {LEAST_MEMORY} or more")
-    if wrong:
-        raise BadSettings("; ".join(wrong), remedy="Correct the settings of pixel statistics")
 
 
 def _pixel_limits(layouts: list[Layout], options: Options) -> list[int | None]:
@@ -129,30 +85,6 @@ def _answer(options: Options, runs: list[_PartRun], findings: list[Finding]) -> 
     }
 
 
-class Ledger:
-    """The memory that all files together use which this process reads at a time; who finds no room waits."""
-
-    def __init__(self) -> None:
-        self._used = 0
-        self._freed = threading.Condition()
-
-    @contextmanager
-    def room(self, needed: int, limit: int) -> Iterator[None]:
-        """`needed` bytes of `limit`, once others leave as much; a file that is alone is never kept waiting."""
-        with self._freed:
-            self._freed.wait_for(lambda: not self._used or self._used + needed <= limit)
-            self._used += needed
-        try:
-            yield
-        finally:
-            with self._freed:
-                self._used -= needed
-                self._freed.notify_all()
-
-
-_LEDGER = Ledger()
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the chunks of a file come from."""
@@ -160,43 +92,6 @@ class Source:
     reader: Reader
     header: Header
     table: Table
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a part is read within the memory: units per band (0: none fits), bands at a time, bytes in all, histograms or not."""
-
-    units: int
-    in_flight: int
-    memory: int
-    histograms: bool
-    most: int
-    """The most bytes that a chunk may take in the file."""
-
-
-def _plan(grid: Grid, channels: int, options: Options) -> Plan:
-    budget = options.memory_limit - BASE_MEMORY
-    histograms = channels * HISTOGRAM_BYTES <= budget // 4
-    state = channels * HISTOGRAM_BYTES if histograms else budget // 4
-    working = budget - state
-    unit, most = _unit_bytes(grid, channels, working)
-    in_flight = options.threads + 1 if options.threads and not grid.layout.deep else 1
-    if unit * BAND_COST * in_flight > working:
-        in_flight = 1
-    if unit * BAND_COST > working:
-        return Plan(0, 1, state, histograms, most)
-    band = min(BAND_BYTES, working // (BAND_COST * in_flight))
-    units = max(1, band // max(unit, 1))
-    return Plan(units, in_flight, state + in_flight * BAND_COST * max(band, unit), histograms, most)
-
-
-def _unit_bytes(grid: Grid, channels: int, working: int) -> tuple[int, int]:
-    """The bytes of a unit's pixels, and the most that one chunk may take in the file; what does not shrink is stored as it is."""
-    area = grid.unit(0).window
-    if grid.layout.deep:
-        return area.width * area.height * channels * DEEP_CELL_BYTES, working // 8
-    chunk = grid.layout.unpacked_bytes(0) or 0
-    return chunk * grid.group, 2 * chunk + 4096
 
 
 @dataclass(slots=True)
@@ -261,6 +156,7 @@ class _PartRun:
         self.layout = shape
         self.options = options
         self.grid = exr_bands.grid(shape)
+        self.most_packed = exr_pixel_plan.most_packed(self.grid, options)
         self.pixel_limit = pixel_limit
         self.asked = options.deep_stats or not shape.deep
         self.channels: list[_Channel] = []
@@ -289,26 +185,36 @@ class _PartRun:
             self._find("part_not_decodable", "its compression, or a channel's type or sampling, is unknown")
             self.chunks_damaged = self.grid.chunks
             return
-        plan = _plan(self.grid, len(self.part.channels), self.options)
-        with _LEDGER.room(plan.memory, self.options.memory_limit - BASE_MEMORY):
-            self._start(plan)
+        packed = self._choose()
+        held = exr_pixel_plan.state(self.part, self.options)
+        plan = exr_pixel_plan.plan(self.grid, len(self.part.channels), packed, held, self.options)
+        with LEDGER.room(plan.memory, self.options.memory_limit - BASE_MEMORY):
+            for one in self.part.channels:
+                tally = exr_pixel_tally.tally(one.type, held.kept_bytes, histogram=held.histograms)
+                self.channels.append(_Channel(one.name, one.type, (one.x_sampling, one.y_sampling), tally))
             if plan.units:
                 self._read(plan)
             else:
-                self._too_large(self.grid.chunks)
+                self._too_large()
         self._report()
 
-    def _start(self, plan: Plan) -> None:
-        for one in self.part.channels:
-            tally = exr_pixel_tally.tally(one.type, histogram=plan.histograms)
-            self.channels.append(_Channel(one.name, one.type, (one.x_sampling, one.y_sampling), tally))
-        units = [unit for unit in range(self.grid.units) if self._is_present(self.grid.unit(unit))]
+    def _choose(self) -> int:
+        """Decides which units are read; the most bytes that one of them takes in the file."""
+        units, packed = [], 0
+        for unit in range(self.grid.units):
+            size = self._packed(self.grid.unit(unit))
+            if size:
+                units.append(unit)
+                packed = max(packed, size)
         self.chunks_missing = self.grid.chunks - sum(len(self.grid.unit(unit).chunks) for unit in units)
         units = [unit for unit in units if self._is_wanted(self.grid.unit(unit))]
         self.choice = exr_pixel_sampling.choose(units, self._pixels, self._draws(len(units)), self._seed())
+        return packed
 
-    def _is_present(self, band: Band) -> bool:
-        return all(self.source.table.extent(self.part.index, chunk) for chunk in band.chunks)
+    def _packed(self, band: Band) -> int:
+        """The bytes of the band in the file; 0 where a chunk of it is not there."""
+        extents = [self.source.table.extent(self.part.index, chunk, self.most_packed) for chunk in band.chunks]
+        return 0 if None in extents else sum(extent[1] - extent[0] for extent in extents if extent)
 
     def _is_wanted(self, band: Band) -> bool:
         """Whether any pixel of the band is one of every n-th; a band without one need not be read."""
@@ -331,7 +237,7 @@ class _PartRun:
 
     def _bands(self, plan: Plan) -> Iterator[Band]:
         if self.choice is None or self.choice.is_whole:
-            yield from exr_bands.bands(self.grid, lambda unit: self._is_present(unit) and self._is_wanted(unit), plan.units)
+            yield from exr_bands.bands(self.grid, lambda unit: bool(self._packed(unit)) and self._is_wanted(unit), plan.units)
         else:
             yield from map(self.grid.unit, sorted(self.choice.times))
 
@@ -340,7 +246,7 @@ class _PartRun:
         exr_pixel_tally.prepare()
         if plan.in_flight == 1:
             for band in self._bands(plan):
-                self._join(self._measure(band, self._fetch(band, plan), plan))
+                self._join(self._measure(band, self._fetch(band)))
             return
         with ThreadPoolExecutor(plan.in_flight - 1, thread_name_prefix="pixel-stats") as pool:
             self._read_ahead(plan, pool)
@@ -350,32 +256,32 @@ class _PartRun:
         for band in self._bands(plan):
             while len(pending) >= plan.in_flight - 1:
                 self._join(pending.popleft().result())
-            pending.append(pool.submit(self._measure, band, self._fetch(band, plan), plan))
+            pending.append(pool.submit(self._measure, band, self._fetch(band)))
         while pending:
             self._join(pending.popleft().result())
 
-    def _fetch(self, band: Band, plan: Plan) -> dict[int, memoryview]:
+    def _fetch(self, band: Band) -> dict[int, memoryview]:
         source = self.source
-        return exr_bands.fetch(source.reader, source.table, self.part.index, band.chunks, plan.most)
+        return exr_bands.fetch(source.reader, source.table, self.part.index, band.chunks, self.most_packed)
 
-    def _measure(self, band: Band, data: dict[int, memoryview], plan: Plan) -> list[_Outcome]:
+    def _measure(self, band: Band, data: dict[int, memoryview]) -> list[_Outcome]:
         """The band's figures; where it does not decode, those of its units that do."""
         try:
-            return [self._measure_whole(band, data, plan)]
+            return [self._measure_whole(band, data)]
         except DamagedChunk as fault:
             units = self._units_of(band)
             if len(units) == 1:
                 return [_Outcome(band, fault=str(fault))]
-        return [outcome for unit in units for outcome in self._measure(unit, data, plan)]
+        return [outcome for unit in units for outcome in self._measure(unit, data)]
 
     def _units_of(self, band: Band) -> list[Band]:
         if self.layout.tile is not None:
             return [self.grid.unit(chunk) for chunk in band.chunks]
         return [self.grid.unit(row) for row in range(band.chunks[0] // self.grid.group, band.chunks[-1] // self.grid.group + 1)]
 
-    def _measure_whole(self, band: Band, data: dict[int, memoryview], plan: Plan) -> _Outcome:
+    def _measure_whole(self, band: Band, data: dict[int, memoryview]) -> _Outcome:
         pieces = [exr_bands.cut(self.source.header, self.layout, band, chunk, data[chunk]) for chunk in band.chunks]
-        if sum(piece.unpacked for piece in pieces) > plan.most:
+        if sum(piece.unpacked for piece in pieces) > self.most_packed:
             raise DamagedChunk("its samples do not fit into the memory limit")
         arrays = decode(exr_bands.band_file(self.part, self.layout, band, pieces))
         names = [name.decode("utf-8", "replace") for name in exr_bands.channel_names(self.part, self.layout)]
@@ -449,8 +355,8 @@ class _PartRun:
             place = f"lines {window.y_min} to {window.y_max}, columns {window.x_min} to {window.x_max}"
             self._find("chunk_not_decodable", f"the chunk of {place} gives no pixels: {outcome.fault}")
 
-    def _too_large(self, chunks: int) -> None:
-        self.chunks_damaged = chunks
+    def _too_large(self) -> None:
+        self.chunks_damaged = self.grid.chunks - self.chunks_missing
         limit = self.options.memory_limit
         self._find("chunk_too_large", f"one chunk takes more memory than the limit of {limit} bytes allows; raise the limit")
 

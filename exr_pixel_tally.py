@@ -19,9 +19,9 @@ HISTOGRAM_BYTES = 65_536 * 8
 # divides the width would look at the same few columns in every line. 33,614 or more remain of any stream that was longer.
 THINNING = 7
 KEPT = 2 * THINNING**6
+KEPT_BYTES = 4 * KEPT
 PIECE = 2**18
 PERCENTILES = {"p01": 0.01, "p50": 0.5, "p99": 0.99}
-_SMALL_KEPT = 2 * THINNING**4
 
 
 @dataclass(slots=True)
@@ -200,13 +200,13 @@ class Tally:
         return self.histogram is not None or self.kept.is_exact
 
 
-def tally(kind: str, *, histogram: bool) -> Tally:
-    """An empty tally for a channel of type HALF, FLOAT or UINT; `histogram` False spares memory where channels are many."""
+def tally(kind: str, kept_bytes: int = KEPT_BYTES, *, histogram: bool = True) -> Tally:
+    """An empty tally for a channel of type HALF, FLOAT or UINT; without `histogram` halfs are summed and kept as floats are."""
     import numpy as np
 
     if kind == "HALF" and histogram:
         return Tally(np.zeros(65_536, dtype="i8"))
-    return Tally(kept=Thinned(KEPT if histogram else _SMALL_KEPT))
+    return Tally(kept=Thinned(max(THINNING, kept_bytes // 4)))
 
 
 def prepare() -> None:

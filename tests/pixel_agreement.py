@@ -104,7 +104,9 @@ def with_numpy(path: Path, rows: dict[tuple[int, str], dict[str, Any]]) -> Agree
                 continue
             values = _values(channel.pixels)
             finite = values[np.isfinite(values)]
-            figures = dict(zip(VALUES, (finite.min(), finite.max(), finite.mean(), finite.std()), strict=True)) if finite.size else {}
+            figures = {}
+            if finite.size:
+                figures = dict(zip(VALUES, (finite.min(), finite.max(), finite.mean(), finite.std()), strict=True))
             counts = {"nan": np.isnan(values).sum(), "inf": np.isinf(values).sum(), "finite": finite.size}
             _compare(agreement, f"{name} of part {part.part_index}", row, figures, counts, 1e-9)
     if not parts:
@@ -125,6 +127,7 @@ def _compare(
     wrong = [f"{name} {mine[name]} against {counts[name]}" for name in counts if mine[name] != counts[name]]
     if row["finite_count"]:
         allowed = tolerance * max(abs(row["min_value"]), abs(row["max_value"]), 1e-30)
-        wrong += [f"{name} {row[name]} against {value}" for name, value in figures.items() if not abs(row[name] - value) <= allowed]
+        far = [name for name, value in figures.items() if not abs(row[name] - value) <= allowed]
+        wrong += [f"{name} {row[name]} against {figures[name]}" for name in far]
     agreement.differences += [f"{what}: {entry}" for entry in wrong]
     agreement.channels += not wrong

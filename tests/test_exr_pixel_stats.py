@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exr_header
+import exr_pixel_plan
 import exr_pixel_stats
 import exr_pixel_tally
 from exr_bytes import MemoryReader
@@ -242,7 +243,7 @@ def test_small_bands_give_the_same_statistics(monkeypatch: pytest.MonkeyPatch) -
     plane["Z"][123, 4] = np.nan
     data = one(plane, "zips")
     whole = stats(data)
-    monkeypatch.setattr(exr_pixel_stats, "BAND_BYTES", 1)
+    monkeypatch.setattr(exr_pixel_plan, "BAND_BYTES", 1)
     assert stats(data) == whole
 
 
@@ -279,7 +280,7 @@ def test_many_half_channels_do_without_a_histogram_each() -> None:
     """Where histograms would take more than a quarter of the memory, lines are summed instead, to the same figures."""
     plane = planes(8, 8)["A"]
     names = [f"c{number:04}" for number in range(200)]
-    found = rows(one(dict.fromkeys(names, plane)), memory_limit=exr_pixel_stats.LEAST_MEMORY)
+    found = rows(one(dict.fromkeys(names, plane)), memory_limit=exr_pixel_plan.LEAST_MEMORY)
     for name in names[::50]:
         assert_matches(found[name], plane)
 
@@ -293,8 +294,8 @@ def test_a_channel_of_no_text_name_is_read() -> None:
 
 def test_a_chunk_that_does_not_fit_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The part says what is too large and what to change; nothing is decoded."""
-    monkeypatch.setattr(exr_pixel_stats, "BASE_MEMORY", exr_pixel_stats.LEAST_MEMORY - 1000)
-    found = stats(one(planes(), "dwab"), memory_limit=exr_pixel_stats.LEAST_MEMORY)
+    monkeypatch.setattr(exr_pixel_plan, "BASE_MEMORY", exr_pixel_plan.LEAST_MEMORY - 1000)
+    found = stats(one(planes(), "dwab"), memory_limit=exr_pixel_plan.LEAST_MEMORY)
     assert [finding["code"] for finding in found["findings"]] == ["chunk_too_large"]
     assert found["is_partial"]
     assert {row["pixel_count"] for row in found["channels"]} == {0}
@@ -326,7 +327,7 @@ def test_a_setting_out_of_range_is_named(options: dict[str, Any], named: str) ->
 
 def test_memory_is_shared_between_files_read_at_a_time() -> None:
     """Who finds no room waits until another is done; who is alone always gets it."""
-    ledger = exr_pixel_stats.Ledger()
+    ledger = exr_pixel_plan.Ledger()
     order: list[str] = []
     entered = threading.Event()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pixel_agreement
 from exr_errors import BadHeader
-from pixel_files import DEEP, FLAT, deep_plane, one, planes
+from pixel_files import FLAT, deep_plane, one, planes
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 FILES = sorted(CORPUS.rglob("*.exr"))
@@ -32,9 +33,9 @@ def test_openimageio_and_numpy_have_the_same_figures(path: Path) -> None:
 
 
 @pytest.mark.parametrize("tile", [None, (16, 32)], ids=["lines", "tiles"])
-@pytest.mark.parametrize("name", ["none", *DEEP, *FLAT[2:10]])
-def test_openimageio_has_the_same_figures_of_what_the_tests_write(name: str, tile: tuple[int, int] | None, tmp_path: Path) -> None:
-    """The same where there is no corpus, for the compressions that OpenImageIO's wheel knows."""
+@pytest.mark.parametrize("name", FLAT[:10])
+def test_openimageio_has_the_same_figures_where_there_is_no_corpus(name: str, tile: Any, tmp_path: Path) -> None:
+    """Of files that the test writes, in every compression that OpenImageIO's wheel knows."""
     pytest.importorskip("OpenImageIO")
     path = tmp_path / "written.exr"
     path.write_bytes(one(planes(), name, tile))

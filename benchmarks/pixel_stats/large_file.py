@@ -135,7 +135,8 @@ def report(path: Path, tool: str, options: argparse.Namespace) -> None:
     if Path(tool).exists():
         rows["oiiotool --stats"] = theirs(path, tool)
     millions = samples / 1e6
-    print(f"{path.stat().st_size / 1e6:.0f} MB, {millions:.0f} million samples, {options.compression}, {os.cpu_count()} processors")
+    size = path.stat().st_size / 1e6
+    print(f"{size:.0f} MB, {millions:.0f} million samples, {options.compression}, {os.cpu_count()} processors")
     for name, (seconds, processor, peak) in rows.items():
         times = f"{seconds:7.1f} s {processor:7.1f} s processor {millions / seconds:7.1f} million samples/s"
         print(f"{name:16} {times}, peak {peak / 2**20:5.0f} MiB", flush=True)
