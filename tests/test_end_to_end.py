@@ -6,69 +6,27 @@ Everything runs on loopback: the object store and the database of `local_vast`, 
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-import vastdb
-from botocore.config import Config
 
-import main
-from exr_payload import normalize_path
-from function_host import FunctionHost
-from local_vast import LocalVast
-from local_vast.trigger import ElementTrigger, TriggerFaults
+from local_vast.trigger import TriggerFaults
+from project import ROOT
+from scripts.cloud import BUCKET, Cloud, local_cloud
 from scripts.samples import SAMPLES
+from scripts.uploads import copy, multipart
 from vast_settings import Settings
 
-BUCKET, DATABASE, SCHEMA = "shows", "renders", "exr"
 BEAUTY = [name for name in SAMPLES if "beauty/v003" in name]
 STEREO = next(name for name in SAMPLES if "stereo" in name)
 NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
-SECONDS = 60
-Row = dict[str, Any]
-
-
-@dataclass
-class Cloud:
-    """A small VAST on loopback: the endpoint, its trigger, the function, and a client of the object store."""
-
-    server: LocalVast
-    trigger: ElementTrigger
-    host: FunctionHost
-    s3: Any
-
-    def settle(self) -> None:
-        """Wait until every event is delivered or dead."""
-        assert self.trigger.drain(SECONDS)
-
-    def put(self, key: str, data: bytes) -> None:
-        """Upload an object and wait for what comes of it."""
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
-        self.settle()
-
-    def delete(self, key: str) -> None:
-        """Delete an object and wait for what comes of it."""
-        self.s3.delete_object(Bucket=BUCKET, Key=key)
-        self.settle()
-
-    def rows(self, table: str = "files") -> list[Row]:
-        """All rows of a table, through the SDK."""
-        session = vastdb.connect(endpoint=self.server.url, access=self.server.access_key, secret=self.server.secret_key)
-        with session.transaction() as tx:
-            found: list[Row] = tx.bucket(DATABASE).schema(SCHEMA).table(table).select().read_all().to_pylist()
-        return found
-
-    def of(self, key: str) -> list[Row]:
-        """The rows of one object in `files`, the current one first."""
-        path = normalize_path(f"s3://{BUCKET}/{key}")
-        return sorted((row for row in self.rows() if row["file_path_normalized"] == path), key=lambda row: not row["is_current"])
 
 
 @pytest.fixture(scope="module")
@@ -89,18 +47,8 @@ def cloud() -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as patch:
         for name in (name for item in fields(Settings) for name in item.metadata["names"]):
             patch.delenv(name, raising=False)
-        with LocalVast(buckets=(BUCKET, DATABASE), trigger_url="http://127.0.0.1/", trigger_suffix="") as server:
-            trigger = server.trigger
-            assert trigger is not None
-            secret = {
-                "s3endpoint": server.url, "s3accesskey": server.access_key, "s3secretkey": server.secret_key,
-                "vdbendpoint": server.url, "vdbaccesskey": server.access_key, "vdbsecretkey": server.secret_key,
-                "vdbbucket": DATABASE, "vdbschema": SCHEMA,
-            }  # fmt: skip
-            with FunctionHost(main.handler, main.init, secrets={"exr-inspector": secret}) as host:
-                trigger.url, trigger.waits = host.url, (0.05, 0.1, 0.2)
-                host.wait_until_ready(SECONDS)
-                yield Cloud(server, trigger, host, client(server))
+        with local_cloud() as cloud:
+            yield cloud
 
 
 @contextmanager
@@ -113,18 +61,6 @@ def faults(cloud: Cloud, chance: random.Random) -> Iterator[None]:
     yield
     cloud.trigger.faults = TriggerFaults()
     cloud.server.faults.clear()
-
-
-def client(server: LocalVast) -> Any:
-    """An S3 client such as a render farm has."""
-    return boto3.client(
-        "s3",
-        endpoint_url=server.url,
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}, max_pool_connections=16),
-    )
 
 
 def test_an_uploaded_exr_is_a_row(cloud: Cloud, samples: dict[str, bytes]) -> None:
@@ -157,27 +93,18 @@ def test_the_same_object_uploaded_again_adds_no_row(cloud: Cloud, samples: dict[
 def test_a_copy_is_a_row_of_its_own(cloud: Cloud, samples: dict[str, bytes]) -> None:
     """With the same header at another address."""
     cloud.put("copy/a.exr", samples[BEAUTY[0]])
-    cloud.s3.copy_object(Bucket=BUCKET, Key="copy/b.exr", CopySource={"Bucket": BUCKET, "Key": "copy/a.exr"})
-    cloud.settle()
+    copy(cloud, "copy/a.exr", "copy/b.exr")
     (one,), (other,) = cloud.of("copy/a.exr"), cloud.of("copy/b.exr")
     assert one["header_hash"] == other["header_hash"]
     assert one["file_id"] != other["file_id"]
 
 
 def test_a_multipart_upload_is_one_row(cloud: Cloud, samples: dict[str, bytes]) -> None:
-    """It counts when it is completed, and not before."""
+    """One event, when the last part is there."""
     data = samples[BEAUTY[0]] + bytes(6 * 1024**2)
-    upload = cloud.s3.create_multipart_upload(Bucket=BUCKET, Key="multi/a.exr")["UploadId"]
-    parts = []
-    for number, start in enumerate(range(0, len(data), 5 * 1024**2), 1):
-        body = data[start : start + 5 * 1024**2]
-        answer = cloud.s3.upload_part(Bucket=BUCKET, Key="multi/a.exr", UploadId=upload, PartNumber=number, Body=body)
-        parts.append({"ETag": answer["ETag"], "PartNumber": number})
-    cloud.settle()
-    assert cloud.of("multi/a.exr") == []
-    done = {"Bucket": BUCKET, "Key": "multi/a.exr", "UploadId": upload, "MultipartUpload": {"Parts": parts}}
-    cloud.s3.complete_multipart_upload(**done)
-    cloud.settle()
+    before = cloud.trigger.counts.events
+    multipart(cloud, "multi/a.exr", data)
+    assert cloud.trigger.counts.events == before + 1
     (row,) = cloud.of("multi/a.exr")
     assert row["size_bytes"] == len(data)
 
@@ -234,3 +161,10 @@ def test_many_uploads_under_faults_end_with_one_current_row_each(cloud: Cloud, s
     for key, data in stored.items():
         (current,) = (row for row in cloud.of(key) if row["is_current"])
         assert current["size_bytes"] == len(data), key
+
+
+def test_the_demonstration_shows_what_becomes_of_each_step() -> None:
+    """`scripts/upload_demo` does the same for people."""
+    done = subprocess.run([sys.executable, "-m", "scripts.uploads"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for line in ("ok, 2, current", "ok, 1, older version", "unreadable, 1, current", "ok, 1, removed", "0 dead letters"):
+        assert line in done.stdout

@@ -161,6 +161,16 @@ def test_several_records_are_several_results(store: Store, clean: pytest.MonkeyP
     assert len(context.lines) == 1
 
 
+def test_one_hopeless_record_does_not_keep_the_others_back(store: Store) -> None:
+    """Each record has its own result; the log line carries the gravest verdict."""
+    context = Context()
+    store.before = lambda count: (403, "AccessDenied") if count == 0 else None
+    records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": name.removeprefix("shows/")}}} for name in (BEAUTY, BEAUTY)]
+    answer = main.handler(context, {"data": {"Records": [*records, {"s3": {}, "eventName": "ObjectTagging:Put"}]}})
+    assert [result["status"] for result in answer["results"]] == ["rejected", "ok"]
+    assert context.entries()[0]["verdict"] == "reject"
+
+
 # Objects
 
 
