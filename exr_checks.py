@@ -185,8 +185,10 @@ def timecode(subject: Subject, options: Options) -> Iterator[Probe]:
             if options.get("required"):
                 yield Probe("timecode_missing", False, stated, part.get("index"))
             continue
+        if options.get("required"):
+            yield Probe("timecode_missing", True, stated, part.get("index"))
         rate = options.get("fps") or part.get("fps")
-        if rate and number is not None:
+        if rate and number is not None and options.get("in_step", True):
             hours, minutes, seconds, frames = map(int, match.groups())
             counted = ((hours * 60 + minutes) * 60 + seconds) * round(rate) + frames
             value = {"timecode": stated, "frame_number": number}

@@ -86,6 +86,7 @@ def _among(*words: str) -> Option:
 
 
 NUMBER = Option("a number", _is_number)
+INTEGER = Option("an integer", lambda value: type(value) is int)
 COUNT = Option("an integer of at least 0", _is_count)
 FLAG = Option("true or false", lambda value: isinstance(value, bool))
 TEXT = Option("a text", _is_text)
@@ -174,7 +175,7 @@ KINDS: dict[str, Kind] = {
     "cryptomatte": Kind({"min_ranks": COUNT}),
     "path": Kind({"name": PATTERN, "path": PATTERN, "extension": TEXT}, one_of=("name", "path", "extension")),
     "frame": Kind({"required": FLAG, "digits": COUNT}, one_of=("required", "digits")),
-    "timecode": Kind({"offset": Option("an integer", lambda value: isinstance(value, int)), "fps": NUMBER, "required": FLAG}),
+    "timecode": Kind({"offset": INTEGER, "fps": NUMBER, "required": FLAG, "in_step": FLAG}),
     "pixels": Kind(
         {
             "max_nan": COUNT,

@@ -166,7 +166,7 @@ CASES = [
     ("frame", {"digits": 4}, changed("file", "path_normalized", to="/a/beauty.01001.exr"), "frame_padding_wrong"),
     ("frame", {"required": True}, changed("file", "frame_number", to=None), "frame_number_missing"),
     ("timecode", {}, part(timecode="01:00:00:00"), "timecode_out_of_step"),
-    ("timecode", {"required": True}, part(timecode=None), "timecode_missing"),
+    ("timecode", {"required": True, "in_step": False}, part(timecode=None), "timecode_missing"),
     ("pixels", {"max_nan": 0}, measured("R", nan_count=2), "pixels_nan"),
     ("pixels", {"max_infinite": 100}, measured("Z", pos_inf_count=60, neg_inf_count=60), "pixels_infinite"),
     ("pixels", {"max_negative": 0}, measured("R", negative_count=1), "pixels_negative"),
