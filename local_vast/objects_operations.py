@@ -277,7 +277,7 @@ def _list_uploads(store: Backend, request: Request) -> Response:
 # Routes: (level, method, what the parameters or headers make of it)
 
 Handler = Callable[[Backend, Request], Response]
-_ROUTES: dict[tuple[str, str, str], Handler] = {
+ROUTES: dict[tuple[str, str, str], Handler] = {
     ("service", "GET", ""): _list_buckets,
     ("bucket", "PUT", ""): _create_bucket,
     ("bucket", "HEAD", ""): _head_bucket,
@@ -311,7 +311,7 @@ def operation(request: Request) -> Handler:
     about = next((name for name in _SUBRESOURCES if name in request.query), "")
     if request.method == "PUT" and "x-amz-copy-source" in request.headers:
         about = f"{about} copy".strip()
-    handler = _ROUTES.get((level, request.method, about))
+    handler = ROUTES.get((level, request.method, about))
     if handler is None:
         raise not_implemented(f"{request.method} of {'?' if about else ''}{about or 'nothing'} on the {level}")
     return handler
