@@ -166,5 +166,5 @@ def test_many_uploads_under_faults_end_with_one_current_row_each(cloud: Cloud, s
 def test_the_demonstration_shows_what_becomes_of_each_step() -> None:
     """`scripts/upload_demo` does the same for people."""
     done = subprocess.run([sys.executable, "-m", "scripts.uploads"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for line in ("ok, 2, current", "ok, 1, older version", "unreadable, 1, current", "ok, 1, removed", "0 dead letters"):
+    for line in ("ok, 2, current", "ok, 2, older version", "unreadable, 1, current", "ok, 1, removed", "0 dead letters"):
         assert line in done.stdout
