@@ -28,12 +28,14 @@ PROFILE_BINS = 32
 
 VERDICTS = ("complete", "incomplete", "truncated", "damaged", "unknown")
 
-# The largest share of its unpacked size that a chunk of one constant colour takes, per codec; measured on files written by
-# OpenEXR 3.5.3 (benchmarks/header/constant_chunks.py). B44 has a fixed rate, so a constant chunk does not stand out.
-CONSTANT_SHARE = {
-    "rle": 0.02, "zips": 0.02, "zip": 0.006, "piz": 0.006, "pxr24": 0.006, "dwaa": 0.006, "dwab": 0.006,
-    "htj2k256": 0.006, "htj2k32": 0.006, "lj2k": 0.006, "zstd": 0.02,
+# What a chunk of one colour takes at most: (bytes, bytes per channel, share of its unpacked size), per codec; measured on files
+# written by OpenEXR 3.5.3 (benchmarks/header/constant_chunks.py). B44 has a fixed rate, so a constant chunk does not stand out.
+CONSTANT_SIZE = {
+    "rle": (0, 16, 1 / 64), "zips": (40, 6, 0.001), "zip": (0, 75, 0.0011), "piz": (0, 60, 0.0046), "pxr24": (0, 100, 0.0012),
+    "dwaa": (170, 60, 0.0011), "dwab": (170, 60, 0.0011), "htj2k256": (350, 0, 0.0011), "htj2k32": (340, 0, 0.0019),
+    "lj2k": (0, 1300, 0.0011), "zstd": (64, 6, 0.0001),
 }  # fmt: skip
+CONSTANT_MARGIN = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,18 +382,24 @@ def _tile_ranges(part: Layout, first: int, last: int) -> Iterator[MissingRange]:
 def _profile(part: Layout, sizes: list[int]) -> Profile:
     digest = hashlib.sha256(",".join(map(str, sizes)).encode()).hexdigest()
     image = sizes[: part.levels[0].columns * part.levels[0].rows] if part.levels else sizes
-    limit = _constant_limit(part, len(image))
-    half = len(image) // 2
-    empty = limit is not None and min(image) > 0 and sum(image) <= limit
-    flat = limit is not None and not empty and len(image) >= 8 and 2 * sum(image[half:]) <= limit < 2 * sum(image[:half])
+    limit, half = constant_bytes(part), len(image) // 2
+    written = limit is not None and min(image) > 0
+    empty = written and _mean(image) <= (limit or 0)
+    flat = written and len(image) >= 8 and _mean(image[half:]) <= (limit or 0) < _mean(image[:half])
     return Profile(part.part, _bins(image), sum(sizes), digest, empty, flat)
 
 
-def _constant_limit(part: Layout, chunks: int) -> float | None:
-    """The most bytes that the first level takes when it is of one colour; None where that cannot be told."""
-    share = CONSTANT_SHARE.get(part.compression)
+def _mean(sizes: list[int]) -> float:
+    return sum(sizes) / len(sizes)
+
+
+def constant_bytes(part: Layout) -> float | None:
+    """The most bytes that a whole chunk of a part takes when it is of one colour; None where that cannot be told."""
     unpacked = part.unpacked_bytes(0)
-    return None if share is None or unpacked is None else share * unpacked * chunks
+    if part.compression not in CONSTANT_SIZE or unpacked is None or part.samples is None:
+        return None
+    base, per_channel, share = CONSTANT_SIZE[part.compression]
+    return CONSTANT_MARGIN * (base + per_channel * len(part.samples) + share * unpacked)
 
 
 def _bins(sizes: list[int]) -> tuple[float, ...]:

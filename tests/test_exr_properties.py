@@ -173,7 +173,7 @@ print(json.dumps([len(reader.reads), (after - before) * 1024, payload["parts"][0
 
 
 def test_a_manifest_of_fifty_megabytes_is_counted_in_bounded_memory(tmp_path: Path) -> None:
-    """Two reads for the header, one each for table and last leader; digest, size and number of entries are stored; memory stays below 150 MB above the bytes."""
+    """Two reads for the header, one each for table and last leader; memory stays below 150 MB above the bytes."""
     entry, count = ',"/world/set/instances/rock_%07d/geo":"%08x"', 1_100_000
     manifest = b"{" + "".join(entry % (n, n) for n in range(count)).encode()[1:] + b"}"
     assert len(manifest) > 50 * 2**20
