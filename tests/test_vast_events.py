@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exr_errors import BadEvent, InspectorError, NotAnExr
+from scripts import event_shapes
 from vast_events import Options, Request, event_id, read_requests
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures/events").glob("*.json"))
@@ -135,3 +136,8 @@ def test_no_event_raises_anything_but_a_verdict(event: Any) -> None:
     """Whatever JSON arrives, the answer is requests or a verdict."""
     with suppress(InspectorError):
         assert read_requests(event)
+
+
+def test_the_page_of_events_is_what_the_fixtures_say() -> None:
+    """docs/EVENTS.md is generated; a fixture that changes changes it."""
+    assert event_shapes.PAGE.read_text(encoding="utf-8") == event_shapes.page()
