@@ -85,7 +85,8 @@ def outcomes(expected: dict[str, Any]) -> Iterator[str]:
     else:
         for request in expected.get("requests", [expected]):
             places = [request["path"]] if "path" in request else [f"s3://{request['bucket']}/{key}" for key in request["keys"]]
-            yield f"{'removal' if request.get('removed') else 'inspection'} of " + ", else ".join(f"`{place}`" for place in places)
+            what = "removal" if request.get("removed") else "inspection"
+            yield f"{what} of " + ", else ".join(f"`{place}`" for place in places)
 
 
 def main() -> int:
