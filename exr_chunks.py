@@ -394,12 +394,16 @@ def _mean(sizes: list[int]) -> float:
 
 
 def constant_bytes(part: Layout) -> float | None:
-    """The most bytes that a whole chunk of a part takes when it is of one colour; None where that cannot be told."""
+    """The most bytes that a whole chunk of a part takes when it is of one colour.
+
+    None where that cannot be told: unknown channels, deep data, chunks so small that the codec's own bytes outweigh the pixels.
+    """
     unpacked = part.unpacked_bytes(0)
     if part.compression not in CONSTANT_SIZE or unpacked is None or part.samples is None:
         return None
     base, per_channel, share = CONSTANT_SIZE[part.compression]
-    return CONSTANT_MARGIN * (base + per_channel * len(part.samples) + share * unpacked)
+    limit = CONSTANT_MARGIN * (base + per_channel * len(part.samples) + share * unpacked)
+    return limit if 4 * limit <= unpacked else None
 
 
 def _bins(sizes: list[int]) -> tuple[float, ...]:
