@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _SHOW_FOLDERS: Final = frozenset({"shows", "show", "projects", "project", "proj", "prod", "productions", "jobs", "job"})
@@ -80,6 +81,7 @@ def _sequence_and_shot(folders: list[str]) -> tuple[str | None, str | None]:
     return None, None
 
 
+@lru_cache(maxsize=4096)
 def aov_role(layer: str, component: str) -> str | None:
     """What a channel holds, from the words of its layer, else of its component; None where no word is known.
 

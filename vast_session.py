@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,6 +29,8 @@ MAX_INSERT_BYTES = 5_000_000
 # One fibre of the server reads blocks of eight row groups of 65,536 rows.
 _ROWS_PER_FIBRE = 8 * 65_536
 _MAX_FIBRES = 64
+# Inserts of one transaction wait for the network side by side; the client keeps ten connections open.
+_INSERTERS = 10
 # The client repeats what the server answered with SlowDown; longer waits are the platform's business, not a worker thread's.
 _SLOW_DOWN = {"max_tries": 4, "max_time": 10.0, "max_value": 2.0}
 
@@ -102,7 +105,7 @@ def connect(settings: Settings) -> Any:
 
 @dataclass(eq=False, slots=True)
 class Store:
-    """A session and what all threads share of it: the schema's place, the tables' metadata once loaded, a lock per path.
+    """A session and what all threads share of it: the schema's place, the tables' metadata once loaded, a lock per path, workers.
 
     `tables` is filled on first use and forgotten when the server says that it no longer fits.
     """
@@ -114,6 +117,7 @@ class Store:
     paths: PathLocks = field(default_factory=PathLocks, repr=False)
     loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     tables: Mapping[str, Any] | None = field(default=None, repr=False)
+    inserters: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_INSERTERS, "insert"), repr=False)
 
     @property
     def place(self) -> str:
@@ -203,11 +207,14 @@ class Work:
         predicate = column == values[0] if len(values) == 1 else column.isin(list(values))
         return target.select(list(columns), predicate, config, internal_row_id=True).read_all()
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Insert rows, in as few requests as their size allows; none for an empty table."""
-        for batch in batches(rows):
-            self._ledger.requests += 1
-            self._table(table).insert(batch)
+    def insert(self, tables: Mapping[str, pa.Table]) -> None:
+        """Insert rows into several tables, in as few requests as their size allows, side by side; none for an empty table."""
+        jobs = [(name, batch) for name, rows in tables.items() for batch in batches(rows)]
+        self._ledger.requests += len(jobs)
+        futures = [self.store.inserters.submit(self._table(name).insert, batch) for name, batch in jobs]
+        wait(futures)  # all of them, so that none is still on its way when the transaction is rolled back
+        for future in futures:
+            future.result()
 
     def update(self, table: str, row_ids: Sequence[Any], columns: pa.Table) -> None:
         """Set these columns of the rows with these `$row_id`s."""

@@ -164,8 +164,7 @@ def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:
 
 def _carry_out(work: Work, steps: Sequence[_Step]) -> None:
     """Insert new versions into every table; refresh, replace and settle the others."""
-    for name, table in to_tables((step.rows, step.stamp) for step in steps if step.plan.existing is None).items():
-        work.insert(name, table)
+    work.insert(to_tables((step.rows, step.stamp) for step in steps if step.plan.existing is None))
     known = [step for step in steps if step.plan.existing is not None]
     for table in REPLACED:
         _replace_rows(work, table, known)
@@ -184,7 +183,7 @@ def _replace_rows(work: Work, table: TableSpec, steps: Sequence[_Step]) -> None:
     work.delete(table.name, [row[ROW_ID] for row in stored if tuple(row[name] for name in columns) in new])
     owners = [(step, step.plan.existing) for step in fresh]
     stamped = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in owners if row]
-    work.insert(table.name, to_tables(stamped)[table.name])
+    work.insert({table.name: to_tables(stamped)[table.name]})
 
 
 def _apply(work: Work, plans: Sequence[Plan], refreshing: Sequence[_Step] = ()) -> None:

@@ -1,0 +1,224 @@
+"""Values of a payload, checked and converted to what a column holds; refusals name the field, what was expected and what came."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import vast_schemas
+from exr_errors import BadPayload
+from vast_schemas import MAX_CELL_BYTES, TABLES, Column
+
+NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_HEAD_CHARACTERS = 200
+# At most four bytes of UTF-8 per character, six where a lone surrogate is spelled out.
+_SURELY_FITS = MAX_CELL_BYTES // 6
+# Parts of a payload that differ between two inspections of the same bytes.
+_VOLATILE = ("persistence", "timings_ms")
+
+
+class _Unfit(ValueError):
+    """The value does not fit; the argument says what was expected."""
+
+
+def taken(table: str, entry: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The columns of a table that are taken from a payload entry as they are, each checked. `place` names the entry."""
+    row: dict[str, Any] = {}
+    for name, source, convert, required in _TAKEN[table]:
+        value = entry.get(source)
+        try:
+            if required and (value is None or value == ""):
+                raise _Unfit(required)
+            row[name] = None if value is None else convert(value)
+        except _Unfit as unfit:
+            raise BadPayload(f"{place}.{source}", str(unfit), value) from None
+    return row
+
+
+def checked_text(value: Any, field: str) -> str | None:
+    """A text that fits into a cell."""
+    return None if value is None else _checked(_text, value, field)
+
+
+def checked_integer(value: Any, field: str) -> int | None:
+    """A whole number of 64 bits."""
+    return None if value is None else _checked(_integer, value, field)
+
+
+def _checked(convert: Callable[[Any], Any], value: Any, field: str) -> Any:
+    try:
+        return convert(value)
+    except _Unfit as unfit:
+        raise BadPayload(field, str(unfit), value) from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Unfit("a text")
+    return cell(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Unfit("an integer")
+    if not -(2**63) <= value < 2**63:
+        raise _Unfit("an integer of 64 bits")
+    return value
+
+
+def _small(value: Any) -> int:
+    number = _integer(value)
+    if not -(2**31) <= number < 2**31:
+        raise _Unfit("an integer of 32 bits")
+    return number
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Unfit("true or false")
+    return value
+
+
+def _real(value: Any) -> float:
+    if isinstance(value, str) and value in NOT_NUMBERS:
+        return NOT_NUMBERS[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Unfit("a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise _Unfit("a number of 64 bits") from None
+
+
+def _time(value: Any) -> datetime:
+    """An ISO 8601 time as naive UTC, which is how the tables store it; a time without zone is taken as UTC."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (TypeError, ValueError, OverflowError):
+        raise _Unfit("an ISO 8601 time") from None
+
+
+def _json(value: Any) -> str:
+    try:
+        return cell(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        raise _Unfit("a JSON value") from None
+
+
+_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
+    vast_schemas.TEXT: _text,
+    vast_schemas.INT: _integer,
+    vast_schemas.SMALL: _small,
+    vast_schemas.FLAG: _flag,
+    vast_schemas.REAL: _real,
+    vast_schemas.TIME: _time,
+}
+_EXPECTED = {vast_schemas.TEXT: "a text", vast_schemas.SMALL: "an integer"}
+
+
+def _taking(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None]:
+    """Column name, key in the entry, converter, and what is expected where the value must be there."""
+    convert = _json if column.json else _CONVERTERS[column.type]
+    return column.name, str(column.source), convert, _EXPECTED[column.type] if column.required else None
+
+
+_TAKEN = {name: tuple(_taking(column) for column in table.columns if column.source) for name, table in TABLES.items()}
+
+
+def cell(text: str) -> str:
+    """A text that fits into a cell: encodable as UTF-8, and the digest of itself where it is too long."""
+    if text.isascii() and len(text) <= _SURELY_FITS:
+        return text
+    data = text.encode("utf-8", "backslashreplace")  # lone surrogates stand for bytes of a file name that are not UTF-8
+    if len(data) <= MAX_CELL_BYTES:
+        return data.decode("utf-8")
+    return json.dumps(digest_of(data, text[:_HEAD_CHARACTERS]), separators=(",", ":"))
+
+
+def digest_of(data: bytes, head: str) -> dict[str, Any]:
+    """What stands for a value that is too large to store: its size, its SHA-256 and how it begins."""
+    return {"omitted": True, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "head": head}
+
+
+def json_text(value: Any, field: str) -> str:
+    """Compact JSON. Raises BadPayload for what JSON cannot carry."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise BadPayload(field, "a JSON value", value) from None
+
+
+def raw_output(payload: Mapping[str, Any]) -> str:
+    """The payload as JSON text for one cell, without what differs between inspections of the same bytes.
+
+    Where it is too long, the largest attribute values are replaced by their digests, then whole sections, until it fits.
+    """
+    document = {key: value for key, value in payload.items() if key not in _VOLATILE}
+    text = json_text(document, "payload")
+    for shrink in (_shrink_attributes, _shrink_sections):
+        size = _size(text)
+        if size <= MAX_CELL_BYTES:
+            break
+        document = shrink(document, size - MAX_CELL_BYTES)
+        text = json_text(document, "payload")
+    return cell(text)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "backslashreplace"))
+
+
+def _digested(value: Any) -> dict[str, Any]:
+    text = json_text(value, "payload")
+    return digest_of(text.encode("utf-8", "backslashreplace"), text[:_HEAD_CHARACTERS])
+
+
+def _shrink_attributes(document: dict[str, Any], excess: int) -> dict[str, Any]:
+    """Digest attribute values, the largest first, until `excess` bytes are saved."""
+    parts = [[dict(entry) for entry in part] for part in document.get("attributes", {}).get("parts", [])]
+    heavy = sorted(
+        ((_size(json_text(entry[key], key)), part, index, key) for part, entries in enumerate(parts)
+         for index, entry in enumerate(entries) for key in ("value", "raw_base64") if entry.get(key) is not None),
+        reverse=True,
+    )  # fmt: skip
+    for size, part, index, key in heavy:
+        replacement = _digested(parts[part][index][key])
+        saved = size - _size(json_text(replacement, key))
+        if excess <= 0 or saved <= 0:
+            break
+        parts[part][index][key] = replacement
+        excess -= saved
+    return {**document, "attributes": {**document.get("attributes", {}), "parts": parts}}
+
+
+def _shrink_sections(document: dict[str, Any], excess: int) -> dict[str, Any]:
+    """Digest whole sections, the largest first, until `excess` bytes are saved. `file` stays."""
+    sizes = {key: _size(json_text(value, key)) for key, value in document.items() if key != "file"}
+    for key in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if excess <= 0:
+            break
+        replacement = _digested(document[key])
+        document = {**document, key: replacement}
+        excess -= sizes[key] - _size(json_text(replacement, key))
+    return document
+
+
+def mapping(value: Any, field: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadPayload(field, "an object", value)
+    return value
+
+
+def listed(value: Any, field: str) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise BadPayload(field, "a list", value)
+    return list(value)
+
+
+def objects(value: Any, field: str) -> list[Mapping[str, Any]]:
+    return [mapping(entry, f"{field}[{index}]") for index, entry in enumerate(listed(value, field))]
