@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import exr_embedding_text as fold_text
@@ -17,6 +18,9 @@ TRUE_WORDS = frozenset({b"1", b"true", b"yes"})
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 LEAVES_LIMIT = 8
 STEPS_LIMIT = 64
+CHANNEL_KEYS = ("part_index", "layer_name", "component_name", "name", "type", "x_sampling", "y_sampling")
+_CHANNEL_VALUES = itemgetter(*CHANNEL_KEYS)
+_ATTRIBUTE_VALUES = itemgetter("name", "type", "value")
 
 
 class Channel(NamedTuple):
@@ -93,15 +97,14 @@ class Attribute(NamedTuple):
 
 def read_channels(entries: list[Any]) -> tuple[Channel, ...]:
     """One `Channel` per entry, in order; an entry that is no dict counts as a channel without a name."""
-    found = []
-    for entry in entries:
-        get = _mapping(entry).get
-        read = (get("part_index"), get("layer_name"), get("component_name"), get("name"), get("type"), get("x_sampling"))
-        try:
-            found.append(_channel(*read, get("y_sampling")))
-        except TypeError:  # an unhashable value cannot be a cache key
-            found.append(_channel.__wrapped__(*read, get("y_sampling")))
-    return tuple(found)
+    try:
+        return tuple([_channel(*_CHANNEL_VALUES(entry)) for entry in entries])
+    except (KeyError, TypeError):  # a key is missing, or a value is of a type that cannot be a cache key
+        return tuple([_read_channel(_mapping(entry)) for entry in entries])
+
+
+def _read_channel(entry: Mapping[str, Any]) -> Channel:
+    return _channel.__wrapped__(*[entry.get(key) for key in CHANNEL_KEYS])
 
 
 @lru_cache(maxsize=16384, typed=True)  # typed, because True, 1 and 1.0 are one key otherwise and differ as numbers
@@ -206,12 +209,20 @@ def _read_attributes(entries: Any) -> list[Attribute]:
             {**value, "name": name} if isinstance(value, Mapping) and "value" in value else {"name": name, "value": value}
             for name, value in entries.items()
         ]
-    return [_read_attribute(_mapping(entry)) for entry in entries]
+    try:
+        return [_attribute(*_ATTRIBUTE_VALUES(entry)) for entry in entries]
+    except (KeyError, TypeError):  # as for channels
+        return [_attribute(entry.get("name"), entry.get("type"), entry.get("value")) for entry in map(_mapping, entries)]
 
 
-def _read_attribute(entry: Mapping[str, Any]) -> Attribute:
-    value = entry.get("value")
-    return Attribute(text(entry.get("name")), text(entry.get("type")).lower() or _implied_type(value), value)
+def _attribute(name: Any, kind: Any, value: Any) -> Attribute:
+    lowered = _lowered(kind) if type(kind) is str else text(kind).lower()
+    return Attribute(text(name), lowered or _implied_type(value), value)
+
+
+@lru_cache(maxsize=256)
+def _lowered(kind: str) -> bytes:
+    return text(kind).lower()
 
 
 def _implied_type(value: Any) -> bytes:

@@ -232,9 +232,15 @@ def software_levels(software: bytes) -> tuple[bytes, bytes, bytes]:
 
 def told_apart(attributes: list[list[Attribute]]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
     """What blocks 9 and 10 read of the attributes that no part tells already: name and type, and `name=value` where it tells."""
-    known = [attribute for listed in attributes for attribute in listed if not _told_by_parts(attribute.name)]
-    spelled = [_assignment(attribute) for attribute in known if not _volatile(attribute.name)]
-    return tuple([(name, kind) for name, kind, _ in known]), tuple([token for token in spelled if token is not None])
+    known, spelled = [], []
+    for listed in attributes:
+        for attribute in listed:
+            named, valued = _uses(attribute.name)
+            if named:
+                known.append((attribute.name, attribute.type))
+            if valued and (token := _assignment(attribute)) is not None:
+                spelled.append(token)
+    return tuple(known), tuple(spelled)
 
 
 def _assignment(attribute: Attribute) -> bytes | None:
@@ -270,14 +276,11 @@ def values(spelled: tuple[bytes, ...], lists: int) -> Bag:
 
 
 @lru_cache(maxsize=8192)
-def _told_by_parts(name: bytes) -> bool:
+def _uses(name: bytes) -> tuple[bool, bool]:
+    """Whether an attribute of this name counts by its name, and whether it also counts by its value."""
     lowered = name.lower()
-    return lowered in TOLD_BY_PARTS or lowered.startswith(TOLD_BY_PARTS_PREFIX)
-
-
-@lru_cache(maxsize=8192)
-def _volatile(name: bytes) -> bool:
-    return not VOLATILE_WORDS.isdisjoint(words(name))
+    named = lowered not in TOLD_BY_PARTS and not lowered.startswith(TOLD_BY_PARTS_PREFIX)
+    return named, named and VOLATILE_WORDS.isdisjoint(words(name))
 
 
 def _spell(kind: bytes, value: Any) -> bytes | None:

@@ -185,12 +185,12 @@ def overlap(world: World, vector: Vector) -> dict[str, float]:
 
 
 def speed(world: World, vector: Vector) -> dict[str, float]:
-    """Microseconds a call over all frames, in the order in which they are stored."""
+    """Microseconds of processor time a call, over all frames in the order in which they are stored."""
     taken = []
     for _, payload in world.stored:
-        start = time.perf_counter()
+        start = time.thread_time()
         vector(payload)
-        taken.append(time.perf_counter() - start)
+        taken.append(time.thread_time() - start)
     return {"median us": float(np.median(taken)) * 1e6, "p95 us": float(np.percentile(taken, 95)) * 1e6}
 
 
