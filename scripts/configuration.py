@@ -7,16 +7,15 @@ With --check nothing is written: exit status 1 says that the page is out of date
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
-from pathlib import Path
 from typing import Any
 
+from scripts.generated import ROOT, command
 from vast_settings import EVENT_CREDENTIALS, KIB, MIB, NAMES, Settings
 
-PAGE = Path(__file__).resolve().parent.parent / "docs/CONFIGURATION.md"
+PAGE = ROOT / "docs/CONFIGURATION.md"
 
 HEAD = """# Configuration
 
@@ -79,18 +78,5 @@ def default(item: Field[Any]) -> Iterator[str]:
         yield f"`{value}`"
 
 
-def main() -> int:
-    """Write the page, or say whether it is as it should be."""
-    parser = argparse.ArgumentParser(prog="generate_configuration", description="Write docs/CONFIGURATION.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when the page is out of date")
-    if not parser.parse_args().check:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print("docs/CONFIGURATION.md is out of date; scripts/generate_configuration writes it", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(PAGE, page, "scripts/generate_configuration"))

@@ -7,14 +7,13 @@ With --check nothing is written: exit status 1 says that the page is out of date
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.generated import ROOT, command
+
 PAGE = ROOT / "docs/EVENTS.md"
 FIXTURES = ROOT / "tests/fixtures/events"
 
@@ -89,18 +88,5 @@ def outcomes(expected: dict[str, Any]) -> Iterator[str]:
             yield f"{what} of " + ", else ".join(f"`{place}`" for place in places)
 
 
-def main() -> int:
-    """Write the page, or say whether it is as it should be."""
-    parser = argparse.ArgumentParser(prog="generate_events", description="Write docs/EVENTS.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when the page is out of date")
-    if not parser.parse_args().check:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print("docs/EVENTS.md is out of date; scripts/generate_events writes it", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(PAGE, page, "scripts/generate_events"))
