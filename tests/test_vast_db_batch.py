@@ -1,0 +1,129 @@
+"""Batches: one transaction for many files, requests of bounded size, and a result for every file whatever happens to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vast_db_persistence as persistence
+import vast_upsert
+from databases import Database, assert_sound, database
+from sample_payloads import channel, payload
+from vast_session import MAX_INSERT_BYTES, batches
+
+
+@pytest.fixture(scope="module")
+def db() -> Iterator[Database]:
+    """One endpoint, with its tables made; short waits between attempts."""
+    with database() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
+        persistence.persist_to_vast_database(payload("/first.exr"), session=running.store())
+        yield running
+
+
+@pytest.fixture(scope="module")
+def store(db: Database) -> persistence.Store:
+    """A warm store."""
+    warm = db.store()
+    persistence.persist_to_vast_database(payload("/warm.exr"), session=warm)
+    return warm
+
+
+def statuses(results: list[dict[str, Any]]) -> list[str]:
+    """What became of each file."""
+    return [result["status"] for result in results]
+
+
+def test_rows_wider_than_a_request_are_cut_into_several(db: Database, store: persistence.Store) -> None:
+    """Forty files of 100 KB each: every insert stays within what one request may carry, and all rows arrive."""
+    documents = [payload(f"/wide/{n}.exr") for n in range(60)]
+    for document in documents:
+        document["attributes"]["parts"][0][0]["value"] = "x" * 100_000
+    db.server.clear_requests()
+    results = persistence.persist_batch(documents, session=store)
+    assert set(statuses(results)) == {"stored"}
+    inserts = [command for command in db.commands() if command.startswith("POST rows")]
+    # Each value stands in raw_output and twice in attributes: six megabytes of files, twelve of attributes.
+    assert inserts.count("POST rows files") == 2
+    assert 3 <= inserts.count("POST rows attributes") <= 4
+    assert sum(row["file_path"].startswith("/wide/") for row in db.rows("files")) == 60
+
+
+def test_a_file_that_the_server_refuses_is_found_by_halving(db: Database, store: persistence.Store) -> None:
+    """The refusal strikes three times: the whole, then the halves that hold the file; the others are stored."""
+    db.server.faults.add("400@commit*3")
+    results = persistence.persist_batch([payload(f"/halved/{n}.exr") for n in range(4)], session=store)
+    assert statuses(results) == ["error", "stored", "stored", "stored"]
+    assert results[0]["error"]["code"] == "database_refused"
+    assert_sound(db.contents())
+
+
+def test_a_batch_that_stays_in_conflict_is_reported_for_the_next_delivery(db: Database, store: persistence.Store) -> None:
+    """Nothing of it is stored, nothing is raised, and the bad payload has its own report."""
+    db.server.faults.add("409@commit**")
+    results = persistence.persist_batch([payload("/busy/1.exr"), {"file": {}}, payload("/busy/2.exr")], session=store)
+    db.server.faults.clear()
+    assert statuses(results) == ["retry", "error", "retry"]
+    assert results[0]["error"]["code"] == "database_conflict"
+    assert not [row for row in db.rows("files") if row["file_path"].startswith("/busy/")]
+
+
+def test_a_lost_commit_of_a_batch_is_settled_for_all_its_files(db: Database, store: persistence.Store) -> None:
+    """One file of it that is there means that all are."""
+    db.server.faults.add("lost@commit")
+    results = persistence.persist_batch([payload(f"/lost/{n}.exr") for n in range(5)], session=store)
+    assert {(result["status"], result["attempts"], result["inserted"]) for result in results} == {("stored", 1, True)}
+    assert sum(row["file_path"].startswith("/lost/") for row in db.rows("files")) == 5
+
+
+def test_versions_of_one_path_in_a_batch_are_stored_in_their_order(db: Database, store: persistence.Store) -> None:
+    """Each in a transaction after the other's."""
+    documents = [payload("/same.exr", header=f"v{n}", mtime=f"2026-02-0{n}T00:00:00Z") for n in (1, 2, 3)]
+    results = persistence.persist_batch(documents, session=store)
+    assert [result["superseded"] for result in results] == [0, 1, 1]
+    assert db.current("/same.exr")["etag"] == "etag-v3"
+
+
+def test_new_and_known_and_changed_files_share_a_batch(db: Database, store: persistence.Store) -> None:
+    """Inserts and both kinds of update in one transaction."""
+    known, changed, fresh = payload("/mix/known.exr"), payload("/mix/changed.exr"), payload("/mix/new.exr")
+    persistence.persist_batch([known, changed], session=store)
+    newer = payload("/mix/changed.exr", header="v2", mtime="2026-02-02T00:00:00Z")
+    db.server.clear_requests()
+    results = persistence.persist_batch([known, newer, fresh], session=store, read_back=False)
+    outcomes = [(result["inserted"], result["superseded"], result["inspection_count"]) for result in results]
+    assert outcomes == [(False, 0, 2), (True, 1, 1), (True, 0, 1)]
+    assert len(db.server.requests) == 1 + 1 + 4 + 2 + 1
+    assert_sound(db.contents())
+
+
+def test_a_batch_without_an_endpoint_is_skipped_file_by_file() -> None:
+    """Each result names the setting that is missing."""
+    from vast_settings import Settings
+
+    results = persistence.persist_batch([payload(), payload()], settings=Settings())
+    assert [result["missing_setting"] for result in results] == ["VAST_DB_ENDPOINT"] * 2
+
+
+def test_many_channels_of_many_files_are_one_insert(db: Database, store: persistence.Store) -> None:
+    """4,000 rows fit into one request."""
+    documents = [payload(f"/many/{n}.exr") | {"channels": [channel(f"l{c}.R") for c in range(40)]} for n in range(100)]
+    db.server.clear_requests()
+    persistence.persist_batch(documents, session=store)
+    assert db.commands().count("POST rows channels") == 1
+
+
+@given(st.lists(st.integers(0, 3_000_000), min_size=0, max_size=12))
+@settings(max_examples=30, deadline=None)
+def test_cutting_keeps_every_row_in_order_and_every_piece_small(sizes: list[int]) -> None:
+    """A piece is larger than a request only when it is a single row."""
+    table = pa.table({"n": pa.array(range(len(sizes)), pa.int64()), "text": pa.array(["x" * size for size in sizes], pa.utf8())})
+    pieces = batches(table)
+    assert [n for piece in pieces for n in piece.column("n").to_pylist()] == list(range(len(sizes)))
+    for piece in pieces:
+        assert piece.num_rows == 1 or pa.ipc.get_record_batch_size(piece) <= MAX_INSERT_BYTES
