@@ -28,7 +28,7 @@ CODEC_COST = 1.25
 WAVELET_COST = 4.0
 WAVELETS = frozenset({"htj2k256", "htj2k32", "lj2k"})
 # The binding makes one array per pixel and channel of deep data; its samples come on top.
-DEEP_CELL_BYTES = 240
+DEEP_CELL_BYTES = 256
 
 Mode = Literal["full", "sampled"]
 

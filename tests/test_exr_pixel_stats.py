@@ -18,13 +18,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import exr_chunks
 import exr_header
+import exr_payload
 import exr_pixel_plan
 import exr_pixel_stats
 import exr_pixel_tally
 from exr_bytes import MemoryReader
 from exr_errors import BadSettings
 from pixel_files import DEEP, FLAT, WINDOW, attributes, deep_plane, one, planes, rows, stats, written
+from vast_rows import payload_to_pixel_stats_rows
 from vast_schemas import PIXEL_STATS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -382,3 +385,18 @@ def test_a_reader_is_asked_for_what_is_needed_and_no_more() -> None:
     exr_pixel_stats.compute_pixel_stats(reader, header)
     assert len(reader.reads) == 2
     assert sum(length for _, length in reader.reads) == len(data) - header.header_bytes
+
+
+def test_the_rows_become_rows_of_the_table() -> None:
+    """A payload with these statistics gives an Arrow table with the schema of `pixel_stats`, one row per channel."""
+    data = written((attributes(), planes()), (attributes("zips", deep=True), {"Z": deep_plane(8, 8)}))
+    reader = MemoryReader(data)
+    header = exr_header.read_header(reader)
+    payload = exr_payload.describe(exr_payload.FileFacts("a.exr"), header, exr_chunks.assess(header, reader))
+    payload["stats"] = exr_pixel_stats.compute_pixel_stats(reader, header, deep_stats=True)
+    table = payload_to_pixel_stats_rows(payload).to_pylist()
+    assert [(row["part_index"], row["channel_name"]) for row in table] == [(0, "A"), (0, "Z"), (0, "id"), (1, "Z")]
+    for stored, row in zip(table, payload["stats"]["channels"], strict=True):
+        names = ("pixel_count", "min_value", "max_value", "mean_value", "p50", "is_constant", "sample_hash")
+        assert {name: stored[name] for name in names} == {name: row[name] for name in names}
+        assert json.loads(stored["details"]) == row["details"]
