@@ -175,6 +175,7 @@ def _file_rows(document: Mapping[str, Any]) -> list[Row]:
         "raw_output": raw_output(document),
         "bit_depth": max((_CHANNEL_BITS.get(str(channel.get("type")).upper(), 0) for channel in channels), default=0) or None,
         "colorspace": next((part["color_space"] for part in _part_rows(document) if part["color_space"]), None),
+        "chunk_sizes_sha256": _chunk_digest(document),
     }
     return [taken("files", file, "file") | computed | _completeness(file) | _first_error(document) | _place(path)]
 
@@ -185,6 +186,12 @@ def _channels(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _part_rows(document: Mapping[str, Any]) -> list[Row]:
     return _simple_rows("parts", objects(document.get("parts"), "parts"), "parts")
+
+
+def _chunk_digest(document: Mapping[str, Any]) -> str | None:
+    first = next(iter(objects(document.get("parts"), "parts")), {})
+    profile = mapping(first.get("chunk_profile") or {}, "parts[0].chunk_profile")
+    return checked_text(profile.get("sizes_sha256"), "parts[0].chunk_profile.sizes_sha256")
 
 
 def _completeness(file: Mapping[str, Any]) -> Row:

@@ -165,6 +165,14 @@ FILES = TableSpec(
         Column("shot_name", TEXT, "Shot, where the path tells it", since="1.1.0"),
         Column("colorspace", TEXT, "Colour space of the first part that names one", since="1.1.0"),
         Column("bit_depth", SMALL, "Bits of the widest channel: 16 or 32", since="1.1.0"),
+        Column("version_token", TEXT, "Version in the file name, such as v003", source="version_token", since="1.1.0"),
+        Column(
+            "chunk_sizes_sha256",
+            TEXT,
+            "Digest of the sizes of the first part's compressed chunks; equal in neighbouring frames it shows a frozen frame",
+            since="1.1.0",
+            role=Role.OBSERVED,
+        ),
     ),
     vector_index=VectorIndex("metadata_embedding", "l2sq"),
 )
@@ -199,6 +207,11 @@ PARTS = TableSpec(
         Column("color_space", TEXT, "Colour space that the header names", source="color_space"),
         Column("chromaticities", TEXT, "Chromaticities of primaries and white", source="chromaticities", json=True),
         Column("render_software", TEXT, "Software that wrote the part", source="render_software"),
+        Column("render_software_version", TEXT, "Version in render_software", source="render_software_version", since="1.1.0"),
+        Column("render_seconds", REAL, "Seconds of rendering, as the renderer wrote it", source="render_seconds", since="1.1.0"),
+        Column("peak_memory_mb", REAL, "Mebibytes at the renderer's peak", source="peak_memory_mb", since="1.1.0"),
+        Column("host", TEXT, "Machine that rendered the part", source="host", since="1.1.0"),
+        Column("logical_bytes", INT, "Bytes of the samples uncompressed; null if deep", source="logical_bytes", since="1.1.0"),
     ),
 )
 
