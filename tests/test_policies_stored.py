@@ -1,0 +1,129 @@
+"""Findings in the tables, and policies over what is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+import vast_db_persistence as persistence
+from databases import Database, database
+from exr_policy import parse_policy
+from exr_validation import validate
+from sample_payloads import PATH, payload
+from scripts.policy_dry_run import main
+
+POLICY = """
+id = "house"
+version = "{version}"
+[[rule]]
+id = "lossless"
+kind = "compression"
+severity = "FAIL"
+allowed = ["{allowed}"]
+suggested_fix = "oiiotool {{path}} --compression piz -o {{path}}"
+[[rule]]
+id = "flat"
+kind = "deep"
+severity = "WARN"
+allowed = false
+"""
+
+
+def policy(version: str = "1", allowed: str = "piz"):
+    return parse_policy(POLICY.format(version=version, allowed=allowed), "house.toml")
+
+
+@pytest.fixture
+def stored() -> Iterator[Database]:
+    """An endpoint with empty tables."""
+    with database() as found:
+        yield found
+
+
+def persist(stored: Database, document: dict, **changes) -> None:
+    document["validation"] = validate(document, policy(**changes))
+    persistence.persist_to_vast_database(document, session=stored.store())
+
+
+def results(stored: Database) -> list[tuple[str, str, str, str]]:
+    rows = stored.rows("validation_results")
+    return sorted((row["policy_version"], row["rule_id"], row["status"], row["status_code"]) for row in rows)
+
+
+def test_findings_are_rows(stored):
+    """One per rule and file, with what was expected and found as JSON."""
+    persist(stored, payload())
+    assert results(stored) == [("1", "flat", "PASS", "ok"), ("1", "lossless", "FAIL", "compression_not_allowed")]
+    (row,) = (row for row in stored.rows("validation_results") if row["status"] == "FAIL")
+    assert (row["policy_id"], row["severity"], row["part_index"]) == ("house", "FAIL", 0)
+    assert (json.loads(row["expected"]), json.loads(row["actual"])) == ({"allowed": ["piz"]}, "zip")
+    assert row["suggested_fix"] == f"oiiotool {PATH} --compression piz -o {PATH}"
+    assert "compression not allowed" in row["message"]
+
+
+def test_a_repeated_delivery_adds_no_findings(stored):
+    """Events are delivered at least once."""
+    persist(stored, payload())
+    persist(stored, payload())
+    assert len(results(stored)) == 2
+
+
+def test_another_policy_version_replaces_the_findings(stored):
+    """A file that was fine yesterday may fail today's policy."""
+    persist(stored, payload())
+    persist(stored, payload(), version="2", allowed="zip")
+    assert results(stored) == [("2", "flat", "PASS", "ok"), ("2", "lossless", "PASS", "ok")]
+
+
+@pytest.fixture
+def asked(stored, tmp_path, monkeypatch):
+    """`asked(*arguments)` runs the command on the stored files."""
+    monkeypatch.setenv("VAST_DB_ACCESS_KEY", stored.settings.db_access_key)
+    monkeypatch.setenv("VAST_DB_SECRET_KEY", stored.settings.db_secret_key)
+    place = tmp_path / "house.toml"
+    place.write_text(POLICY.format(version="1", allowed="piz"))
+    schema = f"{stored.settings.db_bucket}/{stored.settings.db_schema}"
+    fixed = ["--policy", str(place), "--endpoint", stored.settings.db_endpoint, "--schema", schema]
+    return lambda *arguments: main([*fixed, *arguments])
+
+
+def test_a_dry_run_tells_which_stored_files_would_fail(stored, asked, capsys):
+    """Totals, rules by number of files, and the files."""
+    fine, wrong = payload("/a/fine.1.exr"), payload("/a/wrong.1.exr")
+    fine["parts"][0]["compression"] = "piz"
+    for document in (fine, wrong):
+        persistence.persist_to_vast_database(document, session=stored.store())
+    assert asked() == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "1 PASS, 0 WARN, 1 FAIL"
+    assert shown[1].split() == ["1", "FAIL", "lossless:", "compression", "not", "allowed"]
+    assert shown[2:] == ["FAIL /a/wrong.1.exr: lossless"]
+    assert stored.rows("validation_results") == []
+
+
+def test_a_dry_run_looks_at_some_paths_and_days(stored, asked, capsys):
+    """Nothing that would fail, exit status 0."""
+    persistence.persist_to_vast_database(payload("/a/wrong.1.exr"), session=stored.store())
+    assert asked("--path", "/b/*") == 0
+    assert asked("--days", "0") == 0
+    assert asked("--path", "/a/*", "--days", "1", "--json") == 1
+    entry = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (entry["path"], entry["status"], entry["policy_id"]) == ("/a/wrong.1.exr", "FAIL", "house")
+
+
+def test_a_dry_run_judges_current_versions_alone(stored, asked, capsys):
+    """What was replaced is not going to be delivered."""
+    persistence.persist_to_vast_database(payload("/a/x.1.exr", header="old"), session=stored.store())
+    newer = payload("/a/x.1.exr", header="new", mtime="2026-03-01T00:00:00Z")
+    newer["parts"][0]["compression"] = "piz"
+    persistence.persist_to_vast_database(newer, session=stored.store())
+    assert asked() == 0
+    assert capsys.readouterr().out.startswith("1 PASS, 0 WARN, 0 FAIL")
+
+
+def test_a_dry_run_with_a_missing_policy_is_refused(capsys):
+    """Exit status 2, and the path."""
+    assert main(["--policy", "/no/such.toml"]) == 2
+    assert "/no/such.toml" in capsys.readouterr().err
