@@ -56,7 +56,13 @@ def _filled(entries: list[str], indent: int, width: int) -> str:
 
 
 def summary_line(payload: dict[str, Any]) -> str:
-    """One line about a file: status, path, picture, channels, origin, size, and what is wrong with it."""
+    """One line about a file: status, path, picture, channels, origin, size, and what is wrong with it.
+
+    An answer that is no payload (`skipped`, `rejected`) has its status and its first error.
+    """
+    if "file" not in payload:
+        errors = payload.get("errors") or [{}]
+        return "  ".join(_one_line(str(word)) for word in (payload.get("status"), errors[0].get("message")) if word)
     file = payload["file"]
     words = [file["status"], file["path"], *_pictures(payload), *_origin(payload), *_size(file), *_faults(payload)]
     return "  ".join(_one_line(word) for word in words if word)

@@ -20,7 +20,6 @@ import exr_chunks
 import exr_header
 import exr_text
 from exr_bytes import (
-    RGB,
     FileReader,
     MemoryReader,
     attribute,
@@ -275,7 +274,8 @@ def test_a_summary_is_one_line_that_names_what_is_wrong() -> None:
     assert cut.startswith("incomplete  /r/a\ufffdok.exr")
     assert cut.endswith("truncated: 6 of 8 chunks  error chunks_truncated")
     assert exr_text.summary_line(of(b"text")).endswith("4 bytes  error bad_magic")
-    assert RGB in image()
+    refused = {"status": "rejected", "errors": [{"code": "object_unavailable", "message": "'/a.exr' is not there"}]}
+    assert exr_text.summary_line(refused) == "rejected  '/a.exr' is not there"
     several = with_chunks(header(named_part("a", "scanlineimage", 2), named_part("b", "scanlineimage", 2)), [
         *scanline_chunks(2, part=0), *scanline_chunks(2, part=1),
     ])  # fmt: skip
