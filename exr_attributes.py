@@ -260,7 +260,10 @@ def _preview(raw: Bytes) -> dict[str, Any]:
 
 
 def _channel_list(raw: Bytes) -> list[dict[str, Any]]:
-    return [channel_value(channel) for channel in channels(bytes(raw))]
+    try:
+        return [channel_value(channel) for channel in channels(bytes(raw))]
+    except DecodeError as fault:
+        raise DecodeError(fault.code, str(fault), [channel_value(channel) for channel in fault.value]) from None
 
 
 def channel_value(channel: Channel) -> dict[str, Any]:
