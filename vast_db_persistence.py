@@ -14,9 +14,9 @@ so is its repetition; a lost answer to a commit that another process wrote over 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import vast_settings
@@ -69,6 +69,8 @@ BATCH_FILES = 1000
 """Files in one transaction: the paths fit into one select, and a conflict costs no more than this to repeat."""
 
 _REMEMBERED_STORES = 8
+_stores: dict[Settings, Store] = {}
+_stores_guard = threading.Lock()
 
 Result = dict[str, Any]
 
@@ -154,9 +156,16 @@ def _create_vastdb_session(event: Any = None, *, settings: Settings | None = Non
     return connect(_effective(settings, event))
 
 
-@lru_cache(maxsize=_REMEMBERED_STORES)
 def _remembered_store(settings: Settings) -> Store:
-    return open_store(settings)
+    """One store per settings, so that all threads share its locks: of two that are opened at once the first one stays."""
+    store = _stores.get(settings)
+    if store is None:
+        opened = open_store(settings)
+        with _stores_guard:
+            store = _stores.setdefault(settings, opened)
+            while len(_stores) > _REMEMBERED_STORES:
+                del _stores[next(iter(_stores))]
+    return store
 
 
 def _effective(settings: Settings | None, event: Any) -> Settings:

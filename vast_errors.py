@@ -91,7 +91,7 @@ DATABASE_RULINGS: dict[str, Ruling] = {
     "vastdb._internal.UnsupportedServer": Ruling(Then.LATER, "database_endpoint", _ENDPOINT),
     "requests.exceptions.RequestException": Ruling(Then.AGAIN, "database_unreachable"),
     "urllib3.exceptions.HTTPError": Ruling(Then.AGAIN, "database_unreachable"),
-    "adbc_driver_manager._lib.Error": Ruling(Then.AGAIN, "database_query_engine"),
+    "adbc_driver_manager.Error": Ruling(Then.AGAIN, "database_query_engine"),
     "builtins.OSError": Ruling(Then.AGAIN, "database_unreachable"),
     "builtins.EOFError": Ruling(Then.AGAIN, "database_answer"),
     # The client raises these two for a Server header of another kind, and for a status that it does not know, such as 502.

@@ -151,7 +151,7 @@ class Transaction:
 
     def __enter__(self) -> Work:
         self._ledger.requests += 1
-        with judged(self._store.judge):
+        with judged(self._judge_begin):
             self._transaction.__enter__()
         self._txid = self._transaction.txid
         return Work(self._store, self._transaction, self._ledger, self._tables)
@@ -167,6 +167,13 @@ class Transaction:
             self._transaction.__exit__(kind, error, trace)
         with judged(self._store.judge):
             raise error
+
+    def _judge_begin(self, error: BaseException, ruling: Ruling) -> InspectorError:
+        """Where the driver of the query engine is installed and the engine is down, the client fails after it began."""
+        self._txid = self._transaction.txid or 0
+        if self._txid:
+            self._abandon()
+        return self._store.judge(error, ruling)
 
     def _judge_commit(self, error: BaseException, ruling: Ruling) -> InspectorError:
         self._abandon()

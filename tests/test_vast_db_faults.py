@@ -225,3 +225,16 @@ def test_a_process_killed_at_any_request_leaves_nothing(db: Database, nth: int) 
     assert result["status"] == "stored"
     assert len(versions(db, path)) == 1
     assert_sound(db.contents())
+
+
+def test_a_query_engine_that_is_down_leaves_no_transaction_open(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its driver installed, the client begins before it finds the engine missing."""
+    store = db.store()
+    open_before = len(db.server.store.transactions)
+    monkeypatch.delitem(sys.modules, "adbc_driver_vastdb")
+    monkeypatch.setattr(vast_upsert, "ATTEMPTS", 1)
+    db.server.faults.add("501@engine**")
+    with pytest.raises(VASTDatabaseError) as caught:
+        persistence.persist_to_vast_database(payload("/engine.exr"), session=store)
+    assert caught.value.code == "database_query_engine"
+    assert len(db.server.store.transactions) == open_before
