@@ -1,6 +1,6 @@
 """The function: `init(ctx)` once per container, `handler(ctx, event)` for every event.
 
-    python main.py EVENT.json|FILE.exr ... [--pretty] [--output FILE] [--verbose]
+    python main.py EVENT.json|FILE.exr ... [--pretty | --summary] [--output FILE] [--verbose]
 
 runs the same handler on a laptop and prints what it returns. Exit status: 0 done, 1 something was rejected, 2 wrong usage or
 settings, 3 something may succeed later.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,14 +18,15 @@ from typing import IO, Any
 
 import vast_context
 import vast_settings
-from exr_errors import BadSettings, InspectorError, Retry, Verdict
-from vast_inspection import STATE, Job, exit_status, make_runtime, runtime_of
+from exr_errors import InspectorError, Reject, Retry, Verdict
+from vast_inspection import STATE, Answer, Job, exit_status, make_runtime, runtime_of
 
 
 def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line rejects some annotations
     """Read the settings and build the clients, before the first event. A service that is out of reach is tried again by events.
 
-    Raises BadSettings with every wrong setting at once: a container with those never becomes ready, and so loses no event.
+    Raises BadSettings with every wrong setting at once, or BadPolicy where every file is to be judged by a policy that cannot be
+    used: such a container never becomes ready, and so loses no event.
     """
     for connect in runtime_of(ctx).clients.configured():
         try:
@@ -71,7 +72,9 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="main.py", description="Inspect EXR files or run events as the function does.")
     parser.add_argument("inputs", nargs="+", metavar="EVENT.json|FILE.exr", help="an event, or the path of a file to inspect")
-    parser.add_argument("--pretty", action="store_true", help="indented JSON (default: one line for each input)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--pretty", action="store_true", help="JSON laid out to be read (default: on one line for each input)")
+    form.add_argument("--summary", action="store_true", help="one line of text for each input")
     parser.add_argument("--verbose", action="store_true", help="write the log line of each event to the standard error")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the standard output")
     options = parser.parse_args(arguments)
@@ -80,10 +83,10 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
         events = list(_events(options.inputs))
         _allow_what_is_named(ctx, options.inputs, verbose=options.verbose)
         output = options.output.open("w", encoding="utf-8") if options.output else nullcontext(sys.stdout)
-    except (OSError, ValueError, BadSettings) as error:
+    except (OSError, ValueError, Reject) as error:
         parser.error(str(error))
     with output as stream:
-        return max([_invoke(ctx, event, stream, pretty=options.pretty) for event in events])
+        return max([_invoke(ctx, event, stream, _form(options)) for event in events])
 
 
 def _is_event(argument: str) -> bool:
@@ -111,14 +114,29 @@ def _allow_what_is_named(ctx: Any, arguments: Sequence[str], *, verbose: bool) -
     setattr(ctx, STATE, runtime)
 
 
-def _invoke(ctx: Any, event: Any, stream: IO[str], *, pretty: bool) -> int:
+def _form(options: Any) -> Callable[[Answer], str]:
+    """How answers are printed."""
+    import exr_text
+
+    if options.summary:
+        return lambda answer: exr_text.summary_line(answer) if "file" in answer else _refusal_line(answer)
+    return exr_text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
+
+
+def _refusal_line(answer: Answer) -> str:
+    """One line about an event that has no payload."""
+    reasons = [answer["reason"]] if answer.get("reason") else answer["errors"]
+    return "  ".join([answer["status"], str(answer.get("path") or "-"), *(reason["message"] for reason in reasons)])
+
+
+def _invoke(ctx: Any, event: Any, stream: IO[str], form: Callable[[Answer], str]) -> int:
     """Print what the handler answers, and return the exit status that goes with it."""
+    answer: Answer
     try:
         answer = handler(ctx, event)  # type: ignore[no-untyped-call]
     except Retry as error:
         answer = {"status": "retry", "errors": [error.as_dict()], "persistence": {}}
-    text = json.dumps(answer, indent=2 if pretty else None, separators=None if pretty else (",", ":"))
-    print(text, file=stream, flush=True)
+    print(form(answer), file=stream, flush=True)
     return exit_status(answer)
 
 

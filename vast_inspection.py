@@ -21,20 +21,23 @@ import vast_context
 import vast_events
 import vast_objects
 import vast_settings
-from exr_errors import BadHeader, InspectorError, ObjectChanged, Reject, Retry, Skip, Verdict
+from exr_errors import BadHeader, BadPolicy, InspectorError, ObjectChanged, ObjectUnavailable, Reject, Retry, Skip, Verdict
+from exr_header import Header
 from vast_events import Request
 from vast_settings import Settings
 
 if TYPE_CHECKING:
+    from exr_policy import Policy
     from vast_db_persistence import Store
 
 Answer = dict[str, Any]
 STATE = "exr_inspector"
+POLICIES = Path(__file__).resolve().parent / "policies"
 STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}
 VERDICT_OF = {"skipped": "skip", "rejected": "reject", "unreadable": "reject", "retry": "retry"}
 GRAVITY = ("skip", "done", "reject", "retry")
 LOG_LEVEL_OF = {"retry": "error", "reject": "warning"}
-LOGGED_KEYS = ("file_id", "inserted", "counts", "reason", "errors", "warnings", "persistence")
+LOGGED_KEYS = ("file_id", "inserted", "counts", "reason", "errors", "warnings", "validation", "persistence")
 
 
 class Clients:
@@ -79,7 +82,7 @@ class Runtime:
 
 
 def runtime_of(ctx: Any) -> Runtime:
-    """The runtime that a context keeps, made at the first call. Raises BadSettings with every wrong setting."""
+    """The runtime that a context keeps, made at the first call. Raises BadSettings with every wrong setting, or BadPolicy."""
     return vast_context.state(ctx, STATE, Runtime, lambda: make_runtime(ctx))
 
 
@@ -87,6 +90,8 @@ def make_runtime(ctx: Any, **overrides: Any) -> Runtime:
     """A runtime for the settings in the context's secrets and the environment, some of them overridden."""
     secrets = vast_context.read_secrets(ctx, vast_settings.secret_names())
     settings = replace(vast_settings.load(secrets=secrets), **overrides)
+    if settings.validate:
+        policy_of(None, settings)
     return Runtime(settings, vast_context.Metrics(ctx), _clients(settings))
 
 
@@ -120,7 +125,7 @@ class Job:
     def inspect(self, request: Request) -> Answer:
         """Read, describe, store; again from the start while the object changes under it. What is hopeless is an answer too."""
         try:
-            payload = vast_objects.read_consistently(lambda: self.store(request, self.describe(self.read(request))))
+            payload = vast_objects.read_consistently(lambda: self.store(request, self.describe(request, self.read(request))))
         except (Skip, Reject) as error:
             return self.refusal(error)
         return self._shaped(request, payload)
@@ -150,8 +155,19 @@ class Job:
                 return vast_objects.LocalFile(request.path, settings.local_roots)
             return vast_objects.S3Object(self.runtime.clients.s3(), str(request.bucket), request.keys, settings.first_range)
 
-    def describe(self, opened: vast_objects.OpenObject) -> dict[str, Any]:
-        """The payload of the object; one of a file that is no readable EXR says so."""
+    def describe(self, request: Request, opened: vast_objects.OpenObject) -> dict[str, Any]:
+        """The payload of the object, with the statistics and the validation that were asked for; an unreadable file says so."""
+        try:
+            with opened:
+                payload, header = self._described(opened)
+                if header is not None:
+                    payload["stats"] = self._stats(request, opened, header)
+        finally:
+            self.requests += opened.requests
+            self.bytes_read += opened.bytes_read
+        return self._validated(request, payload)
+
+    def _described(self, opened: vast_objects.OpenObject) -> tuple[dict[str, Any], Header | None]:
         settings = self.runtime.settings
         facts = exr_payload.FileFacts(
             path=opened.path,
@@ -161,15 +177,48 @@ class Job:
             mtime=opened.mtime,
             etag=opened.etag,
         )
-        with opened, self._step("inspect"):
+        with self._step("inspect"):
             try:
                 header = exr_header.read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
-                return exr_payload.describe(facts, header, exr_chunks.assess(header, opened))
+                return exr_payload.describe(facts, header, exr_chunks.assess(header, opened)), header
             except BadHeader as error:
-                return exr_payload.describe_unreadable(facts, error)
-            finally:
-                self.requests += opened.requests
-                self.bytes_read += opened.bytes_read
+                return exr_payload.describe_unreadable(facts, error), None
+
+    def _stats(self, request: Request, opened: vast_objects.OpenObject, header: Header) -> dict[str, Any]:
+        """Pixel statistics where the event or the settings ask for them, else nothing."""
+        settings, options = self.runtime.settings, request.options
+        deep = options.deep_stats or settings.deep_stats
+        mode = settings.stats if options.stats is False else "sampled" if options.stats == "sampled" else "full"
+        if mode == "off" and not deep:
+            return {}
+        import exr_pixel_stats  # late: most events ask for no pixels
+
+        with self._step("stats"):
+            return exr_pixel_stats.compute_pixel_stats(
+                opened,
+                header,
+                deep_stats=deep,
+                mode="sampled" if mode == "sampled" else "full",
+                sample_stride=settings.stats_stride,
+                max_pixels=settings.stats_max_pixels,
+                memory_limit=settings.stats_memory,
+            )
+
+    def _validated(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
+        """The payload with its validation where that was asked for. A policy that cannot be used is an error, not silence."""
+        settings, options = self.runtime.settings, request.options
+        if not (options.validate or settings.validate):
+            return payload
+        import exr_validation
+
+        with self._step("validate"):
+            try:
+                policy = policy_of(options.policy_path, settings)
+            except BadPolicy as error:
+                payload["errors"] = [*payload["errors"], error.as_dict()]
+            else:
+                payload["validation"] = exr_validation.validate(payload, policy, passes=settings.report_passes)
+        return payload
 
     def store(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload with what became of its rows. Raises ObjectChanged where a newer object may have been stored before it."""
@@ -177,7 +226,7 @@ class Job:
         missing = settings.missing_for_database()
         payload["persistence"] = _not_stored(missing) if missing else self._persist(payload, settings)
         payload["timings_ms"] = self.timings
-        payload["warnings"] = [*payload["warnings"], *([warning] if warning else []), *_not_computed(request)]
+        payload["warnings"] = [*payload["warnings"], *([warning] if warning else [])]
         self._check_overtaken(payload)
         return payload
 
@@ -246,6 +295,7 @@ class Job:
             counts=_counts(payload),
             errors=payload["errors"],
             warnings=payload["warnings"],
+            validation=_outcome(payload["validation"]),
             persistence=persistence,
         )
 
@@ -262,7 +312,7 @@ class Job:
 
     def _answer(self, status: str, path: str | None, **more: Any) -> Answer:
         """A summary; what a kind of event does not have is empty."""
-        empty: Answer = {"file_id": None, "inserted": False, "counts": {}, "errors": [], "warnings": [], "persistence": {}}
+        empty: Answer = {"file_id": None, "inserted": False, "counts": {}, "errors": [], "warnings": [], "validation": {}}
         return {
             "schema_version": exr_payload.SCHEMA_VERSION,
             "inspector_version": exr_payload.INSPECTOR_VERSION,
@@ -315,8 +365,9 @@ def status_of(answer: Answer) -> str:
 
 
 def _verdict(answer: Answer) -> str:
-    """A file whose rows the database refused counts as rejected."""
-    refused = answer["persistence"].get("status") == "error"
+    """A file whose rows the database refused counts as rejected, and so does one whose policy cannot be used."""
+    codes = {entry["code"] for entry in answer.get("errors", [])}
+    refused = answer["persistence"].get("status") == "error" or BadPolicy.code in codes
     return "reject" if refused else VERDICT_OF.get(status_of(answer), "done")
 
 
@@ -330,13 +381,28 @@ def _not_stored(missing: str) -> dict[str, Any]:
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
 
 
-def _not_computed(request: Request) -> Iterator[dict[str, Any]]:
-    """A warning for each thing that the event asked for and this version does not compute."""
-    options = request.options
-    asked = {"stats": options.stats, "deep_stats": options.deep_stats, "validate": options.validate}
-    for name in (name for name, wanted in asked.items() if wanted):
-        message = f"{name} was asked for, and this version does not compute it"
-        yield {"code": "not_computed", "message": message, "field": f"data.{name}"}
+def policy_of(named: str | None, settings: Settings) -> Policy:
+    """The policy that an event names, or that of the settings: a file, or one that ships. Raises BadPolicy.
+
+    An event's path has to lie below an allowed folder, as the path of an image has to.
+    """
+    import exr_policy
+
+    name = named or settings.policy
+    shipped = POLICIES / f"{name}.toml"
+    if Path(name).name == name and shipped.is_file():
+        return exr_policy.load_policy(shipped)
+    if named is None:
+        return exr_policy.load_policy(name)
+    try:
+        return exr_policy.load_policy(vast_objects.allowed_path(named, settings.local_roots))
+    except ObjectUnavailable as error:
+        raise BadPolicy(f"policy {error.message}", path=named, remedy=error.remedy) from None
+
+
+def _outcome(validation: dict[str, Any]) -> dict[str, Any]:
+    """A validation without its list of results."""
+    return {key: value for key, value in validation.items() if key != "results"}
 
 
 def _counts(payload: dict[str, Any]) -> dict[str, int]:

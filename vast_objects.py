@@ -57,6 +57,10 @@ class OpenObject(Protocol):
         ...
 
 
+KEPT_BYTES = 4 * 1024 * 1024
+"""How much of an object's beginning is kept; who reads pixels reads on from there, and once."""
+
+
 class LocalFile:
     """A regular file below one of the allowed roots; a context manager."""
 
@@ -66,7 +70,7 @@ class LocalFile:
 
     def __init__(self, path: str, roots: Sequence[Path]) -> None:
         """Open `path`, relative to the working folder. Raises ObjectUnavailable for whatever is not an allowed, readable file."""
-        real = _allowed(path, roots)
+        real = allowed_path(path, roots)
         # The name that the sender knows, unless `..` behind a symbolic link makes it name another file.
         named = os.path.abspath(path)  # noqa: PTH100 - Path.resolve follows links
         self.path = named if os.path.realpath(named) == real else real
@@ -101,8 +105,8 @@ class LocalFile:
         os.close(self._descriptor)
 
 
-def _allowed(path: str, roots: Sequence[Path]) -> str:
-    """The real path, symbolic links followed, when it lies below a root."""
+def allowed_path(path: str, roots: Sequence[Path]) -> str:
+    """The real path, symbolic links followed, when it lies below a root. Raises ObjectUnavailable when it does not."""
     real = _trying(path, lambda: os.path.realpath(path))
     if not any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots):
         name = environment_name("local_roots")
@@ -161,7 +165,7 @@ class _Range:
 
 
 class S3Object:
-    """An object in a bucket. The bytes from its start up to the furthest contiguous read are kept, so none is fetched twice."""
+    """An object in a bucket. Its beginning is kept as far as it was read, up to KEPT_BYTES, and not fetched twice."""
 
     def __init__(self, client: Any, bucket: str, keys: Sequence[str], first_range: int) -> None:
         """Fetch the first range of the first of `keys` that exists.
@@ -196,9 +200,13 @@ class S3Object:
             return b""
         if offset > len(self._head):
             return self._get(offset, end - offset).data
-        if end > len(self._head):
-            self._head += self._get(len(self._head), end - len(self._head)).data
-        return bytes(self._head[offset:end])
+        kept = len(self._head)
+        if end <= kept:
+            return bytes(self._head[offset:end])
+        more = self._get(kept, end - kept).data
+        data = bytes(self._head[offset:]) + more
+        self._head += more[: max(0, KEPT_BYTES - kept)]
+        return data
 
     def _get(self, offset: int, length: int) -> _Range:
         self.requests += 1

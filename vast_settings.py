@@ -87,6 +87,15 @@ def _level(text: str) -> str:
     return text.upper()
 
 
+def _choice(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError
+        return text.lower()
+
+    return parse
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
@@ -101,6 +110,9 @@ RANGE = Kind("bytes, 1 KiB to 16 MiB; units KiB and MiB are understood", _number
 LIMIT = Kind("bytes, 1 KiB to 2 GiB; units KiB, MiB and GiB are understood", _number(KIB, 2048 * MIB, _size))
 FILE = Kind("the path of an existing file", _file)
 FOLDERS = Kind(f"absolute folders, separated by `{os.pathsep}`", _folders)
+MEMORY = Kind("bytes, 128 MiB to 64 GiB; units KiB, MiB and GiB are understood", _number(128 * MIB, 65536 * MIB, _size))
+COUNT = Kind("a whole number, 1 or more", _number(1, 2**53, int))
+STATS = Kind("one of off, full, sampled", _choice("off", "full", "sampled"))
 LEVEL = Kind("one of " + ", ".join(_LOG_LEVELS), _level)
 NAMES = Kind("names, separated by commas", _names)
 
@@ -201,6 +213,38 @@ class Settings:
     header_limit: int = _setting(
         "EXR_HEADER_LIMIT", kind=LIMIT, group="Reading", default=64 * MIB,
         help="The largest header that is read; a file with a larger one is rejected.",
+    )  # fmt: skip
+    stats: str = _setting(
+        "EXR_STATS", kind=STATS, group="Computing", default="off",
+        help="Pixel statistics of every file: of all pixels, or of a sample. An event may ask for them by itself.",
+    )  # fmt: skip
+    deep_stats: bool = _setting(
+        "EXR_DEEP_STATS", kind=FLAG, group="Computing", default=False,
+        help="Statistics of deep parts as well, which take longer.",
+    )  # fmt: skip
+    stats_stride: int = _setting(
+        "EXR_STATS_STRIDE", kind=COUNT, group="Computing", default=1,
+        help="Count every n-th pixel of every n-th line.",
+    )  # fmt: skip
+    stats_max_pixels: int | None = _setting(
+        "EXR_STATS_MAX_PIXELS", kind=COUNT, group="Computing",
+        help="A file with more pixels is sampled, and says so. Unset: no limit.",
+    )  # fmt: skip
+    stats_memory: int = _setting(
+        "EXR_STATS_MEMORY", kind=MEMORY, group="Computing", default=512 * MIB,
+        help="Memory for pixel statistics, for all files together that a container reads at a time.",
+    )  # fmt: skip
+    validate: bool = _setting(
+        "EXR_VALIDATE", kind=FLAG, group="Computing", default=False,
+        help="Judge every file by the policy. An event may ask for it by itself.",
+    )  # fmt: skip
+    policy: str = _setting(
+        "EXR_POLICY", kind=TEXT, group="Computing", default="default",
+        help="The policy where an event names none: a TOML file, or the name of one that ships in `policies`.",
+    )  # fmt: skip
+    report_passes: bool = _setting(
+        "EXR_REPORT_PASSES", kind=FLAG, group="Computing", default=True,
+        help="Whether rules that a file passes are reported and stored as well.",
     )  # fmt: skip
     full_payload: bool = _setting(
         "EXR_FULL_PAYLOAD", kind=FLAG, group="Answering", default=False,

@@ -16,7 +16,7 @@ import pytest
 
 import main
 from contexts import Context, element
-from exr_errors import BadSettings, Retry, StorageUnavailable
+from exr_errors import BadPolicy, BadSettings, Retry, StorageUnavailable
 from object_store import Store, object_store
 from scripts.samples import SAMPLES, write_samples
 from vast_inspection import STATE, Runtime
@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
 NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
 SUMMARY = {
-    "schema_version", "inspector_version", "status", "path", "file_id", "inserted", "counts", "errors", "warnings", "persistence",
-    "timings_ms",
+    "schema_version", "inspector_version", "status", "path", "file_id", "inserted", "counts", "errors", "warnings", "validation",
+    "persistence", "timings_ms",
 }  # fmt: skip
 
 
@@ -110,11 +110,77 @@ def test_every_sample_has_an_answer_that_json_can_carry(ctx: Context, samples: P
     assert bool(answer["errors"]) == (expected != "ok")
 
 
-@pytest.mark.parametrize("what", ["stats", "deep_stats", "validate"])
-def test_what_is_asked_for_and_not_computed_is_said(ctx: Context, samples: Path, what: str) -> None:
-    """No results are made up."""
-    answer = main.handler(ctx, path_event(samples, BEAUTY, **{what: True}))
-    assert [(entry["code"], entry["field"]) for entry in answer["warnings"]] == [("not_computed", f"data.{what}")]
+@pytest.mark.parametrize(
+    ("setting", "option", "mode"),
+    [(None, True, "full"), (None, "sampled", "sampled"), ("full", None, "full"), ("sampled", None, "sampled")],
+)
+def test_pixel_statistics_are_computed_where_event_or_settings_ask(
+    clean: pytest.MonkeyPatch, samples: Path, setting: str | None, option: bool | str | None, mode: str
+) -> None:
+    """Of every channel, as a step of its own; nothing of the kind otherwise."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    if setting:
+        clean.setenv("EXR_STATS", setting)
+    context = Context()
+    answer = main.handler(context, path_event(samples, BEAUTY, **({"stats": option} if option else {})))
+    assert answer["stats"]["mode"] == mode
+    assert len(answer["stats"]["channels"]) == len(answer["channels"])
+    assert context.spans == ["fetch", "inspect", "stats"]
+
+
+def test_no_pixels_are_read_unless_somebody_asks(clean: pytest.MonkeyPatch, samples: Path) -> None:
+    """Inspection of the header is what most events want."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    answer = main.handler(Context(), path_event(samples, BEAUTY))
+    assert (answer["stats"], answer["validation"]) == ({}, {})
+
+
+def test_statistics_of_an_object_equal_those_of_a_file(store: Store, samples: Path, clean: pytest.MonkeyPatch) -> None:
+    """Read by ranges, and only once."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    context = Context()
+    of_object = main.handler(context, {"data": {"path": f"s3://{BEAUTY}", "stats": True}})
+    of_file = main.handler(context, path_event(samples, BEAUTY, stats=True))
+    assert of_object["stats"] == of_file["stats"]
+    assert sum(seen.sent for seen in store.seen) <= len(store.objects[BEAUTY]) + 64
+
+
+@pytest.mark.parametrize("name", [BEAUTY, NOTES])
+def test_a_file_is_judged_by_the_policy_that_the_event_names(ctx: Context, samples: Path, tmp_path: Path, name: str) -> None:
+    """A shipped one by its name, or a file; the summary has the outcome, and the results are in the payload."""
+    shipped = main.handler(ctx, path_event(samples, name, policy_path="aces_container"))
+    own = samples / "own.toml"
+    own.write_text((ROOT / "policies/aces_container.toml").read_text())
+    assert shipped["validation"]["status"] == "FAIL"
+    assert main.handler(ctx, path_event(samples, name, policy_path=str(own)))["validation"] == shipped["validation"]
+
+
+def test_the_default_policy_judges_where_none_is_named(ctx: Context, samples: Path) -> None:
+    """Asked for by either spelling of the flag."""
+    for flag in ("validate", "enable_validate"):
+        answer = main.handler(ctx, path_event(samples, BEAUTY, **{flag: True}))
+        assert (answer["validation"]["policy_id"], answer["validation"]["status"]) == ("default", "PASS")
+
+
+@pytest.mark.parametrize("policy", ["{samples}/none.toml", "{samples}/notes.toml", "/etc/hostname", "no_such_policy"])
+def test_a_policy_that_cannot_be_used_is_a_reject_with_its_path(ctx: Context, samples: Path, policy: str) -> None:
+    """Missing, no TOML, outside the allowed folders: the file is inspected, and the error says why it was not judged."""
+    (samples / "notes.toml").write_text("this is no TOML")
+    path = policy.format(samples=samples)
+    answer = main.handler(ctx, path_event(samples, BEAUTY, policy_path=path))
+    (error,) = answer["errors"]
+    assert (answer["status"], error["code"]) == ("ok", "bad_policy")
+    assert path in error["message"]
+    assert ctx.entries()[-1]["verdict"] == "reject"
+    assert answer["validation"] == {}
+
+
+def test_a_wrong_policy_in_the_settings_stops_the_function_at_the_start(clean: pytest.MonkeyPatch) -> None:
+    """Every event would be rejected."""
+    clean.setenv("EXR_VALIDATE", "true")
+    clean.setenv("EXR_POLICY", "/no/such/policy.toml")
+    with pytest.raises(BadPolicy, match="/no/such/policy"):
+        main.init(Context())
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,14 @@ def test_pretty_is_the_same_answer_indented(here: Path, capsys: pytest.CaptureFi
     assert json.loads(text)["file"]["status"] == "ok"
 
 
+def test_a_summary_is_one_line_of_text_for_each_input(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With or without a payload."""
+    main._command_line([str(here / BEAUTY), str(here / "missing.exr"), str(here / "notes.txt"), "--summary"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["ok", "rejected", "skipped"]
+    assert "no such file" in lines[1]
+
+
 def test_output_goes_to_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And nothing to the standard output."""
     status, answers, _ = run(capsys, here / BEAUTY, "--output", here / "answer.json")
