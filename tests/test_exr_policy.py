@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,26 @@ def test_shipped_policies_are_sound_and_state_their_source(path: Path):
 def test_the_policies_that_the_documents_name_are_shipped():
     """Sanity, Netflix, ACES, textures, plates."""
     assert [path.stem for path in SHIPPED] == ["aces_container", "comp_plate", "default", "netflix_vfx", "texture_mipmap"]
+
+
+DOCUMENT = (ROOT / "docs/VALIDATION.md").read_text(encoding="utf-8")
+
+
+def test_the_document_lists_every_kind_with_its_options():
+    """In the order of the table that it was made from."""
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (?:none|((?:`\w+`(?:, )?)+)) \|$", DOCUMENT, re.MULTILINE)
+    documented = {kind: re.findall(r"`(\w+)`", options) for kind, options in rows}
+    assert documented == {kind: list(spec.options) for kind, spec in KINDS.items()}
+
+
+def test_the_document_shows_a_policy_that_can_be_used():
+    """Its example is read like any other."""
+    (example,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert [rule.id for rule in parse_policy(example, "VALIDATION.md").rules] == ["lossless"]
+
+
+def test_the_document_names_every_shipped_policy_with_its_source():
+    """Who wants to know why a rule is there finds out where it is from."""
+    for path in SHIPPED:
+        policy = load_policy(path)
+        assert f"| `{policy.id}` | {policy.title} | {policy.source} |" in DOCUMENT
