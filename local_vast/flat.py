@@ -18,12 +18,14 @@ _I32 = struct.Struct("<i")
 _U32 = struct.Struct("<I")
 
 
-@dataclass(frozen=True, slots=True)
 class Table:
-    """A table inside a buffer: `at` is its byte position."""
+    """A table inside a buffer: `at` is its byte position. A plain class, because queries make tens of thousands of them."""
 
-    buffer: bytes
-    at: int
+    __slots__ = ("at", "buffer")
+
+    def __init__(self, buffer: bytes, at: int) -> None:
+        self.buffer = buffer
+        self.at = at
 
     @classmethod
     def root(cls, buffer: bytes) -> Table:

@@ -157,10 +157,9 @@ class Importer:
         physical = [table.physical_column(name) for name in data.schema.names]
         stored = [conform(single(column), storage_type(column.type)) for column in data.columns]
         on = " AND ".join(f"target.{name} = source.{name}" for name in (table.physical_column(key) for key in keys))
-        found = self._tx.join(
-            f'SELECT target."{ROW_ID}", source.position FROM {table.physical} AS target JOIN source ON {on} ORDER BY 1',
-            pa.table([*stored, pa.array(range(data.num_rows), pa.int64())], names=[*physical, "position"]),
-        )
+        source = pa.table([*stored, pa.array(range(data.num_rows), pa.int64())], names=[*physical, "position"])
+        sql = f'SELECT target."{ROW_ID}", source.position FROM {table.physical} AS target JOIN source ON {on} ORDER BY 1'
+        found = self._tx.arrow(sql, {"source": source})
         rows = self._store.stats(self._tx, table)[0]
         if not found.num_rows == data.num_rows == rows:
             message = f"Failed to get row_ids to update on table: {found.num_rows} of {rows} rows have a key of the file"

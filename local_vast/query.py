@@ -99,7 +99,8 @@ class Reader:
         return None
 
     def _estimate(self, query: Query) -> Iterator[bytes | memoryview]:
-        count = self.tx.rows(f"SELECT count(*) FROM {self.table.physical} WHERE {query.condition}")[0][0]
+        found = self.tx.arrow(f"SELECT count(*) FROM {self.table.physical} WHERE {query.condition}", query.values)
+        count = found.column(0)[0].as_py()
         groups = -(-count // ROW_GROUP)
         yield from wire.chunk(0, wire.FINISHED, wire.leaf_batch({}, (), groups))
         yield wire.completed()
@@ -121,7 +122,7 @@ class Reader:
         physical = [self.table.physical_column(name) for name in names if name != ROW_ID]
         sql = f'SELECT "{ROW_ID}", {", ".join(physical)}' if physical else f'SELECT "{ROW_ID}"'
         sql += f" FROM {self.table.physical} WHERE {where} AND {query.condition} ORDER BY {order}"
-        found = self.tx.arrow(sql + (f" LIMIT {limit}" if limit else ""))
+        found = self.tx.arrow(sql + (f" LIMIT {limit}" if limit else ""), query.values)
         return self._conformed(names, found), found.num_rows, self._next(found, limit)
 
     def _conformed(self, names: list[str], found: pa.Table) -> dict[str, pa.Array]:

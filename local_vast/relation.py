@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,8 @@ _SCALARS = {
     10: "<q", 11: "<q", 12: "<q", 16: "<H", 17: "<f", 18: "<d",
 }  # fmt: skip
 _LIST_LITERAL = 19
+# Longer lists of values are handed over as a table.
+_MAX_LISTED = 50
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -64,11 +66,13 @@ class Query:
     """A decoded request.
 
     `condition` is SQL over the physical columns, `TRUE` where everything is asked for; `filtered` are the columns it uses.
+    Long lists of values are tables of one column `v`, which the condition reads by the names in `values`.
     """
 
     leaves: tuple[Leaf, ...]
     condition: str
     filtered: frozenset[str]
+    values: Mapping[str, pa.Table]
 
 
 def decode(body: bytes, table: Table) -> Query:
@@ -81,7 +85,7 @@ def decode(body: bytes, table: Table) -> Query:
         nodes = _nodes(source, table)
         condition = _Condition(nodes)
         sql = condition.sql(source.table(2)) if source.position(2) else "TRUE"
-        return Query(tuple(_projected(source, nodes)), sql, condition.columns())
+        return Query(tuple(_projected(source, nodes)), sql, condition.columns(), condition.values)
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise bad_request(f"the query cannot be decoded: {error}") from error
 
@@ -139,6 +143,7 @@ class _Condition:
     """Turns a filter expression into SQL."""
 
     def __init__(self, nodes: list[Node]) -> None:
+        self.values: dict[str, pa.Table] = {}
         self._nodes = nodes
         self._columns: dict[int, Node] = {}
 
@@ -158,7 +163,9 @@ class _Condition:
         return self._predicate(name, arguments)
 
     def _either(self, arguments: list[FlatTable]) -> str:
-        """An `or`; its equalities become one IN list, because DuckDB limits the depth of an expression to 1,000."""
+        """An `or`; its equalities become one IN, because DuckDB limits the depth of an expression to 1,000."""
+        if len(arguments) > _MAX_LISTED and (condition := self._one_of(arguments)):
+            return condition
         listed: dict[str, list[str]] = {}
         others: list[str] = []
         for argument in arguments:
@@ -173,6 +180,26 @@ class _Condition:
             for column, values in listed.items()
         ]
         return _joined(" OR ", others, "FALSE")
+
+    def _one_of(self, arguments: list[FlatTable]) -> str | None:
+        """A long `or` of nothing but equalities with plain values, as a semi-join: thousands of literals parse slowly."""
+        values: list[Any] = []
+        node: Node | None = None
+        for argument in arguments:
+            call = argument.table(1)
+            if call is None or call.blob(0) != b"equal":
+                return None
+            column, literal = call.tables(1)
+            node = self._column(column)
+            entry = literal.table(1)
+            if entry is None or not _is_plain(node.kind):
+                return None
+            values.append(_plain_value(entry))
+        if node is None:
+            return None
+        name = f"local_vast_values_{len(self.values)}"
+        self.values[name] = pa.table([pa.array(values, node.kind)], names=["v"])
+        return f"{node.sql} IN (SELECT v FROM {name})"
 
     def _predicate(self, name: str, arguments: list[FlatTable]) -> str:
         if name in ("is_null", "is_valid") and len(arguments) == 1:
@@ -212,6 +239,19 @@ def _joined(operator: str, parts: list[str], empty: str) -> str:
     if not parts:
         return empty
     return parts[0] if len(parts) == 1 else f"({operator.join(parts)})"
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(pt.is_integer(kind) or pt.is_float32(kind) or pt.is_float64(kind) or pt.is_string(kind))
+
+
+def _plain_value(literal: FlatTable) -> Any:
+    """The value of a literal whose class is an integer, a float or text."""
+    value = literal.table(1)
+    if value is None:
+        raise bad_request("a literal without a value")
+    number = literal.scalar(0, "<B")
+    return value.scalar(0, _SCALARS[number]) if number in _SCALARS else (value.blob(0) or b"").decode()
 
 
 def literal_sql(literal: FlatTable, kind: pa.DataType) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,18 +45,12 @@ class Transaction:
         """Run a statement for its effect."""
         self._run(lambda: self.connection.execute(sql, parameters or []).fetchall())
 
-    def arrow(self, sql: str) -> Any:
-        """Run a query; the result is a `pyarrow.Table`."""
-        return self._run(lambda: self.connection.sql(sql).to_arrow_table())
-
-    def join(self, sql: str, source: Any) -> Any:
-        """Run a query that reads the Arrow table `source` under the name `source`; the result is a `pyarrow.Table`."""
+    def arrow(self, sql: str, sources: Mapping[str, Any] | None = None) -> Any:
+        """Run a query, which may read the Arrow tables `sources` by name; the result is a `pyarrow.Table`."""
 
         def query() -> Any:
-            self.connection.register("source", source)
-            found = self.connection.sql(sql).to_arrow_table()
-            self.connection.unregister("source")
-            return found
+            with self._registered(sources or {}):
+                return self.connection.sql(sql).to_arrow_table()
 
         return self._run(query)
 
@@ -63,11 +58,19 @@ class Transaction:
         """Run a statement that reads the Arrow table `source` under the name `source`."""
 
         def insert() -> None:
-            self.connection.register("source", source)
-            self.connection.execute(sql).fetchall()
-            self.connection.unregister("source")
+            with self._registered({"source": source}):
+                self.connection.execute(sql).fetchall()
 
         self._run(insert)
+
+    @contextmanager
+    def _registered(self, sources: Mapping[str, Any]) -> Iterator[None]:
+        for name, source in sources.items():
+            self.connection.register(name, source)
+        yield
+        # Not after an error: the transaction is aborted then, and its connection refuses everything but a rollback.
+        for name in sources:
+            self.connection.unregister(name)
 
     def _run(self, work: Any) -> Any:
         if self.broken:

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_command_says_where_it_is_and_that_it_is_not_vast(tmp_path: Path) -> None:
     """The first line can be parsed; the second is plain; options reach the server."""
-    options = ["--bucket", "one", "--bucket", "two", "--access-key", "k", "--secret-key", "z", "--fault", "409@commit", "--data", str(tmp_path)]
-    command = [sys.executable, "-m", "local_vast", "--port", "0", *options]
+    options = ["--bucket", "one", "--bucket", "two", "--access-key", "k", "--secret-key", "z", "--fault", "409@commit"]
+    command = [sys.executable, "-m", "local_vast", "--port", "0", "--data", str(tmp_path), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         name, _, url = process.stdout.readline().strip().partition("=")
@@ -119,7 +119,7 @@ class _Function(http.server.BaseHTTPRequestHandler):
     events: list[dict[str, object]]
     arrived: threading.Event
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         self.events.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(200)
         self.send_header("Content-Length", "0")
@@ -137,7 +137,8 @@ def test_an_upload_in_parts_fires_the_trigger_once() -> None:
         thread = threading.Thread(target=function.serve_forever, daemon=True)
         thread.start()
         body = bytes(range(256)) * (30 * 4096)
-        with LocalVast(trigger_url=f"http://127.0.0.1:{function.server_port}/") as server, contextlib.closing(s3(server)) as client:
+        url = f"http://127.0.0.1:{function.server_port}/"
+        with LocalVast(trigger_url=url) as server, contextlib.closing(s3(server)) as client:
             client.put_object(Bucket=BUCKET, Key="notes.txt", Body=b"no event")
             _upload(client, body)
             assert handler.arrived.wait(30)
