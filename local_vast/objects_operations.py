@@ -136,10 +136,10 @@ def _copy_object(store: Backend, request: Request) -> Response:
     store.disk.folder(request.bucket)
     bucket, key = _copy_source(request)
     replace = request.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
-    if (bucket, key) == (request.bucket, request.key) and not replace:
-        raise S3Error("InvalidRequest", "A copy onto itself must replace the metadata (x-amz-metadata-directive: REPLACE)")
     file, source = store.disk.open(bucket, key)
     with file, store.disk.receive() as incoming:
+        if (bucket, key) == (request.bucket, request.key) and not replace:
+            raise S3Error("InvalidRequest", "A copy onto itself must replace the metadata (x-amz-metadata-directive: REPLACE)")
         check_copy_source(request.headers, source)
         for block in FileBlocks(file, ByteRange(0, source.size)):
             incoming.write(block)
