@@ -37,10 +37,12 @@ may stand there, as `vastde functions invoke` sends it. Beside the location, `da
 | option | meaning |
 |---|---|
 | `meta` | `false` leaves the attributes out of the answer; what is stored is complete |
-| `stats`, `deep_stats` | ask for pixel statistics; `stats` may be `"sampled"` |
-| `validate` or `enable_validate`, `policy_path` | ask for validation; a policy implies it |
+| `stats`, `deep_stats` | `true` asks for pixel statistics, `"sampled"` for those of a sample; deep parts only with `deep_stats` |
+| `validate` or `enable_validate` | `true` asks for validation by the policy of the settings |
+| `policy_path` | asks for validation by this policy: the name of a shipped one, or a file below one of the allowed folders |
 
-What was asked for and is not computed is named in the answer's `warnings`.
+[Configuration](CONFIGURATION.md#computing) has settings that ask for the same of every event. A policy that cannot be used is an
+error in the answer; the file is inspected and stored all the same.
 
 Events arrive late, twice, and in any order, so the bucket decides: a removal is recorded only of an object that is not there now,
 and after rows were overwritten the object is looked at once more.
@@ -58,7 +60,7 @@ and after rows were overwritten the object is looked at once more.
 | none: an error is raised | retry | a service is out of reach or busy; the platform delivers the event again |
 
 An answer is a summary: `schema_version`, `inspector_version`, `status`, `path`, `file_id`, `inserted`, `counts`, `errors`,
-`warnings`, `persistence`, `timings_ms`. With `EXR_FULL_PAYLOAD` it is the whole payload. Each event is one line of JSON in the
+`warnings`, `validation` (without its results), `persistence`, `timings_ms`. With `EXR_FULL_PAYLOAD` it is the whole payload. Each event is one line of JSON in the
 log, with its id, the verdict, the counts, the requests and bytes that reading took, and the milliseconds of each step.
 
 ## Known shapes

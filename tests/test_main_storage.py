@@ -74,12 +74,17 @@ def database(clean: pytest.MonkeyPatch, store: Store) -> Iterator[LocalVast]:
         yield server
 
 
-def files(server: LocalVast) -> list[Row]:
-    """All rows of `files`, the current ones first."""
+def table(server: LocalVast, name: str) -> list[Row]:
+    """All rows of a table."""
     session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
     with session.transaction() as tx:
-        rows: list[Row] = tx.bucket(DATABASE).schema("exr_inspector").table("files").select().read_all().to_pylist()
-    return sorted(rows, key=lambda row: not row["is_current"])
+        rows: list[Row] = tx.bucket(DATABASE).schema("exr_inspector").table(name).select().read_all().to_pylist()
+    return rows
+
+
+def files(server: LocalVast) -> list[Row]:
+    """All rows of `files`, the current ones first."""
+    return sorted(table(server, "files"), key=lambda row: not row["is_current"])
 
 
 def test_the_answer_says_what_was_stored(database: LocalVast, store: Store) -> None:
@@ -101,6 +106,18 @@ def test_the_same_event_again_adds_no_row(database: LocalVast, store: Store) -> 
     answer = main.handler(context, element(KEY))
     assert (answer["inserted"], answer["persistence"]["inspection_count"]) == (False, 2)
     assert [seen.method for seen in store.seen[first:]] == [seen.method for seen in store.seen[:first]] + ["HEAD"]
+    assert len(files(database)) == 1
+
+
+def test_statistics_and_validation_are_rows_that_a_repetition_replaces(database: LocalVast, store: Store) -> None:
+    """Asked for later, they are added to a version that is stored already; asked for again, they are not doubled."""
+    context = Context()
+    main.handler(context, element(KEY))
+    for _ in range(2):
+        event = {"data": {"path": f"s3://{KEY}", "stats": True, "policy_path": "default"}}
+        answer = main.handler(context, event)
+        assert len(table(database, "pixel_stats")) == answer["counts"]["channels"]
+        assert len(table(database, "validation_results")) == sum(answer["validation"]["counts"].values())
     assert len(files(database)) == 1
 
 
