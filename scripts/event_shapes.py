@@ -60,8 +60,9 @@ and after rows were overwritten the object is looked at once more.
 | none: an error is raised | retry | a service is out of reach or busy; the platform delivers the event again |
 
 An answer is a summary: `schema_version`, `inspector_version`, `status`, `path`, `file_id`, `inserted`, `counts`, `errors`,
-`warnings`, `validation` (without its results), `persistence`, `timings_ms`. With `EXR_FULL_PAYLOAD` it is the whole payload. Each event is one line of JSON in the
-log, with its id, the verdict, the counts, the requests and bytes that reading took, and the milliseconds of each step.
+`warnings`, `validation` (without its results), `persistence`, `timings_ms`. With `EXR_FULL_PAYLOAD` it is the whole payload. Each
+event is one line of JSON in the log, with its id, the verdict, the counts, the requests and bytes that reading took, and the
+milliseconds of each step.
 
 ## Known shapes
 
