@@ -263,9 +263,8 @@ def _record_location(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _require_suffix(path: str) -> None:
     if path.endswith("/"):
         raise NotAnExr(f"{path[-200:]!r} is a directory marker")
-    suffix = PurePosixPath(path).suffix
-    if suffix.lower() != SUFFIX:
-        raise NotAnExr(f"{path[-200:]!r} has the suffix {suffix!r}, not {SUFFIX!r}")
+    if not path.lower().endswith(SUFFIX):
+        raise NotAnExr(f"{path[-200:]!r} has the suffix {PurePosixPath(path).suffix!r}, not {SUFFIX!r}")
 
 
 def _options(data: Mapping[str, Any]) -> Options:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exr_errors import BadEvent, InspectorError, NotAnExr
@@ -112,6 +112,7 @@ def test_the_id_is_known_for_events_that_are_rejected_too() -> None:
     assert event_id(17) is None
 
 
+@example(stem="/")
 @given(stem=st.text(st.characters(codec="utf-8"), min_size=1, max_size=40))
 def test_any_key_is_found_raw_or_encoded(stem: str) -> None:
     """Whatever a key holds, the key itself is among the candidates, whether the event spells it raw or percent-encoded."""
