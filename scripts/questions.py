@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,17 +84,22 @@ def _text(text: str) -> exp.Expression:
 
 
 def _time(text: str) -> exp.Expression:
-    moment = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    if ago := _AGO.fullmatch(text):
+        moment = datetime.now(UTC) - timedelta(**{_UNITS[ago[2] or "d"]: int(ago[1] or 0)})
+    else:
+        moment = datetime.fromisoformat(text)
     moment = moment.astimezone(UTC) if moment.tzinfo else moment
     return exp.cast(exp.Literal.string(moment.strftime("%Y-%m-%d %H:%M:%S.%f")), "timestamp")
 
 
+_AGO = re.compile(r"now(?:-(\d{1,6})([dhm]))?")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _LITERALS = {"text": _text, "integer": _integer, "number": _number, "time": _time}
 _SHAPES = {
     "text": "a text without NUL",
     "integer": "a whole number of 64 bits",
     "number": "a finite number",
-    "time": "`now` or an ISO 8601 time in UTC, such as 2026-01-31T12:00:00",
+    "time": "`now`, `now-30d`, `now-12h` or an ISO 8601 time in UTC, such as 2026-01-31T12:00:00",
 }
 
 
@@ -119,7 +124,10 @@ class Question:
         if unknown:
             known = ", ".join(parameter.name for parameter in self.parameters) or "none"
             raise BadQuestion(f"question {self.name!r} has no parameter {unknown[0]!r}", remedy=f"It has: {known}")
-        literals = {parameter.name: self._literal(parameter, given) for parameter in self.parameters}
+        return self.bind_literals({parameter.name: self._literal(parameter, given) for parameter in self.parameters})
+
+    def bind_literals(self, literals: Mapping[str, exp.Expression]) -> exp.Query:
+        """The parsed statement with these expressions in the place of its parameters."""
         return _bound(parse(self.sql), literals)
 
     def _literal(self, parameter: Parameter, given: Mapping[str, str]) -> exp.Expression:
@@ -246,6 +254,25 @@ def _trino(node: exp.Expression) -> exp.Expression:
     for column in list(template.find_all(exp.Column)):
         column.replace(vectors[column.name].copy())
     return template
+
+
+def trino_text(question: Question, bucket: str, schema: str) -> str:
+    """The file of docs/queries/trino: the question with its defaults, and a mark where a value must stand."""
+    literals = {parameter.name: _trino_default(parameter) for parameter in question.parameters}
+    head = [f"-- Question: {question.question}", "-- Written by scripts/generate_trino_queries from the statement for VAST; its"]
+    head.append("-- parameters have their defaults here, and one that has none is written as <name>.")
+    return "\n".join([*head, for_trino(question.bind_literals(literals), bucket, schema)]) + "\n"
+
+
+def _trino_default(parameter: Parameter) -> exp.Expression:
+    if parameter.required:
+        return exp.Literal.string(f"<{parameter.name}>")
+    ago = _AGO.fullmatch(parameter.default or "")
+    if parameter.kind != "time" or ago is None:
+        return parameter.literal(parameter.default)
+    now = "CAST(CURRENT_TIMESTAMP AT TIME ZONE 'UTC' AS TIMESTAMP)"
+    unit = _UNITS[ago[2] or "d"].removesuffix("s")
+    return sqlglot.parse_one(f"{now} - INTERVAL '{ago[1]}' {unit}" if ago[1] else now, read="trino")
 
 
 def describe(question: Question) -> dict[str, Any]:

@@ -37,6 +37,12 @@ def parameters(name: str) -> dict[str, str]:
     asked: dict[str, dict[str, str]] = {
         "channel_composition": {"channel": "N", "and_channel": "Z", "and_also": "P.X"},
         "multi_layer_renders": {"least": "4", "show": "apollo", "limit": "40"},
+        "render_trends": {"since": "2026-03-01T00:00:00", "until": "2026-04-01T00:00:00"},
+        "inspection_coverage": {"before": "2026-02-01T00:00:00"},
+        "stale_inspections": {"before": "2026-02-01T00:00:00"},
+        "files_without_attribute": {"show": "borealis"},
+        "frame_coverage": {"only_gaps": "1"},
+        "storage_what_if": {"limit": "40"},
     }
     if name == "similar_renders":
         return {"file_id": file_id(REFERENCE), "limit": "30"}

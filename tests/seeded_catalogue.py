@@ -202,7 +202,7 @@ PLANTED: dict[str, Any] = {
     "odd_family": ("caldera", "sq010", "sh060", "fx"),
     "oversized": ("borealis", "sq030", "sh010", "beauty", 1033),
     "uncompressed": ("apollo", "sq020", "sh050", "crypto"),
-    "too_many_channels": ("caldera", "sq040", "sh030", "stereo", 1001),
+    "too_many_channels": ("caldera", "sq040", "sh030", "stereo", 1005),
     "failing_shot": ("apollo", "sq010", "sh050"),
     "warned_shot": ("apollo", "sq010", "sh060"),
     "drift_software": ("borealis", "sq010", "sh020", "beauty", 1024),

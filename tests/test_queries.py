@@ -94,3 +94,144 @@ def test_a_channel_composition_lists_whole_passes() -> None:
         for shot in seeded_catalogue.SHOTS
     }
     assert keys("channel_composition", "sequence_or_file") == expected
+
+
+def place(show: str, sequence: str, shot: str, name: str, number: int) -> tuple[str, int]:
+    """A planted frame as its sequence_key and number."""
+    return sequence_key(show, sequence, shot, name), number
+
+
+def frames(name: str) -> set[tuple[str, int]]:
+    """The frames that the golden rows of a question name."""
+    return {(row["sequence_key"], row["frame_number"]) for row in query_cases.golden(name)}
+
+
+def shots(name: str) -> list[tuple[str, str, str]]:
+    """The shots that the golden rows of a question name, in order."""
+    return [(row["show_name"], row["sequence_name"], row["shot_name"]) for row in query_cases.golden(name)]
+
+
+def test_the_odd_frame_is_found_with_what_differs() -> None:
+    """Beside it stands only the frame with hundreds of channels, which is unlike its sequence indeed."""
+    assert frames("frames_unlike_sequence") == {place(*PLANTED["odd_frame"]), place(*PLANTED["too_many_channels"])}
+    odd = next(row for row in query_cases.golden("frames_unlike_sequence") if row["frame_number"] == PLANTED["odd_frame"][4])
+    assert odd["differs_in"].split() == ["channels", "compression", "color_space"]
+
+
+def test_the_sequence_without_a_family_is_found_alone() -> None:
+    """The pass that another program wrote, at another size."""
+    assert keys("sequences_unlike_family", "sequence_key") == {sequence_key(*PLANTED["odd_family"])}
+
+
+def test_the_oversized_frame_is_found() -> None:
+    """Beside it stands only the frame with hundreds of channels, which is large indeed."""
+    assert frames("oversized_files") == {place(*PLANTED["oversized"]), place(*PLANTED["too_many_channels"])}
+
+
+def test_the_uncompressed_pass_is_found_alone() -> None:
+    """All of its frames, and their bytes."""
+    (row,) = query_cases.golden("uncompressed_files")
+    assert row["sequence_or_file"] == sequence_key(*PLANTED["uncompressed"])
+    assert row["file_count"] == seeded_catalogue.FRAMES
+
+
+def test_the_file_with_too_many_channels_is_found_alone() -> None:
+    """Both eyes count."""
+    (row,) = query_cases.golden("many_channels")
+    assert (row["show_name"], row["shot_name"], row["frame_number"]) == (
+        PLANTED["too_many_channels"][0], PLANTED["too_many_channels"][2], PLANTED["too_many_channels"][4],
+    )  # fmt: skip
+    assert row["channel_count"] == 2 * (7 + len(seeded_catalogue.MANY))
+
+
+def test_deep_files_are_counted_by_renderer_without_the_deleted_one() -> None:
+    """Two shows render deep, one of them lost a frame."""
+    whole = seeded_catalogue.FRAMES * len(seeded_catalogue.SEQUENCES) * len(seeded_catalogue.SHOTS)
+    counted = {(row["show_name"], row["software"]): row["file_count"] for row in query_cases.golden("deep_files")}
+    assert counted == {("apollo", "Arnold 7.3.4.1"): whole - 1, ("borealis", "RenderMan 26.1"): whole}
+
+
+def test_the_failing_and_the_warned_shot_are_found_and_no_other() -> None:
+    """In this order; and the rules say which of them fails."""
+    assert shots("validation_by_shot") == [PLANTED["failing_shot"], PLANTED["warned_shot"]]
+    failed = {row["rule_id"]: (row["failed"], row["warned"]) for row in query_cases.golden("validation_by_policy")}
+    assert failed == {"compression": (seeded_catalogue.FRAMES, 0), "timecode": (0, seeded_catalogue.FRAMES)}
+
+
+def test_coverage_lists_exactly_the_sequences_with_a_planted_fault() -> None:
+    """Missing, duplicate, incomplete, truncated and unreadable frames."""
+    broken = {sequence_key(*PLANTED[what][:4]) for what in ("truncated", "incomplete", "unreadable")}
+    assert keys("frame_coverage", "sequence_key") == {*PLANTED["missing"], *PLANTED["duplicate"], *broken}
+    assert sum(row["frames_missing"] for row in query_cases.golden("frame_coverage")) == 3
+
+
+def test_compression_adds_up_to_the_catalogue() -> None:
+    """Every current, readable file that was not deleted is counted once."""
+    assert sum(row["file_count"] for row in query_cases.golden("compression")) == seeded_catalogue.FILES - 2
+    deep = [row for row in query_cases.golden("compression") if row["compression"] == "zips"]
+    assert all(row["ratio"] is None for row in deep)
+
+
+def test_what_was_rendered_again_stands_on_its_day() -> None:
+    """The frames of one pass, and no others."""
+    again = [row for row in query_cases.golden("render_trends") if row["rendered_again"]]
+    assert [(row["show_name"], row["rendered_again"]) for row in again] == [("apollo", seeded_catalogue.FRAMES)]
+
+
+def test_the_stale_shot_is_found_alone() -> None:
+    """And counted where the coverage of inspection is."""
+    assert shots("stale_inspections") == [PLANTED["stale"]]
+    stale = {row["show_name"]: row["stale"] for row in query_cases.golden("inspection_coverage")}
+    assert stale == {None: 0, "apollo": 0, "borealis": 0, "caldera": 3 * seeded_catalogue.FRAMES}
+
+
+def test_the_shot_without_an_artist_is_found_alone() -> None:
+    """All of its passes, and no shot of the show beside it."""
+    show, sequence, shot = PLANTED["no_artist"]
+    passes = {sequence_key(show, sequence, shot, setup.name) for setup in seeded_catalogue.SHOWS[show]}
+    assert keys("files_without_attribute", "sequence_or_file") == passes
+    assert keys("attribute_values", "value_text") == {"ayşe", "jonas", "mira"}
+
+
+def test_the_frozen_frames_are_found_alone() -> None:
+    """Three equal frames are two pairs."""
+    *where, numbers = PLANTED["frozen"]
+    assert frames("frozen_frames") == {(sequence_key(*where), number) for number in numbers[:-1]}
+
+
+def test_every_drift_is_found_at_its_frame() -> None:
+    """Renderer, window and channels: the second run of each sequence begins where the change was planted."""
+    runs: dict[str, list[int]] = {}
+    for row in query_cases.golden("drift_within_sequence"):
+        runs.setdefault(row["sequence_key"], []).append(row["first_frame"])
+    drifts = (PLANTED[name] for name in ("drift_software", "drift_window", "drift_channels"))
+    assert runs == {sequence_key(*drift[:4]): [seeded_catalogue.FIRST_FRAME, drift[4]] for drift in drifts}
+
+
+def test_the_largest_savings_are_the_planted_ones() -> None:
+    """The uncompressed pass and the beauty in full floats; overscan is that of the show which renders with it."""
+    rows = query_cases.golden("storage_what_if")
+    ideas = [row for row in rows if row["idea"] != "no overscan"]
+    found = {row["idea"]: (row["show_name"], row["sequence_name"], row["shot_name"]) for row in ideas}
+    assert found == {"compress": PLANTED["uncompressed"][:3], "half floats": PLANTED["floats"][:3]}
+    overscanned = {row["shot_name"] for row in rows if row["idea"] == "no overscan" and row["show_name"] != "borealis"}
+    assert overscanned == {PLANTED["drift_window"][2]}
+
+
+def test_the_slow_machine_is_found_alone() -> None:
+    """It takes more than three times as long as its neighbours."""
+    (row,) = query_cases.golden("slow_hosts")
+    assert (row["show_name"], row["sequence_name"], row["shot_name"], row["host"]) == PLANTED["slow_host"]
+    assert row["times_usual"] > 3
+
+
+def test_the_shot_with_two_builds_is_found_alone() -> None:
+    """Both builds, with the frames that each wrote."""
+    assert set(shots("mixed_builds")) == {PLANTED["mixed_builds"]}
+    assert [row["render_software"] for row in query_cases.golden("mixed_builds")] == ["Blender 4.1.1", "Blender 4.2.3 LTS"]
+
+
+def test_layers_are_counted_over_all_parts() -> None:
+    """A beauty of the first show has eight named layers and the unnamed one, its cryptomattes three and the unnamed one."""
+    counted = {(row["sequence_or_file"].split("/")[7], row["layer_count"]) for row in query_cases.golden("multi_layer_renders")}
+    assert counted == {("beauty", 9), ("crypto", 4)}
