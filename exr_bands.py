@@ -20,14 +20,14 @@ from exr_attributes import COMPRESSIONS, PIXEL_TYPES
 from exr_header import LONG_NAMES, MAGIC, NON_IMAGE, TILED, VERSION, Header, Part, Reader
 from exr_layout import Layout, Window, tile_area
 
-# Two million chunks: a 64K texture of 64-pixel tiles with all its levels takes 1.4 million.
-MAX_TABLE_BYTES = 16 * 2**20
+# A million chunks: a 32K texture of 64-pixel tiles has a third of that, levels included. Sorting them takes 50 MiB for a moment.
+MAX_TABLE_BYTES = 8 * 2**20
 # Chunks that lie this close to each other are fetched with one read.
 GAP = 64 * 1024
 
 
 class TableUnreadable(ValueError):
-    """The offset table is cut off, or longer than 16 MiB; `code` is stable."""
+    """The offset table is cut off, or longer than 8 MiB; `code` is stable."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class Table:
         self._starts = [0, *accumulate(counts)]
         self._first_byte = first_byte
         self._size = size
-        self._ordered = array("Q", sorted(set(offsets)))
+        self._ordered = array("Q", sorted(offsets))
 
     def extent(self, part: int, chunk: int, most: int = 2**63) -> tuple[int, int] | None:
         """First byte and end of the room of a part's chunk, at most `most` bytes; None where the file does not hold the chunk."""
@@ -111,6 +111,10 @@ class Grid:
         """How many chunks the level has."""
         return self.columns * self.rows if self.layout.tile else self.layout.chunks
 
+    def unit_chunks(self, number: int) -> range:
+        """The numbers of a unit's chunks."""
+        return range(number * self.group, min((number + 1) * self.group, self.chunks))
+
     def block(self, row: int, rows: int, column: int, columns: int) -> Band:
         """The band of `rows` x `columns` units from (row, column) on."""
         if self.layout.tile is None:
@@ -136,10 +140,11 @@ def grid(layout: Layout) -> Grid:
     return Grid(layout, 1, -(-layout.chunks // group), group)
 
 
-def bands(units: Grid, present: Callable[[Band], bool], most: int) -> Iterator[Band]:
+def bands(units: Grid, present: Callable[[int], object], most: int) -> Iterator[Band]:
     """The present units as bands of at most `most` units (at least one), from top to bottom and left to right.
 
-    Whole rows are joined while they fit; where a unit is absent or a row does not fit, a row is cut into runs.
+    `present` is asked for a unit's number. Whole rows are joined while they fit; where a unit is absent or a row does not fit, a
+    row is cut into runs.
     """
     height = max(1, most // units.columns)
     row = 0
@@ -152,18 +157,19 @@ def bands(units: Grid, present: Callable[[Band], bool], most: int) -> Iterator[B
         row += max(rows, 1)
 
 
-def _whole_rows(units: Grid, present: Callable[[Band], bool], row: int, most: int) -> int:
+def _whole_rows(units: Grid, present: Callable[[int], object], row: int, most: int) -> int:
     """How many rows from `row` on are complete, up to `most`."""
     for rows in range(most):
-        if not all(present(units.block(row + rows, 1, column, 1)) for column in range(units.columns)):
+        first = (row + rows) * units.columns
+        if not all(map(present, range(first, first + units.columns))):
             return rows
     return most
 
 
-def _runs(units: Grid, present: Callable[[Band], bool], row: int, most: int) -> Iterator[Band]:
+def _runs(units: Grid, present: Callable[[int], object], row: int, most: int) -> Iterator[Band]:
     start = 0
     for column in range(units.columns + 1):
-        here = column < units.columns and present(units.block(row, 1, column, 1))
+        here = column < units.columns and present(row * units.columns + column)
         if (not here or column - start == most) and column > start:
             yield units.block(row, 1, start, column - start)
             start = column

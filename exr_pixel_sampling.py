@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 # No NaN in 59 draws: at most 5 % of the pixels are NaN, with 95 % confidence (0.95 ** 59 < 0.05).
@@ -20,32 +21,25 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The units that were drawn, and how often each; `population` is the number of units that could have been."""
+    """The units that were drawn, and how often each; `population` is the number of units that could have been.
 
-    times: dict[int, int]
+    `times` is None where every unit is read.
+    """
+
+    times: dict[int, int] | None
     draws: int
     population: int
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether every unit is read."""
-        return len(self.times) == self.population
 
-
-def everything(units: list[int]) -> Choice:
-    """Every unit once."""
-    return Choice(dict.fromkeys(units, 1), len(units), len(units))
-
-
-def choose(units: list[int], weight: Callable[[int], int], draws: int, seed: str) -> Choice:
+def choose(units: Sequence[int], weight: Callable[[int], int], draws: int, seed: str) -> Choice:
     """One unit from each of `draws` strata of equal weight, in the order of the image; the same seed gives the same units.
 
     Within its stratum a unit is drawn in proportion to its weight (its pixels), so that the mean over the draws of any share
     per unit is an unbiased estimate of the share in the whole. As many draws as units, or more: every unit, once.
     """
     if draws >= len(units):
-        return everything(units)
-    reached, total = [], 0
+        return Choice(None, len(units), len(units))
+    reached, total = array("Q"), 0
     for unit in units:
         total += weight(unit)
         reached.append(total)

@@ -8,6 +8,7 @@ marked partial. NumPy and OpenEXR are imported when the first part is read.
 from __future__ import annotations
 
 import os
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -161,6 +162,7 @@ class _PartRun:
         self.asked = options.deep_stats or not shape.deep
         self.channels: list[_Channel] = []
         self.findings: list[Finding] = []
+        self.wanted = bytearray(self.grid.units)
         self.choice: Choice | None = None
         self.depth = _Depth()
         self.chunks_read = 0
@@ -170,7 +172,12 @@ class _PartRun:
     @property
     def is_sampled(self) -> bool:
         """Whether samples were left out on purpose."""
-        return self.choice is not None and (not self.choice.is_whole or self.options.sample_stride > 1)
+        return self.choice is not None and (self.drawn is not None or self.options.sample_stride > 1)
+
+    @property
+    def drawn(self) -> dict[int, int] | None:
+        """The units that were drawn and how often each; None where all are read."""
+        return self.choice.times if self.choice else None
 
     @property
     def is_partial(self) -> bool:
@@ -200,24 +207,24 @@ class _PartRun:
 
     def _choose(self) -> int:
         """Decides which units are read; the most bytes that one of them takes in the file."""
-        units, packed = [], 0
-        for unit in range(self.grid.units):
-            size = self._packed(self.grid.unit(unit))
-            if size:
-                units.append(unit)
-                packed = max(packed, size)
-        self.chunks_missing = self.grid.chunks - sum(len(self.grid.unit(unit).chunks) for unit in units)
-        units = [unit for unit in units if self._is_wanted(self.grid.unit(unit))]
+        sizes = array("Q", map(self._packed, range(self.grid.units)))
+        units = array("Q", (unit for unit, size in enumerate(sizes) if size))
+        self.chunks_missing = self.grid.chunks - sum(len(self.grid.unit_chunks(unit)) for unit in units)
+        if self.options.sample_stride > 1:
+            units = array("Q", (unit for unit in units if self._is_wanted(self.grid.unit(unit))))
+        for unit in units:
+            self.wanted[unit] = 1
         self.choice = exr_pixel_sampling.choose(units, self._pixels, self._draws(len(units)), self._seed())
-        return packed
+        return max(sizes, default=0)
 
-    def _packed(self, band: Band) -> int:
-        """The bytes of the band in the file; 0 where a chunk of it is not there."""
-        extents = [self.source.table.extent(self.part.index, chunk, self.most_packed) for chunk in band.chunks]
-        return 0 if None in extents else sum(extent[1] - extent[0] for extent in extents if extent)
+    def _packed(self, unit: int) -> int:
+        """The bytes of a unit in the file; 0 where a chunk of it is not there."""
+        extent, number = self.source.table.extent, self.part.index
+        extents = [extent(number, chunk, self.most_packed) for chunk in self.grid.unit_chunks(unit)]
+        return 0 if None in extents else sum(found[1] - found[0] for found in extents if found)
 
     def _is_wanted(self, band: Band) -> bool:
-        """Whether any pixel of the band is one of every n-th; a band without one need not be read."""
+        """Whether any pixel of the band is one of every n-th line and column; a band without one need not be read."""
         step, window, origin = self.options.sample_stride, band.window, self.layout.window
         top, left = window.y_min - origin.y_min, window.x_min - origin.x_min
         return -top % step < window.height and -left % step < window.width
@@ -236,10 +243,10 @@ class _PartRun:
         return f"{self.source.header.header_hash}:{self.part.index}"
 
     def _bands(self, plan: Plan) -> Iterator[Band]:
-        if self.choice is None or self.choice.is_whole:
-            yield from exr_bands.bands(self.grid, lambda unit: bool(self._packed(unit)) and self._is_wanted(unit), plan.units)
+        if self.drawn is None:
+            yield from exr_bands.bands(self.grid, self.wanted.__getitem__, plan.units)
         else:
-            yield from map(self.grid.unit, sorted(self.choice.times))
+            yield from map(self.grid.unit, sorted(self.drawn))
 
     def _read(self, plan: Plan) -> None:
         """Fetches in this thread, decodes and measures in others, joins the results in the order of the image."""
@@ -342,9 +349,9 @@ class _PartRun:
 
     def _times(self, band: Band) -> int:
         """How often the band's unit was drawn; 0 where bands are no draws."""
-        if self.choice is None or self.choice.is_whole:
+        if self.drawn is None:
             return 0
-        return self.choice.times[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]
+        return self.drawn[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]
 
     def _damaged(self, outcome: _Outcome) -> None:
         self.chunks_damaged += len(outcome.band.chunks)
@@ -414,12 +421,11 @@ class _PartRun:
         details: dict[str, Any] = {"type": channel.kind, "percentiles_exact": channel.tally.percentiles_exact}
         if self.layout.deep:
             return details | self.depth.as_dict()
-        whole = self.choice is None or self.choice.is_whole
-        if self.choice and not whole and self.options.sample_stride == 1:
-            details["nan_share"] = self._nan_share(channel, self.choice)
+        if self.choice and self.drawn and self.options.sample_stride == 1:
+            details["nan_share"] = self._nan_share(channel, self.choice, len(self.drawn))
         return details
 
-    def _nan_share(self, channel: _Channel, choice: Choice) -> dict[str, Any]:
+    def _nan_share(self, channel: _Channel, choice: Choice, units_read: int) -> dict[str, Any]:
         """An unbiased estimate of the share of NaN in the chunks that the file holds, and a bound with its confidence.
 
         A draw that does not decode counts as NaN: nothing is known of its pixels.
@@ -430,7 +436,7 @@ class _PartRun:
             "at_most": exr_pixel_sampling.upper_bound(mean, choice.draws),
             "confidence": exr_pixel_sampling.CONFIDENCE,
             "draws": choice.draws,
-            "units_read": len(choice.times),
+            "units_read": units_read,
             "units": choice.population,
         }
 

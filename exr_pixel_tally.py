@@ -264,7 +264,8 @@ def _half_counts(found: Any) -> Counts:
 
 def _from_histogram(histogram: Any) -> tuple[Moments, dict[str, float | None]]:
     values, order = _half_values()
-    ordered, numbers = values[order], histogram[order]
+    present = order[histogram[order] > 0]
+    ordered, numbers = values[present], histogram[present]
     count = int(numbers.sum())
     if not count:
         return Moments(), dict.fromkeys(PERCENTILES)

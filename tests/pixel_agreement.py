@@ -8,6 +8,7 @@ compared up to 1e-9. Counts must be equal.
 from __future__ import annotations
 
 import io
+import re
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,13 +60,13 @@ def with_openimageio(path: Path, rows: dict[tuple[int, str], dict[str, Any]]) ->
 
     agreement = Agreement()
     whole = OpenImageIO.ImageBuf(str(path))
-    if not whole.nsubimages:
-        agreement.refused = _reason(whole, path)
-    for part in range(whole.nsubimages):
+    count = whole.nsubimages
+    agreement.refused = _reason(whole) if whole.has_error else ""
+    for part in range(count):
         image = OpenImageIO.ImageBuf(str(path), part, 0)
         found = None if image.has_error else OpenImageIO.ImageBufAlgo.computePixelStats(image)
         if found is None or image.has_error or not found.min:
-            agreement.refused = _reason(image, path)
+            agreement.refused = _reason(image)
             continue
         for number, name in enumerate(image.spec().channelnames):
             row = rows.get((part, name))
@@ -80,12 +81,14 @@ def with_openimageio(path: Path, rows: dict[tuple[int, str], dict[str, Any]]) ->
     return agreement
 
 
-def _reason(image: Any, path: Path) -> str:
-    """The first words of OpenImageIO's complaint, which need not be text where they quote the file."""
+def _reason(image: Any) -> str:
+    """OpenEXR's code in OpenImageIO's complaint, or its first words; it need not be text where it quotes the file."""
     try:
-        return str(image.geterror()).strip().replace(str(path), path.name).splitlines()[0].split(" (")[0][:80]
+        said = str(image.geterror()).strip()
     except UnicodeDecodeError:
         return "refused with a message that is no text"
+    code = re.search(r"EXR_ERR_\w+", said)
+    return code[0] if code else said.splitlines()[0].split(" (")[0].removeprefix("Could not open file: ")
 
 
 def with_numpy(path: Path, rows: dict[tuple[int, str], dict[str, Any]]) -> Agreement:
@@ -95,7 +98,7 @@ def with_numpy(path: Path, rows: dict[tuple[int, str], dict[str, Any]]) -> Agree
         with redirect_stdout(io.StringIO()):
             parts = OpenEXR.File(io.BytesIO(path.read_bytes().replace(KNOWN, UNKNOWN)), separate_channels=True).parts
     except RuntimeError as error:
-        agreement.refused = str(error).split(":")[0]
+        agreement.refused = str(error).split(":")[0].replace("'<python_buffer>' for read", "it")
         return agreement
     for part in parts:
         for name, channel in part.channels.items():
