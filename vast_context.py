@@ -29,13 +29,19 @@ def offered(ask: Callable[[], T], default: T) -> T:
 def read_secrets(ctx: Any, names: Sequence[str] = ()) -> dict[str, str]:
     """The secrets of a context as one flat mapping of key to text.
 
-    `ctx.secrets[secret][key]` is the platform's shape; keys without a secret around them are taken too. The secrets in `names`
-    win over the others, and among the others the first listed wins. What is missing or raises is absent.
+    `ctx.secrets[secret][key]` is the platform's shape. The secrets in `names` count, the first one first; only where none of them
+    is there, all that the context lists do, and keys without a secret around them: a pipeline's other functions have secrets too.
+    What is missing or raises is absent.
     """
     secrets = offered(lambda: ctx.secrets, None)
+    found = _merged(secrets, names)
+    return found or _merged(secrets, offered(lambda: [str(name) for name in secrets], _none()))
+
+
+def _merged(secrets: Any, names: Sequence[str]) -> dict[str, str]:
+    """The entries of these secrets; of equal keys, the first."""
     flat: dict[str, str] = {}
-    listed: list[str] = offered(lambda: [str(name) for name in secrets], _none())
-    for name in dict.fromkeys((*names, *listed)):
+    for name in names:
         for key, text in _entries(secrets, name).items():
             flat.setdefault(key, text)
     return flat

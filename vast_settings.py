@@ -260,7 +260,7 @@ class Settings:
     )  # fmt: skip
     secret_names: tuple[str, ...] = _setting(
         "EXR_SECRET_NAMES", kind=NAMES, group="Answering", default=("exr-inspector",),
-        help="Names of the platform's secrets to look into first; others that the context lists are looked into after them.",
+        help="Names of the platform's secrets to look into. Where none of them is there, every secret of the function counts.",
     )  # fmt: skip
 
     def missing_for_database(self) -> str | None:

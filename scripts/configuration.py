@@ -24,7 +24,7 @@ This page is generated from `vast_settings.py` by `scripts/generate_configuratio
 Everything is read once, when the function starts. For each setting the first source that has a value counts:
 
 1. the platform's secrets, `ctx.secrets[secret][key]`. A key may be spelled as any name below, or as the key listed with it; case,
-   `_` and `-` do not matter. The secrets named by `EXR_SECRET_NAMES` go before the others;
+   `_` and `-` do not matter. `EXR_SECRET_NAMES` says which secrets count;
 2. the environment, under the names below, the first one first. An empty value is no value;
 3. the default.
 

@@ -107,6 +107,13 @@ def test_sizes_may_carry_units(text: str, size: int) -> None:
     assert load({"EXR_FIRST_RANGE": text}).first_range == size
 
 
+def test_statistics_are_off_of_all_pixels_or_of_a_sample() -> None:
+    """In any case; anything else is told what there is."""
+    assert [load({"EXR_STATS": text}).stats for text in ("off", "Full", "SAMPLED")] == ["off", "full", "sampled"]
+    with pytest.raises(BadSettings, match="one of off, full, sampled"):
+        load({"EXR_STATS": "all"})
+
+
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("YES", True), ("false", False), ("0", False)])
 def test_flags_are_read_in_their_usual_spellings(text: str, value: bool) -> None:
     """And `on`, `off`, `no`, by the same rule."""
