@@ -13,7 +13,9 @@ import pytest
 import vastdb
 
 import vast_db_persistence as persistence
+import vast_upsert
 from local_vast import LocalVast
+from sample_payloads import payload
 from vast_schemas import CHILD_TABLES, TABLES
 from vast_settings import Settings
 
@@ -35,6 +37,12 @@ class Database:
     def store(self) -> persistence.Store:
         """A store of its own session, as another container has one."""
         return persistence.open_store(self.settings)
+
+    def warm(self) -> persistence.Store:
+        """A store that has loaded the tables, and stored one file."""
+        store = self.store()
+        persistence.persist_to_vast_database(payload("/warm.exr"), session=store)
+        return store
 
     def session(self) -> Any:
         """A plain session of the SDK."""
@@ -69,6 +77,15 @@ def database(version: str = "5.5.0.0", schema: str = "exr", **options: Any) -> I
     with pytest.MonkeyPatch.context() as patch, LocalVast(buckets=(BUCKET,), version=version, **options) as server:
         patch.setitem(sys.modules, "adbc_driver_vastdb", None)
         yield Database(server, settings_for(server.url, server.access_key, server.secret_key, schema))
+
+
+@contextmanager
+def prepared(**options: Any) -> Iterator[Database]:
+    """A fresh endpoint with its tables made, and short waits between attempts."""
+    with database(**options) as running, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
+        running.warm()
+        yield running
 
 
 def settings_for(url: str, access: str, secret: str, schema: str = "exr") -> Settings:

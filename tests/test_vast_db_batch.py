@@ -11,27 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vast_db_persistence as persistence
-import vast_upsert
-from databases import Database, assert_sound, database
+from databases import Database, assert_sound, prepared
 from sample_payloads import channel, payload
 from vast_session import MAX_INSERT_BYTES, batches
 
 
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database]:
-    """One endpoint, with its tables made; short waits between attempts."""
-    with database() as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
-        persistence.persist_to_vast_database(payload("/first.exr"), session=running.store())
+    """One endpoint, with its tables made."""
+    with prepared() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def store(db: Database) -> persistence.Store:
     """A warm store."""
-    warm = db.store()
-    persistence.persist_to_vast_database(payload("/warm.exr"), session=warm)
-    return warm
+    return db.warm()
 
 
 def statuses(results: list[dict[str, Any]]) -> list[str]:

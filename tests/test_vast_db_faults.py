@@ -14,7 +14,7 @@ import pytest
 
 import vast_db_persistence as persistence
 import vast_upsert
-from databases import Database, assert_sound, database
+from databases import Database, assert_sound, prepared
 from exr_errors import CommitUnknown, VASTDatabaseError
 from sample_payloads import payload
 
@@ -25,19 +25,15 @@ NEW_VERSION_REQUESTS = 11
 
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database]:
-    """One endpoint, with its tables made; short waits between attempts."""
-    with database(idle_seconds=3) as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
-        persistence.persist_to_vast_database(payload("/first.exr"), session=running.store())
+    """One endpoint, with its tables made."""
+    with prepared(idle_seconds=3) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def store(db: Database) -> persistence.Store:
     """A warm store."""
-    warm = db.store()
-    persistence.persist_to_vast_database(payload("/warm.exr"), session=warm)
-    return warm
+    return db.warm()
 
 
 @pytest.fixture(autouse=True)

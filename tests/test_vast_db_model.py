@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vast_db_persistence as persistence
-import vast_upsert
-from databases import Database, assert_sound, database
+from databases import Database, assert_sound, prepared
 from sample_payloads import payload
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -23,8 +22,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database]:
     """One endpoint; every example uses paths of its own."""
-    with database() as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
+    with prepared() as running:
         yield running
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import vast_db_persistence as persistence
-from databases import Database, assert_sound, database, without_audit
+from databases import Database, assert_sound, database, prepared, without_audit
 from sample_payloads import payload
 from vast_schemas import CHILD_TABLES, TABLES
 from vast_session import PathLocks
@@ -32,16 +32,8 @@ WORKER = Path(__file__).resolve().parent / "race_worker.py"
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database]:
     """One endpoint, with its tables made."""
-    with database() as running:
-        persistence.persist_to_vast_database(payload("/first.exr"), session=running.store())
+    with prepared() as running:
         yield running
-
-
-def warm(db: Database) -> persistence.Store:
-    """A container of its own: a store that shares no lock with another one."""
-    store = db.store()
-    persistence.persist_to_vast_database(payload("/first.exr"), session=store)
-    return store
 
 
 @contextmanager
@@ -60,7 +52,7 @@ def held_at_first_insert(db: Database, action: Callable[[], Any]) -> Iterator[li
 
 def test_twenty_threads_of_one_process_store_one_file_once(db: Database) -> None:
     """The lock per path serialises them: no conflict, every inspection counted."""
-    store = warm(db)
+    store = db.warm()
     with ThreadPoolExecutor(20) as pool:
         futures = [pool.submit(persistence.persist_to_vast_database, payload("/threads.exr"), session=store) for _ in range(20)]
     results = [future.result() for future in futures]
@@ -72,7 +64,7 @@ def test_twenty_threads_of_one_process_store_one_file_once(db: Database) -> None
 
 def test_two_processes_that_insert_the_same_file_leave_one_row(db: Database) -> None:
     """The second to commit sees both rows and removes its own, with its rows in other tables; both inspections are counted."""
-    first, second = warm(db), warm(db)
+    first, second = db.warm(), db.warm()
     with held_at_first_insert(db, lambda: persistence.persist_to_vast_database(payload("/same.exr"), session=first)) as late:
         newer = payload("/same.exr", mtime="2026-02-01T00:00:00Z", size_bytes=9)
         early = persistence.persist_to_vast_database(newer, session=second)
@@ -84,7 +76,7 @@ def test_two_processes_that_insert_the_same_file_leave_one_row(db: Database) -> 
 
 def test_the_lower_row_adopts_what_was_observed_later(db: Database) -> None:
     """The row that stays is the older one although the other saw the newer file."""
-    first, second = warm(db), warm(db)
+    first, second = db.warm(), db.warm()
     newer = payload("/adopt.exr", mtime="2026-02-01T00:00:00Z", size_bytes=9)
     with held_at_first_insert(db, lambda: persistence.persist_to_vast_database(newer, session=first)):
         persistence.persist_to_vast_database(payload("/adopt.exr"), session=second)
@@ -94,7 +86,7 @@ def test_the_lower_row_adopts_what_was_observed_later(db: Database) -> None:
 
 def test_two_first_versions_at_the_same_time_leave_the_newer_current(db: Database) -> None:
     """Neither process saw the other's version; both are kept."""
-    first, second = warm(db), warm(db)
+    first, second = db.warm(), db.warm()
     newer = payload("/versions.exr", header="v2", mtime="2026-02-01T00:00:00Z")
     with held_at_first_insert(db, lambda: persistence.persist_to_vast_database(payload("/versions.exr"), session=first)):
         persistence.persist_to_vast_database(newer, session=second)
@@ -104,7 +96,7 @@ def test_two_first_versions_at_the_same_time_leave_the_newer_current(db: Databas
 
 def test_without_reading_back_the_next_inspection_mends(db: Database) -> None:
     """The switch is for those who have one writer per path; what slips through does not stay."""
-    first, second = warm(db), warm(db)
+    first, second = db.warm(), db.warm()
 
     def store_one(store: persistence.Store) -> Any:
         return persistence.persist_to_vast_database(payload("/off.exr"), session=store, read_back=False)
@@ -119,7 +111,7 @@ def test_without_reading_back_the_next_inspection_mends(db: Database) -> None:
 
 def test_batches_that_overlap_leave_one_row_per_file(db: Database) -> None:
     """Two containers store overlapping batches at the same time."""
-    first, second = warm(db), warm(db)
+    first, second = db.warm(), db.warm()
     left = [payload(f"/overlap/{i}.exr") for i in range(6)]
     right = [payload(f"/overlap/{i}.exr") for i in range(3, 9)]
     with held_at_first_insert(db, lambda: persistence.persist_batch(left, session=first)):

@@ -7,24 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 import vast_db_persistence as persistence
-from databases import Database, database
+from databases import Database, prepared
 from sample_payloads import channel, payload
 
 
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database]:
     """One endpoint, with its tables made."""
-    with database() as running:
-        persistence.persist_to_vast_database(payload("/first.exr"), session=running.store())
+    with prepared() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def store(db: Database) -> persistence.Store:
     """A warm store: its tables are loaded."""
-    warm = db.store()
-    persistence.persist_to_vast_database(payload("/warm.exr"), session=warm)
-    return warm
+    return db.warm()
 
 
 def test_a_new_file_costs_seven_requests(db: Database, store: persistence.Store) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import vast_db_persistence as persistence
 import vast_upsert
-from databases import BUCKET, Database, database
+from databases import BUCKET, Database, prepared
 from exr_errors import InspectorError
 from sample_payloads import payload
 from vast_schemas import schema_for, wire_schema
@@ -26,10 +26,8 @@ PLACES = ["version", "begin", "query", "insert", "commit", "list"]
 @pytest.fixture(scope="module")
 def db() -> Iterator[Database]:
     """An endpoint whose secret can be searched for."""
-    with database(secret_key=SECRET, idle_seconds=1) as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
+    with prepared(secret_key=SECRET, idle_seconds=1) as running, pytest.MonkeyPatch.context() as patch:
         patch.setattr(vast_upsert, "ATTEMPTS", 2)
-        persistence.persist_to_vast_database(payload(), session=running.store())
         yield running
 
 
