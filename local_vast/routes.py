@@ -31,6 +31,8 @@ COMMANDS = frozenset(
 )  # fmt: skip
 # A column listing that is larger is refused, as clusters do; the figure is local_vast's own.
 MAX_LISTING = 16 * 1024 * 1024
+# What the SDK keeps its requests below; a larger one is refused.
+MAX_BODY = 5 * 1024 * 1024
 METRICS = ("l2sq", "ip")
 QUANTIZATIONS = ("scalar_8bit", "none")
 
@@ -118,6 +120,8 @@ class Tabular:
             return self._transaction(request)
         if request.command not in COMMANDS:
             return self._snapshots(request)
+        if len(request.body) > MAX_BODY:
+            raise bad_request(f"a body of {len(request.body)} bytes is larger than the limit of {MAX_BODY}", "EntityTooLarge")
         entry = _ROUTES.get((request.method, request.command))
         if entry is None:
             raise not_implemented(f"{request.method} ?{request.command}")

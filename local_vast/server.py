@@ -34,6 +34,8 @@ DEFAULT_VERSION = "5.5.0.0"
 CONTROL = "/_local_vast/"
 CELL_LIMIT_BEFORE_5_5 = 126 * 1024
 CELL_LIMIT = 5 * 1024 * 1024
+# The request log forgets its older half beyond this.
+MAX_REQUESTS = 100_000
 StartResponse = Callable[..., Any]
 
 
@@ -113,6 +115,11 @@ class LocalVast:
         except S3Error as error:
             raise VastError(error.status, error.code, error.message) from error
 
+    def _remember(self, served: Served) -> None:
+        if len(self.requests) >= MAX_REQUESTS:
+            del self.requests[: MAX_REQUESTS // 2]
+        self.requests.append(served)
+
     def clear_requests(self) -> None:
         """Forget the requests served so far."""
         self.requests.clear()
@@ -153,7 +160,7 @@ class LocalVast:
         request = _parsed(environ)
         if request.path.startswith(CONTROL):
             return _send(self._control(replace(request, body=_body(environ))), start_response, self.version)
-        self.requests.append(Served(request.method, request.path, request.command))
+        self._remember(Served(request.method, request.path, request.command))
         if self.latency_ms:
             time.sleep(self.latency_ms / 1000)
         due = self.faults.due(_place(request))
@@ -238,6 +245,8 @@ def _parsed(environ: dict[str, Any]) -> Request:
 
 
 def _body(environ: dict[str, Any]) -> bytes:
+    if environ.get("wsgi.input_terminated"):
+        return bytes(environ["wsgi.input"].read())
     length = int(environ.get("CONTENT_LENGTH") or 0)
     return bytes(environ["wsgi.input"].read(length)) if length else b""
 

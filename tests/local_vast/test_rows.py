@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import requests
+from aws_requests_auth.aws_auth import AWSRequestsAuth
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vastdb import errors
@@ -141,6 +143,24 @@ def test_a_body_that_is_no_record_batch_is_refused(server: LocalVast, session: S
         for body in (b"garbage", b"", sink.getvalue().to_pybytes()):
             answer = call("POST", "/exr/s/t?rows", {"tabular-txid": "0"}, body)
             assert (answer.status_code, "InvalidArgument" in answer.text) == (400, True)
+
+
+def test_a_body_of_more_than_five_megabytes_is_refused(server: LocalVast, session: Session) -> None:
+    """The SDK never sends one; a body in chunks of unknown length is taken."""
+    fill(session)
+    with raw(server) as call:
+        answer = call("POST", "/exr/s/t?rows", {"tabular-txid": "0"}, bytes(5 * 1024 * 1024 + 1))
+        assert (answer.status_code, "EntityTooLarge" in answer.text) == (400, True)
+    data = serialize_record_batch(batch((1, "a"))).to_pybytes()
+    auth = AWSRequestsAuth("local", "local-secret", server.url.removeprefix("http://"), "", "s3")
+    with requests.Session() as http:
+        headers = {"tabular-txid": "0"}
+        prepared = requests.Request("POST", f"{server.url}/exr/s/t?rows", data=data, headers=headers, auth=auth).prepare()
+        prepared.body = iter([data[:100], data[100:]])
+        del prepared.headers["Content-Length"]
+        prepared.headers["Transfer-Encoding"] = "chunked"
+        assert http.send(prepared, timeout=10).status_code == 200
+    assert committed(session) == [(1, "a")]
 
 
 def test_the_cell_limit_is_that_of_the_version(server: LocalVast, session: Session) -> None:
