@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 import vastdb
-from sample_payloads import PATH, channel, payload, unreadable
 
 import vast_db_persistence as persistence
 import vast_schemas
 from exr_errors import VASTDatabaseError, VectorEmbeddingError
 from local_vast import LocalVast
+from sample_payloads import PATH, channel, payload, unreadable
 from vast_settings import Settings
 
 Row = dict[str, Any]

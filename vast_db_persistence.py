@@ -105,7 +105,8 @@ def persist_batch(
     """Store many payloads, up to BATCH_FILES in one transaction, and return a result for each, in their order.
 
     A bad payload has the status `error` and does not keep the others back. Files of a transaction that failed after bounded
-    attempts have the status `retry`. `requests` and `attempts` are those of the file's transaction, shared by its files.
+    attempts have the status `retry`. `requests` and `attempts` are those of the file's transaction, shared by its files. Raises
+    BadSettings or VASTDatabaseError only where no session can be opened.
     """
     documents = list(payloads)
     store = _store_of(session, settings, event)

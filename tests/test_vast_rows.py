@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_payloads import PATH, channel, part, payload, unreadable
 
 import vast_rows
 from exr_embeddings import compute_channel_fingerprint, compute_metadata_embedding
 from exr_errors import BadPayload, VectorEmbeddingError
+from sample_payloads import PATH, channel, part, payload, unreadable
 from vast_schemas import MAX_CELL_BYTES, TABLES, schema_for
 
 BUILDERS = {
