@@ -81,7 +81,8 @@ class Attribute(NamedTuple):
     offset: int
     """Where the attribute's name begins in the file."""
     value: Any
-    """The decoded value in the payload's vocabulary; a digest where the bytes exceed 64 KiB; None where nothing can be shown."""
+    """The decoded value in the payload's vocabulary; a digest where the bytes exceed 64 KiB; None where nothing can be shown,
+    and for `channels`, which the part has as its own."""
     raw: exr_attributes.Bytes
     """The value's bytes."""
     faithful: bool
@@ -271,10 +272,22 @@ class _Parser:
                 value = decoder(raw)
             except DecodeError:
                 break
+            if type_name == "chlist":
+                if not self._takes_channels(raw_name, value):
+                    break
+                value = None
             attributes.append(_new_tuple(Attribute, (raw_name.decode(), type_name, size, position, value, raw, True, None)))
             position = end
         self.position = position
         return self._attribute()
+
+    def _takes_channels(self, raw_name: bytes, found: list[Channel]) -> bool:
+        """Whether these are the part's channels, and few enough."""
+        if raw_name != b"channels" or self.channels is not None or len(found) > self.channels_left:
+            return False
+        self.channels = tuple(found)
+        self.channels_left -= len(found)
+        return True
 
     def _attribute(self) -> Attribute | None:
         """The attribute at `position`, or None at the NUL that ends a part's header."""
@@ -407,9 +420,9 @@ class _Parser:
 
 
 _ORDINARY = re.compile(rb"([\x01-\x7f]{1,31})\0([0-9A-Za-z]{1,31})\0(.{4})", re.DOTALL).match
-_UNKNOWN_TYPE: tuple[str, Callable[[exr_attributes.Bytes], Any] | None] = ("", None)
-_KNOWN_TYPES: dict[bytes, tuple[str, Callable[[exr_attributes.Bytes], Any] | None]] = {
-    name.encode(): (name, decoder) for name, decoder in exr_attributes.DECODERS.items() if name != "chlist"
+_UNKNOWN_TYPE: tuple[str, Callable[..., Any] | None] = ("", None)
+_KNOWN_TYPES: dict[bytes, tuple[str, Callable[..., Any] | None]] = {
+    name.encode(): (name, decoder) for name, decoder in (exr_attributes.DECODERS | {"chlist": exr_attributes.channels}).items()
 }
 # A named tuple's own constructor takes twice as long.
 _new_tuple = tuple.__new__
