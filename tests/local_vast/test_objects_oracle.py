@@ -23,12 +23,13 @@ from objects_support import s3_client, served
 
 Call = tuple[Any, ...]
 MANY = int(os.environ.get("ORACLE_EXAMPLES", "25"))
-"""Sequences tried; set ORACLE_EXAMPLES to look further."""
+"""Sequences tried: always the same ones, unless ORACLE_EXAMPLES asks for a number of others."""
 KEYS = ("a", "a/b", "a/b/c.exr", "a.b", "b//c", "z é#+%/x", "../up", "folder/")
 FACTS = ("ETag", "ContentLength", "ContentRange", "ContentType", "Metadata", "KeyCount", "IsTruncated")
 keys = st.sampled_from(KEYS)
 bodies = st.binary(max_size=12)
 ranges = st.sampled_from(["bytes=0-3", "bytes=2-", "bytes=-2", "bytes=50-60", "bytes=5-100"])
+prefixes = st.sampled_from(["", "a", "a/", "b/", "z"])
 calls = st.one_of(
     st.tuples(st.just("put"), keys, bodies, st.dictionaries(st.sampled_from(["k", "shot-name"]), st.just("v"))),
     st.tuples(st.just("get"), keys),
@@ -39,13 +40,9 @@ calls = st.one_of(
     st.tuples(st.just("delete many"), st.lists(keys, min_size=1, max_size=3, unique=True)),
     st.tuples(st.just("copy"), keys, keys),
     st.tuples(st.just("create only"), keys, bodies),
-    st.tuples(
-        st.just("list"),
-        st.sampled_from(["", "a", "a/", "b/", "z"]),
-        st.sampled_from(["", "/", "b"]),
-        st.integers(1, 4),
-        st.sampled_from(["", "a.b", "a/b"]),
-    ),
+    # Not both: whether `a/` is shown after `a/b` is not documented, and implementations differ.
+    st.tuples(st.just("list"), prefixes, st.sampled_from(["/", "b"]), st.integers(1, 4), st.just("")),
+    st.tuples(st.just("list"), prefixes, st.just(""), st.integers(1, 4), st.sampled_from(["", "a.b", "a/b"])),
 )
 
 
@@ -130,7 +127,7 @@ def emptied(s3: Any) -> Any:
     return s3
 
 
-@settings(max_examples=MANY, deadline=None)
+@settings(max_examples=MANY, deadline=None, derandomize="ORACLE_EXAMPLES" not in os.environ)
 @given(st.lists(calls, min_size=1, max_size=15))
 def test_the_same_calls_end_the_same_way(both: tuple[Any, Any], sequence: list[Call]) -> None:
     """Bodies, sizes, ETags, metadata, listings, pages, statuses and error codes."""
