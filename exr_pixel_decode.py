@@ -15,6 +15,10 @@ from exr_bands import DamagedChunk
 LIBRARY_ERRORS = (RuntimeError, ValueError, TypeError, OverflowError, MemoryError)
 
 
+class RefusedFile(DamagedChunk):
+    """OpenEXR refuses the band's header, so it would refuse those of the band's units as well."""
+
+
 class _Filter:
     """Stands for `sys.stdout` while any thread decodes: passes on what all other threads write."""
 
@@ -59,7 +63,8 @@ def decode(data: bytes) -> dict[str, Any]:
     """The pixels of a single-part OpenEXR file: channel name -> array of (lines, columns).
 
     HALF, FLOAT and UINT are float16, float32 and uint32; a deep channel's array holds one array per pixel, or None. The decoding
-    runs in the calling thread, without the interpreter's lock. Raises DamagedChunk when the library does not decode it all.
+    runs in the calling thread, without the interpreter's lock. Raises RefusedFile when the library does not open the file,
+    DamagedChunk when it does not decode it all.
     """
     import OpenEXR
 
@@ -67,7 +72,7 @@ def decode(data: bytes) -> dict[str, Any]:
         with quiet():
             parts = OpenEXR.File(io.BytesIO(data), separate_channels=True, num_threads=0).parts
     except LIBRARY_ERRORS as error:
-        raise DamagedChunk(f"OpenEXR refuses it: {error}") from None
+        raise RefusedFile(f"OpenEXR refuses it: {error}") from None
     if len(parts) != 1:
         raise DamagedChunk("OpenEXR does not decode it")
     return {name: channel.pixels for name, channel in parts[0].channels.items()}

@@ -23,7 +23,7 @@ from exr_attributes import COMPRESSIONS
 from exr_bands import Band, DamagedChunk, Table, TableUnreadable
 from exr_header import Finding, Header, Part, Reader
 from exr_layout import Layout, NoLayout, layout, part_type
-from exr_pixel_decode import decode
+from exr_pixel_decode import RefusedFile, decode
 from exr_pixel_plan import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
 from exr_pixel_sampling import Choice
 from exr_pixel_tally import Measured, Tally
@@ -277,7 +277,7 @@ class _PartRun:
             return [self._measure_whole(band, data)]
         except DamagedChunk as fault:
             units = self._units_of(band)
-            if len(units) == 1:
+            if len(units) == 1 or isinstance(fault, RefusedFile):
                 return [_Outcome(band, fault=str(fault))]
         return [outcome for unit in units for outcome in self._measure(unit, data)]
 
@@ -292,7 +292,7 @@ class _PartRun:
             raise DamagedChunk("its samples do not fit into the memory limit")
         arrays = decode(exr_bands.band_file(self.part, self.layout, band, pieces))
         names = [name.decode("utf-8", "replace") for name in exr_bands.channel_names(self.part, self.layout)]
-        if set(names) != arrays.keys():
+        if sorted(names) != sorted(arrays):
             raise DamagedChunk("OpenEXR decodes other channels")
         blocks = [(channel, arrays.pop(name)) for channel, name in zip(self.channels, names, strict=True)]
         return self._measure_deep(band, blocks) if self.layout.deep else self._measure_flat(band, blocks)

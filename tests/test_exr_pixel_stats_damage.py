@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import exr_header
 import exr_pixel_decode
+import exr_pixel_stats
 from exr_bands import DamagedChunk
 from exr_bytes import MemoryReader
 from exr_errors import BadHeader
@@ -149,6 +150,31 @@ def test_an_unknown_compression_is_not_guessed() -> None:
     found = stats(patched(data, place, b"\x63"))
     assert codes(found) == ["part_not_decodable"]
     assert found["channels"] == []
+
+
+def test_a_header_that_the_library_refuses_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chroma whose lines do not begin with the window: no unit would decode, so the units are not tried one by one."""
+    tried: list[int] = []
+
+    def counted(data: bytes) -> dict[str, Any]:
+        tried.append(len(data))
+        return exr_pixel_decode.decode(data)
+
+    monkeypatch.setattr(exr_pixel_stats, "decode", counted)
+    data = one({"Y": planes()["A"]}, "zips", window=((0, 1), (63, 300)))
+    sampling = data.index(b"Y\0") + 2 + 8 + 4
+    found = stats(patched(data, sampling, struct.pack("<i", 2)), threads=0)
+    assert len(tried) == 1
+    assert found["parts"][0]["chunks_damaged"] == 300
+    assert "refuses it" in found["findings"][0]["message"]
+
+
+def test_a_channel_name_that_repeats_is_not_guessed() -> None:
+    """Two channels of one name cannot be told apart in what the library decodes."""
+    data = one({"AA": planes()["A"], "BB": planes()["A"]}).replace(b"BB\0", b"AA\0")
+    found = stats(data)
+    assert found["is_partial"]
+    assert {row["pixel_count"] for row in found["channels"]} == {0}
 
 
 def test_there_are_not_more_findings_than_a_row_can_hold() -> None:

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exr_header
+import vast_objects
 from exr_bytes import MemoryReader
 from exr_pixel_sampling import DRAWS, choose, upper_bound
 from exr_pixel_stats import compute_pixel_stats
+from object_store import object_store
 from pixel_files import attributes, deep_plane, one, patched, planes, rows, stats, written
 
 
@@ -100,6 +102,24 @@ def test_sampling_fetches_ranges_of_the_object_alone() -> None:
     assert found["parts"][0]["chunks_read"] <= DRAWS
     assert len(reader.reads) <= DRAWS + 1
     assert sum(length for _, length in reader.reads) < 0.04 * len(data)
+
+
+def test_a_sample_of_an_object_is_ranges_of_it() -> None:
+    """Through the reader of objects: one ranged request for the header and table, one for each chunk; no byte more."""
+    rng = np.random.default_rng(1)
+    data = one({"R": rng.random((1600, 1024)).astype("f4")}, "none")
+    with object_store() as store:
+        store.objects["renders/a.exr"] = data
+        client = vast_objects.s3_client(store.settings())
+        try:
+            with vast_objects.S3Object(client, "renders", ["a.exr"], 64 * 1024) as opened:
+                found = compute_pixel_stats(opened, exr_header.read_header(opened), mode="sampled")
+        finally:
+            client.close()
+        assert found == stats(data, mode="sampled")
+        assert len(store.seen) <= DRAWS + 1
+        assert all(seen.range for seen in store.seen)
+        assert sum(seen.sent for seen in store.seen) < 64 * 1024 + DRAWS * 4 * 1100
 
 
 def test_the_choice_is_the_same_every_time_and_another_for_another_file() -> None:
