@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,22 @@ def test_a_query_engine_that_is_down_leaves_no_transaction_open(db: Database, mo
         persistence.persist_to_vast_database(payload("/engine.exr"), session=store)
     assert caught.value.code == "database_query_engine"
     assert len(db.server.store.transactions) == open_before
+
+
+def test_a_busy_server_is_waited_for(db: Database, store: persistence.Store) -> None:
+    """The client itself repeats what was answered with SlowDown, so it is one attempt."""
+    db.server.faults.add("503@insert*2", "503@commit")
+    result = persistence.persist_to_vast_database(payload("/busy.exr"), session=store)
+    assert (result["status"], result["attempts"]) == ("stored", 1)
+    assert versions(db, "/busy.exr") == [("etag-v1", True, 1)]
+
+
+def test_a_commit_that_outlasts_the_timeout_cannot_land_later(db: Database) -> None:
+    """The client gives up while the server still has the commit; the rollback overtakes it, so only the repetition counts."""
+    hasty = persistence.open_store(replace(db.settings, db_timeout=1.0))
+    persistence.persist_to_vast_database(payload("/hasty.exr"), session=hasty)
+    db.server.faults.add("latency=2500@commit")
+    result = persistence.persist_to_vast_database(payload("/late.exr"), session=hasty)
+    assert (result["status"], result["attempts"]) == ("stored", 2)
+    assert versions(db, "/late.exr") == [("etag-v1", True, 1)]
+    assert_sound(db.contents())
