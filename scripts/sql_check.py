@@ -2,9 +2,9 @@
 
 The engine speaks a dialect like DuckDB's, and local_vast runs all of DuckDB's. What is public about the engine: SELECT over
 `"bucket/schema"."table"`, predicates, joins, grouping, ORDER BY and LIMIT, plain aggregates, casts, array_distance; no ORDER BY
-or DISTINCT inside an aggregate, no aggregate that makes a list or approximates, no bound parameters. Windows, recursion, unnesting,
-lateral joins, set operations beyond UNION ALL, sampling, regular expressions, JSON and table functions are not known to run.
-So what is listed here is allowed, and everything else is refused by name.
+or DISTINCT inside an aggregate, no aggregate that makes a list or approximates, no bound parameters. Windows, recursion,
+unnesting, lateral joins, set operations beyond UNION ALL, sampling, regular expressions, JSON and table functions are not known
+to run. So what is listed here is allowed, and everything else is refused by name.
 """
 
 from __future__ import annotations

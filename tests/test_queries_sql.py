@@ -208,7 +208,8 @@ def test_an_answer_comes_in_every_format(asked: list[str], tmp_path: Path, capsy
     assert query.main([*asked, "--format", "json"]) == 0
     assert [row["file_path"] for row in json.loads(capsys.readouterr().out)] == ["a.exr"]
     assert query.main([*asked, "--format", "csv", "--engine", "client", "--output", str(tmp_path / "a.csv")]) == 0
-    assert [row["file_path"] for row in csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines())] == ["a.exr"]
+    lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
+    assert [row["file_path"] for row in csv.DictReader(lines)] == ["a.exr"]
     assert query.main([*asked, "--format", "parquet", "--output", str(tmp_path / "a.parquet")]) == 0
     assert pq.read_table(tmp_path / "a.parquet")["file_path"].to_pylist() == ["a.exr"]
     assert query.main(asked) == 0

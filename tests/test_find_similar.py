@@ -1,0 +1,125 @@
+"""The nearest files are found, through the vector index and by the scan alike, and what makes the distance is said."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import main as function
+from local_vast import LocalVast
+from scripts import find_similar
+from scripts.samples import SAMPLES, SHOT, write_samples
+
+BEAUTY = f"{SHOT}/beauty/v003/sq010_sh020_beauty_v003.1001.exr"
+OLDER = f"{SHOT}/beauty/v002/sq010_sh020_beauty_v002.1001.exr"
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, LocalVast]]:
+    """The sample renders, inspected and stored by the function."""
+    directory = tmp_path_factory.mktemp("samples")
+    write_samples(directory)
+    with LocalVast(buckets=("renders",)) as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "VAST_DB_ENDPOINT": server.url,
+            "VAST_DB_ACCESS_KEY": server.access_key,
+            "VAST_DB_SECRET_KEY": server.secret_key,
+            "VAST_DB_BUCKET": "renders",
+            "VAST_DB_SCHEMA": "exr",
+            "EXR_LOCAL_ROOTS": str(directory),
+        }.items():
+            patch.setenv(name, value)
+        context = SimpleNamespace()
+        function.init(context)
+        for relative in SAMPLES:
+            function.handler(context, {"data": {"path": str(directory / relative)}})
+        yield directory, server
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    """The answer as plain data."""
+    assert find_similar.main([*arguments, "--format", "json"]) == 0
+    answer: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+@pytest.mark.parametrize("way", [[], ["--exact"]])
+def test_an_exr_on_disk_finds_its_older_version_first(
+    samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str], way: list[str]
+) -> None:
+    """Its own sequence is left out; the version before is nearest, and explained by its build alone."""
+    found = asked(capsys, str(samples[0] / BEAUTY), "--explain", *way)
+    assert str(found[0]["file_path"]).endswith(OLDER)
+    assert not any("beauty_v003" in str(one["file_path"]) for one in found)
+    fields = {entry["field"]: entry for entry in found[0]["explanation"]}  # type: ignore[attr-defined]
+    assert set(fields) == {"colour space and software"}
+    assert "render_software Blender 4.1.1" in fields["colour space and software"]["only_other"]
+    assert [one["distance"] for one in found] == sorted(one["distance"] for one in found)  # type: ignore[type-var]
+
+
+def test_index_and_scan_agree(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
+    """The same files in the same order at the same distances."""
+    reference = str(samples[0] / BEAUTY)
+    assert asked(capsys, reference) == asked(capsys, reference, "--exact")
+    assert asked(capsys, reference, "--every-frame") == asked(capsys, reference, "--every-frame", "--exact")
+
+
+def test_frames_of_one_sequence_are_listed_when_asked_for(
+    samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The neighbours in time come first, at no distance."""
+    found = asked(capsys, str(samples[0] / BEAUTY), "--every-frame", "--top", "3")
+    assert all("beauty_v003" in str(one["file_path"]) for one in found)
+    assert all(abs(float(str(one["distance"]))) < 1e-4 for one in found)
+
+
+def test_a_stored_file_is_a_reference_by_id_and_by_path(
+    samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both give what the file on disk gives."""
+    path = str((samples[0] / BEAUTY).resolve())
+    by_disk = asked(capsys, path)
+    frames = asked(capsys, str(samples[0] / OLDER), "--top", "100", "--every-frame")
+    (stored,) = [one["file_id"] for one in frames if one["file_path"] == path]
+    assert asked(capsys, str(stored), "--exact") == by_disk
+
+
+def test_channels_alone_are_compared_when_asked_for(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
+    """The older version has the same channels, so its distance is zero."""
+    found = asked(capsys, str(samples[0] / BEAUTY), "--by", "channels", "--top", "1", "--explain")
+    assert str(found[0]["file_path"]).endswith(OLDER)
+    assert found[0]["distance"] == 0
+    assert found[0]["explanation"] == []
+
+
+def test_without_a_query_engine_the_scan_answers(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
+    """And says so."""
+    samples[1].faults.add("501@engine**")
+    try:
+        assert find_similar.main([str(samples[0] / BEAUTY), "--top", "1"]) == 0
+    finally:
+        samples[1].faults.clear()
+    printed = capsys.readouterr()
+    assert "scanning" in printed.err
+    assert OLDER in printed.out
+
+
+def test_a_reference_that_is_none_is_said(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither on disk nor stored; and a text file named .exr."""
+    assert find_similar.main(["nothing-of-the-kind"]) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert find_similar.main([str(samples[0] / f"{SHOT}/beauty/v002/notes.exr")]) == 2
+    assert os.environ["VAST_DB_SECRET_KEY"] not in capsys.readouterr().err
+
+
+def test_the_table_for_people_explains_itself(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
+    """Signs say on which side a difference stands."""
+    assert find_similar.main([str(samples[0] / BEAUTY), "--explain", "--top", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "-render_software Blender 4.2.3 LTS" in printed
+    assert "+render_software Blender 4.1.1" in printed
