@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -96,15 +97,16 @@ class TestAFolderAsItIs:
             head = s3.head_object(Bucket="renders", Key="new.exr")
             assert (head["ETag"], head["Metadata"]) == (etag, {"k": "v"})
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-    def test_a_folder_that_may_not_be_written_says_so(self, tree: Path) -> None:
-        """403, not a server error."""
-        tree.chmod(0o555)
-        try:
-            with client(tree) as s3, pytest.raises(ClientError, match="AccessDenied"):
-                s3.put_object(Bucket="renders", Key="x", Body=b"x")
-        finally:
-            tree.chmod(0o755)
+    def test_a_folder_that_may_not_be_written_says_so(self, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """403, not a server error: what a read-only mount answers is no fault of the endpoint."""
+        store = ObjectStore(tree)
+
+        def read_only(folder: Path | None = None) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        monkeypatch.setattr(store.disk, "receive", read_only)
+        with served(store) as url, pytest.raises(ClientError, match="AccessDenied"):
+            s3_client(url).put_object(Bucket="renders", Key="x", Body=b"x")
 
 
 def test_a_disk_that_refuses_says_so(tmp_path: Path) -> None:
