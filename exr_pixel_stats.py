@@ -31,6 +31,7 @@ from exr_pixel_tally import Measured, Tally
 MAX_THREADS = 4
 MAX_FINDINGS = 64
 
+
 def compute_pixel_stats(
     reader: Reader,
     header: Header,
@@ -61,10 +62,8 @@ def compute_pixel_stats(
         return _answer(options, [], [Finding("error", fault.code, str(fault), offset=header.header_bytes)])
     source = Source(reader, header, table)
     limits = _pixel_limits(layouts, options)
-    runs = [_PartRun(source, part, layouts[part.index], options, limits[part.index]) for part in header.parts]
-    for run in runs:
-        run.run()
-    return _answer(options, runs, [finding for run in runs for finding in run.findings])
+    parts = [_PartRun(source, part, layouts[part.index], options, limits[part.index]).result() for part in header.parts]
+    return _answer(options, parts, [finding for part in parts for finding in part.findings])
 
 
 def _pixel_limits(layouts: list[Layout], options: Options) -> list[int | None]:
@@ -75,13 +74,22 @@ def _pixel_limits(layouts: list[Layout], options: Options) -> list[int | None]:
     return [options.max_pixels * count // sum(pixels) for count in pixels]
 
 
-def _answer(options: Options, runs: list[_PartRun], findings: list[Finding]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class PartStats:
+    """What is left of a part once it was read: the tallies, which are large, are gone."""
+
+    summary: dict[str, Any]
+    rows: list[dict[str, Any]]
+    findings: list[Finding]
+
+
+def _answer(options: Options, parts: list[PartStats], findings: list[Finding]) -> dict[str, Any]:
     return {
         **options.as_dict(),
-        "is_sampled": any(run.is_sampled for run in runs),
-        "is_partial": any(run.is_partial for run in runs) or any(finding.severity == "error" for finding in findings),
-        "parts": [run.summary() for run in runs],
-        "channels": [row for run in runs for row in run.rows()],
+        "is_sampled": any(part.summary["is_sampled"] for part in parts),
+        "is_partial": any(part.summary["is_partial"] for part in parts) or bool(findings),
+        "parts": [part.summary for part in parts],
+        "channels": [row for part in parts for row in part.rows],
         "findings": [finding.as_dict() for finding in findings[:MAX_FINDINGS]],
     }
 
@@ -184,8 +192,12 @@ class _PartRun:
         """Whether samples were left out because the file does not give them."""
         return bool(self.chunks_missing or self.chunks_damaged)
 
-    def run(self) -> None:
+    def result(self) -> PartStats:
         """Reads the part, or says in `findings` why not."""
+        self._run()
+        return PartStats(self._summary(), list(self._rows()), self.findings)
+
+    def _run(self) -> None:
         if not self.asked or not self.part.channels:
             return
         if self.layout.samples is None or self.layout.compression not in COMPRESSIONS:
@@ -374,7 +386,7 @@ class _PartRun:
     def _find(self, code: str, message: str) -> None:
         self.findings.append(Finding("error", code, f"part {self.part.index}: {message}", self.part.index))
 
-    def summary(self) -> dict[str, Any]:
+    def _summary(self) -> dict[str, Any]:
         """What was read of the part."""
         window = self.layout.window
         summary: dict[str, Any] = {
@@ -390,7 +402,7 @@ class _PartRun:
         }
         return summary if self.asked else {**summary, "skipped": "deep parts are read with deep_stats"}
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[dict[str, Any]]:
         """One row per channel, in the header's order, with the keys that the table `pixel_stats` takes."""
         for channel in self.channels:
             counts = channel.tally.counts
