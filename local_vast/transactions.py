@@ -24,7 +24,10 @@ Writes = dict[Domain, set[Hashable]]
 
 @dataclass(eq=False, slots=True)
 class Transaction:
-    """An open transaction. `lock` serialises its requests; `cache` holds catalogue look-ups, which its snapshot keeps valid."""
+    """An open transaction. `lock` serialises its requests; `cache` holds catalogue look-ups, which its snapshot keeps valid.
+
+    `broken` says why it can only be rolled back; `dropped` are tables to remove once it has committed.
+    """
 
     id: int
     connection: duckdb.DuckDBPyConnection
@@ -34,7 +37,7 @@ class Transaction:
     writes: Writes = field(default_factory=dict)
     cache: dict[Hashable, Any] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
-    broken: bool = False
+    broken: str = ""
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement in this transaction and fetch everything; a conflict found by DuckDB becomes 409."""
@@ -74,15 +77,14 @@ class Transaction:
 
     def _run(self, work: Any) -> Any:
         if self.broken:
-            raise conflict("the transaction met a conflict before and can only be rolled back")
+            raise conflict(f"the transaction can only be rolled back, since an earlier statement failed: {self.broken}")
         try:
             return work()
-        except duckdb.TransactionException as error:
-            self.broken = True
-            raise conflict(f"write-write conflict: {_first_line(error)}") from error
-        except duckdb.Error:
+        except duckdb.Error as error:
             # DuckDB aborts the transaction on any error.
-            self.broken = True
+            self.broken = _first_line(error)
+            if isinstance(error, duckdb.TransactionException):
+                raise conflict(f"write-write conflict: {self.broken}") from error
             raise
 
 
@@ -132,7 +134,7 @@ class Transactions:
         with transaction.lock:
             if transaction.broken:
                 self.rollback(txid)
-                raise conflict("the transaction met a conflict before; it was rolled back")
+                raise conflict(f"the transaction was rolled back, since an earlier statement failed: {transaction.broken}")
             self._commit(transaction)
 
     def _commit(self, transaction: Transaction) -> None:
@@ -140,7 +142,8 @@ class Transactions:
             try:
                 transaction.connection.execute("COMMIT")
             except duckdb.Error as error:
-                self.rollback(transaction.id)
+                # The failed commit has rolled back.
+                self._close(transaction)
                 raise conflict(f"commit failed: {_first_line(error)}") from error
             self._sequence += 1
             if transaction.writes:

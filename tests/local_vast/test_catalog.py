@@ -127,6 +127,23 @@ def test_column_changes_are_seen_after_the_commit(session: Session) -> None:
         assert table(tx).select().read_all().to_pydict() == {"id": [1, 2], "title": ["a", "b"]}
 
 
+def test_inserts_beside_a_new_column_conflict(session: Session) -> None:
+    """Whoever comes second has 409, at the statement or at the commit, and can try again; nothing stays open."""
+    fill(session, (1, "a"))
+    extra = pa.schema([("extra", pa.int8())])
+    with pytest.raises(errors.Conflict), session.transaction() as inserting:
+        table(inserting).insert(batch((2, "b")))
+        with session.transaction() as adding:
+            table(adding).add_column(extra)
+    with pytest.raises(errors.Conflict), session.transaction() as late:
+        with session.transaction() as adding:
+            table(adding).add_column(pa.schema([("more", pa.int8())]))
+        table(late).insert(batch((3, "c")))
+    with session.transaction() as again:
+        table(again).insert(batch((4, "d")))
+    assert committed(session, columns=["id"]) == [(1,), (4,)]
+
+
 def test_a_renamed_table_keeps_rows_and_row_ids(session: Session) -> None:
     """Its old name is free."""
     fill(session, (1, "a"))

@@ -15,6 +15,7 @@ import pytest
 from adbc_driver_manager import dbapi
 from hypothesis import given
 from hypothesis import strategies as st
+from vastdb import errors
 from vastdb._internal import VectorIndexSpec
 from vastdb.session import Session
 from vastdb.transaction import Transaction
@@ -87,6 +88,18 @@ def test_a_mistake_leaves_the_transaction_alone(session: Session) -> None:
         table(tx).insert(batch((1, "after")))
     with session.transaction() as tx:
         assert rows(table(tx)) == [(1, "after")]
+
+
+def test_a_query_that_fails_on_the_data_ends_the_transaction(session: Session) -> None:
+    """It is an error with its reason, and so is everything after it; nothing is committed."""
+    fill(session, (1, "a"))
+    with pytest.raises(errors.Conflict, match="earlier statement failed"), session.transaction() as tx:
+        table(tx).insert(batch((2, "b")))
+        with pytest.raises(dbapi.Error, match=r"(?i)could not convert"):
+            sql(tx, f"SELECT name::INT FROM {T}")
+        table(tx).insert(batch((3, "c")))
+    with session.transaction() as tx:
+        assert rows(table(tx)) == [(1, "a")]
 
 
 def test_a_result_of_several_batches_arrives_whole(session: Session) -> None:
