@@ -33,6 +33,7 @@ from vast_settings import Settings  # noqa: E402
 
 BATCHES = (1, 50, 500)
 CHANNELS = 40
+ROUNDS = 4
 TARGETS = {"singly": 3.0, "batches of 500": 40.0}
 CHECKED_LATENCY = 5
 Store = Callable[[list[dict[str, Any]]], object]
@@ -134,14 +135,32 @@ def ways(server: Endpoint) -> dict[str, Store]:
 
 
 def run(files: int, latencies: list[int]) -> list[Measured]:
-    """Every way at every latency: `files` files one by one, and as many as fill the largest batch otherwise."""
+    """Every way at every latency, in rounds that take turns, so that a busy machine slows all ways alike.
+
+    `files` files one by one; in batches as many more as fill one batch in every round.
+    """
+    results = []
     with endpoint() as server:
         ready = ways(server)
-        return [
-            measure(server, way, latency, max(files, int(way.rpartition(" ")[2])) if way.startswith("batches") else files, store)
-            for latency in latencies
-            for way, store in ready.items()
-        ]
+        for latency in latencies:
+            rounds = [
+                [measure(server, way, latency, max(files // ROUNDS, batch_size(way)), store) for way, store in ready.items()]
+                for _ in range(ROUNDS)
+            ]
+            results += [total(list(same)) for same in zip(*rounds, strict=True)]
+    return results
+
+
+def batch_size(way: str) -> int:
+    """How many files this way stores at once."""
+    return int(way.rpartition(" ")[2]) if way.startswith("batches") else 1
+
+
+def total(rounds: list[Measured]) -> Measured:
+    """All rounds of one way as one figure."""
+    first = rounds[0]
+    sums = [sum(getattr(one, name) for one in rounds) for name in ("files", "seconds", "requests")]
+    return Measured(first.way, first.latency_ms, *sums)
 
 
 def factor(results: list[Measured], result: Measured) -> float:
