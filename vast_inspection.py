@@ -259,7 +259,8 @@ class Job:
     def _gone(self, request: Request) -> list[str]:
         """The request's addresses at which nothing is now."""
         if request.path is not None:
-            return [] if Path(request.path).exists() else [request.path]
+            there = Path(vast_objects.allowed_path(request.path, self.runtime.settings.local_roots)).exists()
+            return [] if there else [vast_objects.local_address(request.path)]
         client, bucket = self.runtime.clients.s3(), str(request.bucket)
         with self._step("fetch"):
             self.requests += len(request.keys)

@@ -71,9 +71,7 @@ class LocalFile:
     def __init__(self, path: str, roots: Sequence[Path]) -> None:
         """Open `path`, relative to the working folder. Raises ObjectUnavailable for whatever is not an allowed, readable file."""
         real = allowed_path(path, roots)
-        # The name that the sender knows, unless `..` behind a symbolic link makes it name another file.
-        named = os.path.abspath(path)  # noqa: PTH100 - Path.resolve follows links
-        self.path = named if os.path.realpath(named) == real else real
+        self.path = local_address(path)
         self.requests = 0
         self.bytes_read = 0
         # O_NONBLOCK: a pipe that somebody named .exr does not hang the thread.
@@ -103,6 +101,12 @@ class LocalFile:
     def __exit__(self, *_: object) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+def local_address(path: str) -> str:
+    """The absolute path that a file is known by: the sender's, unless `..` behind a symbolic link makes it name another file."""
+    named, real = os.path.abspath(path), os.path.realpath(path)  # noqa: PTH100 - Path.resolve follows links
+    return named if os.path.realpath(named) == real else real
 
 
 def allowed_path(path: str, roots: Sequence[Path]) -> str:

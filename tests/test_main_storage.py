@@ -164,6 +164,24 @@ def test_a_removed_object_is_marked_and_its_late_removal_is_not_believed(
     assert main.handler(context, removal)["status"] == "ok"
 
 
+def test_the_removal_of_a_local_file_counts_below_the_allowed_folders_alone(
+    database: LocalVast, clean: pytest.MonkeyPatch, tmp_path: Path, contents: list[bytes]
+) -> None:
+    """A container that does not see a folder cannot know that a file in it is gone."""
+    path = tmp_path / "a.exr"
+    path.write_bytes(contents[0])
+    removal = {"type": "vastdata.com:Element.ElementDeleted", "time": "2030-01-01T00:00:00Z", "data": {"path": str(path)}}
+    clean.setenv("EXR_LOCAL_ROOTS", str(tmp_path))
+    main.handler(Context(), {"data": {"path": str(path)}})
+    path.unlink()
+    clean.setenv("EXR_LOCAL_ROOTS", "/elsewhere")
+    assert main.handler(Context(), removal)["status"] == "rejected"
+    assert files(database)[0]["deleted_at"] is None
+    clean.setenv("EXR_LOCAL_ROOTS", str(tmp_path))
+    assert main.handler(Context(), removal)["status"] == "removed"
+    assert files(database)[0]["deleted_at"] is not None
+
+
 def test_the_removal_of_an_object_that_was_never_stored_is_no_error(database: LocalVast, store: Store) -> None:
     """Nothing is stored of it."""
     answer = main.handler(Context(), element("shows/never.exr", "ElementDeleted"))

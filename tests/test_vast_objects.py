@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from exr_errors import BadSettings, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable, Verdict
 from object_store import Store, object_store
-from vast_objects import LocalFile, S3Object, as_inspector_error, current_etag, read_consistently, s3_client
+from vast_objects import KEPT_BYTES, LocalFile, S3Object, as_inspector_error, current_etag, read_consistently, s3_client
 from vast_settings import Settings
 
 DATA = bytes(range(256)) * 1024
@@ -82,6 +82,20 @@ def test_any_sequence_of_reads_gives_the_objects_bytes(client: Any, reads: list[
     with opened(client, first_range=1024) as found:
         for offset, length in reads:
             assert found.read(offset, length) == DATA[offset : offset + length]
+
+
+def test_of_a_long_read_only_the_beginning_is_kept(store: Store, client: Any) -> None:
+    """Who reads the pixels of a large file does not fill the memory; what is kept is not fetched again."""
+    data = os.urandom(KEPT_BYTES + 500_000)
+    store.objects["renders/long.exr"] = data
+    with opened(client, "long.exr") as found:
+        step = 1_000_000
+        assert b"".join(found.read(offset, step) for offset in range(0, len(data), step)) == data
+        before = len(store.seen)
+        assert found.read(KEPT_BYTES - 100, 100) == data[KEPT_BYTES - 100 : KEPT_BYTES]
+        assert len(store.seen) == before
+        assert found.read(KEPT_BYTES - 100, 200) == data[KEPT_BYTES - 100 : KEPT_BYTES + 100]
+        assert (len(store.seen), store.seen[-1].sent) == (before + 1, 100)
 
 
 def test_an_empty_object_has_a_size_and_no_bytes(store: Store, client: Any) -> None:
@@ -218,6 +232,15 @@ def test_a_store_that_does_not_answer_is_tried_again_later() -> None:
         with pytest.raises(StorageUnavailable, match="S3_ENDPOINT") as caught:
             opened(s3_client(nowhere))
     assert "hush" not in str(caught.value)
+
+
+def test_a_store_that_stays_silent_is_tried_again_later() -> None:
+    """It takes the connection and says nothing; the timeout is a setting."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        mute = Settings(s3_endpoint=address, s3_access_key="a", s3_secret_key="b", s3_attempts=1, s3_read_timeout=0.1)
+        with pytest.raises(StorageUnavailable, match="ReadTimeoutError"):
+            opened(s3_client(mute))
 
 
 def test_no_endpoint_is_a_setting_that_is_missing() -> None:
