@@ -246,6 +246,24 @@ def test_deep_chunks_have_two_packed_sizes() -> None:
     assert judged(data[:-1]).bytes_missing == 1
 
 
+def test_deep_tiles_have_coordinates_and_two_packed_sizes() -> None:
+    """The type says that the part is tiled; the version flag for tiles is for flat single parts alone."""
+    own = (text("type", "deeptile"), attribute("chunkCount", "int", struct.pack("<i", 4)))
+    tiles = attribute("tiles", "tiledesc", tiledesc(32, 16))
+    head = header(part(*own, tiles, compression=ZIPS), flags=NON_IMAGE)
+    data = with_chunks(head, [Chunk((x, y, 0, 0), (40, 60)) for y in (0, 1) for x in (0, 1)])
+    assert judged(data).verdict == "complete"
+    cut = judged(data[:-1])
+    assert (cut.verdict, cut.bytes_missing, cut.missing[0].tiles is not None) == ("truncated", 1, True)
+
+
+def test_a_part_of_an_unknown_type_is_counted_by_its_chunk_count() -> None:
+    """The library does the same."""
+    head = header(named_part("a", "hologram", 3, compression=99), named_part("b", "scanlineimage", 2))
+    data = with_chunks(head, [Chunk((n,), part=0) for n in range(3)] + scanline_chunks(2, part=1))
+    assert judged(data).chunks_expected == 5
+
+
 def multipart() -> tuple[bytes, bytes]:
     """Two scanline parts of two chunks and a tiled one of four, their chunks interleaved: the header, the file."""
     tiles = attribute("tiles", "tiledesc", tiledesc(32, 16))
