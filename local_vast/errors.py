@@ -49,8 +49,12 @@ def forbidden(message: str, code: str = "AccessDenied") -> VastError:
 
 
 def not_found(kind: str, name: str) -> VastError:
-    """404: a bucket, schema, table, column, projection or transaction of that name is not visible in this transaction."""
-    return VastError(404, f"NoSuch{kind}", f"{kind} {name!r} does not exist in this transaction")
+    """404: a bucket, schema, table, projection, transaction or query of that name is not visible in this transaction.
+
+    The code is `NoSuchKey`, which the ADBC driver knows, except for buckets and transactions.
+    """
+    code = f"NoSuch{kind}" if kind in ("Bucket", "Transaction") else "NoSuchKey"
+    return VastError(404, code, f"{kind} {name!r} does not exist in this transaction")
 
 
 def conflict(message: str, code: str = "TabularConflict") -> VastError:

@@ -65,9 +65,9 @@ def test_missing_things_are_named(server: LocalVast, session: Session) -> None:
     fill(session)
     expected = {
         "/none?schema": (404, "NoSuchBucket"),
-        f"/{BUCKET}/none?table": (404, "NoSuchSchema"),
-        f"/{BUCKET}/s/none?stats": (404, "NoSuchTable"),
-        f"/{BUCKET}/s/t?projection-stats&name=none": (404, "NoSuchProjection"),
+        f"/{BUCKET}/none?table": (404, "NoSuchKey"),
+        f"/{BUCKET}/s/none?stats": (404, "NoSuchKey"),
+        f"/{BUCKET}/s/t?projection-stats&name=none": (404, "NoSuchKey"),
         f"/{BUCKET}/s?column": (400, "InvalidArgument"),
     }
     with raw(server) as call:

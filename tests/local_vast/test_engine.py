@@ -22,7 +22,7 @@ from vastdb.transaction import Transaction
 
 from local_vast import LocalVast, protobuf
 from local_vast.engine import BATCH_ROWS
-from tabular_support import batch, fill, make_table, raw, rows, table, vector
+from tabular_support import COLUMNS, batch, fill, make_table, raw, rows, table, vector
 
 T = '"exr/s".t'
 
@@ -67,7 +67,7 @@ def test_the_forms_of_queries(session: Session, text: str) -> None:
 
 MISTAKES = {
     f"SELECT nope FROM {T}": "nope",
-    'SELECT * FROM "exr/s".missing': "NoSuchTable",
+    'SELECT * FROM "exr/s".missing': "NoSuchKey|does not exist",
     "SELECT * FROM t": "is not written",
     "SELECT FROM WHERE": "does not parse|failed",
     f"SELECT name + 1 FROM {T} WHERE name = date": "failed",
@@ -143,6 +143,21 @@ def test_the_driver_works_without_the_sdk(server: LocalVast, session: Session) -
             with session.transaction() as tx:
                 table(tx).insert(batch((2, "b")))
     assert len(server.store.transactions) == 0
+
+
+def test_the_driver_lists_and_loads_tables(server: LocalVast, session: Session) -> None:
+    """Its catalogue functions find schema, table and columns; its bulk load makes a table and adds to it."""
+    fill(session, (1, "a"))
+    with driver(server) as connection:
+        assert connection.adbc_get_table_schema("t", catalog_filter="vastdb", db_schema_filter="exr/s").names == COLUMNS.names
+        for mode in ("create", "append"):
+            with connection.cursor() as cursor:
+                assert cursor.adbc_ingest("loaded", batch((5, "x")), mode, catalog_name="vastdb", db_schema_name="exr/s") == 1
+        found = connection.adbc_get_objects(depth="tables", catalog_filter="vastdb", db_schema_filter="exr/s").read_all()
+    (schema,) = found["catalog_db_schemas"][0].as_py()
+    assert [entry["table_name"] for entry in schema["db_schema_tables"]] == ["loaded", "t"]
+    with session.transaction() as tx:
+        assert rows(table(tx, "loaded")) == [(5, "x"), (5, "x")]
 
 
 @pytest.mark.parametrize(("metric", "sign"), [("l2sq", 1), ("ip", -1)])
