@@ -36,8 +36,8 @@ POLICIES = Path(__file__).resolve().parent / "policies"
 STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}
 VERDICT_OF = {"skipped": "skip", "rejected": "reject", "unreadable": "reject", "retry": "retry"}
 GRAVITY = ("skip", "done", "reject", "retry")
+LISTED_FINDINGS = 10
 LOG_LEVEL_OF = {"retry": "error", "reject": "warning"}
-LOGGED_KEYS = ("file_id", "inserted", "counts", "reason", "errors", "warnings", "validation", "persistence")
 
 
 class Clients:
@@ -294,8 +294,8 @@ class Job:
             file_id=persistence.get("file_id"),
             inserted=persistence.get("inserted", False),
             counts=_counts(payload),
-            errors=payload["errors"],
-            warnings=payload["warnings"],
+            errors=_first(payload["errors"]),
+            warnings=_first(payload["warnings"]),
             validation=_outcome(payload["validation"]),
             persistence=persistence,
         )
@@ -344,7 +344,7 @@ class Job:
             "location": request.location if request else None,
             "verdict": judged,
             "status": status_of(answer),
-            **{key: answer[key] for key in LOGGED_KEYS if answer.get(key)},
+            **{key: LOGGED[key](answer[key]) for key in LOGGED if answer.get(key)},
             "requests": self.requests,
             "bytes_read": self.bytes_read,
             "timings_ms": {**self.timings, "total": total},
@@ -358,6 +358,36 @@ class Job:
         failure = Retry(hide(f"{type(error).__name__}: {error}"), code="internal_error", remedy="The log has its traceback")
         self.finish([self.refusal(failure)], traceback=hide("".join(traceback.format_exception(error))))
         return failure
+
+
+def _first(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many findings as fit a line of the log, what decides the verdict before others; the stored payload has all of them."""
+    left = len(entries) - LISTED_FINDINGS
+    more = [{"code": "more_findings", "message": f"{left} more, in the full payload"}] if left > 0 else []
+    return sorted(entries, key=lambda entry: entry["code"] != BadPolicy.code)[:LISTED_FINDINGS] + more
+
+
+def _outlines(results: list[Answer]) -> list[dict[str, Any]]:
+    """One short entry for each of several results."""
+    return [
+        {"status": status_of(one), "path": one["file"]["path"] if "file" in one else one["path"], "errors": _first(one["errors"])}
+        for one in results
+    ]
+
+
+def _outcome(validation: dict[str, Any]) -> dict[str, Any]:
+    """A validation without its list of results."""
+    return {key: value for key, value in validation.items() if key != "results"}
+
+
+LOGGED: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("file_id", "inserted", "counts", "reason", "persistence"), lambda value: value),
+    "errors": _first,
+    "warnings": _first,
+    "validation": _outcome,
+    "results": _outlines,
+}
+"""What of an answer goes to the log line, and how it is kept short where the answer is the whole payload."""
 
 
 def status_of(answer: Answer) -> str:
@@ -399,11 +429,6 @@ def policy_of(named: str | None, settings: Settings) -> Policy:
         return exr_policy.load_policy(vast_objects.allowed_path(named, settings.local_roots))
     except ObjectUnavailable as error:
         raise BadPolicy(f"policy {error.message}", path=named, remedy=error.remedy) from None
-
-
-def _outcome(validation: dict[str, Any]) -> dict[str, Any]:
-    """A validation without its list of results."""
-    return {key: value for key, value in validation.items() if key != "results"}
 
 
 def _counts(payload: dict[str, Any]) -> dict[str, int]:

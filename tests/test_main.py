@@ -224,7 +224,31 @@ def test_several_records_are_several_results(store: Store, clean: pytest.MonkeyP
     records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": name.removeprefix("shows/")}}} for name in (BEAUTY, NOTES)]
     answer = main.handler(context, {"data": {"Records": records}})
     assert [result["status"] for result in answer["results"]] == ["ok", "unreadable"]
-    assert len(context.lines) == 1
+    (entry,) = context.entries()
+    assert [result["path"] for result in entry["results"]] == [f"s3://{BEAUTY}", f"s3://{NOTES}"]
+
+
+def test_a_summary_lists_the_first_findings_and_counts_the_others(ctx: Context, samples: Path) -> None:
+    """A badly damaged file has hundreds; the answer stays a line in a log."""
+    names = b"".join(b"a%d\0int\0\3\0\0\0abc" % number for number in range(50))
+    path = samples / "odd.exr"
+    data = (samples / BEAUTY).read_bytes()
+    path.write_bytes(data[:8] + names + data[8:])
+    answer = main.handler(ctx, {"data": {"path": str(path)}})
+    assert max(len(answer["errors"]), len(answer["warnings"])) == 11
+    assert "more_findings" in [entry["code"] for entry in answer["errors"] + answer["warnings"]]
+    assert len(json.dumps(answer)) < 8000
+
+
+def test_the_log_line_stays_short_where_the_answer_is_the_whole_payload(clean: pytest.MonkeyPatch, samples: Path) -> None:
+    """Counts and outcomes, no lists."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    context = Context()
+    answer = main.handler(context, path_event(samples, BEAUTY, stats=True, validate=True))
+    ((_, line),) = context.lines
+    assert answer["validation"]["results"]
+    assert json.loads(line)["validation"]["counts"] == answer["validation"]["counts"]
+    assert len(line) < 2000
 
 
 def test_one_hopeless_record_does_not_keep_the_others_back(store: Store) -> None:
