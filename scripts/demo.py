@@ -9,9 +9,9 @@ files again, so it adds no rows.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,10 +21,11 @@ import duckdb
 import pyarrow as pa
 import vastdb
 from rich.console import Console
-from rich.json import JSON
 from rich.progress import track
 from rich.table import Table
+from vastdb.config import SessionConfig
 
+import exr_text
 import main
 from local_vast import LocalVast
 from scripts.samples import write_samples
@@ -39,12 +40,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "attributes": ("file", "part_index", "attr_name", "attr_type", "value_json"),
 }
 """Table -> the columns that are shown; `file` is the last segment of the file's path."""
+NEAREST = """
+SELECT parse_filename(other.file_path), round(array_distance(other.metadata_embedding, one.metadata_embedding)::DOUBLE, 6)
+FROM files AS one, files AS other
+WHERE parse_filename(one.file_path) = ? AND one.is_current AND other.is_current
+  AND other.file_id <> one.file_id AND other.status <> 'unreadable'
+ORDER BY 2, 1 LIMIT 3
+"""
 
 console = Console(width=150, soft_wrap=False)
 
 
-def inspect(server: LocalVast, paths: Sequence[Path]) -> dict[Path, dict[str, Any]]:
-    """Hand the function one event for each path, as the platform would, and return its results."""
+def inspect(server: LocalVast, paths: Sequence[Path], log: Path) -> dict[Path, dict[str, Any]]:
+    """Hand the function one event for each path, as the platform would, and return its results; its log lines go to `log`."""
     os.environ.update(
         VAST_DB_ENDPOINT=server.url,
         VAST_DB_ACCESS_KEY=server.access_key,
@@ -53,7 +61,11 @@ def inspect(server: LocalVast, paths: Sequence[Path]) -> dict[Path, dict[str, An
         VAST_DB_SCHEMA=SCHEMA,
         EXR_FULL_PAYLOAD="true",
     )
-    context = SimpleNamespace(logger=logging.getLogger("exr_inspector"))
+    logger = logging.getLogger("exr_inspector.demo")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(logging.FileHandler(log, mode="w", encoding="utf-8"))
+    context = SimpleNamespace(logger=logger)
     main.init(context)
     events = {path: {"data": {"path": str(path)}} for path in paths}
     return {path: main.handler(context, event) for path, event in track(events.items(), "Inspecting", console=console)}
@@ -61,7 +73,8 @@ def inspect(server: LocalVast, paths: Sequence[Path]) -> dict[Path, dict[str, An
 
 def stored(server: LocalVast) -> dict[str, pa.Table]:
     """The four tables, read back whole through the SDK."""
-    session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
+    config = SessionConfig(data_endpoints=[server.url])
+    session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key, config=config)
     with session.transaction() as tx:
         schema = tx.bucket(BUCKET).schema(SCHEMA)
         return {name: schema.table(name).select().read_all() for name in COLUMNS}
@@ -70,10 +83,9 @@ def stored(server: LocalVast) -> dict[str, pa.Table]:
 def show_result(result: dict[str, Any]) -> None:
     """The result of one event, its long lists cut to their beginning."""
     brief = dict(result)
-    brief["channels"] = [*result["channels"][:2], f"... {len(result['channels'])} in all"]
-    attributes = result["attributes"]["parts"]
-    brief["attributes"] = {"parts": [[*part[:2], f"... {len(part)} in all"] for part in attributes]}
-    console.print(JSON(json.dumps(brief), indent=2))
+    brief["channels"] = [*result["channels"][:3], f"... {len(result['channels'])} in all"]
+    brief["attributes"] = {"parts": [[*part[:3], f"... {len(part)} in all"] for part in result["attributes"]["parts"]]}
+    console.print(exr_text.pretty(brief), highlight=False, markup=False)
 
 
 def show_tables(tables: dict[str, pa.Table]) -> None:
@@ -94,12 +106,7 @@ def show_neighbours(files: pa.Table, reference: str) -> None:
     """The three renders nearest to `reference` by metadata_embedding."""
     with duckdb.connect() as sql:
         sql.register("files", files)
-        rows = sql.execute(
-            "SELECT parse_filename(other.file_path), round(array_distance(other.metadata_embedding, one.metadata_embedding)::DOUBLE, 6)"
-            " FROM files AS one, files AS other WHERE parse_filename(one.file_path) = ? AND one.is_current"
-            " AND other.is_current AND other.file_id <> one.file_id AND other.status <> 'unreadable' ORDER BY 2, 1 LIMIT 3",
-            [reference],
-        ).fetchall()
+        rows = sql.execute(NEAREST, [reference]).fetchall()
     print_table(f"Nearest to {reference} by metadata_embedding", ("file", "distance"), rows)
 
 
@@ -123,16 +130,19 @@ def arguments() -> argparse.Namespace:
 def run() -> None:
     """Write, inspect, read back, show."""
     args = arguments()
+    # The query driver warns at every connection that it has no transactions of its own; the function's are the SDK's.
+    warnings.filterwarnings("ignore", message="Cannot disable autocommit")
     paths = write_samples(args.data / "samples")
     with LocalVast(data=args.data / "database", buckets=(BUCKET,)) as server:
         console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}")
-        results = inspect(server, paths)
+        results = inspect(server, paths, args.data / "function.log")
         tables = stored(server)
     show_result(results[paths[0]])
     show_tables(tables)
     show_neighbours(tables["files"], args.reference)
     outcomes = [result["persistence"] for result in results.values()]
     console.print(f"{len(paths)} events, {sum(outcome['inserted'] for outcome in outcomes)} rows inserted into files")
+    console.print(f"One log line for each event is in {args.data / 'function.log'}")
 
 
 if __name__ == "__main__":
