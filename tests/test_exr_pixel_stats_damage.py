@@ -219,6 +219,18 @@ def test_the_librarys_warnings_do_not_reach_stdout(capfd: pytest.CaptureFixture[
     assert capfd.readouterr().out == ""
 
 
+def test_twenty_threads_of_damage_print_nothing_and_put_the_stream_back(capfd: pytest.CaptureFixture[str]) -> None:
+    """The last thread that stops decoding restores `sys.stdout`, whichever it is."""
+    before, data = sys.stdout, spoiled(one({"R": planes()["A"]}), 1)
+    threads = [threading.Thread(target=stats, args=(data,)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sys.stdout is before
+    assert capfd.readouterr().out == ""
+
+
 def test_the_library_alone_would_print() -> None:
     """The reason for all this: on the same bytes the binding prints a warning, drops the part and raises nothing."""
     with redirect_stdout(io.StringIO()) as printed:
