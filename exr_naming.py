@@ -18,6 +18,8 @@ _FRAME = re.compile(
 _VERSION = re.compile(r"(?<![A-Za-z0-9])[vV]\d+(?![A-Za-z0-9])")
 _UDIM_UV = re.compile(r"(?<![A-Za-z0-9])[uU]\d+_[vV]\d+(?=\.)")
 _UDIM_WORD = re.compile(r"(?<![a-z])(?:udims?|tex|textures?|sourceimages|maps)(?![a-z])")
+# S3 allows keys of 1024 bytes, file systems names of 255; nothing longer is a name.
+_MAX_NAME = 1024
 # Longer runs of digits are dates or identifiers.
 _MAX_DIGITS = 9
 
@@ -73,6 +75,8 @@ def parse_name(path: str, *, is_texture: bool = False) -> Name:
     '1012'
     """
     directory, slash, name = path.rpartition("/")
+    if len(name) > _MAX_NAME:
+        return Name()
     version = _version(directory, name)
     if mark := _UDIM_UV.search(name):
         return Name(None, f"{directory}{slash}{name[: mark.start()]}<UDIM>{name[mark.end() :]}", version, mark[0])

@@ -70,6 +70,7 @@ def test_bytes_of_a_file_name_that_are_not_utf8_can_be_shown() -> None:
         ("/s/beauty.20260131123456.exr", Name()),
         ("/s/beauty.1001.EXR", Name(1001, "/s/beauty.#.EXR")),
         ("/s/rock.1001", Name()),
+        ("/s/" + "1.a" * 20_000 + ".1001.exr", Name()),
         ("/assets/textures/rock.1012.exr", Name(None, "/assets/textures/rock.<UDIM>.exr", None, "1012")),
         ("/assets/tex/rock_v2.1001.exr", Name(None, "/assets/tex/rock_v2.<UDIM>.exr", "v2", "1001")),
         ("/assets/rock_u1_v2.exr", Name(None, "/assets/rock_<UDIM>.exr", None, "u1_v2")),
