@@ -29,8 +29,8 @@ MAX_INSERT_BYTES = 5_000_000
 # One fibre of the server reads blocks of eight row groups of 65,536 rows.
 _ROWS_PER_FIBRE = 8 * 65_536
 _MAX_FIBRES = 64
-# Inserts of one transaction wait for the network side by side; the client keeps ten connections open.
-_INSERTERS = 10
+# Inserts of one transaction wait for the network side by side; as many workers as the runtime has handler threads.
+_INSERTERS = 20
 # The client repeats what the server answered with SlowDown; longer waits are the platform's business, not a worker thread's.
 _SLOW_DOWN = {"max_tries": 4, "max_time": 10.0, "max_value": 2.0}
 

@@ -18,7 +18,6 @@ sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in th
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
 import vast_db_persistence as persistence  # noqa: E402
-import vast_upsert  # noqa: E402
 from databases import settings_for  # noqa: E402
 from exr_errors import VASTDatabaseError  # noqa: E402
 from sample_payloads import payload  # noqa: E402
@@ -28,7 +27,6 @@ THREADS = 8
 
 def main() -> None:
     url, access, secret, seed, deliveries = sys.argv[1:]
-    vast_upsert._LONGEST_WAIT = 0.2
     order = json.loads(deliveries)
     random.Random(int(seed)).shuffle(order)
     store = opened(settings_for(url, access, secret))
