@@ -23,7 +23,6 @@ import vastdb
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from vastdb.config import SessionConfig
 
 import exr_text
 import main
@@ -73,8 +72,7 @@ def inspect(server: LocalVast, paths: Sequence[Path], log: Path) -> dict[Path, d
 
 def stored(server: LocalVast) -> dict[str, pa.Table]:
     """The four tables, read back whole through the SDK."""
-    config = SessionConfig(data_endpoints=[server.url])
-    session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key, config=config)
+    session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
     with session.transaction() as tx:
         schema = tx.bucket(BUCKET).schema(SCHEMA)
         return {name: schema.table(name).select().read_all() for name in COLUMNS}
@@ -132,6 +130,8 @@ def run() -> None:
     args = arguments()
     # The query driver warns at every connection that it has no transactions of its own; the function's are the SDK's.
     warnings.filterwarnings("ignore", message="Cannot disable autocommit")
+    # The SDK says at every read that an endpoint names no others; this one is alone.
+    logging.getLogger("vastdb").setLevel(logging.ERROR)
     paths = write_samples(args.data / "samples")
     with LocalVast(data=args.data / "database", buckets=(BUCKET,)) as server:
         console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}")
