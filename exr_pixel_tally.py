@@ -138,7 +138,8 @@ def _half_values() -> tuple[Any, Any]:
     """The value of each of the 65,536 halfs, in double precision, and the finite ones' numbers in ascending order of value."""
     import numpy as np
 
-    values = np.arange(65_536, dtype="u2").view("f2").astype("f8")
+    with np.errstate(invalid="ignore"):  # a signalling NaN is an invalid operation to convert
+        values = np.arange(65_536, dtype="u2").view("f2").astype("f8")
     finite = np.flatnonzero(np.isfinite(values))
     return values, finite[np.argsort(values[finite], kind="stable")]
 
@@ -161,7 +162,8 @@ class Tally:
         block = np.ascontiguousarray(block)
         digests = _line_digests(block)
         if self.histogram is None:
-            return _measured_by_line(block, digests)
+            with np.errstate(invalid="ignore"):
+                return _measured_by_line(block, digests)
         found = _histogram(block)
         with self._lock:
             self.histogram += found

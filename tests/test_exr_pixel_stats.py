@@ -151,8 +151,18 @@ def test_any_bits_have_the_figures_of_numpy(case: tuple[str, bytes, int]) -> Non
     values = np.frombuffer(data[: len(data) // size * size], dtype=kind)
     lines = max(1, values.size // width)
     plane = np.resize(values, (lines, width))
+    row = rows(one({"R": plane}, "none"))["R"]
     with np.errstate(all="ignore"):
-        assert_matches_loosely(rows(one({"R": plane}, "none"))["R"], plane)
+        assert_matches_loosely(row, plane)
+
+
+@pytest.mark.parametrize("bits", [0x7FA00000, 0xFF800001, 0x7FFFFFFF])
+def test_a_signalling_nan_is_a_nan_and_no_warning(bits: int) -> None:
+    """Converting one is an invalid operation to the processor, of which NumPy warns."""
+    plane = np.full((4, 400), bits, dtype="u4").view("f4")
+    plane[1:] = 1
+    row = rows(one({"R": plane}, "none"))["R"]
+    assert (row["nan_count"], row["mean_value"], row["first_nan_y"]) == (400, 1.0, 0)
 
 
 def assert_matches_loosely(row: dict[str, Any], plane: Any) -> None:
