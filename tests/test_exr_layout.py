@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exr_bytes import (
@@ -44,6 +44,7 @@ def test_scanline_chunks_cover_the_window_once(compression: int, height: int) ->
     assert covered == list(range(-7, height - 7))
 
 
+@settings(deadline=None)
 @given(
     width=st.integers(1, 90), height=st.integers(1, 90), tile=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     mode=st.integers(0, 2), rounding=st.integers(0, 1),
@@ -65,6 +66,7 @@ def test_tiles_of_a_level_cover_it_once(width: int, height: int, tile: tuple[int
         assert (found.levels[-1].width, found.levels[-1].height) == (1, 1)
 
 
+@settings(deadline=None)
 @given(st.integers(-500, 500), st.integers(0, 300), st.integers(1, 9))
 def test_samples_are_the_multiples_of_the_step(first: int, count: int, step: int) -> None:
     """As many as counting gives, on both sides of zero."""

@@ -8,7 +8,7 @@ from collections import Counter
 
 import fileseq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exr_naming import Name, displayable, normalize_path, parse_name
@@ -37,6 +37,7 @@ def test_paths_have_one_normal_form(path: str, normal: str) -> None:
     assert normalize_path(path) == normal
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("aé./\\:e\u0301S3\udc80 "), max_size=30))
 def test_normalising_twice_changes_nothing(path: str) -> None:
     """And the result can be encoded."""
@@ -108,6 +109,7 @@ def test_sequences_are_those_that_fileseq_finds() -> None:
     assert len(ours) == 100
 
 
+@settings(deadline=None)
 @given(
     base=st.from_regex(r"[a-z]{1,6}[._]", fullmatch=True), frame=st.integers(0, 99999), pad=st.integers(1, 6),
     tail=st.sampled_from([".exr", ".left.exr"]),
@@ -121,6 +123,7 @@ def test_frames_are_those_that_fileseq_reads(base: str, frame: int, pad: int, ta
     assert parsed.sequence_key == f"{found.basename()}#{found.extension()}"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_name_is_read_without_an_error(name: str) -> None:
     """The sequence key, where there is one, holds its mark once per name."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import mmh3
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exr_cryptomatte
@@ -50,7 +50,8 @@ BLENDER = (
 )  # fmt: skip
 KARMA = (
     text("software", "Houdini 20.5.370"), number("renderTime", 83.5), text("renderTime_s", "1:23"),
-    text("renderMemory_s", "1.50 GB"), text("HostComputer", "blade-7"), attribute("framesPerSecond", "rational", struct.pack("<iI", 24000, 1001)),
+    text("renderMemory_s", "1.50 GB"), text("HostComputer", "blade-7"),
+    attribute("framesPerSecond", "rational", struct.pack("<iI", 24000, 1001)),
 )  # fmt: skip
 ARNOLD = (
     text("arnold/version", "7.3.4.1"), text("arnold/stats/memory/peak", "2048.00MB"),
@@ -107,6 +108,7 @@ def test_durations_are_read_as_people_write_them(written: str, seconds: float | 
     assert exr_production.duration(written) == seconds
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_duration_or_none(written: str) -> None:
     """Never an error, never a negative time."""
@@ -165,6 +167,7 @@ def test_the_standard_camera_attributes_are_known() -> None:
     assert found == {"model": "ALEXA 35", "iso": 800.0, "f_number": 4.0, "world_to_camera": [float(n) for n in range(16)]}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_the_hash_is_murmur3(data: bytes) -> None:
     """As the reference implementation has it."""
