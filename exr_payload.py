@@ -95,8 +95,8 @@ def _frame(facts: FileFacts, parts: list[dict[str, Any]]) -> dict[str, Any]:
         "inspector_version": INSPECTOR_VERSION,
         "file": {
             "path": exr_naming.displayable(facts.path),
-            "bucket": facts.bucket,
-            "object_key": facts.object_key,
+            "bucket": facts.bucket and exr_naming.displayable(facts.bucket),
+            "object_key": facts.object_key and exr_naming.displayable(facts.object_key),
             "path_normalized": path,
             "size_bytes": facts.size_bytes,
             "mtime": _timestamp(facts.mtime),

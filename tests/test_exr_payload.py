@@ -234,6 +234,12 @@ def test_an_object_has_its_bucket_in_the_normal_path() -> None:
     assert (file["bucket"], file["object_key"]) == ("renders", "a//b.1001.exr")
 
 
+def test_names_with_lone_surrogates_can_be_encoded() -> None:
+    """Whatever an event or a folder calls the object."""
+    facts = FileFacts("/a\udcff.exr", bucket="b\ud800", object_key="a\udcff.exr")
+    json.dumps(describe_unreadable(facts, ObjectUnavailable("gone")), ensure_ascii=False).encode()
+
+
 def test_a_mip_mapped_file_is_a_udim_tile_and_no_frame() -> None:
     """The header tells a texture from a frame of the same name."""
     tiles = attribute("tiles", "tiledesc", struct.pack("<IIB", 32, 32, 1))
