@@ -27,6 +27,8 @@ from vast_session import ROW_ID, Ledger, Store, Work
 ATTEMPTS = 8
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
+# A database that lets every request run into its timeout does not keep a handler thread longer than this and one attempt.
+_LONGEST_TIME = 60.0
 _READ = ("file_path_normalized", *COLUMNS)
 _AUDITED = tuple(name for name in COLUMNS if name not in ("file_id", "inspection_id"))
 OBSERVED = tuple(column.name for column in FILES.columns if column.role is Role.OBSERVED and column.name not in _AUDITED)
@@ -90,7 +92,7 @@ def mark_removed(store: Store, path: str, removed_at: datetime, ledger: Ledger, 
 def _repeated(action: Callable[[], T], ledger: Ledger | None) -> T:
     """Run until it meets no passing condition, waiting longer and at random in between; the last condition is raised."""
     for attempt in tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(_LONGEST_TIME),
         wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
         retry=tenacity.retry_if_exception_type((Transient, CommitLost)),
         reraise=True,
