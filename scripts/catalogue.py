@@ -7,7 +7,7 @@ that VAST can apply itself, so that little more than the answer's raw material c
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,16 +82,16 @@ def ask_server(target: Target, statement: exp.Query) -> pa.Table:
 
 def ask_client(target: Target, statement: exp.Query) -> pa.Table:
     """The answer of DuckDB in this process over columns and rows that the SDK streams. Raises QueryFailed with its words."""
-    with gathered(target, statement) as sql:
+    with gathered(target, scans(statement)) as sql:
         return run(sql, statement)
 
 
 @contextmanager
-def gathered(target: Target, statement: exp.Query) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection that holds, as tables, what `statement` reads."""
+def gathered(target: Target, wanted: Sequence[Scan]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection that holds, as tables with their bare names, what these scans give."""
     with duckdb.connect() as sql, target.reading() as transaction:
         schema = transaction.bucket(target.bucket).schema(target.schema)
-        for scan in scans(statement):
+        for scan in wanted:
             reader = stream(schema.table(scan.table), scan)
             sql.register("incoming", reader)
             # A reader can be read once, and a statement may use a table several times.
@@ -170,7 +170,7 @@ def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
         yield from _conjuncts(condition.left)
         yield from _conjuncts(condition.right)
     else:
-        yield condition.unnest()
+        yield condition.unnest()  # type: ignore[no-untyped-call]
 
 
 def _is_simple(condition: exp.Expression, table: str) -> bool:

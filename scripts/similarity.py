@@ -169,7 +169,7 @@ def _by_scan(reader: pa.RecordBatchReader, column: str, wanted: Reference, choos
     return [row["file_id"] for row in best]
 
 
-def _best_of(batch: pa.RecordBatch, column: str, query: np.ndarray, choose: _Chooser) -> Iterator[dict[str, Any]]:
+def _best_of(batch: pa.RecordBatch, column: str, query: np.ndarray[Any, Any], choose: _Chooser) -> Iterator[dict[str, Any]]:
     """The rows of a batch that may be among the nearest: for each group the nearest, and of groups the nearest `top`, and one for
     the reference's own."""
     vectors = batch.column(column)
@@ -185,11 +185,11 @@ def _best_of(batch: pa.RecordBatch, column: str, query: np.ndarray, choose: _Cho
         yield row | {"distance": float(distance)}
 
 
-def _group_numbers(batch: pa.RecordBatch, choose: _Chooser) -> np.ndarray:
+def _group_numbers(batch: pa.RecordBatch, choose: _Chooser) -> np.ndarray[Any, Any]:
     if choose.every_frame:
         return np.arange(batch.num_rows)
     sequences = batch.column("sequence_key").dictionary_encode().indices
-    numbers = np.arange(batch.num_rows) + batch.num_rows
+    numbers: np.ndarray[Any, Any] = np.arange(batch.num_rows) + batch.num_rows
     valid = np.asarray(sequences.is_valid())
     numbers[valid] = sequences.drop_null().to_numpy()
     return numbers

@@ -1,0 +1,228 @@
+"""What the report shows, as plain data: aggregated in DuckDB, so that its size does not grow with the catalogue.
+
+Lists are cut at the LIMITS, what needs attention first; `omitted` says how much was left out of each.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import sqlglot
+
+from exr_embeddings import EMBEDDING_VERSION
+from scripts import catalogue
+from scripts.catalogue import Scan
+from scripts.connection import Target
+from scripts.output import plain
+
+LIMITS = {"shots": 400, "strips": 250, "renderers": 40, "rules": 60, "map": 2500}
+FETCH = 500
+"""Files whose vectors are asked for in one request."""
+NO_SHOW = "(no show)"
+GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
+Row = dict[str, Any]
+
+CURRENT = "is_current AND deleted_at IS NULL"
+WANTED = {
+    "files": "file_id, file_path, size_bytes, status, embedding_version, frame_number, sequence_key, show_name, sequence_name, "
+    "shot_name",
+    "parts": "file_id, part_index, compression, logical_bytes, render_software, render_seconds, peak_memory_mb",
+    "validation_results": "file_id, policy_id, rule_id, status",
+}
+"""The columns that are read, by table. Vectors are read of the few files that stand on the map."""
+
+
+def collect(target: Target) -> Row:
+    """All that the page shows, ready for JSON. Raises VASTDatabaseError where the database does not answer."""
+    with catalogue.gathered(target, _scans()) as sql:
+        sql.execute(_PREPARE)
+        found = {name: sql.sql(query) for name, query in _QUERIES.items()}
+        counts = {name: _scalar(found[name].aggregate("count(*)")) for name in LIMITS}
+        shown = {name: _rows(relation.limit(LIMITS.get(name, counts.get(name, 10_000)))) for name, relation in found.items()}
+    return shown | {
+        "strips": [_strip(row) for row in shown["strips"]],
+        "totals": shown["totals"][0],
+        "map": _placed(shown["map"], vectors(target, [row["file_id"] for row in shown["map"]])),
+        "omitted": {name: max(0, counts[name] - limit) for name, limit in LIMITS.items()},
+        "place": target.place,
+        "generated": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _scans() -> list[Scan]:
+    conditions = tuple(sqlglot.parse_one(text, read="duckdb") for text in ("is_current", "deleted_at IS NULL"))
+    return [
+        Scan(table, tuple(columns.split(", ")), conditions if table == "files" else ()) for table, columns in WANTED.items()
+    ]
+
+
+def _rows(relation: duckdb.DuckDBPyRelation) -> list[Row]:
+    return [{name: plain(value) for name, value in row.items()} for row in relation.to_arrow_table().to_pylist()]
+
+
+def _scalar(relation: duckdb.DuckDBPyRelation) -> int:
+    ((value,),) = relation.fetchall()
+    return int(value)
+
+
+_PREPARE = f"""
+CREATE TABLE first_parts AS
+    SELECT file_id, arg_min(compression, part_index) AS compression, arg_min(render_software, part_index) AS software,
+        max(render_seconds) AS seconds, max(peak_memory_mb) AS memory,
+        CASE WHEN count(*) = count(logical_bytes) THEN sum(logical_bytes)::BIGINT END AS logical
+    FROM parts GROUP BY file_id;
+CREATE TABLE present AS
+    SELECT files.* REPLACE (coalesce(show_name, '{NO_SHOW}') AS show_name), compression, software, seconds, memory, logical
+    FROM files LEFT JOIN first_parts USING (file_id);
+CREATE TABLE frames AS
+    SELECT show_name, sequence_name, shot_name, sequence_key, frame_number, count(*) AS copies,
+        CASE WHEN bool_or(status <> 'ok') THEN 'broken' WHEN count(*) > 1 THEN 'duplicate' ELSE 'present' END AS kind
+    FROM present WHERE sequence_key IS NOT NULL AND frame_number IS NOT NULL GROUP BY ALL;
+CREATE TABLE stretches AS
+    WITH numbered AS (
+        SELECT *, frame_number - row_number() OVER (PARTITION BY sequence_key, kind ORDER BY frame_number) AS stretch FROM frames
+    )
+    SELECT sequence_key, kind, min(frame_number) AS first, max(frame_number) AS last
+    FROM numbered GROUP BY sequence_key, kind, stretch
+    UNION ALL
+    SELECT sequence_key, 'missing', frame_number + 1, following - 1 FROM (
+        SELECT sequence_key, frame_number, lead(frame_number) OVER (PARTITION BY sequence_key ORDER BY frame_number) AS following
+        FROM frames
+    ) WHERE following > frame_number + 1;
+CREATE TABLE coverage AS
+    SELECT any_value(show_name) AS "show", any_value(sequence_name) AS sequence, any_value(shot_name) AS shot, sequence_key,
+        min(frame_number) AS first, max(frame_number) AS last, count(*) AS present,
+        max(frame_number) - min(frame_number) + 1 - count(*) AS missing,
+        count(*) FILTER (kind = 'broken') AS broken, (sum(copies) - count(*))::BIGINT AS duplicates
+    FROM frames GROUP BY sequence_key;
+CREATE TABLE judged AS
+    SELECT file_id, bool_or(status = 'FAIL') AS failed, bool_or(status = 'WARN') AS warned
+    FROM validation_results GROUP BY file_id;
+"""  # noqa: S608 - constants of this file
+
+_QUERIES = {
+    "totals": """
+        SELECT count(*) AS files, sum(size_bytes)::BIGINT AS bytes, count(DISTINCT show_name) AS shows,
+            count(DISTINCT (show_name, sequence_name, shot_name)) FILTER (shot_name IS NOT NULL) AS shots,
+            count(DISTINCT sequence_key) AS sequences, count(*) FILTER (status = 'ok') AS ok,
+            count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'unreadable') AS unreadable,
+            (SELECT coalesce(sum(missing), 0)::BIGINT FROM coverage) AS missing,
+            (SELECT coalesce(sum(duplicates), 0)::BIGINT FROM coverage) AS duplicates,
+            (SELECT count(*) FROM judged JOIN files USING (file_id) WHERE failed) AS failed
+        FROM present""",
+    "shows": """
+        SELECT show_name AS "show", count(*) AS files, count(*) FILTER (status = 'ok') AS ok,
+            count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'unreadable') AS unreadable,
+            sum(size_bytes)::BIGINT AS bytes
+        FROM present GROUP BY show_name ORDER BY files DESC, show_name""",
+    "shots": """
+        WITH gaps AS (
+            SELECT "show", sequence, shot, sum(missing)::BIGINT AS missing, sum(duplicates)::BIGINT AS duplicates
+            FROM coverage GROUP BY ALL
+        ),
+        counted AS (
+            SELECT show_name AS "show", sequence_name AS sequence, shot_name AS shot, count(*) AS files,
+                count(*) FILTER (status = 'ok') AS ok, count(*) FILTER (status = 'incomplete') AS incomplete,
+                count(*) FILTER (status = 'unreadable') AS unreadable, count(*) FILTER (judged.failed) AS failed,
+                count(*) FILTER (judged.warned) AS warned, sum(size_bytes)::BIGINT AS bytes
+            FROM present LEFT JOIN judged USING (file_id) WHERE shot_name IS NOT NULL GROUP BY ALL
+        )
+        SELECT counted.*, coalesce(missing, 0) AS missing, coalesce(duplicates, 0) AS duplicates
+        FROM counted LEFT JOIN gaps ON gaps."show" = counted."show" AND gaps.shot = counted.shot
+            AND gaps.sequence IS NOT DISTINCT FROM counted.sequence
+        ORDER BY incomplete + unreadable + coalesce(missing, 0) + failed DESC, counted."show", counted.sequence, counted.shot""",
+    "strips": """
+        WITH listed AS (
+            SELECT sequence_key, to_json(list({kind: kind, first: "first", last: "last"} ORDER BY "first"))::VARCHAR AS runs
+            FROM stretches GROUP BY sequence_key
+        )
+        SELECT coverage.*, listed.runs FROM coverage JOIN listed USING (sequence_key)
+        ORDER BY missing + broken + duplicates > 0 DESC, "show", sequence, shot, sequence_key""",
+    "compression": """
+        SELECT show_name AS "show", coalesce(compression, 'unknown') AS compression, count(*) AS files,
+            sum(size_bytes)::BIGINT AS stored, sum(logical)::BIGINT AS logical
+        FROM present GROUP BY ALL ORDER BY stored DESC, "show", compression""",
+    "sizes": """
+        SELECT show_name AS "show", floor(2 * log2(size_bytes))::INTEGER AS step, count(*) AS files
+        FROM present WHERE size_bytes > 0 GROUP BY ALL ORDER BY "show", step""",
+    "rules": """
+        SELECT policy_id AS policy, rule_id AS rule, count(*) FILTER (validation_results.status = 'FAIL') AS failed,
+            count(*) FILTER (validation_results.status = 'WARN') AS warned,
+            count(*) FILTER (validation_results.status = 'PASS') AS passed
+        FROM validation_results JOIN files USING (file_id) GROUP BY ALL ORDER BY failed DESC, warned DESC, policy, rule""",
+    "renderers": """
+        SELECT software, count(*) AS files, quantile_cont(seconds, 0.1) AS low, median(seconds) AS middle,
+            quantile_cont(seconds, 0.9) AS high, max(memory) AS memory
+        FROM present WHERE software IS NOT NULL GROUP BY software ORDER BY files DESC, software""",
+    # One file for each sequence, those with faults first, then the stills; only vectors of one version can be compared.
+    "map": f"""
+        WITH firsts AS (
+            SELECT arg_min(file_id, (frame_number, file_path)) AS file_id, min(file_path) AS file_path,
+                any_value(show_name) AS "show",
+                any_value(sequence_name) AS sequence, any_value(shot_name) AS shot, sequence_key, count(*) AS files
+            FROM present WHERE status <> 'unreadable' AND embedding_version = {EMBEDDING_VERSION} AND sequence_key IS NOT NULL
+            GROUP BY sequence_key
+            UNION ALL
+            SELECT file_id, file_path, show_name, sequence_name, shot_name, NULL, 1
+            FROM present WHERE status <> 'unreadable' AND embedding_version = {EMBEDDING_VERSION} AND sequence_key IS NULL
+        )
+        SELECT firsts.*, coalesce(missing + broken + duplicates, 0) AS faults
+        FROM firsts LEFT JOIN coverage USING (sequence_key)
+        ORDER BY faults > 0 DESC, firsts.sequence_key IS NULL, hash(file_path)""",  # noqa: S608 - constants of this project
+}
+def _strip(row: Row) -> Row:
+    return row | {"runs": json.loads(row["runs"]), "label": label_of(row)}
+
+
+def label_of(row: Mapping[str, Any]) -> str:
+    """A sequence of frames in a few words: where it stands, and the name before the frame number."""
+    name = str(row["sequence_key"] or row["file_path"]).rpartition("/")[2]
+    place = " ".join(str(row[key]) for key in ("show", "sequence", "shot") if row[key] and row[key] != NO_SHOW)
+    return f"{place} · {name}" if place else name
+
+
+def vectors(target: Target, file_ids: Sequence[str]) -> dict[str, list[float]]:
+    """file_id -> metadata_embedding of these files."""
+    found: dict[str, list[float]] = {}
+    with target.reading() as transaction:
+        table = transaction.bucket(target.bucket).schema(target.schema).table("files")
+        for start in range(0, len(file_ids), FETCH):
+            wanted = table["file_id"].isin(list(file_ids[start : start + FETCH]))
+            rows: pa.Table = table.select(["file_id", "metadata_embedding"], wanted).read_all()
+            found |= dict(zip(rows["file_id"].to_pylist(), rows["metadata_embedding"].to_pylist(), strict=True))
+    return {name: vector for name, vector in found.items() if vector is not None}
+
+
+def _placed(points: Sequence[Row], known: Mapping[str, list[float]]) -> list[Row]:
+    """The points with `x` and `y`, from the two directions in which the vectors differ most."""
+    shown = [point | {"label": label_of(point)} for point in points if point["file_id"] in known]
+    if not shown:
+        return []
+    places = project(np.asarray([known[point["file_id"]] for point in shown]))
+    return [
+        {key: point[key] for key in ("label", "show", "file_path", "file_id", "sequence_key", "files", "faults")}
+        | {"x": round(float(x), 5), "y": round(float(y), 5)}
+        for point, (x, y) in zip(shown, places, strict=True)
+    ]
+
+
+def project(matrix: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Rows of vectors -> two coordinates each, by principal components; equal rows are spread in a small spiral."""
+    centred = matrix - matrix.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    axes = np.vstack([axes, np.zeros((2 - len(axes), matrix.shape[1]))])
+    signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])
+    places = centred @ (axes * np.where(signs == 0, 1, signs)[:, None]).T
+    _, group = np.unique(places.round(3), axis=0, return_inverse=True)
+    seen: dict[int, int] = {}
+    for at, number in enumerate(group.reshape(-1).tolist()):
+        turn = seen[number] = seen.get(number, -1) + 1
+        places[at] += 0.004 * math.sqrt(turn) * np.array([math.cos(turn * GOLDEN_ANGLE), math.sin(turn * GOLDEN_ANGLE)])
+    return places
