@@ -29,6 +29,8 @@ INSPECTOR_VERSION = "1.0.0"
 STATUS_OF = {
     "complete": "ok", "incomplete": "incomplete", "truncated": "incomplete", "damaged": "incomplete", "unknown": "unreadable",
 }  # fmt: skip
+# Findings after which other readers refuse the file, although its chunks can be counted.
+HEADER_DAMAGE = frozenset({"attribute_size_impossible", "channel_list_damaged"})
 MAX_ENTRIES = 256
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
@@ -62,7 +64,7 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
         "multipart_count": len(parts),
         "is_deep": any(part["is_deep"] for part in parts),
         "is_tiled": any(part["is_tiled"] for part in parts),
-        "status": STATUS_OF[completeness.verdict],
+        "status": "unreadable" if HEADER_DAMAGE & {one.code for one in findings} else STATUS_OF[completeness.verdict],
         "completeness": completeness.as_dict(),
     }
     payload["parts"] = parts

@@ -20,6 +20,7 @@ import exr_chunks
 import exr_header
 import exr_text
 from exr_bytes import (
+    RGB,
     FileReader,
     MemoryReader,
     attribute,
@@ -198,6 +199,19 @@ def test_the_status_follows_the_verdict(data: bytes, status: str, verdict: str) 
     found = of(data)
     assert (found["file"]["status"], found["file"]["completeness"]["verdict"]) == (status, verdict)
     assert bool(found["errors"]) == (verdict != "complete")
+
+
+@pytest.mark.parametrize(
+    "damaged", [attribute("channels", "chlist", RGB, size=2**30), attribute("channels", "chlist", RGB[:-1])], ids=["size", "list"]
+)
+def test_a_file_with_a_damaged_header_is_unreadable_whatever_its_chunks(damaged: bytes) -> None:
+    """Other readers refuse it; what could be read is in the payload all the same."""
+    sound = attribute("channels", "chlist", RGB)
+    head = header(part(window=(0, 0, 63, 127)))
+    found = of(with_chunks(head.replace(sound, damaged), scanline_chunks(8)))
+    assert (found["file"]["status"], found["file"]["completeness"]["verdict"]) == ("unreadable", "complete")
+    assert [one["name"] for one in found["channels"]] == ["B", "G", "R"]
+    assert found["errors"]
 
 
 def test_a_file_without_a_header_is_unreadable_with_its_reason() -> None:
