@@ -128,6 +128,10 @@ def read_parts(entries: list[Any]) -> tuple[Part, ...]:
 def _read_part(entry: Mapping[str, Any]) -> Part:
     kind = text(entry.get("type")).lower()
     aspect = entry.get("pixel_aspect_ratio")
+    tile = _tile_size(entry)
+    # A size alone makes a part tiled only where nothing says what it is: scanline parts may carry a stray `tiles` attribute.
+    told = bool(kind) or entry.get("is_tiled") is not None
+    tiled = _flag(entry.get("is_tiled")) or b"tile" in kind or (not told and tile != b"-")
     return Part(
         name=text(_first(entry, "name", "part_name")),
         view=text(_first(entry, "view", "view_name")),
@@ -137,8 +141,8 @@ def _read_part(entry: Mapping[str, Any]) -> Part:
         compression=fold_text.compression(entry.get("compression")),
         line_order=fold_text.line_order(entry.get("line_order")),
         deep=_flag(entry.get("is_deep")) or b"deep" in kind,
-        tiled=_flag(entry.get("is_tiled")) or b"tile" in kind,
-        tile=_tile_size(entry),
+        tiled=tiled,
+        tile=tile if tiled else b"-",
         color_space=text(_first(entry, "color_space", "colorspace", "colour_space")),
         software=text(_first(entry, "render_software", "software")),
     )
@@ -151,7 +155,7 @@ def _flag(value: Any) -> bool:
 
 
 def _tile_size(entry: Mapping[str, Any]) -> bytes:
-    """`WxH`, or `-` for a part without tiles."""
+    """`WxH`, or `-` where no size is given."""
     width, height = entry.get("tile_width"), entry.get("tile_height")
     tiles = entry.get("tiles")
     if isinstance(tiles, dict):

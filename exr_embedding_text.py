@@ -53,7 +53,8 @@ def encode(value: Any) -> bytes:
 
 def text(value: Any) -> bytes:
     """The first 512 bytes of `value`; empty for None and for everything that is not text."""
-    return _short(value) if type(value) is str else encode(value)[:TEXT_LIMIT]
+    # The first 512 bytes lie within the first 512 characters: a longer text is neither encoded nor kept whole.
+    return _short(value[:TEXT_LIMIT]) if type(value) is str else encode(value)[:TEXT_LIMIT]
 
 
 @lru_cache(maxsize=8192)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -86,7 +86,7 @@ def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[by
     tokens += [(b"c:" + canonical + b"." + component.lower(), CANONICAL_NAME // share) for component in components]
     if not canonical:
         return (*tokens, (b"l:", UNNAMED_LAYER))
-    tokens += _split(b"w:", telling, LAYER_WORDS)
+    tokens += _split(b"w:", words(layer), LAYER_WORDS)
     framed = b"^" + canonical + b"$"
     tokens += _split(b"t:", (framed[at : at + 3] for at in range(len(framed) - 2)), LAYER_TRIGRAMS)
     return tuple(tokens)
@@ -244,10 +244,11 @@ def told_apart(attributes: list[list[Attribute]]) -> tuple[tuple[tuple[bytes, by
 
 
 def _assignment(attribute: Attribute) -> bytes | None:
-    try:
+    """Short scalars are remembered. Long texts would fill memory, and (1,) and (True,) are one key but not one value."""
+    kind = type(attribute.value)
+    if kind is int or kind is float or (kind is str and len(attribute.value) <= SHORT_TEXT):
         return _spell_assignment(*attribute)
-    except TypeError:  # a list cannot be a cache key
-        return _spell_assignment.__wrapped__(*attribute)
+    return _spell_assignment.__wrapped__(*attribute)
 
 
 @lru_cache(maxsize=8192, typed=True)
@@ -284,7 +285,12 @@ def _uses(name: bytes) -> tuple[bool, bool]:
 
 
 def _spell(kind: bytes, value: Any) -> bytes | None:
-    """The value as it enters a token; None for types whose values say nothing about the setup."""
+    """The value as it enters a token; None for types whose values say nothing about the setup.
+
+    A payload holds a value of more than 64 KiB as its size and digest: such a text is long, such a list is not short.
+    """
+    if isinstance(value, Mapping) and "sha256" in value:
+        return b"$long" if kind in TEXT_TYPES or kind == b"stringvector" else None
     if kind in TEXT_TYPES:
         return _short_text(text(value))
     if kind in INTEGER_TYPES:
@@ -292,7 +298,8 @@ def _spell(kind: bytes, value: Any) -> bytes | None:
     if kind in FLOAT_TYPES:
         return _magnitude(number(value, THOUSANDTHS), EXACT_NUMBERS * THOUSANDTHS, THOUSANDTHS)
     if kind == b"stringvector":
-        strings = value[: SHORT_TEXT + 1] if isinstance(value, list) else [value]
+        # 66 texts have 65 commas between them, which is long whatever the texts are.
+        strings = value[: SHORT_TEXT + 2] if isinstance(value, list) else [value]
         return _short_text(b",".join(text(item) for item in strings))
     found = numbers(value) if kind in LIST_TYPES else []
     if 0 < len(found) <= LEAVES_LIMIT:

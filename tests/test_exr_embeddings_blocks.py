@@ -61,7 +61,8 @@ def test_a_layer_is_one_unit_of_energy_over_its_names():
             b"r:AOV_ab.G": 0.05,
             b"c:ab.r": 0.15,
             b"c:ab.g": 0.15,
-            b"w:ab": 0.1,
+            b"w:aov": 0.05,
+            b"w:ab": 0.05,
             b"t:^ab": 0.25,
             b"t:ab$": 0.25,
         },
@@ -352,6 +353,36 @@ def test_tile_sizes_are_read_from_a_nested_description_as_well():
     spellings = (("xSize", "ySize"), ("x_size", "y_size"), ("width", "height"), ("tile_width", "tile_height"))
     nested = [{"tiles": {across: 64, down: 32}} for across, down in spellings]
     assert {part.tile for part in read_parts(nested)} == {b"64x32"}
+
+
+def test_a_stray_tile_size_does_not_make_a_scanline_part_tiled():
+    """The type decides; a size decides only where nothing else does."""
+    size = {"tile_width": 64, "tile_height": 32}
+    stray, sparse = read_parts([size | {"type": "scanlineimage"}, size])
+    assert (stray.tiled, stray.tile) == (False, b"-")
+    assert (sparse.tiled, sparse.tile) == (True, b"64x32")
+
+
+@pytest.mark.parametrize(("kind", "spelled"), [("string", b"$long"), ("stringvector", b"$long"), ("v2f", None), ("int", None)])
+def test_a_value_that_the_payload_holds_as_its_digest_is_long_text_or_nothing(kind, spelled):
+    """A payload replaces values of more than 64 KiB by size, digest and first bytes."""
+    digest = {"size": 70_000, "sha256": "ab" * 32, "first_base64": "QUJD"}
+    attributes = {"parts": [[{"name": "note", "type": kind, "value": digest}]]}
+    _, found = tokens.told_apart(read_attributes(attributes))
+    assert found == (() if spelled is None else (b"note=" + spelled,))
+
+
+def test_equal_numbers_of_different_types_inside_a_value_do_not_share_a_token():
+    """True counts as 0, whatever was read before it."""
+    attributes = [{"parts": [[{"name": "n", "type": "v2i", "value": pair}]]} for pair in ((1, 2), (True, 2))]
+    read = [tokens.told_apart(read_attributes(one))[1] for one in attributes]
+    assert read == [(b"n=1000,2000",), (b"n=0,2000",)]
+
+
+def test_a_vector_of_many_empty_texts_is_long():
+    """Its commas alone are more than 64 bytes."""
+    attributes = {"parts": [[{"name": "views", "type": "stringvector", "value": [""] * 66}]]}
+    assert tokens.told_apart(read_attributes(attributes))[1] == (b"views=$long",)
 
 
 def test_a_list_that_contains_itself_is_still_read():
