@@ -60,6 +60,7 @@ class RowStore:
     def _row_ids(self, tx: Transaction, table: Table, batch: pa.RecordBatch) -> pa.Array:
         if EXTERNAL_ROW_ID not in batch.schema.names:
             first = self._allocate(tx, table, batch.num_rows)
+            tx.inserted.setdefault(table.id, []).append(range(first, first + batch.num_rows))
             return pa.array(range(first, first + batch.num_rows), pa.uint64())
         ids = batch.column(EXTERNAL_ROW_ID).cast(pa.uint64())
         _check_ascending(ids)
@@ -115,6 +116,9 @@ class RowStore:
         )
 
     def _claim(self, tx: Transaction, table: Table, ids: pa.Array) -> None:
+        first, last = ids[0].as_py(), ids[-1].as_py()
+        if any(first in own and last in own for own in tx.inserted.get(table.id, ())):
+            return
         self.transactions.claim(tx, f"row of table {table.name!r} ({table.id})", ids.to_pylist())
 
     def _check(self, table: Table, batch: pa.RecordBatch) -> None:

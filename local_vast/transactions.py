@@ -24,9 +24,10 @@ Writes = dict[Domain, set[Hashable]]
 
 @dataclass(eq=False, slots=True)
 class Transaction:
-    """An open transaction. `lock` serialises its requests; `cache` holds catalogue look-ups, which its snapshot keeps valid.
+    """An open transaction. `lock` serialises its requests; `cache` holds catalogue look-ups, valid as long as its snapshot.
 
-    `broken` says why it can only be rolled back; `dropped` are tables to remove once it has committed.
+    `broken` says why it can only be rolled back; `dropped` are tables to remove once it has committed; `inserted` has, by table,
+    the row ids of its own rows, which nobody else can write.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Transaction:
     writes: Writes = field(default_factory=dict)
     cache: dict[Hashable, Any] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
+    inserted: dict[int, list[range]] = field(default_factory=dict)
     broken: str = ""
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:

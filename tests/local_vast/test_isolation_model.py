@@ -99,7 +99,9 @@ class Interleavings(RuleBasedStateMachine):
         one.rows.pop(row, None)
 
     def refused(self, one: Open, row: int) -> bool:
-        """Whether another transaction wrote the row; where none did, this one has it from now on."""
+        """Whether another transaction wrote the row; where none did, this one has it from now on. Its own rows are its own."""
+        if row in one.inserted:
+            return False
         others = [other.written for other in self.open if other is not one] + self.history[one.started :]
         if any(row in written for written in others):
             return True
