@@ -23,11 +23,15 @@ Row = tuple[int, int]
 
 @dataclass(eq=False)
 class Open:
-    """A transaction beside its model: what it sees, what it wrote, and how many commits it began after."""
+    """A transaction beside its model: what it sees, saw at first, wrote and inserted, and how many commits it began after.
+
+    It may have written to a row that it does not see: that blocks others, and changes nothing.
+    """
 
     tx: Transaction
     table: Table
     rows: dict[int, Row]
+    known: set[int]
     started: int
     written: set[int] = field(default_factory=set)
     inserted: set[int] = field(default_factory=set)
@@ -58,7 +62,7 @@ class Interleavings(RuleBasedStateMachine):
     def begin(self) -> None:
         tx = self.store.transactions.begin()
         table = self.store.catalogue.table(tx, "b", "s", "t")
-        self.open.append(Open(tx, table, dict(self.committed), len(self.history)))
+        self.open.append(Open(tx, table, dict(self.committed), set(self.committed), len(self.history)))
 
     @precondition(lambda self: self.open)
     @rule(number=st.integers(0, 5), value=st.integers(-9, 9))
@@ -115,7 +119,7 @@ class Interleavings(RuleBasedStateMachine):
         one = self.some(number)
         self.store.transactions.commit(one.tx.id)
         self.open.remove(one)
-        for row in one.written | one.inserted:
+        for row in one.written & one.known | one.inserted:
             self.committed.pop(row, None)
             if row in one.rows:
                 self.committed[row] = one.rows[row]
