@@ -100,7 +100,8 @@ class RowStore:
         names = [ROW_ID, *(table.physical_column(name) for name in values.schema.names)]
         assignments = ", ".join(f"{name} = source.{name}" for name in names[1:])
         tx.load(
-            f'UPDATE {table.physical} AS target SET {assignments} FROM source WHERE target."{ROW_ID}" = source."{ROW_ID}"',
+            f"UPDATE {table.physical} AS target SET {assignments} FROM source"
+            f' WHERE target."{ROW_ID}" = source."{ROW_ID}" AND {_between("target", ids)}',
             _stored(values, names, ids),
         )
 
@@ -111,7 +112,8 @@ class RowStore:
             return
         self._claim(tx, table, ids)
         tx.load(
-            f'DELETE FROM {table.physical} WHERE "{ROW_ID}" IN (SELECT "{ROW_ID}" FROM source)',
+            f'DELETE FROM {table.physical} AS target WHERE {_between("target", ids)}'
+            f' AND target."{ROW_ID}" IN (SELECT "{ROW_ID}" FROM source)',
             pa.table({ROW_ID: ids}),
         )
 
@@ -154,6 +156,11 @@ def _split(batch: pa.RecordBatch) -> tuple[pa.Array, pa.RecordBatch]:
     ids = pc.bit_wise_and(ids.cast(pa.uint64()), pa.scalar(ROW_ID_MASK, pa.uint64()))
     _check_ascending(ids)
     return ids, batch.select(batch.schema.names[1:])
+
+
+def _between(name: str, ids: pa.Array) -> str:
+    """A range around ascending row ids, so that DuckDB reads only the row groups that hold them."""
+    return f'{name}."{ROW_ID}" BETWEEN {ids[0].as_py()} AND {ids[-1].as_py()}'
 
 
 def _check_ascending(ids: pa.Array) -> None:
