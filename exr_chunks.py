@@ -3,6 +3,9 @@
 The table is written last: zero offsets mean that rendering stopped, offsets beyond the object's end that a copy was cut short,
 anything else that contradicts itself that the table is damaged. No pixel is read; at most the leader of the last chunk is,
 because only it says where that chunk ends. Tables above two megabytes are judged by evenly spread samples.
+
+A reader for which every read beyond its first range costs a request says how many bytes it holds. The leader of a last chunk
+beyond them is then read only when the chunk is less than half, or many times, as long as the chunks before it lead to expect.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from exr_layout import Layout, NoLayout, Window, layout, tile_area
 
 # 262,144 chunks: an 8K frame of single scanlines in thirty parts, or a 16K texture of 32-pixel tiles, is judged entry by entry.
 TABLE_BUDGET = 2 * 2**20
+# How many chunks before the last one say what to expect of it.
+NEIGHBOURS = 8
 SAMPLE_WINDOWS = 32
 MAX_RANGES = 256
 PROFILE_BINS = 32
@@ -94,6 +99,8 @@ class Completeness:
     trailing_bytes: int = 0
     """Bytes after the last chunk."""
     exact: bool = True
+    tail_checked: bool = True
+    """False where the last chunk was judged by the length of its neighbours: a cut through its second half is not seen."""
     profiles: tuple[Profile, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -109,11 +116,15 @@ class Completeness:
             "bytes_missing": self.bytes_missing,
             "trailing_bytes": self.trailing_bytes,
             "exact": self.exact,
+            "tail_checked": self.tail_checked,
         }
 
 
-def assess(header: Header, reader: Reader) -> Completeness:
-    """The completeness of the file that `header` came from; reads the offset table (at most 2 MiB of it) and one chunk leader."""
+def assess(header: Header, reader: Reader, *, held: int | None = None) -> Completeness:
+    """The completeness of the file that `header` came from; reads the offset table (at most 2 MiB of it) and one chunk leader.
+
+    `held`: how many bytes from the start of the file are there without another request; None: reading costs nothing.
+    """
     try:
         layouts = tuple(layout(header, part) for part in header.parts)
     except NoLayout as fault:
@@ -124,7 +135,8 @@ def assess(header: Header, reader: Reader) -> Completeness:
     table_end = header.header_bytes + 8 * expected
     if table_end > reader.size:
         return _cut_table(layouts, expected, table_end, reader.size)
-    return _Assessment(header, reader, layouts, expected, table_end).completeness()
+    known = reader.size if held is None else held
+    return _Assessment(header, reader, layouts, expected, table_end, known).completeness()
 
 
 def _cut_table(layouts: tuple[Layout, ...], expected: int, table_end: int, size: int) -> Completeness:
@@ -147,13 +159,17 @@ class _Piece:
 class _Assessment:
     """One look at one offset table whose end lies inside the object."""
 
-    def __init__(self, header: Header, reader: Reader, layouts: tuple[Layout, ...], expected: int, table_end: int) -> None:
+    def __init__(
+        self, header: Header, reader: Reader, layouts: tuple[Layout, ...], expected: int, table_end: int, held: int
+    ) -> None:
         self.header = header
         self.reader = reader
         self.layouts = layouts
         self.expected = expected
         self.table_end = table_end
+        self.held = held
         self.exact = 8 * expected <= TABLE_BUDGET
+        self.tail_checked = True
         self.findings: list[Finding] = []
         self.pieces = self._read_pieces()
         self.farthest = table_end + _most_bytes(layouts)
@@ -177,6 +193,7 @@ class _Assessment:
             bytes_missing=self._bytes_missing(end, beyond),
             trailing_bytes=self._trailing_bytes(verdict, ordered, end),
             exact=self.exact,
+            tail_checked=self.tail_checked,
             profiles=self._profiles(ordered, min(end or size, size)),
             findings=tuple(self.findings),
         )
@@ -222,11 +239,29 @@ class _Assessment:
         if beyond:
             return beyond[0]
         last = ordered[-1]
-        piece = next(piece for piece in self.pieces if last in piece.offsets)
-        chunk = piece.first + piece.offsets.index(last)
-        if not piece.layout.compressed and (unpacked := piece.layout.unpacked_bytes(chunk)) is not None:
-            return last + _leader(self.header, piece.layout).size + unpacked
-        return self._end_by_leader(piece.layout, chunk, last)
+        part, chunk = self._owner(last)
+        leader = _leader(self.header, part).size
+        if not part.compressed and (unpacked := part.unpacked_bytes(chunk)) is not None:
+            return last + leader + unpacked
+        if last + leader > self.held and self._is_plausible(part, chunk, ordered):
+            self.tail_checked = False
+            return None
+        return self._end_by_leader(part, chunk, last)
+
+    def _owner(self, offset: int) -> tuple[Layout, int]:
+        """The part and the number of the chunk at `offset`."""
+        piece = next(piece for piece in self.pieces if offset in piece.offsets)
+        return piece.layout, piece.first + piece.offsets.index(offset)
+
+    def _is_plausible(self, part: Layout, chunk: int, ordered: list[int]) -> bool:
+        """Whether the bytes after the last offset are as many, for its pixels, as those of the part's chunks just before it."""
+        shares = []
+        for begin, end in pairwise(ordered[-NEIGHBOURS - 1 :]):
+            owner, number = self._owner(begin)
+            if owner is part:
+                shares.append((end - begin) / _pixels(part, number))
+        tail = (self.reader.size - ordered[-1]) / _pixels(part, chunk)
+        return bool(shares) and min(shares) / 2 <= tail <= 4 * max(shares)
 
     def _end_by_leader(self, part: Layout, chunk: int, offset: int) -> int | None:
         leader = _leader(self.header, part)
@@ -282,6 +317,11 @@ class _Assessment:
             for piece in self.pieces
             if piece.layout.compressed
         )
+
+
+def _pixels(part: Layout, chunk: int) -> int:
+    area = part.area(chunk)
+    return max(1, area.width * area.height)
 
 
 def _most_bytes(layouts: tuple[Layout, ...]) -> int:

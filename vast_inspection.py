@@ -180,7 +180,8 @@ class Job:
         with self._step("inspect"):
             try:
                 header = exr_header.read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
-                return exr_payload.describe(facts, header, exr_chunks.assess(header, opened)), header
+                held = None if settings.exact_tail else opened.held
+                return exr_payload.describe(facts, header, exr_chunks.assess(header, opened, held=held)), header
             except BadHeader as error:
                 return exr_payload.describe_unreadable(facts, error), None
 

@@ -33,7 +33,10 @@ _RETRY_ERRORS = (
 
 
 class OpenObject(Protocol):
-    """An object that is being read. `size` is bytes; `mtime` is in UTC; `read` returns less only at the end of the object."""
+    """An object that is being read. `size` is bytes; `mtime` is in UTC; `read` returns less only at the end of the object.
+
+    `held` is how many bytes from its start can be read without another request.
+    """
 
     path: str
     bucket: str | None
@@ -43,6 +46,11 @@ class OpenObject(Protocol):
     etag: str | None
     requests: int
     bytes_read: int
+
+    @property
+    def held(self) -> int:
+        """Bytes from the start that cost no request."""
+        ...
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes `[offset, offset + length)`, as far as the object goes."""
@@ -83,6 +91,11 @@ class LocalFile:
             raise ObjectUnavailable(f"{path!r} is {kind}", remedy="Name a file", path=path)
         self.size = self._opened.st_size
         self.mtime = datetime.fromtimestamp(self._opened.st_mtime, tz=UTC)
+
+    @property
+    def held(self) -> int:
+        """See OpenObject.held: all of it."""
+        return self.size
 
     def read(self, offset: int, length: int) -> bytes:
         """See OpenObject.read. Raises ObjectChanged when the file was written to since it was opened."""
@@ -211,6 +224,11 @@ class S3Object:
         data = bytes(self._head[offset:]) + more
         self._head += more[: max(0, KEPT_BYTES - kept)]
         return data
+
+    @property
+    def held(self) -> int:
+        """See OpenObject.held: what is kept of the beginning."""
+        return len(self._head)
 
     def _get(self, offset: int, length: int) -> _Range:
         self.requests += 1

@@ -210,6 +210,11 @@ class Settings:
         "EXR_FIRST_RANGE", kind=RANGE, group="Reading", default=64 * KIB,
         help="Size of the first read of a file; most headers and their offset tables fit in it.",
     )  # fmt: skip
+    exact_tail: bool = _setting(
+        "EXR_EXACT_TAIL", kind=FLAG, group="Reading", default=False,
+        help="Read the leader of an object's last chunk even where the chunk's length looks right: one more small request, which "
+        "shows a copy that was cut within the second half of its last chunk.",
+    )  # fmt: skip
     header_limit: int = _setting(
         "EXR_HEADER_LIMIT", kind=LIMIT, group="Reading", default=64 * MIB,
         help="The largest header that is read; a file with a larger one is rejected.",

@@ -366,3 +366,35 @@ def test_missing_chunks_are_no_flat_half() -> None:
     """What was never written is missing, not black."""
     found = judged(set_offsets(image(), HEAD, {6: 0, 7: 0}))
     assert not found.profiles[0].suspiciously_empty
+
+
+
+def economical(data: bytes) -> tuple[Completeness, int]:
+    """The completeness from a reader that holds the header and the table alone, and how often it was asked for more."""
+    parsed = parse_header(data)
+    held = parsed.header_bytes + 8 * 8
+    reader = MemoryReader(data)
+    found = assess(parsed, reader, held=held)
+    return found, sum(offset + length > held for offset, length in reader.reads)
+
+
+def test_a_last_chunk_of_the_usual_length_is_not_looked_at_where_that_costs() -> None:
+    """The table and the size suffice, and the payload says that the tail was not read."""
+    found, asked = economical(image())
+    assert (found.verdict, found.tail_checked, asked) == ("complete", False, 0)
+    assert found.as_dict()["tail_checked"] is False
+
+
+@pytest.mark.parametrize(
+    ("cut", "verdict", "asked"), [(1, "complete", 0), (50, "complete", 0), (60, "truncated", 1), (99, "truncated", 1)]
+)
+def test_a_short_last_chunk_is_looked_at_even_where_that_costs(cut: int, verdict: str, asked: int) -> None:
+    """Less than half of what the chunks before it lead to expect."""
+    found, requests = economical(image()[:-cut])
+    assert (found.verdict, requests) == (verdict, asked)
+
+
+def test_bytes_far_beyond_the_last_chunk_are_looked_at_even_where_that_costs() -> None:
+    """More than four times what the chunks before it lead to expect."""
+    found, requests = economical(image() + bytes(1000))
+    assert (found.trailing_bytes, found.tail_checked, requests) == (1000, True, 1)

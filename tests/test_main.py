@@ -266,13 +266,34 @@ def test_one_hopeless_record_does_not_keep_the_others_back(store: Store) -> None
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_typical_file_costs_one_request_of_at_most_64_kib(store: Store, name: str) -> None:
-    """Whatever its size. Where the last chunk begins beyond that range, its leader costs a second one of at most 28 bytes."""
+    """Whatever its size, and whatever is missing of it."""
     answer = main.handler(Context(), element(name))
     assert answer["path"] == f"s3://{name}"
-    first, *more = store.seen
-    assert first.sent <= 64 * 1024
-    assert len(more) <= (len(store.objects[name]) > 64 * 1024)
-    assert all(seen.sent <= 28 for seen in more)
+    (seen,) = store.seen
+    assert seen.sent <= 64 * 1024
+
+
+def test_the_last_chunk_is_looked_at_when_the_settings_ask_for_it(store: Store, clean: pytest.MonkeyPatch) -> None:
+    """Its leader costs a second request of at most 28 bytes, and shows a cut that the length alone does not."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    store.objects[BEAUTY] = store.objects[BEAUTY][:-1]
+    quick = main.handler(Context(), element(BEAUTY))["file"]
+    assert (quick["status"], quick["completeness"]["tail_checked"]) == ("ok", False)
+    clean.setenv("EXR_EXACT_TAIL", "true")
+    store.seen.clear()
+    exact = main.handler(Context(), element(BEAUTY))["file"]["completeness"]
+    assert (exact["verdict"], exact["bytes_missing"], exact["tail_checked"]) == ("truncated", 1, True)
+    first, second = store.seen
+    assert (first.sent, second.sent <= 28) == (64 * 1024, True)
+
+
+def test_a_last_chunk_that_is_too_short_is_looked_at_in_any_case(store: Store, clean: pytest.MonkeyPatch) -> None:
+    """A quarter of what its neighbours lead to expect."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    whole = store.objects[BEAUTY]
+    store.objects[BEAUTY] = whole[: -len(whole) // 9]
+    answer = main.handler(Context(), element(BEAUTY))["file"]
+    assert (answer["status"], answer["completeness"]["verdict"]) == ("incomplete", "truncated")
 
 
 def test_an_object_and_a_file_with_the_same_bytes_are_described_alike(
@@ -376,7 +397,7 @@ def test_an_error_that_nobody_foresaw_is_logged_with_its_place_and_comes_again(
 ) -> None:
     """Not lost, and without a secret even if its text quotes one."""
 
-    def broken(*_: Any) -> Any:
+    def broken(*_: Any, **__: Any) -> Any:
         raise LookupError("signed with hush-hush")
 
     clean.setattr("exr_chunks.assess", broken)
@@ -459,7 +480,7 @@ def test_a_context_that_misbehaves_changes_nothing(clean: pytest.MonkeyPatch, sa
     expected = main.handler(Context(), path_event(samples, BEAUTY))
     for one in (context, odd_contexts()[kind]):
         assert {**main.handler(one, path_event(samples, BEAUTY)), "timings_ms": 0} == {**expected, "timings_ms": 0}
-    clean.setattr("exr_chunks.assess", lambda *_: 1 / 0)
+    clean.setattr("exr_chunks.assess", lambda *_, **__: 1 / 0)
     with pytest.raises(Retry, match="ZeroDivisionError"):
         main.handler(context, path_event(samples, BEAUTY))
 
