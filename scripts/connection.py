@@ -7,7 +7,9 @@ come from the environment alone (VAST_DB_ACCESS_KEY, VAST_DB_SECRET_KEY): a comm
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -81,5 +83,9 @@ def open_target(settings: Settings) -> Target:
 
 
 def from_arguments(arguments: argparse.Namespace) -> Target:
-    """The target that `add_arguments` and the environment name."""
+    """The target that `add_arguments` and the environment name; what the client's libraries say of themselves is not shown."""
+    # The ADBC driver has no autocommit switch, and its manager says so at every connection.
+    warnings.filterwarnings("ignore", message="Cannot disable autocommit")
+    # The SDK says at every read that an endpoint names no others.
+    logging.getLogger("vastdb").setLevel(logging.CRITICAL)
     return open_target(settings_of(arguments.endpoint, arguments.schema))

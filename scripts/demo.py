@@ -27,6 +27,7 @@ from rich.table import Table
 import exr_text
 import main
 from local_vast import LocalVast
+from scripts import connection, report
 from scripts.samples import write_samples
 
 BUCKET, SCHEMA = "renders", "exr"
@@ -137,12 +138,14 @@ def run() -> None:
         console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}")
         results = inspect(server, paths, args.data / "function.log")
         tables = stored(server)
+        report.write(connection.open_target(connection.settings_of(server.url, f"{BUCKET}/{SCHEMA}")), args.data / "report.html")
     show_result(results[paths[0]])
     show_tables(tables)
     show_neighbours(tables["files"], args.reference)
     outcomes = [result["persistence"] for result in results.values()]
     console.print(f"{len(paths)} events, {sum(outcome['inserted'] for outcome in outcomes)} rows inserted into files")
     console.print(f"One log line for each event is in {args.data / 'function.log'}")
+    console.print(f"The report: {(args.data / 'report.html').resolve().as_uri()}")
 
 
 if __name__ == "__main__":

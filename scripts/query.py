@@ -94,7 +94,7 @@ def _answer(asked: argparse.Namespace) -> None:
         write = questions.for_vast if asked.sql == "vast" else questions.for_trino
         print(write(statement, settings.db_bucket, settings.db_schema))
         return
-    answer = ask(connection.open_target(settings), statement, asked.engine)
+    answer = ask(connection.from_arguments(asked), statement, asked.engine)
     output.write(answer, asked.format, asked.output, title=question.question)
 
 

@@ -33,6 +33,8 @@ VECTORS = {"metadata": "metadata_embedding", "channels": "channel_fingerprint"}
 KEYS = ("file_id", "file_path", "sequence_key", "show_name", "shot_name")
 # The index gives frames, of which many belong to one sequence; it is asked for more until there are enough sequences.
 FIRST_FETCH, LARGEST_FETCH = 10, 10_000
+ROWS_A_GROUP = 32
+"""Rows of a batch that are looked at for each answer, before more are."""
 
 
 class NoReference(Reject):
@@ -169,30 +171,30 @@ def _by_scan(reader: pa.RecordBatchReader, column: str, wanted: Reference, choos
     return [row["file_id"] for row in best]
 
 
-def _best_of(batch: pa.RecordBatch, column: str, query: np.ndarray[Any, Any], choose: _Chooser) -> Iterator[dict[str, Any]]:
-    """The rows of a batch that may be among the nearest: for each group the nearest, and of groups the nearest `top`, and one for
-    the reference's own."""
-    vectors = batch.column(column)
-    known = batch.filter(vectors.is_valid())
-    matrix = known.column(column).flatten().to_numpy(zero_copy_only=False).reshape(known.num_rows, len(query))
+def _best_of(batch: pa.RecordBatch, column: str, query: np.ndarray[Any, Any], choose: _Chooser) -> list[dict[str, Any]]:
+    """The rows of a batch that may be among the nearest: `top` groups and one more, which may be the reference's own."""
+    if batch.column(column).null_count:
+        batch = batch.filter(batch.column(column).is_valid())
+    matrix = batch.column(column).flatten().to_numpy(zero_copy_only=False).reshape(batch.num_rows, len(query))
     distances = 1.0 - matrix @ query
-    groups = _group_numbers(known, choose)
-    order = np.argsort(distances, kind="stable")
-    _, first = np.unique(groups[order], return_index=True)
-    chosen = order[np.sort(first)][: choose.top + 1]
-    rows = known.select(list(KEYS)).take(pa.array(chosen)).to_pylist()
-    for row, distance in zip(rows, distances[chosen], strict=True):
-        yield row | {"distance": float(distance)}
+    size = min(batch.num_rows, ROWS_A_GROUP * (choose.top + 1))
+    while True:
+        rows = _rows_at(batch, distances, _smallest(distances, size))
+        kept = {choose.group(row): row for row in reversed(rows)}
+        if size == batch.num_rows or len(kept) > choose.top:
+            return list(kept.values())
+        size = min(batch.num_rows, 4 * size)
 
 
-def _group_numbers(batch: pa.RecordBatch, choose: _Chooser) -> np.ndarray[Any, Any]:
-    if choose.every_frame:
-        return np.arange(batch.num_rows)
-    sequences = batch.column("sequence_key").dictionary_encode().indices
-    numbers: np.ndarray[Any, Any] = np.arange(batch.num_rows) + batch.num_rows
-    valid = np.asarray(sequences.is_valid())
-    numbers[valid] = sequences.drop_null().to_numpy()
-    return numbers
+def _smallest(values: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """Where the `count` smallest values stand."""
+    return np.arange(len(values)) if count == len(values) else np.argpartition(values, count)[:count]
+
+
+def _rows_at(batch: pa.RecordBatch, distances: np.ndarray[Any, Any], places: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    rows = batch.select(list(KEYS)).take(pa.array(places)).to_pylist()
+    found = [row | {"distance": float(distance)} for row, distance in zip(rows, distances[places], strict=True)]
+    return sorted(found, key=lambda row: (row["distance"], row["file_path"]))
 
 
 def _described(table: Any, file_ids: Sequence[str], wanted: Reference, by: str) -> list[Neighbour]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -41,6 +42,13 @@ def test_the_second_run_adds_nothing(runs: tuple[str, str]) -> None:
     counts = [re.findall(r"^(files|parts|channels|attributes): (\d+) rows", run, re.MULTILINE) for run in runs]
     assert len(counts[0]) == 4
     assert counts[0] == counts[1]
+
+
+def test_a_run_ends_with_the_address_of_a_report(runs: tuple[str, str]) -> None:
+    """One page that opens without a network, about the samples."""
+    address = runs[1].strip().splitlines()[-1].removeprefix("The report: ")
+    page = Path(urlsplit(address).path).read_text(encoding="utf-8")
+    assert "sq010_sh020_beauty_v003.#.exr" in page
 
 
 def test_the_neighbours_of_a_frame_are_its_own_sequence(runs: tuple[str, str]) -> None:

@@ -2,33 +2,55 @@
 -- Asked by: render wranglers and compositors, when one frame of a sequence behaves strangely
 -- Note: distance is half the squared distance of metadata_embedding from the centroid of the sequence, which is computed
 --   from distances between frames: mean to the sample minus half the mean within the sample. The sample is every n-th frame,
---   eight or so. A frame is listed when it lies beyond $threshold and $factor times as far as the sequence's frames on average.
+--   eight or so. Sequences whose frames all lie near one of them need no centroid. A frame is listed when it lies beyond
+--   $threshold and $factor times as far as the sequence's frames on average.
 -- $threshold number = 0.01: least distance; frames of one setup lie below 0.002
 -- $factor number = 3: how many times the average distance of the sequence
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
 WITH present AS (
     SELECT
-        file_id, file_path, show_name, shot_name, sequence_key, frame_number, channel_count, embedding_version,
-        metadata_embedding
+        file_id, file_path, show_name, shot_name, sequence_key, frame_number, channel_count, embedding_version
     FROM files
     WHERE is_current AND deleted_at IS NULL AND status <> 'unreadable' AND sequence_key IS NOT NULL
         AND ($show IS NULL OR show_name = $show)
+),
+first_files AS (
+    SELECT sequence_key, embedding_version, min(file_path) AS file_path
+    FROM present
+    GROUP BY sequence_key, embedding_version
+    HAVING count(*) >= 3
+),
+uneven AS (
+    SELECT files.sequence_key
+    FROM files
+    JOIN first_files ON first_files.sequence_key = files.sequence_key AND first_files.embedding_version = files.embedding_version
+    JOIN files AS one ON one.file_path = first_files.file_path
+    WHERE files.is_current AND files.deleted_at IS NULL AND files.status <> 'unreadable'
+        AND ($show IS NULL OR files.show_name = $show) AND one.is_current AND one.deleted_at IS NULL
+        AND CAST(array_distance(files.metadata_embedding, one.metadata_embedding) AS DOUBLE)
+            * array_distance(files.metadata_embedding, one.metadata_embedding) > $threshold / 2
+    GROUP BY files.sequence_key
+),
+doubtful AS (
+    SELECT files.file_id, files.sequence_key, files.frame_number, files.embedding_version, files.metadata_embedding
+    FROM files
+    JOIN uneven ON uneven.sequence_key = files.sequence_key
+    WHERE files.is_current AND files.deleted_at IS NULL AND files.status <> 'unreadable'
 ),
 extents AS (
     SELECT
         sequence_key,
         min(frame_number) AS first_frame,
         CAST((max(frame_number) - min(frame_number)) / 8 AS BIGINT) + 1 AS stride
-    FROM present
+    FROM doubtful
     GROUP BY sequence_key
-    HAVING count(*) >= 3
 ),
 sampled AS (
-    SELECT present.sequence_key, present.embedding_version, present.metadata_embedding
-    FROM present
-    JOIN extents ON extents.sequence_key = present.sequence_key
-    WHERE (present.frame_number - extents.first_frame) % extents.stride = 0
+    SELECT doubtful.sequence_key, doubtful.embedding_version, doubtful.metadata_embedding
+    FROM doubtful
+    JOIN extents ON extents.sequence_key = doubtful.sequence_key
+    WHERE (doubtful.frame_number - extents.first_frame) % extents.stride = 0
 ),
 spreads AS (
     SELECT
@@ -41,13 +63,13 @@ spreads AS (
 ),
 means AS (
     SELECT
-        present.file_id,
-        present.sequence_key,
-        avg(CAST(array_distance(present.metadata_embedding, sampled.metadata_embedding) AS DOUBLE)
-            * array_distance(present.metadata_embedding, sampled.metadata_embedding)) AS mean_square
-    FROM present
-    JOIN sampled ON sampled.sequence_key = present.sequence_key AND sampled.embedding_version = present.embedding_version
-    GROUP BY present.file_id, present.sequence_key
+        doubtful.file_id,
+        doubtful.sequence_key,
+        avg(CAST(array_distance(doubtful.metadata_embedding, sampled.metadata_embedding) AS DOUBLE)
+            * array_distance(doubtful.metadata_embedding, sampled.metadata_embedding)) AS mean_square
+    FROM doubtful
+    JOIN sampled ON sampled.sequence_key = doubtful.sequence_key AND sampled.embedding_version = doubtful.embedding_version
+    GROUP BY doubtful.file_id, doubtful.sequence_key
 ),
 distances AS (
     SELECT means.file_id, means.sequence_key, (means.mean_square - spreads.spread) / 2 AS distance

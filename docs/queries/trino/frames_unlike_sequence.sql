@@ -10,8 +10,7 @@ WITH present AS (
     sequence_key,
     frame_number,
     channel_count,
-    embedding_version,
-    metadata_embedding
+    embedding_version
   FROM vast."exr-metadata|exr_inspector"."files"
   WHERE
     is_current
@@ -19,6 +18,78 @@ WITH present AS (
     AND status <> 'unreadable'
     AND NOT sequence_key IS NULL
     AND TRUE
+), first_files AS (
+  SELECT
+    sequence_key,
+    embedding_version,
+    MIN(file_path) AS file_path
+  FROM present
+  GROUP BY
+    sequence_key,
+    embedding_version
+  HAVING
+    COUNT(*) >= 3
+), uneven AS (
+  SELECT
+    files.sequence_key
+  FROM vast."exr-metadata|exr_inspector"."files"
+  JOIN first_files
+    ON first_files.sequence_key = files.sequence_key
+    AND first_files.embedding_version = files.embedding_version
+  JOIN vast."exr-metadata|exr_inspector"."files" AS one
+    ON one.file_path = first_files.file_path
+  WHERE
+    files.is_current
+    AND files.deleted_at IS NULL
+    AND files.status <> 'unreadable'
+    AND TRUE
+    AND one.is_current
+    AND one.deleted_at IS NULL
+    AND CAST(SQRT(
+      REDUCE(
+        ZIP_WITH(
+          files.metadata_embedding,
+          one.metadata_embedding,
+          (x, y) -> (
+            x - y
+          ) * (
+            x - y
+          )
+        ),
+        CAST(0 AS DOUBLE),
+        (s, x) -> s + x,
+        s -> s
+      )
+    ) AS DOUBLE) * SQRT(
+      REDUCE(
+        ZIP_WITH(
+          files.metadata_embedding,
+          one.metadata_embedding,
+          (x, y) -> (
+            x - y
+          ) * (
+            x - y
+          )
+        ),
+        CAST(0 AS DOUBLE),
+        (s, x) -> s + x,
+        s -> s
+      )
+    ) > CAST(0.01 AS DOUBLE) / NULLIF(2, 0)
+  GROUP BY
+    files.sequence_key
+), doubtful AS (
+  SELECT
+    files.file_id,
+    files.sequence_key,
+    files.frame_number,
+    files.embedding_version,
+    files.metadata_embedding
+  FROM vast."exr-metadata|exr_inspector"."files"
+  JOIN uneven
+    ON uneven.sequence_key = files.sequence_key
+  WHERE
+    files.is_current AND files.deleted_at IS NULL AND files.status <> 'unreadable'
 ), extents AS (
   SELECT
     sequence_key,
@@ -26,22 +97,20 @@ WITH present AS (
     CAST(CAST((
       MAX(frame_number) - MIN(frame_number)
     ) AS DOUBLE) / NULLIF(8, 0) AS BIGINT) + 1 AS stride
-  FROM present
+  FROM doubtful
   GROUP BY
     sequence_key
-  HAVING
-    COUNT(*) >= 3
 ), sampled AS (
   SELECT
-    present.sequence_key,
-    present.embedding_version,
-    present.metadata_embedding
-  FROM present
+    doubtful.sequence_key,
+    doubtful.embedding_version,
+    doubtful.metadata_embedding
+  FROM doubtful
   JOIN extents
-    ON extents.sequence_key = present.sequence_key
+    ON extents.sequence_key = doubtful.sequence_key
   WHERE
     (
-      present.frame_number - extents.first_frame
+      doubtful.frame_number - extents.first_frame
     ) % extents.stride = 0
 ), spreads AS (
   SELECT
@@ -87,13 +156,13 @@ WITH present AS (
     one.sequence_key
 ), means AS (
   SELECT
-    present.file_id,
-    present.sequence_key,
+    doubtful.file_id,
+    doubtful.sequence_key,
     AVG(
       CAST(SQRT(
         REDUCE(
           ZIP_WITH(
-            present.metadata_embedding,
+            doubtful.metadata_embedding,
             sampled.metadata_embedding,
             (x, y) -> (
               x - y
@@ -108,7 +177,7 @@ WITH present AS (
       ) AS DOUBLE) * SQRT(
         REDUCE(
           ZIP_WITH(
-            present.metadata_embedding,
+            doubtful.metadata_embedding,
             sampled.metadata_embedding,
             (x, y) -> (
               x - y
@@ -122,13 +191,13 @@ WITH present AS (
         )
       )
     ) AS mean_square
-  FROM present
+  FROM doubtful
   JOIN sampled
-    ON sampled.sequence_key = present.sequence_key
-    AND sampled.embedding_version = present.embedding_version
+    ON sampled.sequence_key = doubtful.sequence_key
+    AND sampled.embedding_version = doubtful.embedding_version
   GROUP BY
-    present.file_id,
-    present.sequence_key
+    doubtful.file_id,
+    doubtful.sequence_key
 ), distances AS (
   SELECT
     means.file_id,

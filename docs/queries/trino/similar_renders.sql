@@ -10,38 +10,43 @@ WITH reference AS (
   FROM vast."exr-metadata|exr_inspector"."files"
   WHERE
     file_id = '<file_id>'
-), present AS (
-  SELECT
-    file_id,
-    file_path,
-    show_name,
-    shot_name,
-    sequence_key,
-    frame_number,
-    metadata_embedding,
-    embedding_version
-  FROM vast."exr-metadata|exr_inspector"."files"
-  WHERE
-    is_current AND deleted_at IS NULL AND status <> 'unreadable' AND TRUE
 ), first_frames AS (
   SELECT
     sequence_key,
-    MIN(frame_number) AS frame_number
-  FROM present
+    MIN(file_path) AS file_path
+  FROM vast."exr-metadata|exr_inspector"."files"
   WHERE
-    NOT sequence_key IS NULL
+    is_current
+    AND deleted_at IS NULL
+    AND status <> 'unreadable'
+    AND NOT sequence_key IS NULL
+    AND TRUE
   GROUP BY
     sequence_key
+), candidates AS (
+  SELECT
+    files.file_id
+  FROM vast."exr-metadata|exr_inspector"."files"
+  LEFT JOIN first_frames
+    ON first_frames.file_path = files.file_path
+  WHERE
+    files.is_current
+    AND files.deleted_at IS NULL
+    AND files.status <> 'unreadable'
+    AND TRUE
+    AND (
+      files.sequence_key IS NULL OR NOT first_frames.file_path IS NULL
+    )
 )
 SELECT
-  present.file_id,
-  present.file_path,
-  present.show_name,
-  present.shot_name,
+  files.file_id,
+  files.file_path,
+  files.show_name,
+  files.shot_name,
   CAST(CAST(SQRT(
     REDUCE(
       ZIP_WITH(
-        present.metadata_embedding,
+        files.metadata_embedding,
         reference.metadata_embedding,
         (x, y) -> (
           x - y
@@ -56,7 +61,7 @@ SELECT
   ) * SQRT(
     REDUCE(
       ZIP_WITH(
-        present.metadata_embedding,
+        files.metadata_embedding,
         reference.metadata_embedding,
         (x, y) -> (
           x - y
@@ -69,22 +74,20 @@ SELECT
       s -> s
     )
   ) AS DOUBLE) / NULLIF(2, 0) AS DOUBLE) AS distance
-FROM present
+FROM candidates
+JOIN vast."exr-metadata|exr_inspector"."files"
+  ON files.file_id = candidates.file_id
 JOIN reference
-  ON reference.embedding_version = present.embedding_version
-LEFT JOIN first_frames
-  ON first_frames.sequence_key = present.sequence_key
+  ON reference.embedding_version = files.embedding_version
 WHERE
-  present.file_id <> reference.file_id
+  files.file_id <> reference.file_id
+  AND files.is_current
   AND (
     reference.sequence_key IS NULL
-    OR present.sequence_key IS NULL
-    OR present.sequence_key <> reference.sequence_key
-  )
-  AND (
-    present.sequence_key IS NULL OR present.frame_number = first_frames.frame_number
+    OR files.sequence_key IS NULL
+    OR files.sequence_key <> reference.sequence_key
   )
 ORDER BY
   distance,
-  present.file_path
+  files.file_path
 LIMIT 10
