@@ -90,6 +90,7 @@ def ask_client(target: Target, statement: exp.Query) -> pa.Table:
 def gathered(target: Target, wanted: Sequence[Scan]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection that holds, as tables with their bare names, what these scans give."""
     with duckdb.connect() as sql, target.reading() as transaction:
+        sql.execute("SET enable_progress_bar = false")  # it would be printed into the answer
         schema = transaction.bucket(target.bucket).schema(target.schema)
         for scan in wanted:
             reader = stream(schema.table(scan.table), scan)
