@@ -19,7 +19,7 @@ COPY main.py vast_inspection.py exr_errors.py exr_attributes.py exr_naming.py ex
      exr_bands.py exr_pixel_decode.py exr_pixel_plan.py exr_pixel_sampling.py exr_pixel_tally.py exr_pixel_stats.py \
      exr_policy.py exr_checks.py exr_validation.py \
      vast_context.py vast_settings.py vast_events.py vast_objects.py vast_schemas.py vast_rows.py exr_roles.py \
-     vast_errors.py vast_plan.py vast_session.py vast_values.py vast_provision.py vast_upsert.py vast_db_persistence.py \
+     vast_errors.py vast_plan.py vast_session.py vast_values.py vast_provision.py vast_upsert.py vast_migrations.py vast_db_persistence.py \
      ./
 
 COPY policies policies

@@ -130,7 +130,7 @@ class Store:
         `tables`: the metadata of the tables that its statements name. Raises Transient for what may pass within this call,
         CommitLost where the commit may or may not have taken effect, VASTDatabaseError or Reject for the rest.
         """
-        return Transaction(self, ledger, tables or {})
+        return Transaction(self, ledger, {} if tables is None else tables)
 
     def judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
         """The error to raise for one of the client's."""
@@ -259,6 +259,55 @@ class Work:
             spec = VectorIndexSpec(index.column, index.metric) if index and indexes else None
             schema.create_table(name, wire_schema(columns), fail_if_exists=False, vector_index=spec)
             self._ledger.requests += 5
+
+    def names(self) -> list[str]:
+        """The names of the schema's tables, sorted; none where there is no such schema. Two requests."""
+        self._ledger.requests += 2
+        schema = self._transaction.bucket(self.store.bucket).schema(self.store.schema, fail_if_missing=False)
+        return sorted(schema.tablenames()) if schema is not None else []
+
+    def scan(
+        self,
+        table: str,
+        columns: Sequence[str],
+        low: str = "",
+        high: str | None = None,
+        *,
+        key: str = "file_id",
+        row_ids: bool = False,
+    ) -> pa.RecordBatchReader:
+        """The rows with `low` <= key < `high` (all rows where both are empty), streamed: read it within the transaction."""
+        self._ledger.requests += 1
+        target = self._table(table)
+        predicate = target[key] >= low if low else None
+        if high is not None:
+            below = target[key] < high
+            predicate = below if predicate is None else predicate & below
+        return target.select(list(columns), predicate, internal_row_id=row_ids)
+
+    def schema(self, table: str) -> pa.Schema:
+        """The columns of a table, as its metadata have them; no request."""
+        return self._tables[table].arrow_schema
+
+    def add_columns(self, table: str, columns: pa.Schema) -> None:
+        """Add nullable columns. Metadata that were loaded before do not know them."""
+        self._ledger.requests += 1
+        self._named(table).add_column(wire_schema(columns))
+
+    def drop_columns(self, table: str, columns: pa.Schema) -> None:
+        """Drop columns with all their values."""
+        self._ledger.requests += 1
+        self._named(table).drop_column(wire_schema(columns))
+
+    def drop(self, table: str) -> None:
+        """Drop a table with all its rows."""
+        self._ledger.requests += 1
+        self._named(table).drop()
+
+    def _named(self, table: str) -> Any:
+        """A table that can be changed as such; four requests."""
+        self._ledger.requests += 4
+        return self._transaction.bucket(self.store.bucket).schema(self.store.schema).table(table)
 
     def _table(self, table: str) -> Any:
         return self._transaction.table_from_metadata(self._tables[table])

@@ -1,0 +1,120 @@
+"""What the scripts that keep a schema in order have in common: the store, the answer, the exit status, progress.
+
+Exit status: 0 done and all is well; 1 the database or the object store could not be reached, a second run goes on; 2 the request
+cannot be carried out, and the message says why; 3 something was found that is not as it should be; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from exr_errors import BadSettings, InspectorError, Retry
+from scripts import connection
+from vast_db_persistence import open_store
+from vast_session import Store
+
+DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
+
+Answer = dict[str, Any]
+Work = Callable[[argparse.Namespace], Answer]
+
+
+def parser(file: str, about: str | None, *, dry_run: bool = True, database: bool = True) -> argparse.ArgumentParser:
+    """A parser with `--json`, and with `--dry-run`, `--endpoint` and `--schema` where they make sense."""
+    made = argparse.ArgumentParser(
+        prog=f"scripts/{Path(file).name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--json", action="store_true", help="answer with one JSON object on standard output")
+    if dry_run:
+        made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
+    if database:
+        connection.add_arguments(made)
+    return made
+
+
+def run(file: str, arguments: argparse.Namespace, work: Work) -> int:
+    """Do the work, print its answer, and return the exit status: FOUND where the answer's `ok` is false.
+
+    `lines` of the answer are for people, the rest for programs.
+    """
+    name = Path(file).name
+    try:
+        answer = work(arguments)
+    except InspectorError as error:
+        _say({"ok": False, "error": error.as_dict(), "lines": []}, arguments.json)
+        print(f"{name}: {error}", file=sys.stderr)
+        return UNREACHABLE if isinstance(error, Retry) else REFUSED
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; what is done stays done, and the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    _say(answer, arguments.json)
+    return DONE if answer.get("ok", True) else FOUND
+
+
+def _say(answer: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        shown = {key: value for key, value in answer.items() if key != "lines"}
+        print(json.dumps({"ok": True} | shown, ensure_ascii=False, default=str))
+        return
+    for line in answer.get("lines", ()):
+        print(line)
+
+
+def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
+    """The store that the options and the environment name; `schema` (BUCKET/SCHEMA, or SCHEMA in the same bucket) before them.
+
+    Nothing here asks the query engine, so its driver is left out: the client would connect to the engine for every transaction.
+    """
+    sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # how Python marks a module as absent
+    logging.getLogger("vastdb").setLevel(logging.ERROR)
+    settings = connection.settings_of(arguments.endpoint, arguments.schema)
+    if schema and "/" not in schema:
+        schema = f"{settings.db_bucket}/{schema}"
+    return open_store(connection.settings_of(arguments.endpoint, schema) if schema else settings)
+
+
+@contextmanager
+def progress(what: str, total: float | None, *, quiet: bool = False) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error where that is a terminal; yields a function that moves it forward."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def words(text: str) -> list[str]:
+    """The words of a list with commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def fraction(text: str) -> tuple[int, int]:
+    """`i/n` with 1 <= i <= n."""
+    part, _, whole = text.partition("/")
+    if not (part.isdigit() and whole.isdigit() and 1 <= int(part) <= int(whole)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not i/n with 1 <= i <= n, such as 2/8")
+    return int(part), int(whole)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def known(value: str, among: Sequence[str], what: str) -> str:
+    """`value` where it is one of `among`; else BadSettings that names them."""
+    if value not in among:
+        raise BadSettings(f"{what} {value!r} does not exist", remedy=f"There are {', '.join(among) or 'none'}")
+    return value
