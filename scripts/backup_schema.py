@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Write every table of a schema to Parquet, with a manifest of counts and digests.
+
+    scripts/backup_schema.py --backup-path FOLDER|FILE.tar.gz|s3://BUCKET/PREFIX [--endpoint URL] [--schema BUCKET/SCHEMA]
+
+All tables are read in one transaction and streamed: memory does not grow with them. A backup without manifest was interrupted;
+the same command takes it again. A complete one is never overwritten. Objects: S3_ENDPOINT and its keys from the environment.
+Exit status: scripts/upkeep.py.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    import _environment
+
+    _environment.ensure()
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import vast_migrations
+from exr_errors import SchemaDrift
+from scripts import backups, connection, upkeep
+from scripts.backups import Entry, Manifest
+from vast_session import Ledger, Store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = upkeep.parser(__file__, __doc__)
+    parser.add_argument("--backup-path", required=True, metavar="P", help="a folder, a .tar.gz, or s3://BUCKET/PREFIX")
+    return upkeep.run(__file__, parser.parse_args(arguments), back_up)
+
+
+def back_up(options: argparse.Namespace) -> upkeep.Answer:
+    """Write the backup, or say what it would hold."""
+    store = upkeep.store_of(options)
+    state = vast_migrations.read_state(store)
+    if not state.tables:
+        raise SchemaDrift(f"{store.place}: there are no tables to back up", remedy="Check --schema")
+    if options.dry_run:
+        rows = {name: stored.rows for name, stored in state.tables.items()}
+        lines = [f"{name}: {count} rows would be written" for name, count in rows.items()]
+        return {"dry_run": True, "place": store.place, "rows": rows, "lines": lines}
+    settings = connection.settings_of(options.endpoint, options.schema)
+    with backups.writing(options.backup_path, settings) as folder:
+        manifest = write(store, state.version, folder, quiet=options.json)
+    lines = [f"{name}: {entry.rows} rows" for name, entry in manifest.tables.items()]
+    return backups.describe(manifest) | {"path": options.backup_path, "lines": [*lines, f"backup: {options.backup_path}"]}
+
+
+def write(store: Store, version: str | None, folder: Path, *, quiet: bool = True) -> Manifest:
+    """Write all tables as one transaction sees them, then the manifest. Tried again from the start where that can help."""
+    tables = vast_migrations.repeated(lambda: _tables(store, folder, quiet))
+    manifest = Manifest(store.place, datetime.now(UTC).isoformat(timespec="seconds"), version, tables)
+    backups.write_manifest(folder, manifest)
+    return manifest
+
+
+def _tables(store: Store, folder: Path, quiet: bool) -> dict[str, Entry]:
+    loaded: dict[str, Any] = {}
+    found: dict[str, Entry] = {}
+    with store.transaction(Ledger(), loaded) as work:
+        names = work.names()
+        with upkeep.progress("backing up (tables)", len(names), quiet=quiet) as forward:
+            for name in names:
+                loaded[name] = work.load(name)
+                index = loaded[name].stats.vector_index
+                rows = work.scan(name, loaded[name].arrow_schema.names)
+                found[name] = backups.write_table(folder, name, rows, (index.column, index.distance_metric) if index else None)
+                forward(1)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
