@@ -7,7 +7,7 @@
 -- $show text = null: only this show; null asks all
 -- $limit integer = 100: rows at most
 WITH present AS (
-    SELECT file_path, show_name, sequence_key, embedding_version
+    SELECT file_path, show_name, shot_name, sequence_key, embedding_version
     FROM files
     WHERE is_current AND deleted_at IS NULL AND status <> 'unreadable' AND sequence_key IS NOT NULL
         AND ($show IS NULL OR show_name = $show)
@@ -18,7 +18,7 @@ first_files AS (
     GROUP BY show_name, sequence_key, embedding_version
 ),
 heads AS (
-    SELECT files.file_path, files.show_name, files.shot_name, files.sequence_key, files.metadata_embedding
+    SELECT files.file_path, files.metadata_embedding
     FROM files
     JOIN first_files ON first_files.file_path = files.file_path
     WHERE files.is_current AND files.deleted_at IS NULL
@@ -80,13 +80,13 @@ nearest AS (
     GROUP BY pairs.one_path
 )
 SELECT
-    heads.show_name,
-    heads.shot_name,
-    heads.sequence_key,
+    present.show_name,
+    present.shot_name,
+    present.sequence_key,
     nearest.distance * nearest.distance / 2 AS nearest,
-    heads.file_path
+    present.file_path
 FROM nearest
-JOIN heads ON heads.file_path = nearest.one_path
+JOIN present ON present.file_path = nearest.one_path
 WHERE nearest.distance * nearest.distance / 2 > $threshold
-ORDER BY nearest DESC, heads.sequence_key
+ORDER BY nearest DESC, present.sequence_key
 LIMIT $limit

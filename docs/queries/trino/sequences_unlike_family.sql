@@ -5,6 +5,7 @@ WITH present AS (
   SELECT
     file_path,
     show_name,
+    shot_name,
     sequence_key,
     embedding_version
   FROM vast."exr-metadata|exr_inspector"."files"
@@ -28,9 +29,6 @@ WITH present AS (
 ), heads AS (
   SELECT
     files.file_path,
-    files.show_name,
-    files.shot_name,
-    files.sequence_key,
     files.metadata_embedding
   FROM vast."exr-metadata|exr_inspector"."files"
   JOIN first_files
@@ -188,17 +186,17 @@ WITH present AS (
     pairs.one_path
 )
 SELECT
-  heads.show_name,
-  heads.shot_name,
-  heads.sequence_key,
+  present.show_name,
+  present.shot_name,
+  present.sequence_key,
   CAST(nearest.distance * nearest.distance AS DOUBLE) / NULLIF(2, 0) AS nearest,
-  heads.file_path
+  present.file_path
 FROM nearest
-JOIN heads
-  ON heads.file_path = nearest.one_path
+JOIN present
+  ON present.file_path = nearest.one_path
 WHERE
   CAST(nearest.distance * nearest.distance AS DOUBLE) / NULLIF(2, 0) > CAST(0.1 AS DOUBLE)
 ORDER BY
   nearest DESC,
-  heads.sequence_key
+  present.sequence_key
 LIMIT 100
