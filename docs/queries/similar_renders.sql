@@ -17,25 +17,26 @@ first_frames AS (
         AND ($show IS NULL OR show_name = $show)
     GROUP BY sequence_key
 ),
-candidates AS (
-    SELECT files.file_id
+distances AS (
+    SELECT
+        files.file_id,
+        CAST(array_distance(files.metadata_embedding, reference.metadata_embedding) AS DOUBLE) AS distance
     FROM files
-    LEFT JOIN first_frames ON first_frames.file_path = files.file_path
+    JOIN reference ON reference.embedding_version = files.embedding_version
     WHERE files.is_current AND files.deleted_at IS NULL AND files.status <> 'unreadable'
         AND ($show IS NULL OR files.show_name = $show)
-        AND (files.sequence_key IS NULL OR first_frames.file_path IS NOT NULL)
+        AND files.file_id <> reference.file_id
+        AND (reference.sequence_key IS NULL OR files.sequence_key IS NULL OR files.sequence_key <> reference.sequence_key)
 )
 SELECT
     files.file_id,
     files.file_path,
     files.show_name,
     files.shot_name,
-    CAST(array_distance(files.metadata_embedding, reference.metadata_embedding)
-        * array_distance(files.metadata_embedding, reference.metadata_embedding) / 2 AS DOUBLE) AS distance
-FROM candidates
-JOIN files ON files.file_id = candidates.file_id
-JOIN reference ON reference.embedding_version = files.embedding_version
-WHERE files.file_id <> reference.file_id AND files.is_current
-    AND (reference.sequence_key IS NULL OR files.sequence_key IS NULL OR files.sequence_key <> reference.sequence_key)
+    distances.distance * distances.distance / 2 AS distance
+FROM distances
+JOIN files ON files.file_id = distances.file_id
+LEFT JOIN first_frames ON first_frames.file_path = files.file_path
+WHERE files.is_current AND (files.sequence_key IS NULL OR first_frames.file_path IS NOT NULL)
 ORDER BY distance, files.file_path
 LIMIT $limit

@@ -23,19 +23,38 @@ WITH reference AS (
     AND TRUE
   GROUP BY
     sequence_key
-), candidates AS (
+), distances AS (
   SELECT
-    files.file_id
+    files.file_id,
+    CAST(SQRT(
+      REDUCE(
+        ZIP_WITH(
+          files.metadata_embedding,
+          reference.metadata_embedding,
+          (x, y) -> (
+            x - y
+          ) * (
+            x - y
+          )
+        ),
+        CAST(0 AS DOUBLE),
+        (s, x) -> s + x,
+        s -> s
+      )
+    ) AS DOUBLE) AS distance
   FROM vast."exr-metadata|exr_inspector"."files"
-  LEFT JOIN first_frames
-    ON first_frames.file_path = files.file_path
+  JOIN reference
+    ON reference.embedding_version = files.embedding_version
   WHERE
     files.is_current
     AND files.deleted_at IS NULL
     AND files.status <> 'unreadable'
     AND TRUE
+    AND files.file_id <> reference.file_id
     AND (
-      files.sequence_key IS NULL OR NOT first_frames.file_path IS NULL
+      reference.sequence_key IS NULL
+      OR files.sequence_key IS NULL
+      OR files.sequence_key <> reference.sequence_key
     )
 )
 SELECT
@@ -43,49 +62,16 @@ SELECT
   files.file_path,
   files.show_name,
   files.shot_name,
-  CAST(CAST(SQRT(
-    REDUCE(
-      ZIP_WITH(
-        files.metadata_embedding,
-        reference.metadata_embedding,
-        (x, y) -> (
-          x - y
-        ) * (
-          x - y
-        )
-      ),
-      CAST(0 AS DOUBLE),
-      (s, x) -> s + x,
-      s -> s
-    )
-  ) * SQRT(
-    REDUCE(
-      ZIP_WITH(
-        files.metadata_embedding,
-        reference.metadata_embedding,
-        (x, y) -> (
-          x - y
-        ) * (
-          x - y
-        )
-      ),
-      CAST(0 AS DOUBLE),
-      (s, x) -> s + x,
-      s -> s
-    )
-  ) AS DOUBLE) / NULLIF(2, 0) AS DOUBLE) AS distance
-FROM candidates
+  CAST(distances.distance * distances.distance AS DOUBLE) / NULLIF(2, 0) AS distance
+FROM distances
 JOIN vast."exr-metadata|exr_inspector"."files"
-  ON files.file_id = candidates.file_id
-JOIN reference
-  ON reference.embedding_version = files.embedding_version
+  ON files.file_id = distances.file_id
+LEFT JOIN first_frames
+  ON first_frames.file_path = files.file_path
 WHERE
-  files.file_id <> reference.file_id
-  AND files.is_current
+  files.is_current
   AND (
-    reference.sequence_key IS NULL
-    OR files.sequence_key IS NULL
-    OR files.sequence_key <> reference.sequence_key
+    files.sequence_key IS NULL OR NOT first_frames.file_path IS NULL
   )
 ORDER BY
   distance,

@@ -1,0 +1,277 @@
+"""Every question, and the exact nearest ten, over 1,000,000 files with 5,000,000 channel rows.
+
+    scripts/python benchmarks/queries/million.py [--files N] [--markdown FILE]
+
+Answers each question with DuckDB over tables in this process, as `scripts/query.py --engine client` does once the columns are
+here; the network and the server are not measured. The nearest ten are found by the scan of scripts/similarity.py and, for
+comparison, by DuckDB's own scan of the same vectors. Each measurement runs in a process of its own that reads what it needs from
+Arrow files; its peak memory includes that. Prints times in seconds, the best of three, and peak resident memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from pyarrow import feather, ipc
+
+import vast_schemas
+from exr_embeddings import EMBEDDING_VERSION
+from scripts import catalogue, questions, similarity
+
+FRAMES, CHANNELS, SHOWS, SHOTS = 100, 5, 20, 25
+OF_A_SHOW = 20
+SETUPS = SHOWS * OF_A_SHOW
+SEED = 10
+REPEATS = 3
+CHUNK = 50_000
+RENDERERS = ("Arnold 7.3.4.1", "Blender 4.2.3 LTS", "Karma XPU 20.5.370", "RenderMan 26.1", "V-Ray 6.20.02")
+COMPRESSIONS = ("zip", "piz", "dwaa", "zips", "none")
+PARAMETERS: dict[str, dict[str, str]] = {
+    "similar_renders": {"file_id": "f0000000"},
+    "channel_composition": {"channel": "Z", "and_channel": "A"},
+    "render_trends": {"since": "2026-01-01T00:00:00", "until": "2026-12-31T00:00:00"},
+    "inspection_coverage": {"before": "2026-02-01T00:00:00"},
+    "stale_inspections": {"before": "2026-02-01T00:00:00"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The best time of a task in seconds, the time to read its columns, peak memory in MiB, and the rows of its answer."""
+
+    task: str
+    seconds: float
+    reading: float
+    peak_mib: int
+    rows: int
+
+
+def texts(template: str, numbers: np.ndarray[Any, Any]) -> pa.Array:
+    """`template` with each number; distinct numbers are written once."""
+    distinct, where = np.unique(numbers, return_inverse=True)
+    written = pa.array([template % number for number in distinct])
+    return written.take(pa.array(where))
+
+
+def write_tables(folder: Path, files: int) -> None:
+    """Tables of `files` files, in chunks, with gaps, odd frames, truncated and deep files here and there."""
+    random = np.random.default_rng(SEED)
+    setups = random.normal(size=(SETUPS, 384)).astype("float32")
+    setups /= np.linalg.norm(setups, axis=1, keepdims=True)
+    writers: dict[str, Any] = {}
+    for start in range(0, files, CHUNK):
+        numbers = np.arange(start, min(files, start + CHUNK))
+        for name, columns in _columns(numbers, setups, random).items():
+            schema = pa.schema([field for field in vast_schemas.schema_for(name) if field.name in columns]).remove_metadata()
+            batch = pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
+            if name not in writers:
+                writers[name] = ipc.new_file(str(folder / f"{name}.arrow"), schema)
+            writers[name].write_table(batch)
+    for writer in writers.values():
+        writer.close()
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
+
+
+def _columns(numbers: np.ndarray[Any, Any], setups: np.ndarray[Any, Any], random: Any) -> dict[str, dict[str, Any]]:
+    sequences = numbers // FRAMES
+    odd = numbers % 9973 == 17
+    show = sequences // 4 // SHOTS % SHOWS
+    own = show * OF_A_SHOW + sequences % OF_A_SHOW  # a show renders with a few setups of its own, and one sequence with another's
+    setup = np.where(odd, (own + 7) % SETUPS, np.where(sequences % 2503 == 77, (own + 200) % SETUPS, own))
+    ids = pa.array([f"f{number:07d}" for number in numbers.tolist()])
+    days = np.datetime64("2026-03-01", "us") + (sequences % 60).astype("timedelta64[D]")
+    days = days + (numbers % FRAMES).astype("timedelta64[m]")
+    shot = sequences // 4 % SHOTS
+    renderer = pa.array(RENDERERS).take(pa.array(setup % len(RENDERERS)))
+    return {
+        "files": _files(numbers, sequences, ids, days, (show, shot, setup), setups[setup], random),
+        "parts": {
+            "file_id": ids, "part_index": np.zeros(len(numbers), "int32"), "part_type": texts("scanlineimage%.0s", numbers * 0),
+            "width": np.full(len(numbers), 1920), "height": np.full(len(numbers), 1080),
+            "display_width": np.full(len(numbers), 1920), "display_height": np.where(setup % 50 == 3, 1000, 1080),
+            "data_window": texts("[0,0,%d]", setup % 3), "display_window": texts("[0,0,%d]", setup % 3),
+            "compression": pa.array(COMPRESSIONS).take(pa.array(np.where(setup % 97 == 0, 4, setup % 4))),
+            "is_deep": setup % 40 == 5, "color_space": texts("ACEScg%.0s", numbers * 0), "render_software": renderer,
+            "render_seconds": 600 + random.random(len(numbers)) * 60, "peak_memory_mb": np.full(len(numbers), 8192.0),
+            "host": texts("farm-%04d", random.integers(0, 300, len(numbers))), "logical_bytes": np.full(len(numbers), 33_177_600),
+        },
+        "channels": _channels(ids, len(numbers), setup),
+        "attributes": {
+            "file_id": ids, "part_index": np.zeros(len(numbers), "int32"), "attr_name": texts("artist%.0s", numbers * 0),
+            "value_text": texts("artist%02d", show), "value_float": pa.nulls(len(numbers), pa.float64()),
+        },
+        "validation_results": {
+            "file_id": ids, "policy_id": texts("delivery%.0s", numbers * 0), "policy_version": texts("2%.0s", numbers * 0),
+            "rule_id": texts("compression%.0s", numbers * 0), "severity": texts("FAIL%.0s", numbers * 0),
+            "status": pa.array(["PASS", "FAIL"]).take(pa.array((setup % 97 == 0).astype("int64"))),
+            "message": texts("as it should be%.0s", numbers * 0),
+        },
+    }  # fmt: skip
+
+
+def _files(
+    numbers: np.ndarray[Any, Any],
+    sequences: np.ndarray[Any, Any],
+    ids: pa.Array,
+    days: Any,
+    place: Any,
+    vectors: Any,
+    random: Any,
+) -> dict[str, Any]:
+    show, shot, _ = place
+    frame = 1001 + numbers % FRAMES + (numbers % FRAMES > 50) * (sequences % 200 == 11)
+    keys = texts("s3://renders/shows/seq%06d.#.exr", sequences)
+    named = zip(sequences.tolist(), frame.tolist(), strict=True)
+    paths = pa.array([f"s3://renders/shows/seq{sequence:06d}.{number:04d}.exr" for sequence, number in named])
+    noisy = vectors + random.normal(scale=1e-4, size=vectors.shape).astype("float32")
+    noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
+    broken = numbers % 20_011 == 5
+    constant = numbers * 0
+    return {
+        "file_id": ids, "file_path": paths, "file_path_normalized": paths,
+        "size_bytes": random.integers(9_000_000, 11_000_000, len(numbers)),
+        "mtime": days, "status": pa.array(["ok", "incomplete"]).take(pa.array(broken.astype("int64"))),
+        "completeness": pa.array(["complete", "truncated"]).take(pa.array(broken.astype("int64"))),
+        "chunks_expected": constant + 68, "chunks_present": np.where(broken, 40, 68), "bytes_missing": broken * 1000,
+        "error_code": pa.nulls(len(numbers), pa.utf8()), "multipart_count": (constant + 1).astype("int32"),
+        "channel_count": (constant + CHANNELS).astype("int32"), "is_deep": place[2] % 40 == 5,
+        "metadata_embedding": pa.FixedSizeListArray.from_arrays(pa.array(noisy.reshape(-1)), type=vast_schemas.vector(384)),
+        "embedding_version": (constant + EMBEDDING_VERSION).astype("int32"), "is_current": numbers >= 0,
+        "deleted_at": pa.nulls(len(numbers), pa.timestamp("us")), "last_inspected": days, "first_seen": days,
+        "schema_version": texts("1.1.0%.0s", constant), "inspector_version": texts("1.0.0%.0s", constant),
+        "frame_number": frame, "sequence_key": keys, "show_name": texts("show%02d", show),
+        "sequence_name": texts("sq%03d", shot // 5), "shot_name": texts("sh%03d", shot),
+        "chunk_sizes_sha256": texts("d%d", np.where(numbers % 30_011 == 1, numbers - 1, numbers)),
+    }  # fmt: skip
+
+
+def _channels(ids: pa.Array, count: int, setup: np.ndarray[Any, Any]) -> dict[str, Any]:
+    index = np.tile(np.arange(CHANNELS), count)
+    kinds = np.where((index == 4) | np.repeat(setup % 60 == 2, CHANNELS), 1, 0)
+    return {
+        "file_id": ids.take(pa.array(np.repeat(np.arange(count), CHANNELS))), "part_index": np.zeros(len(index), "int32"),
+        "channel_index": index.astype("int32"), "channel_name": pa.array(["R", "G", "B", "A", "Z"]).take(pa.array(index)),
+        "layer_name": texts("%.0s", index * 0), "channel_type": pa.array(["HALF", "FLOAT"]).take(pa.array(kinds)),
+        "x_sampling": np.ones(len(index), "int32"), "y_sampling": np.ones(len(index), "int32"),
+        "aov_role": pa.array(["beauty", "beauty", "beauty", "alpha", "depth"]).take(pa.array(index)),
+    }  # fmt: skip
+
+
+def ask(folder: Path, name: str) -> Measured:
+    """One question: its columns are read, then it is asked three times."""
+    statement = questions.load(name).bind(PARAMETERS.get(name, {}))
+    with duckdb.connect() as sql:
+        sql.execute("SET enable_progress_bar = false")
+        began = time.perf_counter()
+        for scan in catalogue.scans(statement):
+            sql.register("incoming", feather.read_table(folder / f"{scan.table}.arrow", columns=list(scan.columns)))
+            sql.execute(f'CREATE TABLE "{scan.table}" AS SELECT * FROM incoming')
+            sql.unregister("incoming")
+        reading = time.perf_counter() - began
+        answers, best = _best(lambda: catalogue.run(sql, statement).num_rows)
+    return Measured(name, best, reading, _peak(), answers)
+
+
+def scan_here(folder: Path, _: str) -> Measured:
+    """The nearest ten by scripts/similarity.py, over record batches as the SDK streams them."""
+    table = feather.read_table(folder / "files.arrow", columns=[*similarity.KEYS, "metadata_embedding"], memory_map=True)
+    wanted = _reference(table)
+    choose = similarity._Chooser(wanted, 10, False)
+    found, best = _best(lambda: len(similarity._by_scan(table.to_reader(131_072), "metadata_embedding", wanted, choose)))
+    return Measured("exact top 10: scripts/similarity.py", best, 0.0, _peak(), found)
+
+
+def scan_duckdb(folder: Path, _: str) -> Measured:
+    """The nearest ten by DuckDB's scan of the same vectors, from its own table."""
+    table = feather.read_table(folder / "files.arrow", columns=["file_id", "metadata_embedding"])
+    wanted = _reference(table).vector
+    with duckdb.connect() as sql:
+        began = time.perf_counter()
+        sql.register("incoming", table)
+        sql.execute("CREATE TABLE files AS SELECT * FROM incoming")
+        sql.unregister("incoming")
+        reading = time.perf_counter() - began
+        query = f"SELECT file_id FROM files ORDER BY array_distance(metadata_embedding, {wanted}::FLOAT[384]) LIMIT 10"
+        found, best = _best(lambda: len(sql.sql(query).fetchall()))
+    return Measured("exact top 10: DuckDB", best, reading, _peak(), found)
+
+
+def _reference(table: pa.Table) -> similarity.Reference:
+    vector = table["metadata_embedding"][0].as_py()
+    return similarity.Reference("f0000000", vector, {}, "f0000000", "s3://renders/shows/seq000000.#.exr")
+
+
+def _best(task: Callable[[], int]) -> tuple[int, float]:
+    times, answer = [], 0
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        answer = task()
+        times.append(time.perf_counter() - began)
+    return answer, min(times)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def measured(task: Callable[[Path, str], Measured], folder: Path, name: str) -> Measured:
+    """The task in a process of its own, so that its peak memory is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(task, (folder, name))
+
+
+def report(rows: list[Measured], files: int) -> str:
+    """The measurements as a Markdown table."""
+    head = [
+        f"{files:,} files, {files * CHANNELS:,} channel rows; {date.today().isoformat()}, DuckDB {duckdb.__version__}, "  # noqa: DTZ011
+        f"Python {platform.python_version()}, {multiprocessing.cpu_count()} cores",
+        "", "| task | seconds | reading | peak MiB | rows |", "|---|---:|---:|---:|---:|",
+    ]  # fmt: skip
+    lines = [f"| {row.task} | {row.seconds:.2f} | {row.reading:.2f} | {row.peak_mib:,} | {row.rows:,} |" for row in rows]
+    return "\n".join([*head, *lines]) + "\n"
+
+
+def main() -> None:
+    """Write the tables, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=1_000_000)
+    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        # In a process of its own: a child's peak memory begins with that of the process that starts it.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pool.apply(write_tables, (folder, asked.files))
+        rows = []
+        for name in asked.only or questions.names():
+            rows.append(measured(ask, folder, name))
+            print(json.dumps(asdict(rows[-1])), flush=True)
+        for task in (scan_here, scan_duckdb):
+            rows.append(measured(task, folder, ""))
+            print(json.dumps(asdict(rows[-1])), flush=True)
+    text = report(rows, asked.files)
+    print(text)
+    if asked.markdown:
+        asked.markdown.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
