@@ -89,6 +89,12 @@ def mark_removed(store: Store, path: str, removed_at: datetime, ledger: Ledger, 
     return marked
 
 
+def mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
+    """Mend what racing processes, or hands, left of these paths in `files`: duplicates, several current versions, or none."""
+    with store.paths.holding(paths):
+        _repeated(lambda: _mend(store, paths, ledger), ledger)
+
+
 def _repeated(action: Callable[[], T], ledger: Ledger | None) -> T:
     """Run until it meets no passing condition, waiting longer and at random in between; the last condition is raised."""
     for attempt in tenacity.Retrying(

@@ -1,0 +1,191 @@
+"""What may be wrong with stored rows, each kind of finding with the SQL or the arithmetic that finds it.
+
+Every table is streamed once, a few columns of it, into DuckDB in this process, which groups them on disk where memory is short.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from exr_embeddings import EMBEDDING_VERSION
+from vast_session import Ledger, Store
+
+UNIT_TOLERANCE = 1e-3
+"""How far a vector's length may be from 1: float32 sums of 384 squares stay below 1e-5."""
+
+POSITION = {
+    "parts": ("part_index",),
+    "channels": ("channel_index",),
+    "attributes": ("part_index", "attr_index"),
+    "pixel_stats": ("part_index", "channel_name"),
+    "validation_results": ("policy_id", "rule_id", "part_index", "channel_name", "message"),
+}
+"""Child table -> what tells the rows of one inspection apart."""
+_COUNTED = {"parts": "multipart_count", "channels": "channel_count"}
+_OBSERVED = ("size_bytes", "etag", "header_hash")
+
+REMEDIES = {
+    "orphan": "--repair deletes them",
+    "duplicate_file": "--repair merges them, as the function does after a race",
+    "several_current": "--repair keeps the newest current",
+    "no_current": "--repair makes the newest current",
+    "duplicate_row": "--repair keeps the first",
+    "count": "--repair writes the rows again from raw_output",
+    "vector": "--repair computes them again from raw_output",
+    "old_embedding": "run scripts/recompute_embeddings.py",
+    "stale_raw_output": "inspect the file again: scripts/backfill.py --from-list",
+}
+"""Kind of finding -> what mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`subject` is a path for findings about versions of a path, and a file_id for the others."""
+
+    kind: str
+    table: str
+    subject: str
+    inspection_id: str | None
+    detail: str
+
+
+def check(store: Store) -> list[Finding]:
+    """All findings, as one transaction sees the tables."""
+    with _gathered(store) as (sql, vectors):
+        return [*_orphans(sql), *_versions(sql), *_duplicates(sql), *_counts(sql), *vectors]
+
+
+@contextmanager
+def _gathered(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Finding]]]:
+    loaded: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as scratch, duckdb.connect(config={"temp_directory": scratch}) as sql:
+        with store.transaction(Ledger(), loaded) as work:
+            for name in ("files", *POSITION):
+                loaded[name] = work.load(name)
+            files = ("file_id", "inspection_id", "file_path_normalized", "is_current", *_COUNTED.values())
+            _fill(sql, "files", work.scan("files", files))
+            for name, position in POSITION.items():
+                if loaded[name] is not None:
+                    _fill(sql, name, work.scan(name, ("file_id", "inspection_id", *position)))
+            columns = ("file_id", "inspection_id", *_VECTORS, "embedding_version", *_OBSERVED, "raw_output")
+            found = [finding for batch in work.scan("files", columns) for finding in _contents(batch)]
+        yield sql, found
+
+
+_VECTORS = ("metadata_embedding", "channel_fingerprint")
+
+
+def _fill(sql: duckdb.DuckDBPyConnection, name: str, rows: pa.RecordBatchReader) -> None:
+    sql.register("incoming", rows)
+    sql.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')  # noqa: S608 - names of vast_schemas
+    sql.unregister("incoming")
+
+
+def _there(sql: duckdb.DuckDBPyConnection) -> list[str]:
+    present = {row[0] for row in sql.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    return [name for name in POSITION if name in present]
+
+
+def _orphans(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Rows of an inspection that no row of files names."""
+    for name in _there(sql):
+        query = (
+            f"SELECT file_id, inspection_id, count(*) FROM {name} ANTI JOIN files USING (file_id, inspection_id)"  # noqa: S608
+            " GROUP BY ALL ORDER BY ALL"
+        )
+        for file_id, inspection, count in sql.execute(query).fetchall():
+            yield Finding("orphan", name, file_id, inspection, f"{count} rows without a row in files")
+
+
+def _versions(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Paths with two rows of one version, with several current versions, or with none."""
+    query = """
+        SELECT file_path_normalized, count(*) - count(DISTINCT file_id) AS twins,
+               count(DISTINCT file_id) FILTER (is_current) AS current
+        FROM files GROUP BY ALL HAVING twins > 0 OR current <> 1 ORDER BY ALL
+    """
+    for path, twins, current in sql.execute(query).fetchall():
+        if twins:
+            yield Finding("duplicate_file", "files", path, None, f"{twins} rows too many with the same file_id")
+        if current > 1:
+            yield Finding("several_current", "files", path, None, f"{current} current versions")
+        if current == 0:
+            yield Finding("no_current", "files", path, None, "no current version")
+
+
+def _duplicates(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Rows of one inspection that say the same place twice."""
+    for name in _there(sql):
+        key = ", ".join(("file_id", "inspection_id", *POSITION[name]))
+        query = (
+            f"SELECT file_id, inspection_id, sum(n - 1) FROM (SELECT {key}, count(*) AS n FROM {name} GROUP BY ALL) "  # noqa: S608
+            "WHERE n > 1 GROUP BY ALL ORDER BY ALL"
+        )
+        for file_id, inspection, count in sql.execute(query).fetchall():
+            yield Finding("duplicate_row", name, file_id, inspection, f"{count} rows too many")
+
+
+def _counts(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Files that name another number of parts or channels than there are."""
+    for name, column in _COUNTED.items():
+        position = POSITION[name][0]
+        query = f"""
+            SELECT file_id, inspection_id, files.{column}, count(DISTINCT {name}.{position}) AS stored
+            FROM files LEFT JOIN {name} USING (file_id, inspection_id)
+            WHERE files.{column} IS NOT NULL GROUP BY ALL HAVING stored <> files.{column} ORDER BY ALL
+        """  # noqa: S608 - names of vast_schemas
+        for file_id, inspection, wanted, stored in sql.execute(query).fetchall():
+            yield Finding("count", name, file_id, inspection, f"{column} is {wanted}, and {stored} are stored")
+
+
+def _contents(batch: pa.RecordBatch) -> Iterator[Finding]:
+    """Vectors, their version, and raw_output."""
+    lengths = {name: _lengths(batch.column(name)) for name in _VECTORS}
+    rest = batch.select([name for name in batch.schema.names if name not in _VECTORS]).to_pylist()
+    for at, row in enumerate(rest):
+        owner = (row["file_id"], row["inspection_id"])
+        for name in _VECTORS:
+            length = lengths[name][at]
+            if length is None or not abs(length - 1) <= UNIT_TOLERANCE:
+                yield Finding("vector", "files", *owner, f"{name} {_spoken(length)}")
+        if row["embedding_version"] != EMBEDDING_VERSION:
+            detail = f"embedding_version is {row['embedding_version']}, the current one {EMBEDDING_VERSION}"
+            yield Finding("old_embedding", "files", *owner, detail)
+        if stale := _stale(row):
+            yield Finding("stale_raw_output", "files", *owner, stale)
+
+
+def _lengths(column: pa.FixedSizeListArray) -> list[float | None]:
+    """The length of each vector; NaN where an element is not finite, None where there is no vector."""
+    wide = column.type.list_size
+    valid = column.is_valid().to_pylist()
+    values = column.drop_null().flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, wide)
+    with np.errstate(all="ignore"):
+        found = iter(np.sqrt((values * values).sum(axis=1)).tolist())
+    return [next(found) if there else None for there in valid]
+
+
+def _spoken(length: float | None) -> str:
+    if length is None:
+        return "is missing"
+    return f"has the length {length:.6g}" if math.isfinite(length) else "is not finite"
+
+
+def _stale(row: Mapping[str, Any]) -> str | None:
+    """How raw_output differs from the columns that were written with it; None where it does not."""
+    try:
+        file = json.loads(row["raw_output"])["file"]
+        differing = [name for name in _OBSERVED if file.get(name) != row[name]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "raw_output is no payload"
+    return f"raw_output has another {', '.join(differing)}" if differing else None
