@@ -238,7 +238,7 @@ class Job:
             embedding = vast_db_persistence.compute_metadata_embedding(payload)
         with self._step("persist"):
             return vast_db_persistence.persist_to_vast_database(
-                payload, session=self._store(settings), settings=settings, embedding=embedding
+                payload, session=self._store(settings), settings=settings, embedding=embedding, read_back=settings.db_read_back
             )
 
     def _check_overtaken(self, payload: dict[str, Any]) -> None:
@@ -273,7 +273,10 @@ class Job:
 
         with self._step("persist"):
             store, moment = self._store(settings), request.event_time
-            answers = [vast_db_persistence.mark_removed(path, moment, session=store, settings=settings) for path in gone]
+            mend = settings.db_read_back
+            answers = [
+                vast_db_persistence.mark_removed(path, moment, session=store, settings=settings, read_back=mend) for path in gone
+            ]
         return next((answer for answer in answers if answer["file_id"]), answers[-1])
 
     def _store(self, settings: Settings) -> Store | None:

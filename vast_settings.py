@@ -162,6 +162,10 @@ class Settings:
         "VAST_DB_TIMEOUT", "VASTDB_TIMEOUT", kind=SECONDS, group="Database", default=30.0,
         help="How long one request to the database may take.",
     )  # fmt: skip
+    db_read_back: bool = _setting(
+        "VAST_DB_READ_BACK", kind=FLAG, group="Database", default=True,
+        help="Whether the path is read back after the commit, and what racing containers left is mended: 3 requests.",
+    )  # fmt: skip
     s3_endpoint: str | None = _setting(
         "S3_ENDPOINT", "S3_ENDPOINT_URL", kind=URL, group="Objects", keys=("s3endpoint",),
         help="Address of the object store. Needed for events that name an object.",

@@ -21,7 +21,6 @@ HOMES = {
     "boto3": r"vast_objects",
     "botocore": r"vast_objects",
     "tenacity": r"vast_\w+",
-    "fileseq": r"exr_naming|exr_payload",
     "OpenEXR": r"exr_pixel_decode|exr_checks",
     "numpy": r"exr_pixel_tally",
 }

@@ -109,6 +109,18 @@ def test_the_same_event_again_adds_no_row(database: LocalVast, store: Store) -> 
     assert len(files(database)) == 1
 
 
+def test_reading_back_is_switched_off_by_a_setting(database: LocalVast, store: Store, clean: pytest.MonkeyPatch) -> None:
+    """It is on by default, and costs three requests of an insertion."""
+    costs = []
+    for switch in ("true", "false"):
+        clean.setenv("VAST_DB_READ_BACK", switch)
+        for name in (f"shows/first_{switch}.exr", f"shows/second_{switch}.exr"):  # the first one also loads the tables
+            store.objects[name] = store.objects[KEY]
+            answer = main.handler(Context(), element(name))
+        costs.append(answer["persistence"]["requests"])
+    assert costs == [10, 7]
+
+
 def test_statistics_and_validation_are_rows_that_a_repetition_replaces(database: LocalVast, store: Store) -> None:
     """Asked for later, they are added to a version that is stored already; asked for again, they are not doubled."""
     context = Context()
