@@ -20,13 +20,11 @@ first_frames AS (
 distances AS (
     SELECT
         files.file_id,
-        CAST(array_distance(files.metadata_embedding, reference.metadata_embedding) AS DOUBLE) AS distance
+        files.embedding_version,
+        CAST(array_distance(files.metadata_embedding, (SELECT metadata_embedding FROM reference)) AS DOUBLE) AS distance
     FROM files
-    JOIN reference ON reference.embedding_version = files.embedding_version
     WHERE files.is_current AND files.deleted_at IS NULL AND files.status <> 'unreadable'
         AND ($show IS NULL OR files.show_name = $show)
-        AND files.file_id <> reference.file_id
-        AND (reference.sequence_key IS NULL OR files.sequence_key IS NULL OR files.sequence_key <> reference.sequence_key)
 )
 SELECT
     files.file_id,
@@ -35,8 +33,11 @@ SELECT
     files.shot_name,
     distances.distance * distances.distance / 2 AS distance
 FROM distances
+JOIN reference ON reference.embedding_version = distances.embedding_version
 JOIN files ON files.file_id = distances.file_id
 LEFT JOIN first_frames ON first_frames.file_path = files.file_path
 WHERE files.is_current AND (files.sequence_key IS NULL OR first_frames.file_path IS NOT NULL)
+    AND files.file_id <> reference.file_id
+    AND (reference.sequence_key IS NULL OR files.sequence_key IS NULL OR files.sequence_key <> reference.sequence_key)
 ORDER BY distance, files.file_path
 LIMIT $limit

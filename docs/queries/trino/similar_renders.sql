@@ -26,11 +26,16 @@ WITH reference AS (
 ), distances AS (
   SELECT
     files.file_id,
+    files.embedding_version,
     CAST(SQRT(
       REDUCE(
         ZIP_WITH(
           files.metadata_embedding,
-          reference.metadata_embedding,
+          (
+            SELECT
+              metadata_embedding
+            FROM reference
+          ),
           (x, y) -> (
             x - y
           ) * (
@@ -43,19 +48,11 @@ WITH reference AS (
       )
     ) AS DOUBLE) AS distance
   FROM vast."exr-metadata|exr_inspector"."files"
-  JOIN reference
-    ON reference.embedding_version = files.embedding_version
   WHERE
     files.is_current
     AND files.deleted_at IS NULL
     AND files.status <> 'unreadable'
     AND TRUE
-    AND files.file_id <> reference.file_id
-    AND (
-      reference.sequence_key IS NULL
-      OR files.sequence_key IS NULL
-      OR files.sequence_key <> reference.sequence_key
-    )
 )
 SELECT
   files.file_id,
@@ -64,6 +61,8 @@ SELECT
   files.shot_name,
   CAST(distances.distance * distances.distance AS DOUBLE) / NULLIF(2, 0) AS distance
 FROM distances
+JOIN reference
+  ON reference.embedding_version = distances.embedding_version
 JOIN vast."exr-metadata|exr_inspector"."files"
   ON files.file_id = distances.file_id
 LEFT JOIN first_frames
@@ -72,6 +71,12 @@ WHERE
   files.is_current
   AND (
     files.sequence_key IS NULL OR NOT first_frames.file_path IS NULL
+  )
+  AND files.file_id <> reference.file_id
+  AND (
+    reference.sequence_key IS NULL
+    OR files.sequence_key IS NULL
+    OR files.sequence_key <> reference.sequence_key
   )
 ORDER BY
   distance,
