@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Inspect renders that exist already, in parallel, and store them in batches.
+
+    scripts/backfill.py ROOT|s3://BUCKET/PREFIX [--shard I/N] [--workers W] [--batch B] [--report FILE]
+    scripts/backfill.py --from-list FILE | --from-catalog
+
+Skips what is stored and unchanged: by ETag in a bucket, by time and size on disk (--force inspects all). A batch is one
+transaction, so an interrupted run leaves whole batches behind, and the same command goes on. --report writes the failures, one
+JSON object a line, which --from-list takes back. --shard lets N machines share a tree without speaking to each other.
+Exit status: 0 all stored or skipped; 3 some failed; others as in scripts/upkeep.py.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    import _environment
+
+    _environment.ensure()
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from exr_errors import BadSettings, VASTDatabaseError
+from scripts import backfilling, connection, upkeep
+from scripts.backfilling import Item, Outcome
+from vast_settings import Settings
+
+BATCH = 500
+AHEAD = 2
+"""Batches that wait for each worker: listing goes on while they are read, and never far ahead."""
+RESTARTS = 3
+"""How often workers that died are replaced before the run gives up."""
+
+Batch = tuple[Item, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = upkeep.parser(__file__, __doc__)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("root", nargs="?", metavar="ROOT|s3://BUCKET/PREFIX", help="a folder, or a prefix in a bucket")
+    source.add_argument("--from-list", type=Path, metavar="FILE", help="paths, one a line, or an earlier run's report")
+    source.add_argument("--from-catalog", action="store_true", help="every current file that is stored")
+    parser.add_argument("--shard", type=upkeep.fraction, default=(1, 1), metavar="I/N", help="only this share of the files")
+    parser.add_argument("--workers", type=upkeep.positive, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    parser.add_argument("--batch", type=upkeep.positive, default=BATCH, help="files per transaction (default: %(default)s)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the failures there")
+    parser.add_argument("--force", action="store_true", help="inspect also what is stored and unchanged")
+    return upkeep.run(__file__, parser.parse_args(arguments), backfill)
+
+
+def backfill(options: argparse.Namespace) -> upkeep.Answer:
+    """List, share out, count."""
+    settings = connection.settings_of(options.endpoint, options.schema)
+    missing = settings.missing_for_database()
+    if missing:
+        raise BadSettings(f"{missing} is not set, so there is nowhere to store", remedy="Set it, or give --endpoint")
+    items = backfilling.of_shard(_listed(options, settings), options.shard)
+    if options.dry_run:
+        count = sum(1 for _ in items)
+        return {"dry_run": True, "files": count, "lines": [f"{count} files would be looked at"]}
+    upkeep.store_of(options)  # a wrong key is said here, once
+    started = time.monotonic()
+    total = Outcome()
+    with upkeep.progress("backfilling (files)", None, quiet=options.json) as forward:
+        for outcome in run(settings, backfilling.batched(items, options.batch), options.workers, force=options.force):
+            total.add(outcome)
+            forward(outcome.files)
+    if options.report:
+        text = "".join(json.dumps(failure, ensure_ascii=True) + "\n" for failure in total.failures)
+        options.report.write_text(text, encoding="utf-8")
+    return _answer(total, time.monotonic() - started)
+
+
+def _listed(options: argparse.Namespace, settings: Settings) -> Iterable[Item]:
+    if options.from_list:
+        return backfilling.from_list(options.from_list)
+    if options.from_catalog:
+        return backfilling.from_catalogue(upkeep.store_of(options))
+    if options.root.startswith("s3://"):
+        return backfilling.from_bucket(options.root, settings)
+    return backfilling.from_folder(Path(options.root))
+
+
+def _answer(total: Outcome, seconds: float) -> upkeep.Answer:
+    rate = total.files / seconds if seconds else 0.0
+    lines = [f"{total.stored} stored, {total.skipped} unchanged, {len(total.failures)} failed; {rate:.1f} files/s"]
+    lines += [f"  {one['path']}: {one['message']}" for one in total.failures[:20]]
+    lines += ["  and more: --report FILE names all"] * (len(total.failures) > 20)
+    return {
+        "ok": not total.failures,
+        "files": total.files,
+        "stored": total.stored,
+        "skipped": total.skipped,
+        "failed": len(total.failures),
+        "failures": total.failures,
+        "requests": total.requests,
+        "bytes_read": total.bytes_read,
+        "database_requests": total.database_requests,
+        "seconds": round(seconds, 3),
+        "files_per_second": round(rate, 1),
+        "lines": lines,
+    }
+
+
+def run(settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False) -> Iterator[Outcome]:
+    """The outcomes of the batches, in the order in which they are done. One worker is this process itself.
+
+    A worker that dies takes its batches with it; they are run again by new workers. Raises VASTDatabaseError after RESTARTS.
+    """
+    if workers == 1:
+        for batch in batches:
+            yield backfilling.ingest(settings, batch, force)
+        return
+    source, lost = iter(batches), list[Batch]()
+    for _ in range(RESTARTS + 1):
+        again, lost = lost, []
+        yield from _pool(settings, again, source, workers, force, lost)
+        if not lost:
+            return
+    raise VASTDatabaseError(f"workers died {RESTARTS + 1} times", remedy="Look for what ends them, such as too little memory")
+
+
+def _pool(
+    settings: Settings, again: list[Batch], source: Iterator[Batch], workers: int, force: bool, lost: list[Batch]
+) -> Iterator[Outcome]:
+    """Run batches until there are no more, or until a worker dies; `lost` gets the batches that were in hand then."""
+    running: dict[Future[Outcome], Batch] = {}
+    # A forked child would share the parent's connections.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            while True:
+                while len(running) < workers * AHEAD and (batch := again.pop() if again else next(source, None)):
+                    running[_submit(pool, settings, batch, force, lost)] = batch
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    outcome = future.result()
+                    del running[future]
+                    yield outcome
+        except BrokenProcessPool:
+            lost += [*running.values(), *again]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, settings: Settings, batch: Batch, force: bool, lost: list[Batch]) -> Any:
+    try:
+        return pool.submit(backfilling.ingest, settings, batch, force)
+    except BrokenProcessPool:
+        lost.append(batch)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

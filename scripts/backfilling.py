@@ -1,0 +1,239 @@
+"""Finding existing renders, and inspecting them a batch at a time; the same code in a thread, a process, or on another machine.
+
+A batch is one look-up of what is stored, the reading of what is new or changed, and one transaction. It needs nothing but its
+arguments, and done twice it changes nothing, so that whoever runs it may lose it and run it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import vast_migrations
+import vast_objects
+from exr_errors import InspectorError, Reject
+from exr_payload import normalize_path
+from vast_db_persistence import open_store, persist_batch
+from vast_events import Request
+from vast_inspection import Job, Runtime, make_runtime
+from vast_provision import ensure_tables
+from vast_session import Ledger, Store
+from vast_settings import Settings
+
+SUFFIX = ".exr"
+READERS = 16
+"""Files of a batch that are read side by side: reading waits for the object store."""
+
+
+class NothingToRead(Reject):
+    """The root, the prefix or the list cannot be read."""
+
+    code = "nothing_to_read"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file to inspect: a path or `s3://bucket/key`, and what its listing said of it."""
+
+    path: str
+    etag: str | None = None
+    mtime: datetime | None = None
+    size: int | None = None
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is in a bucket."""
+        return self.path.startswith("s3://")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch; `failures` are entries of the report: path, code, message, verdict."""
+
+    stored: int = 0
+    skipped: int = 0
+    requests: int = 0
+    bytes_read: int = 0
+    database_requests: int = 0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        """Files that were dealt with."""
+        return self.stored + self.skipped + len(self.failures)
+
+    def add(self, other: Outcome) -> None:
+        """Count another batch in."""
+        for name in ("stored", "skipped", "requests", "bytes_read", "database_requests"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.failures += other.failures
+
+
+def from_folder(root: Path) -> Iterator[Item]:
+    """The EXRs below a folder, in the order of names, symbolic links not followed. Raises NothingToRead."""
+    if not root.is_dir():
+        raise NothingToRead(f"{root} is no folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(SUFFIX):
+                yield _local(os.path.join(folder, name))  # noqa: PTH118 - a Path for each of millions costs more
+
+
+def _local(path: str) -> Item:
+    address = vast_objects.local_address(path)
+    try:
+        known = os.stat(address)  # noqa: PTH116 - as above
+    except OSError:
+        return Item(address)  # reading it says what is wrong
+    return Item(address, None, datetime.fromtimestamp(known.st_mtime, tz=UTC).replace(tzinfo=None), known.st_size)
+
+
+def from_bucket(address: str, settings: Settings) -> Iterator[Item]:
+    """The EXRs below `s3://bucket/prefix`, as the bucket lists them."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    client = vast_objects.s3_client(settings)
+    try:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for entry in page.get("Contents", []):
+                if entry["Key"].lower().endswith(SUFFIX):
+                    modified = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
+                    yield Item(f"s3://{bucket}/{entry['Key']}", entry["ETag"].strip('"'), modified, entry["Size"])
+    except (BotoCoreError, ClientError) as error:
+        raise vast_objects.as_inspector_error(error, address) from error
+
+
+def from_list(path: Path) -> Iterator[Item]:
+    """The paths of a file: one a line, or the report of an earlier run."""
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+            for line in map(str.strip, lines):
+                if line:
+                    name = json.loads(line)["path"] if line.startswith("{") else line
+                    yield Item(name) if name.startswith("s3://") else _local(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise NothingToRead(f"{path}: {error}", remedy="One path a line, or a report of scripts/backfill.py") from error
+
+
+def from_catalogue(store: Store) -> Iterator[Item]:
+    """The current files that are stored and not removed."""
+    loaded: dict[str, Any] = {}
+    with store.transaction(Ledger(), loaded) as work:
+        loaded["files"] = work.load("files")
+        rows = work.scan("files", ("file_path", "is_current", "deleted_at")) if loaded["files"] is not None else ()
+        paths = [row["file_path"] for batch in rows for row in batch.to_pylist() if row["is_current"] and not row["deleted_at"]]
+    for path in sorted(paths):
+        yield Item(path) if path.startswith("s3://") else _local(path)
+
+
+def of_shard(items: Iterable[Item], shard: tuple[int, int]) -> Iterator[Item]:
+    """Every item whose path's hash falls into shard i of n; the n shards share no item and miss none."""
+    part, whole = shard
+    for item in items:
+        digest = hashlib.sha256(normalize_path(item.path).encode("utf-8", "surrogatepass")).digest()
+        if int.from_bytes(digest[:8], "big") % whole == part - 1:
+            yield item
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
+    """Items in batches, each path once in a batch."""
+    source = iter(items)
+    while batch := tuple(islice(source, size)):
+        yield tuple({item.path: item for item in batch}.values())
+
+
+@cache
+def _runtime(settings: Settings) -> tuple[Runtime, Store]:
+    """What the batches of a process share: connections, and the tables once loaded."""
+    sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # nothing here asks the query engine
+    everywhere = replace(settings, local_roots=(Path("/"),), log_level="CRITICAL")
+    values = {name: getattr(everywhere, name) for name in everywhere.__slots__}
+    return make_runtime(SimpleNamespace(), **values), open_store(settings)
+
+
+def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Outcome:
+    """Inspect and store a batch. What one file causes is a failure in the outcome; what the database causes is one of each file.
+
+    Raises BadSettings, SchemaDrift, or VASTDatabaseError where the database is out of reach before anything was read.
+    """
+    runtime, store = _runtime(settings)
+    known = {} if force else vast_migrations.repeated(lambda: _stored(store, items))
+    todo = [item for item in items if not _is_unchanged(item, known.get(normalize_path(item.path)), runtime)]
+    outcome = Outcome(skipped=len(items) - len(todo), database_requests=0 if force else 3)
+    payloads = []
+    with ThreadPoolExecutor(READERS) as readers:
+        for item, (payload, job) in zip(todo, readers.map(lambda item: _read(runtime, item), todo), strict=True):
+            outcome.requests += job.requests
+            outcome.bytes_read += job.bytes_read
+            if isinstance(payload, InspectorError):
+                outcome.failures.append(_failure(item, payload.as_dict(), str(payload.verdict)))
+            else:
+                payloads.append((item, payload))
+    _store(store, payloads, outcome)
+    return outcome
+
+
+def _stored(store: Store, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
+    """The current rows of these paths that were not removed."""
+    columns = ("file_path_normalized", "is_current", "deleted_at", "etag", "mtime", "size_bytes")
+    paths = sorted({normalize_path(item.path) for item in items})
+    with store.transaction(Ledger(), ensure_tables(store, Ledger())) as work:
+        rows = work.select("files", columns, "file_path_normalized", paths).to_pylist()
+    return {row["file_path_normalized"]: row for row in rows if row["is_current"] and row["deleted_at"] is None}
+
+
+def _is_unchanged(item: Item, row: dict[str, Any] | None, runtime: Runtime) -> bool:
+    """By ETag in a bucket, by time and size on disk. An object that no listing described is asked for its ETag."""
+    if row is None:
+        return False
+    if not item.is_object:
+        return item.mtime is not None and (item.mtime, item.size) == (row["mtime"], row["size_bytes"])
+    etag = item.etag
+    if etag is None and row["etag"]:
+        bucket, _, key = item.path.removeprefix("s3://").partition("/")
+        etag = vast_objects.current_etag(runtime.clients.s3(), bucket, key)
+    return etag is not None and etag == row["etag"]
+
+
+def _read(runtime: Runtime, item: Item) -> tuple[dict[str, Any] | InspectorError, Job]:
+    """The payload of one file, or the error that stood in its way."""
+    if item.is_object:
+        bucket, _, key = item.path.removeprefix("s3://").partition("/")
+        request = Request(bucket=bucket, keys=(key,))
+    else:
+        request = Request(path=item.path)
+    job = Job(SimpleNamespace(), None, runtime)
+    try:
+        return vast_objects.read_consistently(lambda: job.describe(request, job.read(request))), job
+    except InspectorError as error:
+        return error, job
+
+
+def _store(store: Store, payloads: Sequence[tuple[Item, dict[str, Any]]], outcome: Outcome) -> None:
+    results = persist_batch([payload for _, payload in payloads], session=store)
+    outcome.database_requests += max((result["requests"] for result in results), default=0)
+    for (item, _), result in zip(payloads, results, strict=True):
+        if result["status"] == "stored":
+            outcome.stored += 1
+        else:
+            outcome.failures.append(_failure(item, result["error"], "retry" if result["status"] == "retry" else "reject"))
+
+
+def _failure(item: Item, error: dict[str, Any], verdict: str) -> dict[str, Any]:
+    return {"path": item.path, "code": error["code"], "message": error["message"], "verdict": verdict}
+
+
+Ingest = Callable[[Settings, Sequence[Item], bool], Outcome]

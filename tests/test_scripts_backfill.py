@@ -1,0 +1,212 @@
+"""Existing renders, found, shared out, read in parallel and stored in batches; interrupted and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from databases import BUCKET, Database, assert_sound, database, without_audit
+from exr_bytes import image, text
+from old_schema import run
+from scripts import backfill, backfilling
+from scripts.backfilling import Item, Outcome
+
+COUNT = 12
+
+
+def write_tree(root: Path, count: int = COUNT) -> list[Path]:
+    """Renders in two folders, beside what is none."""
+    paths = [root / f"sh{at % 2}" / f"beauty.{1001 + at}.exr" for at in range(count)]
+    for at, path in enumerate(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image(text("owner", f"artist {at}")))
+    (root / "sh0/notes.txt").write_text("no render", encoding="utf-8")
+    (root / "sh1/UPPER.EXR").write_bytes(image())
+    return [*paths, root / "sh1/UPPER.EXR"]
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An endpoint without tables, whose object store the environment names."""
+    with database() as running:
+        monkeypatch.setenv("S3_ENDPOINT", running.server.url)
+        monkeypatch.setenv("S3_ACCESS_KEY", running.server.access_key)
+        monkeypatch.setenv("S3_SECRET_KEY", running.server.secret_key)
+        yield running
+
+
+def go(running: Database, *arguments: str) -> tuple[int, dict[str, Any]]:
+    return run(running, "backfill", *arguments, "--workers", "1", "--batch", "5")
+
+
+def counts(answer: dict[str, Any]) -> tuple[int, int, int]:
+    return answer["stored"], answer["skipped"], answer["failed"]
+
+
+def test_a_tree_is_stored_and_then_skipped(empty: Database, tmp_path: Path) -> None:
+    """Every EXR once, whatever the case of its suffix; a second run reads none, a changed file is read again."""
+    paths = write_tree(tmp_path)
+    assert go(empty, str(tmp_path), "--dry-run")[1]["files"] == COUNT + 1
+    status, first = go(empty, str(tmp_path))
+    assert (status, counts(first)) == (0, (COUNT + 1, 0, 0))
+    assert {row["file_path"] for row in empty.rows("files")} == set(map(str, paths))
+    assert_sound(empty.contents())
+    again = go(empty, str(tmp_path))[1]
+    assert (counts(again), again["requests"], again["bytes_read"]) == ((0, COUNT + 1, 0), 0, 0)
+    paths[3].write_bytes(image(text("owner", "somebody else")))
+    assert counts(go(empty, str(tmp_path))[1]) == (1, COUNT, 0)
+    assert counts(go(empty, str(tmp_path), "--force")[1]) == (COUNT + 1, 0, 0)
+
+
+def test_a_batch_costs_the_requests_of_one_file(empty: Database, tmp_path: Path) -> None:
+    """Looking up, storing and reading back are shared by all files of a batch."""
+    write_tree(tmp_path, 40)
+    run(empty, "init_schema")
+    answer = run(empty, "backfill", str(tmp_path), "--workers", "1")[1]
+    assert answer["database_requests"] <= 15
+
+
+def client(running: Database) -> Any:
+    keys = {"aws_access_key_id": running.server.access_key, "aws_secret_access_key": running.server.secret_key}
+    return boto3.client("s3", endpoint_url=running.server.url, region_name="us-east-1", **keys)
+
+
+def test_a_prefix_is_stored_with_one_read_per_file(empty: Database) -> None:
+    """Objects are skipped by ETag; those of other prefixes and suffixes are not looked at."""
+    s3 = client(empty)
+    for at in range(6):
+        s3.put_object(Bucket=BUCKET, Key=f"show/a b.{1001 + at}.exr", Body=image(text("owner", str(at))))
+    s3.put_object(Bucket=BUCKET, Key="other/x.1001.exr", Body=image())
+    s3.put_object(Bucket=BUCKET, Key="show/readme.md", Body=b"no render")
+    first = go(empty, f"s3://{BUCKET}/show/")[1]
+    assert (counts(first), first["requests"]) == ((6, 0, 0), 6)
+    assert counts(go(empty, f"s3://{BUCKET}/show/")[1]) == (0, 6, 0)
+    s3.put_object(Bucket=BUCKET, Key="show/a b.1003.exr", Body=image(text("owner", "new")))
+    assert counts(go(empty, f"s3://{BUCKET}/show/")[1]) == (1, 5, 0)
+    assert counts(go(empty, "--from-catalog")[1]) == (0, 6, 0)
+    assert go(empty, "s3://nobody/")[0] == 2
+
+
+def test_failures_are_reported_and_can_be_fed_back(empty: Database, tmp_path: Path) -> None:
+    """What cannot be read is named with its reason; mended, the report's files are the only ones that are read again."""
+    paths = write_tree(tmp_path / "tree", 4)
+    paths[0].unlink()
+    paths[0].mkdir()
+    listed, report = tmp_path / "list.txt", tmp_path / "report.jsonl"
+    listed.write_text("\n".join(map(str, [*paths, tmp_path / "gone.exr"])) + "\n\n", encoding="utf-8")
+    status, answer = go(empty, "--from-list", str(listed), "--report", str(report))
+    assert (status, counts(answer)) == (3, (4, 0, 2))
+    lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    assert [one["path"] for one in lines] == [str(paths[0]), str(tmp_path / "gone.exr")]
+    assert all(one["code"] == "object_unavailable" and one["message"] for one in lines)
+    paths[0].rmdir()
+    for path in (paths[0], tmp_path / "gone.exr"):
+        path.write_bytes(image())
+    assert counts(go(empty, "--from-list", str(report))[1]) == (2, 0, 0)
+
+
+def test_a_damaged_file_is_a_row_and_no_failure(empty: Database, tmp_path: Path) -> None:
+    """It is what people look for."""
+    (tmp_path / "broken.exr").write_bytes(b"not an EXR")
+    assert counts(go(empty, str(tmp_path))[1]) == (1, 0, 0)
+    assert empty.rows("files")[0]["status"] == "unreadable"
+
+
+def test_shards_share_a_tree_without_overlap(tmp_path: Path) -> None:
+    """Each file is in exactly one of n shards, and in the same one wherever it is listed."""
+    items = [Item(str(path)) for path in write_tree(tmp_path, 30)]
+    shards = [set(backfilling.of_shard(items, (part, 4))) for part in (1, 2, 3, 4)]
+    assert set().union(*shards) == set(items)
+    assert sum(map(len, shards)) == len(items)
+    assert all(shards)
+
+
+def test_shards_end_in_the_same_tables(empty: Database, tmp_path: Path) -> None:
+    """Two machines, a share each, or one alone: the same rows."""
+    write_tree(tmp_path)
+    for shard in ("1/2", "2/2"):
+        assert go(empty, str(tmp_path), "--shard", shard)[0] == 0
+    assert go(empty.at("alone"), str(tmp_path))[0] == 0
+    assert without_audit(empty.contents()) == without_audit(empty.at("alone").contents())
+
+
+def test_an_interrupted_run_goes_on(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole batches stay; the next run does the rest, and the tables are those of a run without interruption."""
+    write_tree(tmp_path)
+    real, calls = backfilling.ingest, []
+
+    def interrupted(*arguments: Any) -> Outcome:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backfilling, "ingest", interrupted)
+        with pytest.raises(ValueError, match="Expecting value"):
+            go(empty, str(tmp_path))
+    assert counts(go(empty, str(tmp_path))[1]) == (COUNT + 1 - 5, 5, 0)
+    go(empty.at("alone"), str(tmp_path))
+    assert without_audit(empty.contents()) == without_audit(empty.at("alone").contents())
+
+
+def die_once(settings: Any, items: Any, force: bool) -> Outcome:
+    """A worker that is killed in the middle of its first batch, after the batch was stored."""
+    mark = Path(os.environ["DIE_ONCE"])
+    outcome = _INGEST(settings, items, force)
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return outcome
+
+
+_INGEST = backfilling.ingest
+
+
+def test_a_worker_that_is_killed_is_replaced(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its batches are run again by others, and nothing is stored twice."""
+    write_tree(tmp_path / "tree")
+    run(empty, "init_schema")
+    monkeypatch.setenv("DIE_ONCE", str(tmp_path / "died"))
+    monkeypatch.setattr(backfilling, "ingest", die_once)
+    given = [str(tmp_path / "tree"), "--workers", "2", "--batch", "4"]
+    status, answer = run(empty, "backfill", *given)
+    assert (tmp_path / "died").exists()
+    assert (status, answer["stored"] + answer["skipped"], answer["failed"]) == (0, COUNT + 1, 0)
+    assert_sound(empty.contents())
+    assert len(empty.rows("files")) == COUNT + 1
+
+
+def test_a_busy_database_is_a_failure_of_each_file(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches that could not be stored are in the report, and the next run stores them."""
+    import vast_upsert
+
+    monkeypatch.setattr(vast_upsert, "_LONGEST_WAIT", 0.001)
+    write_tree(tmp_path, 4)
+    run(empty, "init_schema")
+    empty.server.faults.add("409@insert**")
+    status, answer = go(empty, str(tmp_path))
+    assert (status, answer["failed"], {one["verdict"] for one in answer["failures"]}) == (3, 5, {"retry"})
+    empty.server.faults.clear()
+    assert counts(go(empty, str(tmp_path))[1]) == (5, 0, 0)
+
+
+@pytest.mark.parametrize("arguments", [("/no/such/folder",), ("--from-list", "/no/such/list")])
+def test_what_cannot_be_listed_is_said(empty: Database, arguments: tuple[str, ...]) -> None:
+    """The message names it, and the remedy what it should be."""
+    status, answer = go(empty, *arguments)
+    assert (status, answer["error"]["code"]) == (2, "nothing_to_read")
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "x", "1/0"])
+def test_a_shard_is_i_of_n(shard: str) -> None:
+    """Anything else is a mistake on the command line."""
+    with pytest.raises(SystemExit):
+        backfill.main(["/tmp", "--shard", shard])

@@ -1,0 +1,158 @@
+"""The doctor's verdict on each step, and the function tried end to end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import main as function
+from databases import BUCKET, Database, database
+from exr_bytes import image, text
+from exr_payload import INSPECTOR_VERSION
+from old_schema import old_database, run, state
+from scripts import doctor, test_function
+
+STEPS = [step.__name__ for step in doctor.STEPS]
+
+
+@pytest.fixture
+def empty() -> Iterator[Database]:
+    """An endpoint without tables."""
+    with database() as running:
+        yield running
+
+
+def verdicts(answer: dict[str, Any]) -> dict[str, str]:
+    return {name: one["verdict"] for name, one in answer["steps"].items()}
+
+
+def test_all_is_well_and_nothing_stays_behind(empty: Database, tmp_path: Path) -> None:
+    """Every step is tried, also before there are tables; afterwards the schema is as empty as it was."""
+    path = tmp_path / "a.1001.exr"
+    path.write_bytes(image(text("owner", "me")))
+    for arguments in ((), (str(path),)):
+        status, answer = run(empty, "doctor", *arguments)
+        assert (status, verdicts(answer)) == (0, dict.fromkeys(STEPS, "ok")), answer
+    assert "3 channels" in answer["steps"]["payload"]["detail"]
+    assert state(empty).tables == {}
+
+
+def test_a_write_into_real_tables_is_rolled_back(empty: Database) -> None:
+    """With tables there, the rows are inserted into them, and gone afterwards."""
+    run(empty, "init_schema")
+    assert run(empty, "doctor")[0] == 0
+    assert empty.rows("files") == []
+
+
+def test_an_event_is_read_like_the_function_reads_it(empty: Database, tmp_path: Path) -> None:
+    """A JSON file is an event; what it names is inspected."""
+    (tmp_path / "a.exr").write_bytes(image())
+    event = tmp_path / "event.json"
+    event.write_text('{"data": {"path": "%s"}}' % (tmp_path / "a.exr"), encoding="utf-8")
+    assert run(empty, "doctor", str(event))[0] == 0
+    event.write_text("{", encoding="utf-8")
+    status, answer = run(empty, "doctor", str(event))
+    assert (status, answer["failed"], verdicts(answer)["write"]) == (3, "payload", "not tried")
+    assert verdicts(answer)["tables"] == "ok"
+
+
+def test_a_wrong_key_is_found_at_the_step_that_needs_it(empty: Database) -> None:
+    """Steps before it are well, those after it are not tried; no key is shown."""
+    wrong = Database(empty.server, empty.settings.__class__(**{**_values(empty.settings), "db_secret_key": "wrong-secret"}))
+    status, answer = run(wrong, "doctor")
+    assert (status, answer["failed"]) == (3, "credentials")
+    found = verdicts(answer)
+    assert [found[name] for name in ("settings", "dns", "endpoint", "tls")] == ["ok"] * 4
+    assert (found["bucket"], found["schema"], found["write"]) == ("not tried",) * 3
+    assert answer["steps"]["credentials"]["remedy"]
+    assert "wrong-secret" not in str(answer)
+
+
+def _values(settings: Any) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in settings.__slots__}
+
+
+def test_a_port_where_nobody_listens(empty: Database) -> None:
+    """The remedy is about the network, not about keys."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        nobody = Database(empty.server, empty.settings.__class__(**{**_values(empty.settings), "db_endpoint": url}))
+        answer = run(nobody, "doctor")[1]
+    assert answer["failed"] == "endpoint"
+    assert "firewall" in answer["steps"]["endpoint"]["remedy"]
+
+
+def test_tls_where_there_is_none(empty: Database) -> None:
+    """An https address of a plain server fails at the step tls."""
+    url = empty.server.url.replace("http:", "https:")
+    secure = Database(empty.server, empty.settings.__class__(**{**_values(empty.settings), "db_endpoint": url}))
+    answer = run(secure, "doctor")[1]
+    assert answer["failed"] == "tls"
+    assert "VAST_CA_BUNDLE" in answer["steps"]["tls"]["remedy"]
+
+
+def test_an_old_schema_is_named_with_its_migration() -> None:
+    """The tables of 1.0.0 do not take what this version writes."""
+    with old_database() as running:
+        answer = run(running, "doctor")[1]
+        assert answer["failed"] == "tables"
+        assert "scripts/migrate_v1_0_to_v1_1.py" in answer["steps"]["tables"]["remedy"]
+
+
+def test_a_bucket_that_is_not_there(empty: Database) -> None:
+    """It is told apart from a schema that is not there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("old_schema.BUCKET", "nobody")
+        answer = run(empty, "doctor")[1]
+    assert answer["failed"] == "bucket"
+
+
+def test_the_function_is_tried_in_this_process(empty: Database) -> None:
+    """Events in, rows out; the samples are marked as removed, and a wrong version is said."""
+    status, answer = run(empty, "test_function", "--sample-files", "2")
+    assert (status, answer["sent"], answer["stored"], answer["problems"]) == (0, 2, 2, [])
+    assert all(row["deleted_at"] for row in empty.rows("files"))
+    status, answer = run(empty, "test_function", "--sample-files", "1", "--version", "9.9.9")
+    assert status == 3
+    assert f"version {INSPECTOR_VERSION}, expected 9.9.9" in answer["problems"][0]
+
+
+def test_the_function_is_tried_through_a_bucket(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The samples are put as objects, read by the function from there, and deleted again."""
+    monkeypatch.setenv("S3_ENDPOINT", empty.server.url)
+    monkeypatch.setenv("S3_ACCESS_KEY", empty.server.access_key)
+    monkeypatch.setenv("S3_SECRET_KEY", empty.server.secret_key)
+    status, answer = run(empty, "test_function", "--sample-files", "1", "--bucket", BUCKET)
+    assert (status, answer["problems"]) == (0, [])
+    assert empty.rows("files")[0]["bucket"] == BUCKET
+    methods = [(one.method, one.path) for one in empty.server.requests if "exr-inspector-test" in one.path]
+    assert methods[-1][0] == "DELETE"
+
+
+def test_a_function_that_stores_nothing_is_found_out(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer without errors is not believed: the rows are looked for."""
+    monkeypatch.setattr(function, "handler", lambda ctx, event: {"errors": []})
+    status, answer = run(empty, "test_function", "--sample-files", "1")
+    assert status == 3
+    assert "nothing is stored" in answer["problems"][0]
+
+
+def test_a_host_that_is_not_there(empty: Database) -> None:
+    """The status is that of something that may be mended by waiting."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        assert run(empty, "test_function", "--sample-files", "1", "--url", url)[0] == 1
+    assert run(empty, "test_function", "--url", "ftp://host")[0] == 2
+
+
+def test_rows_that_differ_from_what_was_sent_are_named() -> None:
+    """Counts of the other tables, and the status."""
+    row = {"inspector_version": "1", "status": "incomplete", "channels": 2, "channel_count": 3, "parts": 1, "multipart_count": 1}
+    found = list(test_function.problems("/a.exr", row | {"attributes": 4}, "1"))
+    assert found == ["/a.exr: status incomplete, expected ok", "/a.exr: 1 parts, 2 channels and 4 attributes are stored"]
