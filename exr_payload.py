@@ -21,7 +21,7 @@ from exr_attributes import LARGE_VALUE, Channel, base64_text, channel_value
 from exr_chunks import Completeness, Profile
 from exr_errors import BadHeader, InspectorError
 from exr_header import Attribute, Finding, Header, Part
-from exr_layout import DEEP_TYPES, TILED_TYPES, Window, part_type, window
+from exr_layout import DEEP_TYPES, TILED_TYPES, NoLayout, Window, layout, part_type, window
 
 SCHEMA_VERSION = 1
 INSPECTOR_VERSION = "1.0.0"
@@ -156,13 +156,24 @@ def _part(header: Header, part: Part, profile: Profile | None, findings: list[Fi
         "tile_height": tiles.get("y_size"),
         "tile_level_mode": tiles.get("level_mode"),
         "tile_rounding_mode": tiles.get("rounding_mode"),
-        "chunk_count": part.value("chunkCount", "int"),
+        "chunk_count": _chunk_count(header, part),
         **exr_production.describe(part),
         "cryptomatte": cryptomatte,
         "layers": layers,
         "logical_bytes": None if None in sizes else sum(sizes),
         "chunk_profile": profile.as_dict() if profile else None,
     }
+
+
+def _chunk_count(header: Header, part: Part) -> int | None:
+    """What `chunkCount` says; single parts need not have it, and theirs follows from windows, compression and tiles."""
+    stated: int | None = part.value("chunkCount", "int")
+    if stated is not None:
+        return stated
+    try:
+        return layout(header, part).chunks
+    except NoLayout:
+        return None
 
 
 def _windows(data: Window | None, display: Window | None) -> dict[str, Any]:
