@@ -29,9 +29,12 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+import vast_migrations
 from exr_errors import BadSettings, VASTDatabaseError
 from scripts import backfilling, connection, upkeep
 from scripts.backfilling import Item, Outcome
+from vast_provision import ensure_tables
+from vast_session import Ledger, Store
 from vast_settings import Settings
 
 BATCH = 500
@@ -68,7 +71,7 @@ def backfill(options: argparse.Namespace) -> upkeep.Answer:
     if options.dry_run:
         count = sum(1 for _ in items)
         return {"dry_run": True, "files": count, "lines": [f"{count} files would be looked at"]}
-    upkeep.store_of(options)  # a wrong key is said here, once
+    _prepare(upkeep.store_of(options))
     started = time.monotonic()
     total = Outcome()
     with upkeep.progress("backfilling (files)", None, quiet=options.json) as forward:
@@ -79,6 +82,11 @@ def backfill(options: argparse.Namespace) -> upkeep.Answer:
         text = "".join(json.dumps(failure, ensure_ascii=True) + "\n" for failure in total.failures)
         options.report.write_text(text, encoding="utf-8")
     return _answer(total, time.monotonic() - started)
+
+
+def _prepare(store: Store) -> None:
+    """Make the tables before workers race to do so; a wrong key or an old schema is said here, once."""
+    vast_migrations.repeated(lambda: ensure_tables(store, Ledger()))
 
 
 def _listed(options: argparse.Namespace, settings: Settings) -> Iterable[Item]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -159,6 +160,7 @@ def batched(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
 def _runtime(settings: Settings) -> tuple[Runtime, Store]:
     """What the batches of a process share: connections, and the tables once loaded."""
     sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # nothing here asks the query engine
+    logging.getLogger("vastdb").setLevel(logging.CRITICAL)  # it logs what is tried again
     everywhere = replace(settings, local_roots=(Path("/"),), log_level="CRITICAL")
     values = {name: getattr(everywhere, name) for name in everywhere.__slots__}
     return make_runtime(SimpleNamespace(), **values), open_store(settings)

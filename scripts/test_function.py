@@ -45,6 +45,8 @@ from vast_settings import Settings
 
 TIMEOUT = 60.0
 FILES = 3
+_BUSY = (429, 503)
+"""Answers of a host that is starting, or has as many events as it takes."""
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -133,7 +135,7 @@ def _calling(settings: Settings) -> Send:
 
 
 def _posting(url: str) -> Send:
-    """A CloudEvent in binary mode, as the platform's trigger posts it."""
+    """A CloudEvent in binary mode, of the kind that the platform gives to an invocation by hand."""
     if not url.startswith(("http://", "https://")):
         raise BadSettings(f"--url {url!r} is no address", remedy="Write it like http://127.0.0.1:8080")
 
@@ -141,8 +143,9 @@ def _posting(url: str) -> Send:
         headers = {
             "Content-Type": "application/json",
             "ce-id": str(uuid.uuid4()),
-            "ce-source": "exr-inspector/test_function",
-            "ce-type": "exr-inspector.test",
+            "ce-source": "vastdata.com:test_function",
+            "ce-type": "vastdata.com:Manual",
+            "ce-subject": "exr-inspector.test_function",
             "ce-specversion": "1.0",
         }
         body = json.dumps(event["data"]).encode()
@@ -150,7 +153,8 @@ def _posting(url: str) -> Send:
             with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=TIMEOUT) as answer:  # noqa: S310 - checked above
                 answer.read()
         except urllib.error.HTTPError as error:
-            raise NotDelivered(f"{url} answered {error.code}", remedy="Look into the host's log for the event") from error
+            kind = Retry if error.code in _BUSY else NotDelivered
+            raise kind(f"{url} answered {error.code}", remedy="Look into the host's log for the event") from error
         except OSError as error:
             raise Retry(f"{url} cannot be reached: {error}", remedy="Start the host, or check --url") from error
 

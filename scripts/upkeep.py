@@ -76,7 +76,7 @@ def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
     Nothing here asks the query engine, so its driver is left out: the client would connect to the engine for every transaction.
     """
     sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # how Python marks a module as absent
-    logging.getLogger("vastdb").setLevel(logging.ERROR)
+    logging.getLogger("vastdb").setLevel(logging.CRITICAL)  # it logs what is tried again, and what is looked for
     settings = connection.settings_of(arguments.endpoint, arguments.schema)
     if schema and "/" not in schema:
         schema = f"{settings.db_bucket}/{schema}"

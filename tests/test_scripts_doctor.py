@@ -13,6 +13,7 @@ import main as function
 from databases import BUCKET, Database, database
 from exr_bytes import image, text
 from exr_payload import INSPECTOR_VERSION
+from function_host import FunctionHost
 from old_schema import old_database, run, state
 from scripts import doctor, test_function
 
@@ -140,6 +141,17 @@ def test_a_function_that_stores_nothing_is_found_out(empty: Database, monkeypatc
     status, answer = run(empty, "test_function", "--sample-files", "1")
     assert status == 3
     assert "nothing is stored" in answer["problems"][0]
+
+
+def test_the_function_is_tried_behind_a_host(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host takes the events as CloudEvents, and their rows are found in the database."""
+    given = empty.settings
+    for name in ("db_endpoint", "db_access_key", "db_secret_key", "db_bucket", "db_schema"):
+        monkeypatch.setenv(f"VAST_{name.upper()}", str(getattr(given, name)))
+    with FunctionHost(function.handler, function.init) as host:
+        host.wait_until_ready(30)
+        status, answer = run(empty, "test_function", "--sample-files", "1", "--url", host.url)
+    assert (status, answer.get("problems")) == (0, []), answer
 
 
 def test_a_host_that_is_not_there(empty: Database) -> None:

@@ -1,0 +1,185 @@
+"""Backfill of generated EXRs from disk and from S3, against one event at a time; and a run that is killed and gone on with.
+
+    python benchmarks/backfill/run.py [--files 20000] [--singly 60] [--latency 5] [--workers 2] [--killed 1000] [--check]
+
+Starts `python -m local_vast` as a process of its own, in which every request, of the database and of the object store, waits for
+the added latency. With --check the exit status is 1 unless backfilling is at least 25 times as fast as one event at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in the image
+
+from exr_bytes import channel, chlist, image, text  # noqa: E402
+
+BUCKET, WANTED = "renders", 25.0
+PER_FOLDER = 500
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One way."""
+
+    way: str
+    files: int
+    seconds: float
+    answer: dict[str, Any]
+    peak_mb: float
+
+    @property
+    def rate(self) -> float:
+        return self.files / self.seconds
+
+
+def write_files(folder: Path, count: int) -> None:
+    """Frames of forty channels, each with a header of its own."""
+    channels = chlist(*sorted(channel(f"layer{n // 4}.{'RGBA'[n % 4]}") for n in range(40)))
+    for at in range(count):
+        path = folder / f"sh{at // PER_FOLDER:04}/beauty_v001.{1001 + at % PER_FOLDER}.exr"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image(text("owner", f"artist {at}"), text("comments", "rendered for a benchmark"), channels=channels))
+
+
+@contextmanager
+def endpoint(objects: Path, latency: int) -> Iterator[str]:
+    """An endpoint in another process, with objects that are there already."""
+    command = [sys.executable, "-m", "local_vast", "--bucket", BUCKET, "--objects", str(objects), "--latency-ms", str(latency)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip().partition("=")[2]
+        finally:
+            process.terminate()
+
+
+def environment(url: str, schema: str) -> dict[str, str]:
+    """What the function and the script read."""
+    keys = {"VAST_DB_ACCESS_KEY": "local", "VAST_DB_SECRET_KEY": "local-secret", "VAST_DB_ENDPOINT": url}
+    objects = {"S3_ENDPOINT": url, "S3_ACCESS_KEY": "local", "S3_SECRET_KEY": "local-secret"}
+    return os.environ | keys | objects | {"VAST_DB_BUCKET": BUCKET, "VAST_DB_SCHEMA": schema}
+
+
+def script(name: str, url: str, schema: str, *arguments: str) -> tuple[subprocess.Popen[str], list[str]]:
+    """A script on its way."""
+    command = [sys.executable, f"scripts/{name}.py", *arguments, "--json"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(url, schema), stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    return process, command
+
+
+def backfill(way: str, url: str, schema: str, *arguments: str) -> Measured:
+    """Run the backfill to its end."""
+    started = time.perf_counter()
+    process, _ = script("backfill", url, schema, *arguments)
+    assert process.stdout
+    answer = json.loads(process.stdout.read())
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, answer
+    return Measured(way, answer["files"], time.perf_counter() - started, answer, usage.ru_maxrss / 1024)
+
+
+def singly(url: str, keys: list[str]) -> Measured:
+    """The handler, one event after the other, as a container with one thread."""
+    os.environ.update(environment(url, "singly"))
+    import main
+
+    ctx = SimpleNamespace(logger=SimpleNamespace(info=len, warning=len, error=len))
+    main.init(ctx)
+    main.handler(ctx, {"data": {"s3_bucket": BUCKET, "s3_key": keys[0]}})
+    started = time.perf_counter()
+    for key in keys[1:]:
+        assert main.handler(ctx, {"data": {"s3_bucket": BUCKET, "s3_key": key}})["inserted"]
+    return Measured("one event at a time", len(keys) - 1, time.perf_counter() - started, {}, 0.0)
+
+
+def kill_and_resume(url: str, folder: Path, workers: int) -> bool:
+    """Whether a run that is killed and gone on with ends in the tables of one that was left alone."""
+    arguments = (str(folder), "--workers", str(workers), "--batch", "100")
+    process, _ = script("backfill", url, "killed", *arguments)
+    while not count(url, "killed") and process.poll() is None:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = count(url, "killed")
+    backfill("resumed", url, "killed", *arguments)
+    backfill("whole", url, "whole", *arguments)
+    print(f"killed with {before} files stored, then gone on with", file=sys.stderr)
+    return contents(url, "killed") == contents(url, "whole")
+
+
+def contents(url: str, schema: str) -> dict[str, list[str]]:
+    """All rows but for the ids and times of inspections."""
+    from databases import Database, settings_for, without_audit
+
+    return without_audit(Database(None, settings_for(url, "local", "local-secret", schema)).contents())  # type: ignore[arg-type]
+
+
+def count(url: str, schema: str) -> int:
+    """Rows of files; none while there is no table."""
+    import vast_migrations
+    from databases import Database, settings_for
+
+    stored = vast_migrations.read_state(Database(None, settings_for(url, "local", "local-secret", schema)).store()).tables  # type: ignore[arg-type]
+    return stored["files"].rows if "files" in stored else 0
+
+
+def report(found: list[Measured]) -> None:
+    """A table for the README."""
+    print("| way | files | files/s | reads/file | bytes/file | database requests/file | peak memory of a process, MB | times |")
+    print("|---|---|---|---|---|---|---|---|")
+    for one in found:
+        answer, files = one.answer, one.files
+        figures = [answer.get(name, 0) / files for name in ("requests", "bytes_read", "database_requests")]
+        times = one.rate / found[0].rate
+        shown = " | ".join((f"{figures[0]:.2f}", f"{figures[1]:.0f}", f"{figures[2]:.3f}", f"{one.peak_mb:.0f}"))
+        print(f"| {one.way} | {files} | {one.rate:.1f} | {shown if answer else '| | |'} | {times:.1f} |", flush=True)
+
+
+def main() -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("files", 20_000), ("singly", 60), ("latency", 5), ("workers", 2), ("killed", 1000)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        objects = Path(scratch) / "objects"
+        folder = objects / BUCKET / "show"
+        write_files(folder, options.files)
+        write_files(Path(scratch) / "killed", options.killed)
+        with endpoint(objects, options.latency) as url:
+            keys = [str(path.relative_to(objects / BUCKET)) for path in sorted(folder.rglob("*.exr"))[: options.singly + 1]]
+            workers = ("--workers", str(options.workers))
+            found = [singly(url, keys)]
+            report(found)
+            found.append(backfill("backfill from disk", url, "disk", str(folder), *workers))
+            report(found)
+            found.append(backfill("backfill from S3", url, "objects", f"s3://{BUCKET}/show/", *workers))
+            report(found)
+            same = kill_and_resume(url, Path(scratch) / "killed", options.workers)
+            print("killed and resumed: " + ("the same tables" if same else "OTHER TABLES"))
+    slow = [one.way for one in found[1:] if one.rate < WANTED * found[0].rate]
+    return 1 if options.check and (slow or not same) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
