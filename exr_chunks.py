@@ -243,7 +243,7 @@ class _Assessment:
         leader = _leader(self.header, part).size
         if not part.compressed and (unpacked := part.unpacked_bytes(chunk)) is not None:
             return last + leader + unpacked
-        if last + leader > self.held and self._is_plausible(part, chunk, ordered):
+        if self.held < last + leader <= self.reader.size and self._is_plausible(part, chunk, ordered):
             self.tail_checked = False
             return None
         return self._end_by_leader(part, chunk, last)

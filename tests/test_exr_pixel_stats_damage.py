@@ -202,14 +202,23 @@ def test_a_file_may_end_at_any_byte(data: st.DataObject) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(["none", "rle", "zip", "piz", "b44"]), st.integers(0, 2**32), st.binary(min_size=1, max_size=4))
 def test_any_bytes_may_be_wrong(name: str, place: int, value: bytes) -> None:
-    """Damage anywhere raises nothing but BadHeader, and no chunk is counted twice."""
+    """Damage anywhere raises nothing but BadHeader, and no chunk is counted twice; a part without channels has nothing to read."""
     whole = one(planes(32, 48), name)
     try:
         found = stats(patched(whole, place % len(whole), value))
     except BadHeader:
         return
+    readable = {row["part_index"] for row in found["channels"]}
     for part in found["parts"]:
-        assert part["chunks_read"] + part["chunks_missing"] + part["chunks_damaged"] == part["chunks"]
+        counted = part["chunks_read"] + part["chunks_missing"] + part["chunks_damaged"]
+        assert counted == part["chunks"] or (counted == 0 and part["part_index"] not in readable)
+
+
+@pytest.mark.parametrize("name", ["none", "zip"])
+def test_a_part_that_lost_its_channel_list_has_no_figures(name: str) -> None:
+    """Its attribute has another name now."""
+    found = stats(patched(one(planes(32, 48), name), 8, b"\x01"))
+    assert found["channels"] == []
 
 
 def test_the_librarys_warnings_do_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:
