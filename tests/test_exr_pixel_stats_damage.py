@@ -202,7 +202,7 @@ def test_a_file_may_end_at_any_byte(data: st.DataObject) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(["none", "rle", "zip", "piz", "b44"]), st.integers(0, 2**32), st.binary(min_size=1, max_size=4))
 def test_any_bytes_may_be_wrong(name: str, place: int, value: bytes) -> None:
-    """Damage anywhere raises nothing but BadHeader, and no chunk is counted twice; a part without channels has nothing to read."""
+    """Damage anywhere raises nothing but BadHeader; no chunk is counted twice; a part without channels has nothing to read."""
     whole = one(planes(32, 48), name)
     try:
         found = stats(patched(whole, place % len(whole), value))
