@@ -97,7 +97,10 @@ def _events(arguments: Sequence[str]) -> Iterator[Any]:
     """One event for each argument: what a .json file holds, and for any other path a plain event that names it."""
     for argument in arguments:
         if _is_event(argument):
-            yield json.loads(Path(argument).read_text(encoding="utf-8"))
+            try:
+                yield json.loads(Path(argument).read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{argument} is not a JSON event: {error}") from None
         else:
             yield {"data": {"path": argument}}
 
