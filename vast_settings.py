@@ -9,6 +9,7 @@ environment, then the default. Database credentials in an event come before both
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -118,10 +119,21 @@ NAMES = Kind("names, separated by commas", _names)
 
 
 def _setting(
-    *names: str, kind: Kind, help: str, group: str, default: Any = None, keys: tuple[str, ...] = (), secret: bool = False
+    *names: str,
+    kind: Kind,
+    help: str,
+    group: str,
+    default: Any = None,
+    keys: tuple[str, ...] = (),
+    secret: bool = False,
+    deprecated: Mapping[str, str] | None = None,
 ) -> Any:
-    """A field of `Settings`. `names`: environment spellings, the first is the documented one; `keys`: further keys in secrets."""
+    """A field of `Settings`. `names`: environment spellings, the first is the documented one; `keys`: further keys in secrets.
+
+    `deprecated`: spellings that will go, each with what to use instead; whoever still uses one is warned at the start.
+    """
     metadata = {"names": names, "kind": kind, "help": help, "group": group, "keys": keys, "secret": secret}
+    metadata["deprecated"] = deprecated or {}
     if callable(default):
         return field(default_factory=default, repr=not secret, metadata=metadata)
     return field(default=default, repr=not secret, metadata=metadata)
@@ -316,6 +328,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Mapping[str, str] | 
         found = next(_candidates(item, environ, keyed), None)
         if found is not None:
             _parse(item, *found, values, problems)
+            _warn_if_deprecated(item, found[0])
     if environ.get("EXR_LOCAL_ROOTS") == "":
         values["local_roots"] = ()
     if environ.get("DEBUG", "").lower() in _TRUE:
@@ -376,6 +389,13 @@ def _candidates(item: Field[Any], environ: Mapping[str, str], secrets: Mapping[s
         text = environ.get(name, "").strip()
         if text:
             yield name, text
+
+
+def _warn_if_deprecated(item: Field[Any], where: str) -> None:
+    """A FutureWarning, which Python shows by default: whoever deploys is no developer."""
+    instead = item.metadata["deprecated"].get(where.removeprefix("secret key "))
+    if instead:
+        warnings.warn(f"{where} is deprecated and will go; use {instead}", FutureWarning, stacklevel=3)
 
 
 def _parse(item: Field[Any], where: str, text: str, values: dict[str, Any], problems: list[tuple[str, str]]) -> None:

@@ -59,6 +59,7 @@ def row(item: Field[Any]) -> str:
     first, *others = described["names"]
     names = [f"`{first}`", *(f"or `{name}`" for name in others)]
     names += [f"in secrets also `{key}`" for key in described["keys"]]
+    names += [f"(deprecated: `{name}`; use {instead})" for name, instead in described["deprecated"].items()]
     shape = described["kind"].shape + (" (secret)" if described["secret"] else "")
     return f"| {'<br>'.join(names)} | {shape} | {' '.join(default(item))} | {described['help']} |"
 
