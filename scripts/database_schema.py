@@ -66,7 +66,8 @@ def _table(table: TableSpec) -> Iterator[str]:
     yield "|---|---|---|" + ("---|" if roles else "") + "---|"
     for column in table.columns:
         written = f"{Role(column.role).value} | " if roles else ""
-        yield f"| `{column.name}` | {type_name(column.type)} | {column.since} | {written}{_meaning(column)} |"
+        came = max(table.since, column.since, key=VERSIONS.index)
+        yield f"| `{column.name}` | {type_name(column.type)} | {came} | {written}{_meaning(column)} |"
     yield ""
 
 
