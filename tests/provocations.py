@@ -1,0 +1,743 @@
+"""Every problem of docs/TROUBLESHOOTING.md that has a message, provoked: the heading -> the texts that the code then gives."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import ssl
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pyarrow as pa
+
+import function_host
+import main
+import vast_db_persistence as persistence
+import vast_settings
+from contexts import Context, element
+from databases import BUCKET, Database, database
+from exr_bytes import attribute, channel, chlist, header, image, part, set_offsets, text
+from exr_embeddings import EMBEDDING_VERSION
+from exr_errors import InspectorError
+from exr_policy import load_policy
+from function_host_events import VastEvent
+from object_store import Store
+from old_schema import fill_old, run
+from sample_payloads import payload
+from scripts import backup_schema, catalogue, connection, find_similar, query, questions, restore_schema, similarity
+from scripts import doctor as doctor_script
+from vast_inspection import STATE, make_runtime
+from vast_settings import Settings
+
+Provocation = Callable[["Place"], Iterator[str]]
+PROVOKED: dict[str, Provocation] = {}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where problems are provoked: a prepared database, an object store, a folder."""
+
+    db: Database
+    objects: Store
+    folder: Path
+
+    @property
+    def settings(self) -> Settings:
+        """Settings for all three."""
+        given = self.objects.settings(s3_attempts=1)
+        return replace(
+            self.db.settings, s3_endpoint=given.s3_endpoint, s3_access_key="AKEY", s3_secret_key="s", s3_attempts=1,
+            local_roots=(self.folder,), full_payload=True,
+        )  # fmt: skip
+
+    def file(self, data: bytes, name: str = "a.1001.exr") -> str:
+        """A file in the folder."""
+        path = self.folder / name
+        path.write_bytes(data)
+        return str(path)
+
+
+def problem(heading: str) -> Callable[[Provocation], Provocation]:
+    """Says which problem a function provokes."""
+
+    def note(function: Provocation) -> Provocation:
+        PROVOKED[heading] = function
+        return function
+
+    return note
+
+
+def raised(call: Callable[[], object]) -> str:
+    """The message of the error that the call raises."""
+    try:
+        call()
+    except InspectorError as error:
+        return error.message
+    raise AssertionError("nothing was raised")
+
+
+def answer(place: Place, event: Any, **changes: Any) -> dict[str, Any]:
+    """What the handler answers to an event."""
+    context = Context()
+    setattr(context, STATE, make_runtime(context, **_values(replace(place.settings, **changes))))
+    found: dict[str, Any] = main.handler(context, event)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _values(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in Settings.__slots__}
+
+
+def entries(place: Place, data: bytes, **changes: Any) -> Iterator[str]:
+    """The messages of errors and warnings of a file with these bytes, as the function describes it."""
+    found = answer(place, {"data": {"path": place.file(data), **changes}}, db_endpoint=None)
+    for listed in (found["errors"], found["warnings"], found["stats"].get("findings", [])):
+        yield from (entry["message"] for entry in listed)
+
+
+def refused(place: Place, event: Any, **changes: Any) -> str:
+    """Why the handler refuses or skips an event."""
+    found = answer(place, event, **changes)
+    (reason,) = [found["reason"]] if found.get("reason") else found["errors"]
+    return str(reason["message"])
+
+
+def fails(place: Place, *faults: str, path: str = "/fault.exr") -> str:
+    """The message with which storing fails under these faults; with none left behind."""
+    place.db.server.faults.clear()
+    place.db.server.faults.add(*faults)
+    try:
+        return raised(lambda: persistence.persist_to_vast_database(payload(path), session=place.db.store()))
+    finally:
+        place.db.server.faults.clear()
+
+
+def nobody() -> tuple[str, int]:
+    """A port where nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return "127.0.0.1", unused.getsockname()[1]
+
+
+def connecting(place: Place, **changes: Any) -> str:
+    """Why no session can be opened with these settings."""
+    return raised(lambda: persistence.open_store(replace(place.db.settings, **changes)))
+
+
+def doctor(place: Place, **changes: Any) -> str:
+    """What the doctor says of the step that fails."""
+    status, found = run(Database(place.db.server, replace(place.db.settings, **changes)), "doctor")
+    assert status == 3
+    return str(found["steps"][found["failed"]]["detail"])
+
+
+def load(**environ: str) -> str:
+    """What is wrong with an environment."""
+    return raised(lambda: vast_settings.load(environ))
+
+
+# The function does not store, or does not start
+
+
+@problem("Nothing is stored")
+def nothing_is_stored(place: Place) -> Iterator[str]:
+    found = answer(place, {"data": {"path": place.file(image())}}, db_endpoint=None)
+    yield found["persistence"]["message"]
+
+
+@problem("A setting is wrong")
+def a_setting_is_wrong(place: Place) -> Iterator[str]:
+    yield load(VAST_DB_TIMEOUT="soon")
+    yield load(VAST_DB_TIMEOUT="soon", LOG_LEVEL="LOUD")
+
+
+@problem("An endpoint lacks its keys")
+def an_endpoint_lacks_its_keys(place: Place) -> Iterator[str]:
+    yield load(VAST_DB_ENDPOINT="http://example.com", VAST_DB_ACCESS_KEY="A")
+    yield connecting(place, db_secret_key=None)
+
+
+@problem("An event's own database is ignored")
+def an_event_brings_credentials(place: Place) -> Iterator[str]:
+    event = {"data": {"path": place.file(image()), "vastdb_endpoint": "http://example.com"}}
+    yield answer(place, event)["warnings"][-1]["message"]
+    yield answer(place, event, allow_event_credentials=True)["warnings"][-1]["message"]
+
+
+@problem("A service is out of reach at the start")
+def out_of_reach_at_the_start(place: Place) -> Iterator[str]:
+    host, port = nobody()
+    context = Context()
+    setattr(context, STATE, make_runtime(context, **_values(replace(place.db.settings, db_endpoint=f"http://{host}:{port}"))))
+    main.init(context)  # type: ignore[no-untyped-call]
+    yield context.entries()[-1]["message"]
+
+
+# Connection
+
+
+@problem("The address has no host")
+def the_address_has_no_host(place: Place) -> Iterator[str]:
+    yield doctor(place, db_endpoint="http://data-vip.invalid")
+
+
+@problem("Nobody answers at the port")
+def nobody_answers(place: Place) -> Iterator[str]:
+    host, port = nobody()
+    yield doctor(place, db_endpoint=f"http://{host}:{port}")
+    yield connecting(place, db_endpoint=f"http://{host}:{port}")
+
+
+@problem("The endpoint is not VAST DataBase")
+def another_server(place: Place) -> Iterator[str]:
+    yield connecting(place, db_endpoint=place.objects.url)
+    yield fails(place, "501@begin**")
+
+
+@problem("The cluster is too old")
+def an_old_cluster(place: Place) -> Iterator[str]:
+    with database(version="5.0.0.0") as old, patch("vast_upsert.ATTEMPTS", 1):
+        yield raised(lambda: persistence.persist_to_vast_database(payload("/old.exr"), session=old.store()))
+
+
+@problem("The database bucket is not there")
+def no_bucket(place: Place) -> Iterator[str]:
+    settings = replace(place.db.settings, db_bucket="nobody")
+    yield raised(lambda: persistence.persist_to_vast_database(payload("/b.exr"), settings=settings))
+
+
+@problem("The object store does not answer")
+def no_object_store(place: Place) -> Iterator[str]:
+    host, port = nobody()
+    event = element("renders/a.exr")
+    yield raised(lambda: answer(place, event, s3_endpoint=f"http://{host}:{port}"))
+    with _bent(place.objects, 503, "SlowDown"):
+        yield raised(lambda: answer(place, event))
+
+
+@problem("An object is named, and there is no object store")
+def no_object_endpoint(place: Place) -> Iterator[str]:
+    yield refused(place, element("renders/a.exr"), s3_endpoint=None)
+
+
+@contextlib.contextmanager
+def _bent(store: Store, status: int, code: str) -> Iterator[None]:
+    store.before = lambda count: (status, code)
+    try:
+        yield
+    finally:
+        store.before = lambda count: None
+
+
+# Credentials
+
+
+@problem("The database refuses the keys")
+def wrong_database_keys(place: Place) -> Iterator[str]:
+    settings = replace(place.db.settings, db_secret_key="wrong")
+    yield raised(lambda: persistence.persist_to_vast_database(payload("/k.exr"), settings=settings))
+
+
+@problem("The object store refuses the keys")
+def wrong_object_keys(place: Place) -> Iterator[str]:
+    with _bent(place.objects, 403, "AccessDenied"):
+        yield refused(place, element("renders/a.exr"))
+
+
+@problem("The object or its bucket is not there")
+def no_object(place: Place) -> Iterator[str]:
+    yield refused(place, element("renders/gone.exr"))
+    with _bent(place.objects, 404, "NoSuchBucket"):
+        yield refused(place, element("renders/a.exr"))
+
+
+# TLS
+
+
+@problem("The certificate cannot be verified")
+def an_unknown_authority(place: Place) -> Iterator[str]:
+    with _secure(place.folder) as url:
+        yield doctor(place, db_endpoint=url)
+        yield connecting(place, db_endpoint=url)
+
+
+@problem("One side speaks TLS, the other does not")
+def tls_where_there_is_none(place: Place) -> Iterator[str]:
+    url = place.db.server.url.replace("http:", "https:")
+    yield doctor(place, db_endpoint=url)
+    yield connecting(place, db_endpoint=url)
+
+
+@problem("The file of certificate authorities is missing")
+def no_bundle(place: Place) -> Iterator[str]:
+    yield load(VAST_CA_BUNDLE="/etc/nothing.pem")
+
+
+@contextlib.contextmanager
+def _secure(folder: Path) -> Iterator[str]:
+    """A server on loopback whose certificate it signed itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_certificate(folder))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_shake_hands, args=(server, context))
+        thread.start()
+        yield f"https://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _shake_hands(server: socket.socket, context: ssl.SSLContext) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with contextlib.suppress(OSError), connection, context.wrap_socket(connection, server_side=True):
+                pass
+
+
+def _certificate(folder: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that no authority signed, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    form = serialization.Encoding.PEM
+    private = key.private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "server.pem"
+    path.write_bytes(private + made.sign(key, hashes.SHA256()).public_bytes(form))
+    return path
+
+
+# Time-outs and load
+
+
+@problem("The database is too slow to answer")
+def a_slow_database(place: Place) -> Iterator[str]:
+    slow = Database(place.db.server, replace(place.db.settings, db_timeout=0.1)).store()
+    place.db.server.faults.add("latency=400@begin**")
+    with patch("vast_upsert.ATTEMPTS", 1):
+        yield raised(lambda: persistence.persist_to_vast_database(payload("/slow.exr"), session=slow))
+    place.db.server.faults.clear()
+
+
+@problem("The database is busy")
+def a_busy_database(place: Place) -> Iterator[str]:
+    with patch("vast_upsert.ATTEMPTS", 1), patch("vast_session._SLOW_DOWN", {"max_tries": 1}):
+        yield fails(place, "503@begin**")
+        yield fails(place, "500@insert**")
+        yield fails(place, "408@insert**")
+
+
+@problem("A transaction has expired")
+def an_expired_transaction(place: Place) -> Iterator[str]:
+    yield fails(place, "expire@insert**")
+
+
+@problem("The database is full")
+def a_full_database(place: Place) -> Iterator[str]:
+    yield fails(place, "507@insert**")
+
+
+# Events
+
+
+@problem("An event is skipped")
+def skipped_events(place: Place) -> Iterator[str]:
+    yield refused(place, element("renders/notes.txt"))
+    yield refused(place, element("renders/folder/"))
+    yield refused(place, element("renders/a.exr", "ElementTagCreated"))
+    yield refused(place, {"type": "vastdata.com:Schedule.TimerElapsed", "data": {}})
+
+
+@problem("The event names no object")
+def no_object_named(place: Place) -> Iterator[str]:
+    yield refused(place, element(""))
+
+
+@problem("A path is refused")
+def refused_paths(place: Place) -> Iterator[str]:
+    yield refused(place, {"data": {"path": "/etc/secret.exr"}})
+    yield refused(place, {"data": {"path": str(place.folder / "missing.exr")}})
+    yield refused(place, {"data": {"path": str(place.folder)}})
+
+
+@problem("A field of the event is wrong")
+def wrong_fields(place: Place) -> Iterator[str]:
+    yield refused(place, {"data": {"path": "/a.exr", "stats": "maybe"}})
+    yield refused(place, {"data": "{"})
+
+
+@problem("The host refuses the event")
+def refused_by_the_host(place: Place) -> Iterator[str]:
+    headers = {"content-type": "application/json", "ce-specversion": "1.0", "ce-type": "vastdata.com:Element.ElementCreated"}
+    full = {**headers, "ce-id": "10", "ce-source": "vastdata.com:trigger", "ce-subject": "broker"}
+    for given in (headers, full, {**full, "ce-id": "hello"}):
+        try:
+            VastEvent.parse(given, b"{}")
+        except ValueError as error:
+            yield str(error)
+
+
+@problem("The host is not ready")
+def a_host_that_is_not_ready(place: Place) -> Iterator[str]:
+    go_on = threading.Event()
+
+    def broken(context: Any) -> None:
+        go_on.wait(10)
+        vast_settings.load({"LOG_LEVEL": "LOUD"})
+
+    with function_host.FunctionHost(main.handler, broken) as host:
+        yield host._probe("/readiness")[1]
+        go_on.set()
+        with contextlib.suppress(InspectorError):
+            host.wait_until_ready(10)
+        yield host._probe("/readiness")[1]
+
+
+# Files
+
+
+@problem("The file is no EXR")
+def no_exr(place: Place) -> Iterator[str]:
+    yield from entries(place, b"These are notes")
+    yield from entries(place, image()[:4] + b"\x09" + image()[5:])
+
+
+@problem("The file ends inside its header")
+def a_cut_header(place: Place) -> Iterator[str]:
+    yield from entries(place, image()[:100])
+    yield from entries(place, header(part())[:-1] + attribute("note", "string", b"", 100_000))
+
+
+@problem("The header is damaged")
+def a_damaged_header(place: Place) -> Iterator[str]:
+    yield from entries(place, header([*part(), attribute("note", "string", b"x", -1)]))
+    yield from entries(place, header([*part(), attribute("n" * 300, "string", b"x")]))
+
+
+@problem("The header is too large")
+def a_large_header(place: Place) -> Iterator[str]:
+    data = image(*(text(f"note{number}", "x" * 60_000) for number in range(3)))
+    found = answer(place, {"data": {"path": place.file(data)}}, db_endpoint=None, header_limit=100_000)
+    yield found["errors"][0]["message"]
+
+
+@problem("Chunks were never written")
+def missing_chunks(place: Place) -> Iterator[str]:
+    data = image()
+    yield from entries(place, set_offsets(data, header(_head()), {3: 0, 4: 0}))
+
+
+def _head() -> list[bytes]:
+    return part(window=(0, 0, 63, 127))
+
+
+@problem("The file was cut short")
+def a_cut_file(place: Place) -> Iterator[str]:
+    data = image()
+    yield from entries(place, data[:-60])
+    yield from entries(place, data[: len(header(_head())) + 12])
+
+
+@problem("The offset table is damaged")
+def damaged_offsets(place: Place) -> Iterator[str]:
+    data, head = image(), header(_head())
+    yield from entries(place, set_offsets(data, head, {2: 9}))
+    yield from entries(place, set_offsets(data, head, {2: 1 << 40}))
+    (third,) = struct.unpack_from("<Q", data, len(head) + 8 * 3)
+    yield from entries(place, set_offsets(data, head, {2: third}))
+
+
+@problem("The chunks cannot be counted")
+def uncountable_chunks(place: Place) -> Iterator[str]:
+    yield from entries(place, image(without=("compression",)))
+
+
+@problem("The header contradicts itself")
+def contradictions(place: Place) -> Iterator[str]:
+    yield from entries(place, image(without=("lineOrder",)))
+    yield from entries(place, image(display=(100, 100, 163, 227)))
+    yield from entries(place, image(channels=chlist(channel("R"), channel("R"))))
+
+
+@problem("An attribute does not decode")
+def odd_attributes(place: Place) -> Iterator[str]:
+    yield from entries(place, image(attribute("fps", "rational", b"12345"), text("owner", b"\xff\xfe")))
+
+
+@problem("A cryptomatte contradicts itself")
+def a_wrong_cryptomatte(place: Place) -> Iterator[str]:
+    prefix = "cryptomatte/1234567/"
+    fields = {"name": "crypto_object", "hash": "MurmurHash3_32", "conversion": "uint32_to_float32", "manifest": "{"}
+    yield from entries(place, image(*(text(prefix + name, value) for name, value in fields.items())))
+
+
+@problem("The file changes while it is read")
+def a_changing_file(place: Place) -> Iterator[str]:
+    place.objects.objects["renders/b.exr"] = image(*(text(f"note{number}", "x" * 60_000) for number in range(3)))
+    count = iter(range(1000))
+
+    def replaced(_: int) -> None:
+        place.objects.objects["renders/b.exr"] += bytes([next(count) % 256])
+
+    place.objects.before = replaced
+    yield raised(lambda: answer(place, element("renders/b.exr"), db_endpoint=None))
+    place.objects.before = lambda _: None
+
+
+@problem("The list of findings is cut")
+def many_findings(place: Place) -> Iterator[str]:
+    many = image(*(text(f"n{number}", b"\xff") for number in range(300)))
+    event = {"data": {"path": place.file(many)}}
+    yield answer(place, event, db_endpoint=None)["warnings"][-1]["message"]
+    yield answer(place, event, db_endpoint=None, full_payload=False)["warnings"][-1]["message"]
+
+
+@problem("Pixels are missing from the statistics")
+def missing_pixels(place: Place) -> Iterator[str]:
+    yield from entries(place, set_offsets(image(), header(_head()), {3: 0}), stats=True)
+
+
+# Vectors
+
+
+@problem("A vector cannot be computed")
+def no_vector(place: Place) -> Iterator[str]:
+    yield raised(lambda: persistence.compute_metadata_embedding({**payload(), "channels": "RGBA"}))
+    yield raised(lambda: persistence.compute_channel_fingerprint(None))
+
+
+@problem("A vector has the wrong size")
+def a_vector_of_another_size(place: Place) -> Iterator[str]:
+    given = persistence.compute_metadata_embedding(payload(), 128)
+    yield persistence.persist_to_vast_database(payload("/v.exr"), session=place.db.store(), embedding=given)["error"]["message"]
+    yield raised(lambda: persistence.compute_metadata_embedding(payload(), 8))
+
+
+@problem("A vector is not of unit length")
+def a_long_vector(place: Place) -> Iterator[str]:
+    long = [2.0, *[0.0] * 383]
+    db = place.db.at("unit")
+    persistence.persist_to_vast_database(payload("/long.exr"), session=db.store(), embedding=long)
+    yield from details(db)
+    bad = [float("nan"), *[0.0] * 383]
+    found = persistence.persist_to_vast_database(payload("/nan.exr"), session=db.store(), embedding=bad)
+    yield found["error"]["message"]
+
+
+def details(db: Database) -> Iterator[str]:
+    """What the integrity check finds."""
+    for finding in run(db, "data_integrity_check")[1]["findings"]:
+        yield finding["detail"]
+
+
+@problem("Vectors of another version are stored")
+def an_old_vector(place: Place) -> Iterator[str]:
+    db = place.db.at("versions")
+    with patch("vast_rows.EMBEDDING_VERSION", EMBEDDING_VERSION - 1):
+        persistence.persist_to_vast_database(payload("/earlier.exr"), session=db.store())
+    yield from details(db)
+
+
+@problem("The reference is not found")
+def no_reference(place: Place) -> Iterator[str]:
+    target = connection.open_target(place.db.settings)
+    yield raised(lambda: similarity.reference(target, "nothing.exr", "metadata"))
+
+
+# Transactions
+
+
+@problem("Two writers are in conflict")
+def a_conflict(place: Place) -> Iterator[str]:
+    yield fails(place, "409@commit**")
+
+
+@problem("The answer to a commit is lost")
+def a_lost_commit(place: Place) -> Iterator[str]:
+    with patch("vast_upsert.ATTEMPTS", 1):
+        store = place.db.warm()
+        place.db.server.faults.add("reset@commit")
+        yield raised(lambda: persistence.persist_to_vast_database(payload("/lost.exr"), session=store))
+        yield fails(place, "reset@commit**")
+        place.db.server.faults.add("lost@commit", "reset@begin+1**")
+        yield raised(lambda: persistence.persist_to_vast_database(payload("/unknown.exr"), session=store))
+        place.db.server.faults.clear()
+
+
+@problem("Rows contradict each other")
+def contradicting_rows(place: Place) -> Iterator[str]:
+    db = place.db.at("twice")
+    persistence.persist_to_vast_database(payload("/twice.exr"), session=db.store())
+    with db.session().transaction() as tx:
+        files = tx.bucket(BUCKET).schema("twice").table("files")
+        row = files.select().read_all()
+        files.insert(row)
+        files.insert(_changed(row, file_path_normalized="/none.exr", is_current=False))
+        for version in ("a", "b"):
+            files.insert(_changed(row, file_path_normalized="/both.exr", file_id=version))
+    yield from details(db)
+
+
+def _changed(rows: pa.Table, **values: Any) -> pa.Table:
+    """A row with other values in some columns."""
+    (row,) = rows.to_pylist()
+    return pa.Table.from_pylist([row | values], schema=rows.schema)
+
+
+# Types and schema
+
+
+@problem("The schema is older than the function")
+def an_old_schema(place: Place) -> Iterator[str]:
+    old = place.db.at("old")
+    fill_old(old)
+    yield persistence.persist_to_vast_database(payload("/s.exr"), session=old.store())["error"]["message"]
+    yield from (entry["what"] for entry in run(old, "verify_schema", "--version", "1.1.0")[1]["differences"][:1])
+
+
+@problem("A payload field has the wrong type")
+def a_wrong_payload(place: Place) -> Iterator[str]:
+    wrong = payload("/w.exr", size_bytes="many")
+    yield persistence.persist_to_vast_database(wrong, session=place.db.store())["error"]["message"]
+
+
+@problem("The server refuses the rows")
+def refused_rows(place: Place) -> Iterator[str]:
+    place.db.server.faults.add("400@insert**")
+    yield persistence.persist_to_vast_database(payload("/r.exr"), session=place.db.store())["error"]["message"]
+    place.db.server.faults.clear()
+
+
+# Queries and policies
+
+
+@problem("The query engine cannot be used")
+def no_query_engine(place: Place) -> Iterator[str]:
+    statement = questions.parse("SELECT count(*) FROM files")
+    yield raised(lambda: catalogue.ask_server(connection.open_target(place.db.settings), statement))
+    with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
+        yield said(lambda: query.main(["compression", *arguments])).splitlines()[0]
+
+
+@problem("A question cannot be asked")
+def no_such_question(place: Place) -> Iterator[str]:
+    for arguments in (["nothing"], ["missing_frames", "--param", "show"], ["missing_frames", "--param", "nothing=1"]):
+        yield said(lambda arguments=arguments: query.main(arguments)).removeprefix("query.py: ")  # type: ignore[misc]
+
+
+def said(call: Callable[[], object]) -> str:
+    """What a command line says on standard error."""
+    with contextlib.redirect_stderr(io.StringIO()) as words:
+        call()
+    return words.getvalue().strip()
+
+
+@problem("A policy cannot be read")
+def no_policy(place: Place) -> Iterator[str]:
+    yield raised(lambda: load_policy(place.folder / "nothing.toml"))
+    yield raised(lambda: load_policy(place.file(b"id = ", "broken.toml")))
+    event = {"data": {"path": place.file(image()), "policy_path": "/etc/policy.toml"}}
+    yield answer(place, event, db_endpoint=None)["errors"][-1]["message"]
+
+
+@problem("A policy has a mistake")
+def a_wrong_policy(place: Place) -> Iterator[str]:
+    head = b'id = "mine"\nversion = "1"\n[[rule]]\nid = "a"\n'
+    yield raised(lambda: load_policy(place.file(head + b'kind = "compresion"\nseverity = "FAIL"\n', "kind.toml")))
+    rule = b'kind = "compression"\nseverity = "FAIL"\nallowed = ["zip"]\n'
+    yield raised(lambda: load_policy(place.file(head + rule + b'colour = "red"\n', "key.toml")))
+
+
+# Scripts
+
+
+@problem("A backup or a restore is refused")
+def refused_backups(place: Place) -> Iterator[str]:
+    path, db = str(place.folder / "backup"), place.db.at("kept")
+    persistence.persist_to_vast_database(payload("/kept.exr"), session=db.store())
+    assert run(db, "backup_schema", "--backup-path", path)[0] == 0
+    for script, there in ((backup_schema, path), (restore_schema, path), (restore_schema, str(place.folder / "nowhere"))):
+        yield run(db, script.__name__.rpartition(".")[2], "--backup-path", there)[1]["error"]["message"]
+    (place.folder / "backup/files.parquet").write_bytes(b"")
+    yield run(place.db.at("fresh"), "restore_schema", "--backup-path", path)[1]["error"]["message"]
+
+
+@problem("A backfill does not begin, or ends early")
+def no_backfill(place: Place) -> Iterator[str]:
+    yield run(place.db, "backfill", str(place.folder / "nowhere"))[1]["error"]["message"]
+
+
+@problem("A command is refused")
+def refused_commands(place: Place) -> Iterator[str]:
+    event = place.file(b"{", "event.json")
+    with contextlib.suppress(SystemExit):
+        yield said(lambda: _exits(lambda: main._command_line([event]))).splitlines()[-1]
+    yield raised(lambda: connection.settings_of(None, "renders"))
+
+
+def _exits(call: Callable[[], object]) -> None:
+    with contextlib.suppress(SystemExit):
+        call()
+
+
+@problem("An error that nobody foresaw")
+def a_fault_of_the_program(place: Place) -> Iterator[str]:
+    with patch("exr_payload.describe", side_effect=KeyError("dataWindow")):
+        yield raised(lambda: answer(place, {"data": {"path": place.file(image())}}))
+
+
+@problem("A step of the doctor fails")
+def a_failing_step(place: Place) -> Iterator[str]:
+    given = replace(place.db.settings, db_endpoint=place.db.server.url.replace("http:", "https:"))
+    keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
+    with patch.dict("os.environ", keys), contextlib.redirect_stdout(io.StringIO()) as printed:
+        doctor_script.main(["--endpoint", str(given.db_endpoint)])
+    yield next(line for line in printed.getvalue().splitlines() if line.startswith("FAILED"))
+
+
+@problem("A similarity search is slow")
+def a_search_without_engine(place: Place) -> Iterator[str]:
+    with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
+        yield said(lambda: find_similar.main([place.file(image()), *arguments])).splitlines()[0]
+
+
+@contextlib.contextmanager
+def _engine_down(place: Place) -> Iterator[list[str]]:
+    """The query engine's driver is there, and finds no engine; yields the options that name the database."""
+    given = place.db.settings
+    keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
+    place.db.server.faults.add("501@engine**")
+    with patch.dict("os.environ", keys), patch.dict("sys.modules"):
+        del sys.modules["adbc_driver_vastdb"]
+        yield ["--endpoint", str(given.db_endpoint), "--schema", f"{BUCKET}/{given.db_schema}"]
+    place.db.server.faults.clear()
+
+
+@problem("The tables are not as they should be")
+def other_tables(place: Place) -> Iterator[str]:
+    db = place.db.at("other")
+    with db.session().transaction() as tx:
+        columns = pa.schema([("file_id", pa.int64())])
+        tx.bucket(BUCKET).create_schema("other").create_table("files", columns)
+    yield from (entry["what"] for entry in run(db, "verify_schema")[1]["differences"] if entry["kind"] in ("type", "index"))
+
+
+@problem("A trial of the function fails")
+def a_failing_trial(place: Place) -> Iterator[str]:
+    with patch("main.handler", lambda ctx, event: {"errors": [{"code": "rejected", "message": "no"}]}):
+        yield run(place.db, "test_function", "--sample-files", "1")[1]["error"]["message"]
+    with function_host.FunctionHost(lambda ctx, event: 1 / 0) as host:
+        host.wait_until_ready(10)
+        yield run(place.db, "test_function", "--sample-files", "1", "--url", host.url)[1]["error"]["message"]
