@@ -42,7 +42,7 @@ def page() -> str:
     """The whole page: what people wrote, with the tables of now. Raises ValueError for a page without the two marks."""
     text = PAGE.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    _, end, after = rest.rpartition(END)
     if not begin or not end:
         raise ValueError(f"{PAGE} lacks {BEGIN} or {END}")
     return "".join((before, BEGIN, "\n", tables(sections(before)), END, after))
@@ -63,7 +63,7 @@ def codes_of(section: str) -> list[str]:
 def tables(problems: dict[str, str]) -> str:
     """Both tables. Raises ValueError where a code belongs to no problem."""
     homes = {code: heading for heading, text in problems.items() for code in codes_of(text)}
-    homes[CODE_OF_PLAIN] = next((heading for heading, text in problems.items() if CODE_OF_PLAIN in text), "")
+    homes[CODE_OF_PLAIN] = next((heading for heading, text in problems.items() if f"*{CODE_OF_PLAIN}*" in text), "")
     found = every_site()
     homeless = sorted({site.code for site in found if not homes.get(site.code)})
     if homeless:

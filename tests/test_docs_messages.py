@@ -190,3 +190,9 @@ def test_commands_of_the_page_exist() -> None:
         shared = (ROOT / name for name in ("scripts/upkeep.py", "scripts/connection.py", "scripts/validation.py", "main.py"))
         known = "".join(source.read_text(encoding="utf-8") for source in (path, *shared))
         assert [word for word in words if word.startswith("--") and word not in known] == [], code
+
+
+def test_the_tables_end_the_page() -> None:
+    """Writing them leaves nothing of earlier ones behind, whatever the messages hold."""
+    assert TEXT.endswith(f"{messages.END}\n")
+    assert len(re.findall(r"^\| kind of rule \|", TEXT, re.MULTILINE)) == 1
