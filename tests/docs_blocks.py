@@ -32,7 +32,7 @@ _ALLOWED = {
     "exit": {"console", "text", "json"},
     "rows": {"sql"},
     "until": {"console"},
-    "catalogue": {"sql", "console"},
+    "catalogue": {"sql", "console", "text", "json"},
     "cluster": {"console"},
     "long": {"console"},
     "output": {"text", "json"},
