@@ -78,8 +78,8 @@ def lines(name: str) -> Iterator[str]:
 
 
 def scans(question: Question) -> list[Scan]:
-    """What the question reads with its defaults, a text where it needs one, and MOMENT for every time."""
-    given = {parameter.name: "x" for parameter in question.parameters if parameter.required}
+    """What the question reads with its defaults, 0 where it needs a value, and MOMENT for every time."""
+    given = {parameter.name: "0" for parameter in question.parameters if parameter.required}
     times = {parameter.name: MOMENT for parameter in question.parameters if parameter.kind == "time"}
     return catalogue.scans(question.bind(given | times))
 
