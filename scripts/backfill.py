@@ -3,10 +3,12 @@
 
     scripts/backfill.py ROOT|s3://BUCKET/PREFIX [--shard I/N] [--workers W] [--batch B] [--report FILE]
     scripts/backfill.py --from-list FILE | --from-catalog
+    scripts/backfill.py ROOT|s3://BUCKET/PREFIX --cluster tcp://HOST:8786|local
 
 Skips what is stored and unchanged: by ETag in a bucket, by time and size on disk (--force inspects all). A batch is one
 transaction, so an interrupted run leaves whole batches behind, and the same command goes on. --report writes the failures, one
-JSON object a line, which --from-list takes back. --shard lets N machines share a tree without speaking to each other.
+JSON object a line, which --from-list takes back. --shard lets N machines share a tree without speaking to each other. --cluster
+gives the batches to the workers of a Dask scheduler (requirements-distributed.txt), which see the files at the same paths.
 Exit status: 0 all stored or skipped; 3 some failed; others as in scripts/upkeep.py.
 """
 
@@ -26,24 +28,21 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import vast_migrations
-from exr_errors import BadSettings, VASTDatabaseError
-from scripts import backfilling, connection, upkeep
-from scripts.backfilling import Item, Outcome
+from exr_errors import BadSettings
+from scripts import backfilling, clusters, connection, upkeep
+from scripts.backfilling import AHEAD, Batch, Item, Outcome, WorkersDied
 from vast_provision import ensure_tables
 from vast_session import Ledger, Store
 from vast_settings import Settings
 
 BATCH = 500
-AHEAD = 2
-"""Batches that wait for each worker: listing goes on while they are read, and never far ahead."""
 RESTARTS = 3
 """How often workers that died are replaced before the run gives up."""
-
-Batch = tuple[Item, ...]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source.add_argument("--from-catalog", action="store_true", help="every current file that is stored")
     parser.add_argument("--shard", type=upkeep.fraction, default=(1, 1), metavar="I/N", help="only this share of the files")
     parser.add_argument("--workers", type=upkeep.positive, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, or `local`: --workers processes here")
     parser.add_argument("--batch", type=upkeep.positive, default=BATCH, help="files per transaction (default: %(default)s)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the failures there")
     parser.add_argument("--force", action="store_true", help="inspect also what is stored and unchanged")
@@ -67,21 +67,36 @@ def backfill(options: argparse.Namespace) -> upkeep.Answer:
     missing = settings.missing_for_database()
     if missing:
         raise BadSettings(f"{missing} is not set, so there is nowhere to store", remedy="Set it, or give --endpoint")
-    items = backfilling.of_shard(_listed(options, settings), options.shard)
     if options.dry_run:
-        count = sum(1 for _ in items)
+        count = sum(1 for _ in _listed(options, settings))
         return {"dry_run": True, "files": count, "lines": [f"{count} files would be looked at"]}
     _prepare(upkeep.store_of(options))
     started = time.monotonic()
-    total = Outcome()
-    with upkeep.progress("backfilling (files)", None, quiet=options.json) as forward:
-        for outcome in run(settings, backfilling.batched(items, options.batch), options.workers, force=options.force):
+    batches = backfilling.batched(_listed(options, settings), options.batch)
+    with upkeep.progress("backfilling (files)", None, quiet=options.json) as bar, _reported(options.report) as total:
+        bar.expect_later(lambda: sum(1 for _ in _listed(options, settings, described=False)))
+        for outcome in _outcomes(options, settings, batches):
             total.add(outcome)
-            forward(outcome.files)
-    if options.report:
-        text = "".join(json.dumps(failure, ensure_ascii=True) + "\n" for failure in total.failures)
-        options.report.write_text(text, encoding="utf-8")
+            bar(outcome.files)
     return _answer(total, time.monotonic() - started)
+
+
+def _outcomes(options: argparse.Namespace, settings: Settings, batches: Iterable[Batch]) -> Iterator[Outcome]:
+    if options.cluster:
+        return clusters.run(options.cluster, settings, batches, options.workers, force=options.force)
+    return run(settings, batches, options.workers, force=options.force)
+
+
+@contextmanager
+def _reported(path: Path | None) -> Iterator[Outcome]:
+    """What became of the files; its failures are written at the end, also of a run that is interrupted or gives up."""
+    total = Outcome()
+    try:
+        yield total
+    finally:
+        if path:
+            text = "".join(json.dumps(failure, ensure_ascii=True) + "\n" for failure in total.failures)
+            path.write_text(text, encoding="utf-8")
 
 
 def _prepare(store: Store) -> None:
@@ -89,14 +104,17 @@ def _prepare(store: Store) -> None:
     vast_migrations.repeated(lambda: ensure_tables(store, Ledger()))
 
 
-def _listed(options: argparse.Namespace, settings: Settings) -> Iterable[Item]:
+def _listed(options: argparse.Namespace, settings: Settings, *, described: bool = True) -> Iterator[Item]:
+    """The items of this shard; without `described` only their paths, which is cheaper for files on disk."""
     if options.from_list:
-        return backfilling.from_list(options.from_list)
-    if options.from_catalog:
-        return backfilling.from_catalogue(upkeep.store_of(options))
-    if options.root.startswith("s3://"):
-        return backfilling.from_bucket(options.root, settings)
-    return backfilling.from_folder(Path(options.root))
+        items = backfilling.from_list(options.from_list, described=described)
+    elif options.from_catalog:
+        items = backfilling.from_catalogue(upkeep.store_of(options), described=described)
+    elif options.root.startswith("s3://"):
+        items = backfilling.from_bucket(options.root, settings)
+    else:
+        items = backfilling.from_folder(Path(options.root), described=described)
+    return backfilling.of_shard(items, options.shard)
 
 
 def _answer(total: Outcome, seconds: float) -> upkeep.Answer:
@@ -123,7 +141,7 @@ def _answer(total: Outcome, seconds: float) -> upkeep.Answer:
 def run(settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False) -> Iterator[Outcome]:
     """The outcomes of the batches, in the order in which they are done. One worker is this process itself.
 
-    A worker that dies takes its batches with it; they are run again by new workers. Raises VASTDatabaseError after RESTARTS.
+    A worker that dies takes its batches with it; they are run again by new workers. Raises WorkersDied after RESTARTS.
     """
     if workers == 1:
         for batch in batches:
@@ -135,7 +153,7 @@ def run(settings: Settings, batches: Iterable[Batch], workers: int, *, force: bo
         yield from _pool(settings, again, source, workers, force, lost)
         if not lost:
             return
-    raise VASTDatabaseError(f"workers died {RESTARTS + 1} times", remedy="Look for what ends them, such as too little memory")
+    raise WorkersDied(f"workers died {RESTARTS + 1} times")
 
 
 def _pool(

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from typing import Any
 
 import vast_migrations
 import vast_objects
-from exr_errors import InspectorError, Reject
+from exr_errors import InspectorError, Reject, Retry
 from exr_payload import normalize_path
 from vast_db_persistence import open_store, persist_batch
 from vast_events import Request
@@ -35,12 +35,23 @@ from vast_settings import Settings
 SUFFIX = ".exr"
 READERS = 16
 """Files of a batch that are read side by side: reading waits for the object store."""
+AHEAD = 2
+"""Batches that wait for each worker: listing goes on while they are read, and never far ahead."""
 
 
 class NothingToRead(Reject):
     """The root, the prefix or the list cannot be read."""
 
     code = "nothing_to_read"
+
+
+class WorkersDied(Retry):
+    """Workers ended again and again before their batches did."""
+
+    code = "workers_died"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, remedy="Look for what ends them, such as too little memory; the same command goes on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,9 @@ class Item:
     def is_object(self) -> bool:
         """Whether it is in a bucket."""
         return self.path.startswith("s3://")
+
+
+Batch = tuple[Item, ...]
 
 
 @dataclass(slots=True)
@@ -81,18 +95,26 @@ class Outcome:
         self.failures += other.failures
 
 
-def from_folder(root: Path) -> Iterator[Item]:
-    """The EXRs below a folder, in the order of names, symbolic links not followed. Raises NothingToRead."""
+def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
+    """The EXRs below a folder, in the order of names, symbolic links not followed. Raises NothingToRead.
+
+    A folder that cannot be read is an item itself, so that reading it says why. Without `described` no file is asked for its
+    time and size.
+    """
     if not root.is_dir():
         raise NothingToRead(f"{root} is no folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
-    for folder, folders, names in os.walk(root):
+    closed: list[str] = []
+    for folder, folders, names in os.walk(root, onerror=lambda error: closed.append(error.filename)):
         folders.sort()
         for name in sorted(names):
             if name.lower().endswith(SUFFIX):
-                yield _local(os.path.join(folder, name))  # noqa: PTH118 - a Path for each of millions costs more
+                yield _local(os.path.join(folder, name), described)  # noqa: PTH118 - a Path for each of millions costs more
+    yield from map(_local, closed)
 
 
-def _local(path: str) -> Item:
+def _local(path: str, described: bool = True) -> Item:
+    if not described:
+        return Item(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
     address = vast_objects.local_address(path)
     try:
         known = os.stat(address)  # noqa: PTH116 - as above
@@ -117,19 +139,19 @@ def from_bucket(address: str, settings: Settings) -> Iterator[Item]:
         raise vast_objects.as_inspector_error(error, address) from error
 
 
-def from_list(path: Path) -> Iterator[Item]:
+def from_list(path: Path, *, described: bool = True) -> Iterator[Item]:
     """The paths of a file: one a line, or the report of an earlier run."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape") as lines:
             for line in map(str.strip, lines):
                 if line:
                     name = json.loads(line)["path"] if line.startswith("{") else line
-                    yield Item(name) if name.startswith("s3://") else _local(name)
+                    yield Item(name) if name.startswith("s3://") else _local(name, described)
     except (OSError, ValueError, KeyError) as error:
         raise NothingToRead(f"{path}: {error}", remedy="One path a line, or a report of scripts/backfill.py") from error
 
 
-def from_catalogue(store: Store) -> Iterator[Item]:
+def from_catalogue(store: Store, *, described: bool = True) -> Iterator[Item]:
     """The current files that are stored and not removed."""
     loaded: dict[str, Any] = {}
     with store.transaction(Ledger(), loaded) as work:
@@ -137,7 +159,7 @@ def from_catalogue(store: Store) -> Iterator[Item]:
         rows = work.scan("files", ("file_path", "is_current", "deleted_at")) if loaded["files"] is not None else ()
         paths = [row["file_path"] for batch in rows for row in batch.to_pylist() if row["is_current"] and not row["deleted_at"]]
     for path in sorted(paths):
-        yield Item(path) if path.startswith("s3://") else _local(path)
+        yield Item(path) if path.startswith("s3://") else _local(path, described)
 
 
 def of_shard(items: Iterable[Item], shard: tuple[int, int]) -> Iterator[Item]:
@@ -149,7 +171,7 @@ def of_shard(items: Iterable[Item], shard: tuple[int, int]) -> Iterator[Item]:
             yield item
 
 
-def batched(items: Iterable[Item], size: int) -> Iterator[tuple[Item, ...]]:
+def batched(items: Iterable[Item], size: int) -> Iterator[Batch]:
     """Items in batches, each path once in a batch."""
     source = iter(items)
     while batch := tuple(islice(source, size)):
@@ -236,6 +258,3 @@ def _store(store: Store, payloads: Sequence[tuple[Item, dict[str, Any]]], outcom
 
 def _failure(item: Item, error: dict[str, Any], verdict: str) -> dict[str, Any]:
     return {"path": item.path, "code": error["code"], "message": error["message"], "verdict": verdict}
-
-
-Ingest = Callable[[Settings, Sequence[Item], bool], Outcome]

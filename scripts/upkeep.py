@@ -10,13 +10,25 @@ import argparse
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from exr_errors import BadSettings, InspectorError, Retry
 from scripts import connection
@@ -83,14 +95,43 @@ def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
     return open_store(connection.settings_of(arguments.endpoint, schema) if schema else settings)
 
 
+class Rate(ProgressColumn):
+    """How many a second, over what was done last."""
+
+    def render(self, task: Task) -> Text:
+        """`12.3/s`, or nothing before there is anything to count."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+class Bar:
+    """Moves a bar forward when called with a count."""
+
+    def __init__(self, shown: Progress, task: TaskID) -> None:
+        self._shown = shown
+        self._task = task
+
+    def __call__(self, count: float) -> None:
+        """So many more are done."""
+        self._shown.advance(self._task, count)
+
+    def expect_later(self, counting: Callable[[], int]) -> None:
+        """Count beside the work what there is to do, for the time that is left; only where the bar is seen."""
+        if not self._shown.disable:
+            threading.Thread(target=self._expect, args=(counting,), daemon=True).start()
+
+    def _expect(self, counting: Callable[[], int]) -> None:
+        with suppress(InspectorError):  # the work itself meets the same error
+            self._shown.update(self._task, total=counting())
+
+
 @contextmanager
-def progress(what: str, total: float | None, *, quiet: bool = False) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error where that is a terminal; yields a function that moves it forward."""
+def progress(what: str, total: float | None, *, quiet: bool = False) -> Iterator[Bar]:
+    """A bar with rate and remaining time, on standard error where that is a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
+    times = (Rate(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as shown:
+        yield Bar(shown, shown.add_task(what, total=total))
 
 
 def words(text: str) -> list[str]:

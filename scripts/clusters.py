@@ -1,0 +1,126 @@
+"""Batches of a backfill on a Dask cluster: an existing one, or one of processes on this machine.
+
+Each batch is one call of `backfilling.ingest`, as in a process pool. The scheduler runs a batch again whose worker died. Tasks
+are named by number, and nothing that Dask logs or shows of a task holds a secret: Settings leave them out of their `repr`. The
+task itself carries them, so a cluster on a network that others use wants `tls://`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import pkgutil
+import uuid
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from typing import TYPE_CHECKING
+
+import exr_payload
+from exr_errors import BadSettings, Reject, Retry
+from scripts import backfilling
+from scripts.backfilling import AHEAD, Batch, Outcome, WorkersDied
+from vast_settings import Settings
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+LOCAL = "local"
+PACKAGE = "distributed"
+SECONDS = 20
+"""How long the scheduler may take to answer, and a first worker to be there."""
+
+
+class NoEngine(Reject):
+    """The distributed engine is not installed here, or the workers lack this project or have another version of it."""
+
+    code = "no_engine"
+
+
+class ClusterUnreachable(Retry):
+    """The scheduler does not answer, went away, or has no workers."""
+
+    code = "cluster_unreachable"
+
+
+def run(address: str, settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False) -> Iterator[Outcome]:
+    """The outcomes of the batches, in the order in which they are done.
+
+    `address` is a scheduler's, such as tcp://host:8786, or LOCAL for `workers` processes here. At most AHEAD batches per thread
+    of the cluster are under way, so that listing never runs far ahead. Whoever stops iterating takes back what has not begun.
+    Raises NoEngine, BadSettings, ClusterUnreachable, WorkersDied, and what `backfilling.ingest` raises.
+    """
+    if importlib.util.find_spec(PACKAGE) is None:
+        raise NoEngine(f"--cluster needs the package {PACKAGE}", remedy="Run `pip install -r requirements-distributed.txt`")
+    with _judged(address), _client(address, workers) as client:
+        _check_workers(client)
+        yield from _outcomes(client, settings, iter(batches), force)
+
+
+@contextmanager
+def _judged(address: str) -> Iterator[None]:
+    """Errors of the engine's as errors of ours."""
+    from distributed.scheduler import KilledWorker
+
+    try:
+        yield
+    except KilledWorker as error:
+        raise WorkersDied(f"workers died of one batch ({error.task}), again and again") from None
+    except (OSError, TimeoutError, CancelledError) as error:
+        remedy = "Check --cluster, the scheduler and its workers; the same command goes on"
+        raise ClusterUnreachable(f"the cluster {address} does not answer ({type(error).__name__})", remedy=remedy) from None
+
+
+@contextmanager
+def _client(address: str, workers: int) -> Iterator[Client]:
+    from distributed import Client, LocalCluster
+
+    logging.getLogger(PACKAGE).setLevel(logging.CRITICAL)  # it logs what it tries again
+    with ExitStack() as stack:
+        if address == LOCAL:
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )  # fmt: skip
+            address = stack.enter_context(cluster).scheduler_address
+        try:
+            client = Client(address, timeout=SECONDS)
+        except ValueError as error:
+            raise BadSettings(f"--cluster {address!r}: {error}", remedy=f"Write it like tcp://host:8786, or {LOCAL}") from None
+        yield stack.enter_context(client)
+
+
+def _check_workers(client: Client) -> None:
+    """Whether the workers have this project, in this version. Raises NoEngine with the address of one that has not."""
+    client.wait_for_workers(1, timeout=SECONDS)
+    found = client.run(pkgutil.resolve_name, "exr_payload:INSPECTOR_VERSION", on_error="return")
+    entry = client.run(pkgutil.resolve_name, f"{backfilling.__name__}:SUFFIX", on_error="return")
+    for worker, version in found.items():
+        if isinstance(version, Exception) or isinstance(entry.get(worker), Exception):
+            remedy = "Start workers with the project's environment, and its folder in PYTHONPATH"
+            raise NoEngine(f"worker {worker} cannot import this project", remedy=remedy)
+        if version != exr_payload.INSPECTOR_VERSION:
+            text = f"worker {worker} has version {version} of this project, here is {exr_payload.INSPECTOR_VERSION}"
+            raise NoEngine(text, remedy="Give all the same")
+
+
+def _outcomes(client: Client, settings: Settings, batches: Iterator[Batch], force: bool) -> Iterator[Outcome]:
+    from distributed import wait
+
+    run_id, numbers = uuid.uuid4().hex[:8], count(1)
+    running: set[Future] = set()
+    try:
+        while True:
+            room = AHEAD * max(1, sum(client.nthreads().values()))
+            while len(running) < room and (batch := next(batches, None)):
+                key = f"backfill-{run_id}-{next(numbers)}"
+                running.add(client.submit(backfilling.ingest, settings, batch, force, key=key, pure=False))
+            if not running:
+                return
+            done, running = wait(running, return_when="FIRST_COMPLETED")
+            for future in done:
+                yield future.result()
+    finally:
+        if running:
+            client.cancel(list(running), force=True)
