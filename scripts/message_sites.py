@@ -92,13 +92,8 @@ class Source:
     makers: dict[str, tuple[ast.FunctionDef, list[Site]]] = field(default_factory=dict)
 
 
-FOR_DOCUMENTS = frozenset(
-    {
-        "configuration", "database_schema", "deprecations", "document_outputs", "event_shapes", "generated", "message_sites",
-        "messages", "public_surface", "surface",
-    }
-)  # fmt: skip
-"""Scripts that make or check documents: what they say, only who changes the project meets."""
+FOR_DOCUMENTS = frozenset({"deprecations", "document_outputs", "generated", "message_sites", "public_surface"})
+"""Scripts that make or check documents, beside those that import `scripts.generated`: only who changes the project meets them."""
 
 
 def modules() -> Iterator[Path]:
@@ -107,12 +102,16 @@ def modules() -> Iterator[Path]:
     for pattern in ("exr_*.py", "vast_*.py", "function_host*.py"):
         yield from sorted(ROOT.glob(pattern))
     for path in sorted((ROOT / "scripts").iterdir()):
-        if path.stem not in FOR_DOCUMENTS and (path.suffix == ".py" or _is_python(path)):
+        if path.is_file() and _is_python(path) and not _is_for_documents(path):
             yield path
 
 
 def _is_python(path: Path) -> bool:
-    return path.is_file() and not path.suffix and path.read_bytes().startswith(b"#!/usr/bin/env python3")
+    return path.suffix == ".py" or (not path.suffix and path.read_bytes().startswith(b"#!/usr/bin/env python3"))
+
+
+def _is_for_documents(path: Path) -> bool:
+    return path.stem in FOR_DOCUMENTS or "from scripts.generated import" in path.read_text(encoding="utf-8")
 
 
 def sites() -> list[Site]:

@@ -7,10 +7,11 @@ Starts an object store, a database, an element trigger and the function on loopb
 
 from __future__ import annotations
 
+import argparse
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -61,8 +62,11 @@ def multipart(cloud: Cloud, key: str, data: bytes) -> None:
     cloud.settle()
 
 
-def main() -> None:
-    """Do it, step by step, and print the rows after each."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line, which has no options of its own: do it, step by step, and print the rows after each."""
+    argparse.ArgumentParser(
+        prog="scripts/upload_demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(arguments)
     console = Console(width=130)
     # What the clients and the function log on the way is not what is to be shown here.
     logging.disable(logging.ERROR)

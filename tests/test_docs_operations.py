@@ -1,0 +1,136 @@
+"""docs/SERVERLESS_INTEGRATION.md names the fields, spans and metrics that the code has, and a collector that reads its lines."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import logging
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+import function_host
+import main
+import vast_context
+import vast_inspection
+from contexts import Context
+from exr_bytes import image
+from exr_errors import Verdict
+from project import ROOT
+from scripts import uploads
+
+TEXT = (ROOT / "docs/SERVERLESS_INTEGRATION.md").read_text(encoding="utf-8")
+
+
+def first_column(head: str) -> list[str]:
+    """What stands in code type in the first column of the table with this head."""
+    table = TEXT.partition(f"\n{head}\n")[2].partition("\n\n")[0]
+    return [name for row in table.splitlines()[1:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+
+
+def constants(function: Any, name: str) -> set[str]:
+    """The texts that a function, or any method of a class, calls `name` with first."""
+    calls = [node for node in ast.walk(ast.parse(inspect.getsource(function))) if isinstance(node, ast.Call)]
+    return {node.args[0].value for node in calls if ast.unparse(node.func) == name and isinstance(node.args[0], ast.Constant)}
+
+
+def test_the_fields_of_the_log_line_are_documented() -> None:
+    """Those that every line has, those that an answer brings, and the traceback of an error that nobody foresaw; in any order."""
+    (entry,) = (
+        node for node in ast.walk(ast.parse(inspect.getsource(vast_inspection))) if getattr(node, "name", "") == "_log_entry"
+    )
+    (returned,) = (node.value for node in ast.walk(entry) if isinstance(node, ast.Return) and isinstance(node.value, ast.Dict))
+    always = {key.value for key in returned.keys if isinstance(key, ast.Constant)}
+    assert set(first_column("| field | meaning |")) == always | vast_inspection.LOGGED.keys() | {"traceback"}
+
+
+def test_a_line_has_only_documented_fields(tmp_path: Path) -> None:
+    """Lines of a file, of something skipped and of several records, as they are written."""
+    path = tmp_path / "a.exr"
+    path.write_bytes(image())
+    record = {"s3": {"bucket": {"name": "renders"}, "object": {"key": "a.txt"}}}
+    context = Context()
+    for event in ({"data": {"path": str(path), "validate": True}}, {"data": {"Records": [record]}}, {"type": "x.Schedule"}, {}):
+        main.handler(context, event)  # type: ignore[no-untyped-call]
+    documented = set(first_column("| field | meaning |"))
+    assert [entry.keys() - documented for entry in context.entries()] == [set()] * 4
+
+
+def test_the_spans_are_documented() -> None:
+    """One for each step of a job."""
+    assert set(first_column("| span | from to |")) == constants(vast_inspection.Job, "self._step")
+
+
+def test_the_metrics_are_documented() -> None:
+    """Name, kind and label of each instrument."""
+    context = Context()
+    vast_context.Metrics(context).record("ok", 1.5, 10)
+    assert first_column("| metric | kind | labels | unit |") == [name for name, _, _ in context.measured]
+    assert {tuple(labels) for _, _, labels in context.measured} == {("status",)}
+    kinds = dict(re.findall(r"^\| `(exr_inspector\.\w+)` \| (\w+) \|", TEXT, re.MULTILINE))
+    for kind in ("counter", "histogram"):
+        assert {name for name, said in kinds.items() if said == kind} == constants(vast_context.Metrics, f"ctx.{kind}")
+
+
+def test_every_verdict_is_documented() -> None:
+    """The three of an error, and the one of an event that had none."""
+    head = "| verdict | when | the function | the platform | what you do |"
+    assert first_column(head) == ["done", *(verdict.value for verdict in Verdict)]
+
+
+def collector() -> dict[str, Any]:
+    """The configuration that the page shows."""
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    found: dict[str, Any] = yaml.safe_load(block)
+    return found
+
+
+def test_the_collector_uses_what_it_configures() -> None:
+    """Every component of a pipeline is configured, and every configured one is used."""
+    configuration = collector()
+    pipelines = configuration["service"]["pipelines"]
+    for part in ("receivers", "processors", "exporters"):
+        assert {name for pipeline in pipelines.values() for name in pipeline[part]} == configuration[part].keys()
+
+
+def test_the_collector_reads_the_host_s_lines() -> None:
+    """Of the lines that the host writes for an event it takes the function's, level and JSON; others do not match."""
+    operators = collector()["receivers"]["file_log"]["operators"]
+    (pattern,) = (re.compile(operator["regex"]) for operator in operators if "regex" in operator)
+    lines: list[str] = []
+    context = SimpleNamespace(logger=SimpleNamespace(info=lines.append, warning=lines.append, error=lines.append))
+    main.handler(context, {"type": "vastdata.com:Schedule.TimerElapsed", "data": {}})  # type: ignore[no-untyped-call]
+    found = pattern.fullmatch(as_the_host_writes(lines[0]))
+    assert found
+    assert found["level"] == "INFO"
+    assert json.loads(found["entry"])["verdict"] == "skip"
+    assert not pattern.fullmatch(as_the_host_writes("event 1: the function returned {} with duration 1.0 milliseconds"))
+
+
+def as_the_host_writes(line: str) -> str:
+    """A line of the log as `function_host.py` formats it."""
+    (basic,) = (
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(function_host)))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.basicConfig"
+    )
+    (form,) = (word.value.value for word in basic.keywords if word.arg == "format" and isinstance(word.value, ast.Constant))
+    record = logging.LogRecord("exr-inspector", logging.INFO, "", 0, line, None, None)
+    return logging.Formatter(str(form)).format(record)
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), (["--fast"], 2)])
+def test_the_demonstration_of_uploads_explains_itself(
+    arguments: list[str], status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for help, or for an option that there is not, gets an answer and no demonstration."""
+    monkeypatch.setattr(uploads, "local_cloud", lambda: pytest.fail("the demonstration runs"))
+    with pytest.raises(SystemExit) as ended:
+        uploads.main(arguments)
+    printed = capsys.readouterr()
+    assert (ended.value.code, "scripts/upload_demo" in printed.out + printed.err) == (status, True)
