@@ -21,16 +21,21 @@ first_files AS (
     GROUP BY sequence_key, embedding_version
     HAVING count(*) >= 3
 ),
+heads AS (
+    SELECT first_files.sequence_key, first_files.embedding_version, files.metadata_embedding
+    FROM first_files
+    JOIN files ON files.file_path = first_files.file_path
+    WHERE files.is_current AND files.deleted_at IS NULL
+),
 uneven AS (
     SELECT files.sequence_key
     FROM files
-    JOIN first_files ON first_files.sequence_key = files.sequence_key AND first_files.embedding_version = files.embedding_version
-    JOIN files AS one ON one.file_path = first_files.file_path
+    JOIN heads ON heads.sequence_key = files.sequence_key AND heads.embedding_version = files.embedding_version
     WHERE files.is_current AND files.deleted_at IS NULL AND files.status <> 'unreadable'
-        AND ($show IS NULL OR files.show_name = $show) AND one.is_current AND one.deleted_at IS NULL
-        AND CAST(array_distance(files.metadata_embedding, one.metadata_embedding) AS DOUBLE)
-            * array_distance(files.metadata_embedding, one.metadata_embedding) > $threshold / 2
+        AND ($show IS NULL OR files.show_name = $show)
     GROUP BY files.sequence_key
+    HAVING CAST(max(array_distance(files.metadata_embedding, heads.metadata_embedding)) AS DOUBLE)
+        * max(array_distance(files.metadata_embedding, heads.metadata_embedding)) > $threshold / 2
 ),
 doubtful AS (
     SELECT files.file_id, files.sequence_key, files.frame_number, files.embedding_version, files.metadata_embedding

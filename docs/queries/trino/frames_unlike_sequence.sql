@@ -29,55 +29,66 @@ WITH present AS (
     embedding_version
   HAVING
     COUNT(*) >= 3
+), heads AS (
+  SELECT
+    first_files.sequence_key,
+    first_files.embedding_version,
+    files.metadata_embedding
+  FROM first_files
+  JOIN vast."exr-metadata|exr_inspector"."files"
+    ON files.file_path = first_files.file_path
+  WHERE
+    files.is_current AND files.deleted_at IS NULL
 ), uneven AS (
   SELECT
     files.sequence_key
   FROM vast."exr-metadata|exr_inspector"."files"
-  JOIN first_files
-    ON first_files.sequence_key = files.sequence_key
-    AND first_files.embedding_version = files.embedding_version
-  JOIN vast."exr-metadata|exr_inspector"."files" AS one
-    ON one.file_path = first_files.file_path
+  JOIN heads
+    ON heads.sequence_key = files.sequence_key
+    AND heads.embedding_version = files.embedding_version
   WHERE
     files.is_current
     AND files.deleted_at IS NULL
     AND files.status <> 'unreadable'
     AND TRUE
-    AND one.is_current
-    AND one.deleted_at IS NULL
-    AND CAST(SQRT(
-      REDUCE(
-        ZIP_WITH(
-          files.metadata_embedding,
-          one.metadata_embedding,
-          (x, y) -> (
-            x - y
-          ) * (
-            x - y
-          )
-        ),
-        CAST(0 AS DOUBLE),
-        (s, x) -> s + x,
-        s -> s
-      )
-    ) AS DOUBLE) * SQRT(
-      REDUCE(
-        ZIP_WITH(
-          files.metadata_embedding,
-          one.metadata_embedding,
-          (x, y) -> (
-            x - y
-          ) * (
-            x - y
-          )
-        ),
-        CAST(0 AS DOUBLE),
-        (s, x) -> s + x,
-        s -> s
-      )
-    ) > CAST(0.01 AS DOUBLE) / NULLIF(2, 0)
   GROUP BY
     files.sequence_key
+  HAVING
+    CAST(MAX(
+      SQRT(
+        REDUCE(
+          ZIP_WITH(
+            files.metadata_embedding,
+            heads.metadata_embedding,
+            (x, y) -> (
+              x - y
+            ) * (
+              x - y
+            )
+          ),
+          CAST(0 AS DOUBLE),
+          (s, x) -> s + x,
+          s -> s
+        )
+      )
+    ) AS DOUBLE) * MAX(
+      SQRT(
+        REDUCE(
+          ZIP_WITH(
+            files.metadata_embedding,
+            heads.metadata_embedding,
+            (x, y) -> (
+              x - y
+            ) * (
+              x - y
+            )
+          ),
+          CAST(0 AS DOUBLE),
+          (s, x) -> s + x,
+          s -> s
+        )
+      )
+    ) > CAST(0.01 AS DOUBLE) / NULLIF(2, 0)
 ), doubtful AS (
   SELECT
     files.file_id,

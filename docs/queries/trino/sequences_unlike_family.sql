@@ -1,13 +1,12 @@
 -- Question: Which sequences of frames are set up like no other of their show?
 -- Written by scripts/generate_trino_queries from the statement for VAST; its
 -- parameters have their defaults here, and one that has none is written as <name>.
-WITH present AS (
+WITH first_files AS (
   SELECT
-    file_path,
     show_name,
-    shot_name,
     sequence_key,
-    embedding_version
+    embedding_version,
+    MIN(file_path) AS file_path
   FROM vast."exr-metadata|exr_inspector"."files"
   WHERE
     is_current
@@ -15,13 +14,6 @@ WITH present AS (
     AND status <> 'unreadable'
     AND NOT sequence_key IS NULL
     AND TRUE
-), first_files AS (
-  SELECT
-    show_name,
-    sequence_key,
-    embedding_version,
-    MIN(file_path) AS file_path
-  FROM present
   GROUP BY
     show_name,
     sequence_key,
@@ -29,31 +21,44 @@ WITH present AS (
 ), heads AS (
   SELECT
     files.file_path,
+    files.sequence_key,
+    files.shot_name,
+    files.show_name,
+    files.embedding_version,
+    CONCAT(
+      CAST(COALESCE(files.channel_count, 0) AS VARCHAR),
+      CAST(' ' AS VARCHAR),
+      CAST(COALESCE(files.chunks_expected, 0) AS VARCHAR),
+      CAST(' ' AS VARCHAR),
+      CAST(COALESCE(files.colorspace, '-') AS VARCHAR)
+    ) AS facts,
     files.metadata_embedding
   FROM vast."exr-metadata|exr_inspector"."files"
   JOIN first_files
     ON first_files.file_path = files.file_path
   WHERE
     files.is_current AND files.deleted_at IS NULL
-), anchors AS (
+), ends AS (
   SELECT
     show_name,
     embedding_version,
-    MIN(file_path) AS file_path
+    MIN(file_path) AS first_path,
+    MAX(file_path) AS last_path
   FROM first_files
   GROUP BY
     show_name,
     embedding_version
 ), placed AS (
   SELECT
-    first_files.show_name,
-    first_files.embedding_version,
-    first_files.file_path,
+    heads.file_path,
+    heads.show_name,
+    heads.embedding_version,
+    heads.facts,
     CAST(SQRT(
       REDUCE(
         ZIP_WITH(
-          mine.metadata_embedding,
-          anchor.metadata_embedding,
+          heads.metadata_embedding,
+          one.metadata_embedding,
           (x, y) -> (
             x - y
           ) * (
@@ -64,107 +69,135 @@ WITH present AS (
         (s, x) -> s + x,
         s -> s
       )
-    ) * 100 AS BIGINT) AS ring
-  FROM first_files
-  JOIN anchors
-    ON anchors.show_name = first_files.show_name
-    AND anchors.embedding_version = first_files.embedding_version
-  JOIN heads AS mine
-    ON mine.file_path = first_files.file_path
-  JOIN heads AS anchor
-    ON anchor.file_path = anchors.file_path
-), rings AS (
+    ) * 50 AS BIGINT) AS one_ring,
+    CAST(SQRT(
+      REDUCE(
+        ZIP_WITH(
+          heads.metadata_embedding,
+          other.metadata_embedding,
+          (x, y) -> (
+            x - y
+          ) * (
+            x - y
+          )
+        ),
+        CAST(0 AS DOUBLE),
+        (s, x) -> s + x,
+        s -> s
+      )
+    ) * 50 AS BIGINT) AS other_ring
+  FROM heads
+  JOIN ends
+    ON ends.show_name = heads.show_name
+    AND ends.embedding_version = heads.embedding_version
+  JOIN heads AS one
+    ON one.file_path = ends.first_path
+  JOIN heads AS other
+    ON other.file_path = ends.last_path
+), cells AS (
   SELECT
     show_name,
     embedding_version,
-    ring,
-    MIN(file_path) AS one_path,
-    MAX(file_path) AS other_path
+    facts,
+    one_ring,
+    other_ring,
+    MIN(file_path) AS first_path,
+    MAX(file_path) AS last_path
   FROM placed
   GROUP BY
     show_name,
     embedding_version,
-    ring
-), beside AS (
+    facts,
+    one_ring,
+    other_ring
+), leading AS (
   SELECT
-    placed.file_path,
-    CASE
-      WHEN rings.one_path = placed.file_path
-      THEN rings.other_path
-      ELSE rings.one_path
-    END AS beside_path
-  FROM placed
-  JOIN rings
-    ON rings.show_name = placed.show_name
-    AND rings.embedding_version = placed.embedding_version
-    AND rings.ring = placed.ring
+    first_path AS file_path
+  FROM cells
+  UNION ALL
+  SELECT
+    last_path AS file_path
+  FROM cells
+  WHERE
+    last_path <> first_path
+), leaders AS (
+  SELECT
+    heads.show_name,
+    heads.embedding_version,
+    heads.facts,
+    heads.file_path,
+    heads.metadata_embedding
+  FROM heads
+  JOIN leading
+    ON leading.file_path = heads.file_path
 ), familiar AS (
   SELECT
-    beside.file_path
-  FROM beside
-  JOIN heads AS one
-    ON one.file_path = beside.file_path
-  JOIN heads AS other
-    ON other.file_path = beside.beside_path
+    heads.file_path
+  FROM heads
+  JOIN leaders
+    ON leaders.show_name = heads.show_name
+    AND leaders.embedding_version = heads.embedding_version
+    AND leaders.facts = heads.facts
   WHERE
-    beside.beside_path <> beside.file_path
-    AND CAST(CAST(SQRT(
-      REDUCE(
-        ZIP_WITH(
-          one.metadata_embedding,
-          other.metadata_embedding,
-          (x, y) -> (
-            x - y
-          ) * (
-            x - y
-          )
-        ),
-        CAST(0 AS DOUBLE),
-        (s, x) -> s + x,
-        s -> s
+    leaders.file_path <> heads.file_path
+  GROUP BY
+    heads.file_path
+  HAVING
+    CAST(CAST(MIN(
+      SQRT(
+        REDUCE(
+          ZIP_WITH(
+            heads.metadata_embedding,
+            leaders.metadata_embedding,
+            (x, y) -> (
+              x - y
+            ) * (
+              x - y
+            )
+          ),
+          CAST(0 AS DOUBLE),
+          (s, x) -> s + x,
+          s -> s
+        )
       )
-    ) AS DOUBLE) * SQRT(
-      REDUCE(
-        ZIP_WITH(
-          one.metadata_embedding,
-          other.metadata_embedding,
-          (x, y) -> (
-            x - y
-          ) * (
-            x - y
-          )
-        ),
-        CAST(0 AS DOUBLE),
-        (s, x) -> s + x,
-        s -> s
+    ) AS DOUBLE) * MIN(
+      SQRT(
+        REDUCE(
+          ZIP_WITH(
+            heads.metadata_embedding,
+            leaders.metadata_embedding,
+            (x, y) -> (
+              x - y
+            ) * (
+              x - y
+            )
+          ),
+          CAST(0 AS DOUBLE),
+          (s, x) -> s + x,
+          s -> s
+        )
       )
     ) AS DOUBLE) / NULLIF(2, 0) <= CAST(0.1 AS DOUBLE)
-  GROUP BY
-    beside.file_path
-), pairs AS (
+), doubtful AS (
   SELECT
-    placed.file_path AS one_path,
-    others.file_path AS other_path
-  FROM placed
+    heads.file_path,
+    heads.show_name,
+    heads.embedding_version,
+    heads.metadata_embedding
+  FROM heads
   LEFT JOIN familiar
-    ON familiar.file_path = placed.file_path
-  JOIN placed AS others
-    ON others.show_name = placed.show_name
-    AND others.embedding_version = placed.embedding_version
+    ON familiar.file_path = heads.file_path
   WHERE
-    familiar.file_path IS NULL AND others.file_path <> placed.file_path
-  GROUP BY
-    placed.file_path,
-    others.file_path
+    familiar.file_path IS NULL
 ), nearest AS (
   SELECT
-    pairs.one_path,
+    doubtful.file_path,
     MIN(
       CAST(SQRT(
         REDUCE(
           ZIP_WITH(
-            one.metadata_embedding,
-            other.metadata_embedding,
+            doubtful.metadata_embedding,
+            heads.metadata_embedding,
             (x, y) -> (
               x - y
             ) * (
@@ -177,26 +210,27 @@ WITH present AS (
         )
       ) AS DOUBLE)
     ) AS distance
-  FROM pairs
-  JOIN heads AS one
-    ON one.file_path = pairs.one_path
-  JOIN heads AS other
-    ON other.file_path = pairs.other_path
+  FROM heads
+  JOIN doubtful
+    ON doubtful.show_name = heads.show_name
+    AND doubtful.embedding_version = heads.embedding_version
+  WHERE
+    doubtful.file_path <> heads.file_path
   GROUP BY
-    pairs.one_path
+    doubtful.file_path
 )
 SELECT
-  present.show_name,
-  present.shot_name,
-  present.sequence_key,
+  heads.show_name,
+  heads.shot_name,
+  heads.sequence_key,
   CAST(nearest.distance * nearest.distance AS DOUBLE) / NULLIF(2, 0) AS nearest,
-  present.file_path
+  heads.file_path
 FROM nearest
-JOIN present
-  ON present.file_path = nearest.one_path
+JOIN heads
+  ON heads.file_path = nearest.file_path
 WHERE
   CAST(nearest.distance * nearest.distance AS DOUBLE) / NULLIF(2, 0) > CAST(0.1 AS DOUBLE)
 ORDER BY
   nearest DESC,
-  present.sequence_key
+  heads.sequence_key
 LIMIT 100
