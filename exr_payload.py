@@ -1,4 +1,4 @@
-"""Facts -> the published JSON payload. Its vocabulary is defined here, in docs/ARCHITECTURE.md and in docs/payload.schema.json.
+"""Facts -> the published JSON payload. Its vocabulary is defined here and in docs/payload.schema.json.
 
 Words: a *part* is one image of a file; a *view* is the eye or camera that a part or layer belongs to; a *channel* is one plane
 of samples; a *layer* is the channels that share the text before the last dot of their names; a *chunk* is what the offset table

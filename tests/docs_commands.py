@@ -29,9 +29,10 @@ _RUNS_MODULE = re.compile(r'^exec "\$\(dirname .*/python" -m ([\w.]+) "\$@"$', r
 
 def commands(script: str) -> Iterator[list[str]]:
     """The simple commands of a bash script as their words, without assignments before them."""
-    words = shlex.shlex(script.replace("\\\n", " "), posix=True, punctuation_chars="();<>|&\n")
+    plain = re.sub(r"(?m)(^|\s)#.*$", "", script.replace("\\\n", " "))
+    words = shlex.shlex(plain, posix=True, punctuation_chars="();<>|&\n")
     words.whitespace = " \t"
-    words.commenters = "#"
+    words.commenters = ""
     command: list[str] = []
     for word in [*words, "\n"]:
         if not set(word) - set("\n;&|()"):

@@ -1,20 +1,35 @@
-"""The documents speak of things that exist."""
+"""The documents speak of things that exist, of all of them, and each of them once."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import docs_names
+import exr_embeddings
+import exr_validation
+import vast_db_persistence
+import vast_schemas
 from project import ROOT, tracked
+from scripts import configuration, database_schema, event_shapes, questions, reference
+from vast_settings import Settings
 
 DOCUMENTS = tracked("*.md")
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|md|toml|json|sql|txt|yaml|sh)")
-MADE_BY_USERS = {"EVENT.json"}
+TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
+GENERATED = [configuration, database_schema, event_shapes, reference]
+OTHERS = frozenset({
+    "ArrowInvalid",  # pyarrow
+    "file_log", "otlp_http",  # components of the OpenTelemetry collector
+    "DiffuseDirect", "diffuseDirect",  # ways of writing a layer
+})  # fmt: skip
+"""Names of other programs, and examples, that documents have in code type."""
 
 
 def relative(path: Path) -> str:
@@ -22,65 +37,110 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def prose(path: Path) -> str:
-    """A document without its code blocks."""
-    return FENCE.sub("", path.read_text(encoding="utf-8"))
-
-
-def anchors(path: Path) -> set[str]:
-    """The anchors that a document's headings make."""
-    headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
 def test_every_internal_link_resolves(document: Path) -> None:
     """Links lead to files of the project, and their anchors to headings."""
-    broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
-        if re.match(r"[a-z]+:", target):
-            continue
-        name, _, anchor = target.partition("#")
-        path = (document.parent / name).resolve() if name else document
-        if not path.exists() or (anchor and anchor not in anchors(path)):
-            broken.append(target)
-    assert broken == []
+    assert docs_names.broken_links(TEXTS[relative(document)], document) == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
 def test_every_file_that_is_named_exists(document: Path) -> None:
     """A file name in code type is a file of the project, from its root, beside the document, or by its last segment."""
-    known = {path.name for path in tracked("*")}
-    named = {word for code in re.findall(r"`([^`\n]+)`", prose(document)) if FILE.fullmatch(code) for word in [code]}
-    missing = {
-        name
-        for name in named - MADE_BY_USERS
-        if not (ROOT / name).exists() and not (document.parent / name).exists() and ("/" in name or name not in known)
-    }
-    assert missing == set()
+    assert docs_names.missing_files(TEXTS[relative(document)], document) == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
-def test_every_command_of_the_project_exists(document: Path) -> None:
-    """What a shell block runs from scripts/ is there and may be executed."""
-    fences = FENCE.findall(document.read_text(encoding="utf-8"))
-    blocks = [body for language, body in fences if language in ("console", "bash", "sh")]
-    for command in {word for body in blocks for word in re.findall(r"(?:^|\s)(?:\./)?(scripts/[\w.-]+)", body)}:
-        path = ROOT / command
-        assert path.exists(), command
-        assert path.suffix == ".py" or path.stat().st_mode & 0o111, f"{command} is not executable"
+def test_every_name_in_code_type_stands_in_the_project(document: Path) -> None:
+    """Functions, classes, fields, settings, columns and flags: what was renamed or removed stands nowhere."""
+    assert docs_names.unknown_names(TEXTS[relative(document)], OTHERS) == set()
+    assert docs_names.unknown_flags(TEXTS[relative(document)]) == set()
 
 
-def test_every_flag_of_main_that_the_readme_names_exists() -> None:
-    """`main.py --help` lists each flag that the README gives it."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.split("## Inspect a file")[1].split("\n## ")[0]
-    usage = subprocess.run([sys.executable, "main.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    flags = set(re.findall(r"--[a-z][\w-]*", section))
-    assert flags
-    assert flags <= set(re.findall(r"--[a-z][\w-]*", usage))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
+def test_a_measured_number_has_its_command_in_the_same_section(document: Path) -> None:
+    """Times and throughputs; whoever doubts one can measure it."""
+    assert docs_names.uncommanded(TEXTS[relative(document)]) == []
+
+
+def test_no_document_repeats_another() -> None:
+    """One home for each fact, links elsewhere."""
+    assert docs_names.repeated(TEXTS) == []
+
+
+@pytest.mark.parametrize("module", GENERATED, ids=lambda module: module.__name__)
+def test_a_generated_page_is_what_its_generator_writes(module: Any) -> None:
+    """Whoever changes the code writes the page again."""
+    assert module.PAGE.read_text(encoding="utf-8") == module.page()
+
+
+def commands() -> Iterator[str]:
+    """The programs of scripts/."""
+    yield from (f"scripts/{path.name}" for path in tracked("scripts/*") if os.access(path, os.X_OK))
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_every_script_is_documented(command: str) -> None:
+    """A user finds it in a document."""
+    assert any(re.search(rf"{re.escape(command)}(?![\w.])", text) for text in TEXTS.values())
+
+
+def test_every_setting_is_documented() -> None:
+    """Each spelling of it, on the page of the settings."""
+    named = set(re.findall(r"`(\w+)`", TEXTS["docs/CONFIGURATION.md"]))
+    assert {name for item in fields(Settings) for name in item.metadata["names"]} <= named
+
+
+@pytest.mark.parametrize("table", list(vast_schemas.TABLES.values()), ids=lambda table: table.name)
+def test_every_column_is_documented(table: vast_schemas.TableSpec) -> None:
+    """In the section of its table, each with what it means."""
+    section = TEXTS["docs/DATABASE_SCHEMA.md"].split(f"\n## {table.name}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", section, re.MULTILINE)
+    assert [name for name, meaning in rows if meaning.strip()] == [column.name for column in table.columns]
+
+
+@pytest.mark.parametrize("module", [vast_db_persistence, exr_embeddings, exr_validation], ids=lambda module: module.__name__)
+def test_every_public_name_is_documented(module: Any) -> None:
+    """A function with its parameters and its docstring."""
+    named = set(re.findall(r"`(\w+)", TEXTS["docs/REFERENCE.md"].split("\n## Functions\n")[1]))
+    assert set(module.__all__) <= named
+
+
+def test_every_schema_is_documented() -> None:
+    """Those that `vast_schemas` offers to others."""
+    named = set(re.findall(r"`(\w+)`", TEXTS["docs/REFERENCE.md"]))
+    assert {name for name in vars(vast_schemas) if name.endswith("_SCHEMA")} <= named
+
+
+def properties(node: Any, name: str = "payload") -> Iterator[tuple[str, Any]]:
+    """Every field that the payload's schema declares, with its place."""
+    if isinstance(node, dict):
+        for key, inner in node.get("properties", {}).items():
+            if "required" in node or "additionalProperties" in node:
+                yield f"{name}.{key}", inner
+        for key, inner in node.items():
+            yield from properties(inner, f"{name}.{key}")
+    elif isinstance(node, list):
+        for inner in node:
+            yield from properties(inner, name)
+
+
+def test_every_field_of_the_payload_is_documented() -> None:
+    """Each has a description, which stands in the reference."""
+    page = TEXTS["docs/REFERENCE.md"]
+    declared = list(properties(json.loads((ROOT / "docs/payload.schema.json").read_text(encoding="utf-8"))))
+    assert len(declared) > 100
+    assert [name for name, field in declared if not field.get("description")] == []
+    assert [name for name, _ in declared if f"| `{name.rpartition('.')[2]}` |" not in page] == []
+
+
+@pytest.mark.parametrize("name", questions.names())
+def test_every_question_is_documented(name: str) -> None:
+    """On the page of the queries."""
+    assert re.search(rf"\b{name}\b", TEXTS["docs/VAST_ANALYTICS_QUERIES.md"])
 
 
 def test_the_readme_is_short() -> None:
     """It starts with what the project does for its reader, and fits in 120 lines."""
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 120
+    lines = TEXTS["README.md"].splitlines()
+    assert len(lines) < 120
+    assert re.search(r"\byou", " ".join(lines[1:6]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+import docs_names
 from docs_blocks import BadBlock, Block, block_of, read
 from docs_run import Failed, Running
 from docs_stage import Stages
@@ -42,6 +44,14 @@ def running(stages: Stages) -> Callable[[Path], Running]:
 def test_the_blocks_of_a_document_have_known_languages_and_directives(path: Path) -> None:
     """A block that no convention knows would not be checked at all."""
     read(path)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_in_code_type_exists(path: Path, stages: Stages) -> None:
+    """With its flags; what is named in a sentence is typed as readily as what stands in a block."""
+    spans = docs_names.code_spans(path.read_text(encoding="utf-8"))
+    named = [span for span in spans if re.match(r"(\./)?(scripts/\w\S*|main\.py|function_host\.py|vastde|docker) \S", span)]
+    assert [fault for span in named for fault in stages.commands.unknown(span)] == []
 
 
 @pytest.mark.parametrize("block", list(blocks()), ids=lambda block: f"{block.place}-{block.language}")

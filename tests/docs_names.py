@@ -1,0 +1,172 @@
+"""What documents say in prose, held against the project: links, names in code type, sentences, measured numbers.
+
+Every check takes texts and gives what is wrong in words, so that a planted error shows that it finds one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from docs_commands import PLATFORM
+from project import ROOT, tracked
+from vast_schemas import TABLES
+
+FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|md|toml|json|sql|txt|yaml|sh)")
+MADE_BY_USERS = {"EVENT.json"}
+SENTENCE_WORDS = 9
+"""Shorter sentences may be the same by chance."""
+PARAGRAPH_WORDS = 20
+SHARED = 0.4
+"""The share of five-word runs above which two paragraphs say the same."""
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_CODE = re.compile(r"``([^\n]+?)``|`([^`\n]+)`")
+_IDENTIFIER = re.compile(r"(?<![\w.:/<-])([A-Za-z]\w*)\.(\w+)|(?<![\w./<-])_?[A-Za-z]\w*")
+_NAME = re.compile(r"[A-Za-z0-9]_\w|_[a-z]|[a-z][A-Z]")
+_MEASURED = re.compile(r"\b\d[\d,.]*\s?(?:ms|us|µs|(?:files|events|rows|samples)/s|(?:micro|milli)seconds)(?!\w)")
+_COMMAND = re.compile(r"\b(scripts/\w+|python -m|pytest|curl|benchmarks[/.]\w+)")
+
+
+def prose(text: str) -> str:
+    """A document without its code blocks and comments; its lines keep their numbers."""
+    blank = lambda found: "\n" * found[0].count("\n")  # noqa: E731
+    return _COMMENT.sub(blank, _FENCE.sub(blank, text))
+
+
+def code_spans(text: str) -> list[str]:
+    """What stands in code type in the prose."""
+    return [(double or single).strip() for double, single in _CODE.findall(prose(text))]
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a document's headings make."""
+    headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
+    plain = [re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in plain}
+
+
+def broken_links(text: str, path: Path) -> list[str]:
+    """Links that lead to no file, or to no heading of it."""
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        content = text if file == path else file.read_text(encoding="utf-8") if file.is_file() else ""
+        if not (file == path or file.exists()) or (anchor and anchor not in anchors(content)):
+            broken.append(target)
+    return broken
+
+
+def missing_files(text: str, path: Path) -> set[str]:
+    """File names in code type that are no files: neither from the root, nor beside the document, nor by their last segment."""
+    known = {file.name for file in tracked("*")}
+    named = {span for span in code_spans(text) if FILE.fullmatch(span)} - MADE_BY_USERS
+    return {
+        name
+        for name in named
+        if not (ROOT / name).exists() and not (path.parent / name).exists() and ("/" in name or name not in known)
+    }
+
+
+@cache
+def words() -> frozenset[str]:
+    """The words of everything in the project that is neither a document nor a check of documents."""
+    files = [path for path in tracked("*") if path.suffix != ".md" and not re.match(r"(test_)?docs", path.name)]
+    texts = [path.read_bytes().decode("utf-8", "ignore") for path in files if path.suffix not in (".exr", ".arrow")]
+    return frozenset(word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text))
+
+
+@cache
+def module_words(name: str) -> frozenset[str] | None:
+    """The words of the module of that name; None where there is none."""
+    path = next((path for path in tracked("*.py") if path.stem == name and path.parent.name != "fixtures"), None)
+    return path and frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+
+
+def unknown_names(text: str, others: Container[str] = ()) -> set[str]:
+    """Names in code type that stand nowhere in the project: with an underscore or an inner capital, or of a module or a table.
+
+    `others`: names of other programs.
+    """
+    unknown = set()
+    for span in code_spans(text):
+        for found in _IDENTIFIER.finditer(span):
+            if found[1]:
+                unknown |= {found[0]} if _is_no_member(found[1], found[2]) else set()
+            elif _NAME.search(found[0]) and not {found[0], f"_{found[0]}"} & words() and found[0] not in others:
+                unknown.add(found[0])
+    return unknown
+
+
+def _is_no_member(owner: str, name: str) -> bool:
+    if name in ("py", "md", "toml", "json", "sql", "html", "exr", "yaml", "txt", "jsonl"):
+        return False
+    if owner in TABLES:
+        return name not in {column.name for column in TABLES[owner].columns} and name not in words()
+    known = module_words(owner)
+    return known is not None and name not in known
+
+
+def unknown_flags(text: str) -> set[str]:
+    """Flags in code type, without a program before them, that no program has."""
+    flags = {flag for span in code_spans(text) for flag in re.findall(r"(?<![\w-])--[a-z][\w-]+", span)}
+    return flags - known_flags()
+
+
+@cache
+def known_flags() -> frozenset[str]:
+    """Every flag that stands in the project, or that the platform's programs have."""
+    files = [path for path in tracked("*") if path.suffix in (".py", "", ".toml") and not path.name.startswith("test_docs")]
+    own = {flag for path in files for flag in re.findall(r"(?<![\w-])--[a-z][\w-]+", path.read_bytes().decode("utf-8", "ignore"))}
+    theirs = {flag for one in PLATFORM.values() for group in [one, *one["commands"].values()] for flag in group["flags"]}
+    return frozenset(own | theirs)
+
+
+def repeated(documents: Mapping[str, str]) -> list[str]:
+    """Sentences that stand in two documents, and pairs of paragraphs that say the same in nearly the same words."""
+    return [*_repeated_sentences(documents), *_repeated_paragraphs(documents)]
+
+
+def _repeated_sentences(documents: Mapping[str, str]) -> Iterator[str]:
+    places: dict[str, set[str]] = defaultdict(set)
+    for name, text in documents.items():
+        for paragraph in _paragraphs(text):
+            for sentence in re.split(r"(?<=[.;:?!])\s+", paragraph):
+                if len(plain := _plain_words(sentence)) >= SENTENCE_WORDS:
+                    places[" ".join(plain)].add(name)
+    yield from (f"{' and '.join(sorted(names))}: {sentence}" for sentence, names in places.items() if len(names) > 1)
+
+
+def _repeated_paragraphs(documents: Mapping[str, str]) -> Iterator[str]:
+    plain = [(name, _plain_words(one)) for name, text in documents.items() for one in _paragraphs(text)]
+    runs = [(name, _runs(found)) for name, found in plain if len(found) >= PARAGRAPH_WORDS]
+    for index, (name, mine) in enumerate(runs):
+        for other, theirs in runs[index + 1 :]:
+            if other != name and len(mine & theirs) > SHARED * min(len(mine), len(theirs)):
+                yield f"{name} and {other}: {' '.join(sorted(mine & theirs)[0])} ..."
+
+
+def _runs(plain: Sequence[str]) -> set[tuple[str, ...]]:
+    return {tuple(plain[at : at + 5]) for at in range(len(plain) - 4)}
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Paragraphs and list entries, without tables and headings."""
+    kept = [line for line in prose(text).splitlines() if not line.startswith(("|", "#"))]
+    return re.split(r"\n\s*\n|\n(?=\s*(?:[*-]|\d+\.) )", "\n".join(kept))
+
+
+def _plain_words(text: str) -> list[str]:
+    return re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower())
+
+
+def uncommanded(text: str) -> list[str]:
+    """Measured numbers in a section that names no command that measures them."""
+    sections = re.split(r"^(?=##? )", _COMMENT.sub("", text), flags=re.MULTILINE)
+    return [found[0] for section in sections if not _COMMAND.search(section) for found in _MEASURED.finditer(prose(section))]
