@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
@@ -102,6 +102,7 @@ def connect(settings: Settings) -> Any:
             config=SessionConfig(data_endpoints=[str(settings.db_endpoint)]),
         )
     _apply_retries_once(session.api)
+    _keep_connections(session.api)
     return session
 
 
@@ -116,6 +117,18 @@ def _apply_retries_once(api: Any) -> None:
     if decorate is not None:
         retried = decorate(lambda function, *arguments: function(*arguments))
         api._backoff_decorator = lambda function: partial(retried, function)
+
+
+def _keep_connections(api: Any) -> None:
+    """Let SELECTs use the connections that there are, and keep as many as threads can use at a time.
+
+    The client (2.1) opens a session, and with it a connection and a TLS handshake, for the endpoints of each SELECT. There is
+    one endpoint here. Of the connections that threads used side by side it keeps ten.
+    """
+    api.with_endpoint = lambda endpoint: nullcontext(api)
+    for requests_session in getattr(api, "_sessions", {}).values():
+        for adapter in requests_session.adapters.values():
+            adapter.init_poolmanager(1, 2 * _INSERTERS)
 
 
 @dataclass(eq=False, slots=True)

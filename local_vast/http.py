@@ -13,6 +13,8 @@ from cheroot import wsgi
 
 # A connection is kept for the whole life of the server: clients hold them between tests.
 _KEEP_ALIVE_SECONDS = 300
+# A handful of clients with forty connections each. Where fewer are kept, busy clients connect anew for each request.
+_KEPT_CONNECTIONS = 400
 _THREADS = 16
 CUT = "local_vast.cut"
 HEADERS = "local_vast.headers"
@@ -45,6 +47,7 @@ class HttpServer:
         )  # fmt: skip
         self._server.gateway = _Gateway
         self._server.expiration_interval = 0.02
+        self._server.keep_alive_conn_limit = _KEPT_CONNECTIONS
         self._server.prepare()
         self._thread = threading.Thread(target=self._server.serve, name="local_vast", daemon=True)
         self._thread.start()

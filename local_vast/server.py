@@ -45,6 +45,8 @@ class Served(NamedTuple):
     method: str
     path: str
     command: str
+    client_port: int
+    """Of the connection that it came by."""
 
 
 class LocalVast:
@@ -160,7 +162,7 @@ class LocalVast:
         request = _parsed(environ)
         if request.path.startswith(CONTROL):
             return _send(self._control(replace(request, body=_body(environ))), start_response, self.version)
-        self._remember(Served(request.method, request.path, request.command))
+        self._remember(Served(request.method, request.path, request.command, int(environ["REMOTE_PORT"])))
         if self.latency_ms:
             time.sleep(self.latency_ms / 1000)
         due = self.faults.due(_place(request))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -98,3 +99,27 @@ def test_the_first_file_of_a_process_reports_its_look_ups(db: Database) -> None:
     db.server.clear_requests()
     result = persistence.persist_to_vast_database(payload("/counted.exr"), session=cold)
     assert result["requests"] == len(db.server.requests) == 10 + 2 + 12
+
+
+def test_a_warm_store_opens_no_connection(db: Database, store: persistence.Store) -> None:
+    """Every request comes by a connection that is there: begin, select and commit by one, inserts by one each."""
+    persistence.persist_to_vast_database(payload("/connected.exr"), session=store)
+    db.server.clear_requests()
+    for _ in range(3):
+        persistence.persist_to_vast_database(payload("/connected.exr"), session=store)
+    assert len(db.server.requests) == 3 * (4 + 3)
+    assert len({request.client_port for request in db.server.requests}) <= 4
+
+
+def test_threads_side_by_side_keep_their_connections(db: Database, store: persistence.Store) -> None:
+    """Of the 140 requests of a further round, next to none needs a new connection."""
+    paths = [f"/side/{number}.exr" for number in range(20)]
+
+    def store_all() -> set[int]:
+        db.server.clear_requests()
+        with ThreadPoolExecutor(len(paths)) as threads:
+            list(threads.map(lambda path: persistence.persist_to_vast_database(payload(path), session=store), paths))
+        return {request.client_port for request in db.server.requests}
+
+    known = store_all() | store_all()
+    assert len(store_all() - known) < len(paths) // 2

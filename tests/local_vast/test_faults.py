@@ -151,7 +151,7 @@ def test_another_process_switches_faults_over_http(server: LocalVast, session: S
         assert http.delete(control + "faults").json()["faults"] == []
         assert http.delete(control + "requests").json()["requests"] == []
         insert(session, 1)
-        assert ["POST", "/exr/s/t", "rows"] in http.get(control + "requests").json()["requests"]
+        assert ["POST", "/exr/s/t", "rows"] in [served[:3] for served in http.get(control + "requests").json()["requests"]]
         assert http.get(control + "other").status_code == 404
         assert http.post(control + "reset").status_code == 200
     with session.transaction() as tx:

@@ -53,7 +53,7 @@ def test_requests_can_be_counted(server: LocalVast) -> None:
     server.clear_requests()
     with session.transaction():
         pass
-    assert [(method, command) for method, _, command in server.requests] == [
+    assert [(method, command) for method, _, command, _ in server.requests] == [
         ("POST", "transaction"), ("GET", "transaction"), ("GET", "query-engine-capabilities"), ("PUT", "transaction"),
     ]  # fmt: skip
 
