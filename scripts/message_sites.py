@@ -10,6 +10,7 @@ import ast
 import builtins
 import importlib
 import re
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -252,8 +253,9 @@ def _call(source: Source, node: ast.Call, scope: Scope) -> Iterator[Site]:
     elif _last(node.func) in source.makers:
         yield from _through(source, node, scope)
     elif _is_spoken(made, node):
+        verdict = "warning" if made is warnings.warn else "refused"
         for text in _texts(node.args[0], source, scope):
-            yield Site(CODE_OF_PLAIN, text, "", "refused", source.name)
+            yield Site(CODE_OF_PLAIN, text, "", verdict, source.name)
     elif _last(node.func) == "_Unfit":
         for text in _texts(node.args[0], source, scope):
             yield Site(BadPayload.code, PAYLOAD_FIELD.format(text), "", BadPayload.verdict.value, source.name)
@@ -262,9 +264,9 @@ def _call(source: Source, node: ast.Call, scope: Scope) -> Iterator[Site]:
 
 
 def _is_spoken(made: Any, node: ast.Call) -> bool:
-    """Whether a call says something to whoever typed a command: an error of Python's, an exit with a text, a line on stderr."""
-    if not node.args:
-        return False
+    """Whether a call says something to whoever typed a command: an error or a warning of Python's, an exit, a line on stderr."""
+    if not node.args or made is warnings.warn:
+        return bool(node.args)
     if isinstance(made, type) and issubclass(made, Exception):
         return made in PLAIN or made.__name__ in ("ArgumentTypeError", "NoCloudEvent", "SecretNotFound")
     name = _last(node.func)

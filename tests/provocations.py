@@ -9,10 +9,12 @@ import ssl
 import struct
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -157,6 +159,15 @@ def nothing_is_stored(place: Place) -> Iterator[str]:
 def a_setting_is_wrong(place: Place) -> Iterator[str]:
     yield load(VAST_DB_TIMEOUT="soon")
     yield load(VAST_DB_TIMEOUT="soon", LOG_LEVEL="LOUD")
+
+
+@problem("A setting is deprecated")
+def a_deprecated_setting(place: Place) -> Iterator[str]:
+    item = SimpleNamespace(metadata={"deprecated": {"TLS_VERIFY": "VAST_TLS_VERIFY"}})
+    with warnings.catch_warnings(record=True) as said_so:
+        warnings.simplefilter("always")
+        vast_settings._warn_if_deprecated(item, "TLS_VERIFY")  # type: ignore[arg-type]
+    yield from (str(one.message) for one in said_so)
 
 
 @problem("An endpoint lacks its keys")
