@@ -72,6 +72,10 @@ class Shape:
     text: str = "{}"
 
 
+OF_CHANNELS = frozenset({"channel_list_damaged", "too_many_channels"})
+"""Codes of attributes that are errors where the attribute is the part's list of channels."""
+NOT_MET = frozenset({("bad_header", "a trial"), ("unwell", "there is no session")})
+"""What nobody is told: the doctor's trial payload, and a step without the one that it needs."""
 SHAPES: dict[type, Shape] = {
     Finding: Shape(message=2, code=1, verdict=0),
     integrity.Finding: Shape(message=-1, code=0, verdict="finding"),
@@ -166,7 +170,10 @@ def _final(found: Iterator[Site]) -> Iterator[Site]:
     for site in found:
         shown = site.changed(_shown)
         named = shown.code == CODE_OF_PLAIN or WHOLE.fullmatch(shown.code)
-        if named and (shown.remedy or _says_something(shown.message)) and shown.message != "<message>":
+        if shown.code in OF_CHANNELS:
+            shown = replace(shown, verdict="error, warning")
+        told = (shown.code, shown.message) not in NOT_MET and shown.message != "<message>"
+        if named and told and (shown.remedy or _says_something(shown.message)):
             yield shown
 
 
