@@ -10,7 +10,7 @@ A directive is an HTML comment on a line of its own before a fence; several may 
     <!-- long -->                the console block takes minutes or a network; its commands and flags are looked up, not run
     <!-- output: COMMAND -->     the block is what COMMAND prints, and is written by scripts/generate_outputs
     <!-- output(catalogue): COMMAND -->  the same, asked of the seeded catalogue
-    <!-- printed -->             the block is what the python block before it prints, written as well
+    <!-- printed -->             the block is what the python or console block before it prints, written as well
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from project import ROOT
 
 PLATFORM: dict[str, Any] = json.loads((Path(__file__).parent / "platform_commands.json").read_text(encoding="utf-8"))["programs"]
 SHELL = {
-    "cat", "cd", "cp", "echo", "export", "grep", "head", "kill", "ls", "mkdir", "mv", "rm", "sed", "set", "sleep", "test", "true",
-    "wait",
+    "cat", "cd", "cp", "cut", "echo", "export", "grep", "head", "kill", "ls", "mkdir", "mv", "rm", "sed", "set", "sleep", "test",
+    "true", "wait",
 }  # fmt: skip
 """Commands of the shell and of every system, whose flags are not looked at."""
 _FLAG = re.compile(r"--?[A-Za-z][\w-]*")

@@ -124,7 +124,7 @@ class Running:
 
     def _run_console(self, example: Example, block: Block) -> None:
         if block.is_run:
-            run_script(self._stage_of(block), block, block.body)
+            self._printed = run_script(self._stage_of(block), block, block.body)
         elif faults := self._stages.commands.unknown(block.body):
             raise Failed(f"{block.place}: {'; '.join(faults)}")
 

@@ -27,9 +27,10 @@ from docs_commands import Commands
 from local_vast import LocalVast
 from project import ROOT, tracked
 from scripts import init_schema
+from scripts.demo import BUCKET, SCHEMA
+from scripts.local_command import variables
 from scripts.samples import write_samples
 
-BUCKET, SCHEMA = "renders", "exr"
 HOME = "/home/td/exr-inspector"
 """How the copy's folder is written in outputs."""
 ADDRESS = "http://127.0.0.1:8070"
@@ -125,20 +126,8 @@ class Stages:
 def environment(server: LocalVast, root: Path) -> dict[str, str]:
     """The environment of programs in a stage: this process's, without settings of the project, and with the endpoint's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    keys = {"ACCESS_KEY": server.access_key, "SECRET_KEY": server.secret_key}
-    return kept | {
-        "PATH": f"{root / '.venv/bin'}{os.pathsep}{kept.get('PATH', os.defpath)}",
-        "VAST_DB_ENDPOINT": server.url,
-        "VAST_DB_BUCKET": BUCKET,
-        "VAST_DB_SCHEMA": SCHEMA,
-        "S3_ENDPOINT": server.url,
-        "LOCAL_VAST_URL": server.url,
-        "TZ": "UTC",
-        "TERM": "dumb",
-        "COLUMNS": "130",
-        "LC_ALL": "C.UTF-8",
-        **{f"{prefix}_{name}": value for prefix in ("VAST_DB", "S3") for name, value in keys.items()},
-    }
+    path = f"{root / '.venv/bin'}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    return kept | variables(server) | {"PATH": path, "TZ": "UTC", "TERM": "dumb", "COLUMNS": "130", "LC_ALL": "C.UTF-8"}
 
 
 @contextlib.contextmanager

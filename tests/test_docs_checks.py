@@ -174,6 +174,7 @@ def running(tmp_path: Path) -> Callable[[str], docs_run.Running]:
         "```text\nsame    80 vectors\n```\n",
         '```text\n{"status": "ok"}\n```\n',
         "<!-- output: echo one -->\n```text\ntwo\n```\n",
+        "<!-- printed -->\n```text\nnothing was run\n```\n",
         "<!-- output: false -->\n```text\n```\n",
         "```sql\nSELECT DISTINCT status FROM files\n```\n",
     ],

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.vectors import baselines, edits, measures, run, shows
 from project import ROOT
-
-FOLDER = ROOT / "benchmarks/vectors"
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    """The benchmark's modules, which are scripts beside each other."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        import baselines
-        import edits
-        import measures
-        import run
-        import shows
+    """The benchmark's modules."""
+    return SimpleNamespace(baselines=baselines, edits=edits, measures=measures, run=run, shows=shows)
 
-        yield SimpleNamespace(baselines=baselines, edits=edits, measures=measures, run=run, shows=shows)
-        for name in ("baselines", "edits", "measures", "run", "shows"):
-            sys.modules.pop(name)
+
+@pytest.mark.parametrize("how", [["-m", "benchmarks.vectors.run"], ["benchmarks/vectors/run.py"]])
+def test_it_runs_as_its_first_lines_say(how):
+    """As a module, and as a script where the project is on the import path."""
+    told = subprocess.run([sys.executable, *how, "--help"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+    assert told.returncode == 0
 
 
 def test_a_seed_is_a_data_set(benchmark):

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 import vastdb
 
+from benchmarks.vectors.shows import Show
 from exr_embeddings import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
 from local_vast import LocalVast
-from project import ROOT
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 FRAMES = 12
@@ -40,9 +40,6 @@ SCHEMA = pa.schema(
 @pytest.fixture(scope="module")
 def renders() -> list[dict[str, Any]]:
     """Rows of sequences of twelve frames: four renderers of a show, their passes, two shots."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "benchmarks/vectors"))
-        from shows import Show
     show = Show(seed=11, number=0, shots=2)
     return [
         {

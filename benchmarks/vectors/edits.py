@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from shows import COMPRESSIONS, RESOLUTIONS, Setup
+from benchmarks.vectors.shows import COMPRESSIONS, RESOLUTIONS, Setup
 
 Recipe = dict[str, Any]
 NEW_LAYERS = ("caustics_extra", "rim_light", "fog", "wetness", "id_matte", "hair_spec", "eye_catch", "dust")

@@ -1,6 +1,6 @@
 """The table of docs/VECTOR_STRATEGY.md: what the two vectors find, beside two cheap baselines.
 
-    scripts/python benchmarks/vectors/run.py [--seeds 3] [--shows 5] [--frames 5] [--json FILE]
+    scripts/python -m benchmarks.vectors.run [--seeds 3] [--shows 5] [--frames 5] [--json FILE]
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import baselines
-import edits
-import measures
 import numpy as np
-from shows import Payload, Setup, Show
 
+from benchmarks.vectors import baselines, edits, measures
+from benchmarks.vectors.shows import Payload, Setup, Show
 from exr_embeddings import compute_channel_fingerprint, compute_metadata_embedding
 
 Vector = Callable[[Payload], list[float]]

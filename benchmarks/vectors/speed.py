@@ -1,6 +1,6 @@
 """What the vectors cost: the first call, a frame of a known sequence, a setup not seen before, and 600 channels.
 
-    scripts/python benchmarks/vectors/speed.py
+    scripts/python -m benchmarks.vectors.speed
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from shows import Payload
 
 import exr_embedding_facts
 import exr_embedding_text
 import exr_embedding_tokens
 import exr_embeddings
+from benchmarks.vectors.shows import Payload
 
 MODULES = (exr_embeddings, exr_embedding_tokens, exr_embedding_facts, exr_embedding_text)
 KEPT_BLOCKS = ("_of_channels", "_of_parts", "_of_attributes", "_of_values")

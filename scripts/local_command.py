@@ -1,0 +1,56 @@
+"""Runs a command with an endpoint on a laptop: starts local_vast, says where it is in the environment, and stops it afterwards.
+
+    scripts/local [--data DIR] COMMAND [ARGUMENT...]
+
+The endpoint holds what `./scripts/run` has stored in DIR (default `.local_vast`), and keeps what the command stores. The command
+finds its address and keys under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. The exit status is
+the command's; 2 where there is no data yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local_vast import LocalVast
+from scripts.demo import BUCKET, SCHEMA
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    asked = _parser().parse_args(arguments)
+    database = asked.data / "database"
+    if not database.is_dir():
+        print(f"scripts/local: {database} is not there; ./scripts/run makes it", file=sys.stderr)
+        return 2
+    with LocalVast(data=database, buckets=(BUCKET,)) as server:
+        try:
+            return subprocess.run([asked.command, *asked.arguments], env=os.environ | variables(server), check=False).returncode
+        except OSError as error:
+            print(f"scripts/local: {asked.command}: {error.strerror}", file=sys.stderr)
+            return 127
+
+
+def variables(server: LocalVast) -> dict[str, str]:
+    """The settings that lead to the endpoint's tables and objects."""
+    keys = {"ACCESS_KEY": server.access_key, "SECRET_KEY": server.secret_key}
+    named = {f"{prefix}_{name}": value for prefix in ("VAST_DB", "S3") for name, value in keys.items()}
+    places = {"VAST_DB_ENDPOINT": server.url, "S3_ENDPOINT": server.url, "LOCAL_VAST_URL": server.url}
+    return named | places | {"VAST_DB_BUCKET": BUCKET, "VAST_DB_SCHEMA": SCHEMA}
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "Run a command with a local endpoint that holds what ./scripts/run has stored."
+    parser = argparse.ArgumentParser(prog="scripts/local", description=about)
+    parser.add_argument("--data", type=Path, default=Path(".local_vast"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("command", metavar="COMMAND", help="such as scripts/query.py, or bash for a shell")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
