@@ -21,7 +21,6 @@ from exr_roles import aov_role
 Options = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
-DATA_ROLES = frozenset({"cryptomatte", "id", "depth", "motion", "normal", "position", "uv"})
 CORNERS = ("red", "green", "blue", "white")
 CHROMATICITY_TOLERANCE = 1e-4
 LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd"})
@@ -95,11 +94,7 @@ class Subject:
 
 
 def _role(channel: Entry) -> str | None:
-    """The channel's role; the fourth component of a data layer is data, not alpha."""
-    layer = channel.get("layer_name") or ""
-    role = aov_role(layer, channel.get("component_name") or "")
-    whole = aov_role(layer, "") if role == "alpha" and layer else None
-    return whole if whole in DATA_ROLES else role
+    return aov_role(channel.get("layer_name") or "", channel.get("component_name") or "")
 
 
 def _at_least(options: Options, key: str, value: float) -> bool:

@@ -38,6 +38,8 @@ _ROLE_WORDS: Final = (
     ("beauty", {"beauty", "rgba", "rgb", "combined"}),
 )
 _ROLE_OF_WORD: Final = {word: (rank, role) for rank, (role, words) in enumerate(_ROLE_WORDS) for word in words}
+# Their samples are no colours: four of them are four values, none of which is a coverage of the others.
+_DATA_ROLES: Final = frozenset({"cryptomatte", "id", "depth", "motion", "normal", "position", "uv"})
 _COLOUR: Final = frozenset({"r", "g", "b", "red", "green", "blue", "y", "ry", "by"})
 _ALPHA: Final = frozenset({"a", "alpha"})
 
@@ -85,13 +87,18 @@ def _sequence_and_shot(folders: list[str]) -> tuple[str | None, str | None]:
 def aov_role(layer: str, component: str) -> str | None:
     """What a channel holds, from the words of its layer, else of its component; None where no word is known.
 
+    The fourth component of a layer of data is data (of a Cryptomatte layer, the coverage of its second id), not alpha.
+
     >>> aov_role("", "R"), aov_role("", "A"), aov_role("", "Z"), aov_role("diffuse_direct", "G"), aov_role("myPass", "x")
     ('beauty', 'alpha', 'depth', 'diffuse', None)
+    >>> aov_role("diffuse_direct", "A"), aov_role("crypto_object00", "A")
+    ('alpha', 'cryptomatte')
     """
-    if component.lower() in _ALPHA:
+    of_layer = _role(layer) if layer else None
+    if component.lower() in _ALPHA and of_layer not in _DATA_ROLES:
         return "alpha"
     if layer:
-        return _role(layer)
+        return of_layer
     return "beauty" if component.lower() in _COLOUR else _role(component)
 
 

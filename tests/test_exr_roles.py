@@ -44,6 +44,9 @@ def test_a_known_layout_is_read_and_any_other_is_left_alone(path, place):
         ("", "RY", "beauty"),
         ("depth", "Z", "depth"),
         ("diffuse", "A", "alpha"),
+        ("crypto_material01", "a", "cryptomatte"),
+        ("N", "A", "normal"),
+        ("myPass", "A", "alpha"),
     ],
 )
 def test_the_role_of_a_channel(layer, component, role):
