@@ -23,6 +23,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -161,8 +162,10 @@ def _pool(
 ) -> Iterator[Outcome]:
     """Run batches until there are no more, or until a worker dies; `lost` gets the batches that were in hand then."""
     running: dict[Future[Outcome], Batch] = {}
-    # A forked child would share the parent's connections.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    # A forked child would share the parent's connections. Ctrl-C reaches every process of a terminal, and a worker that it struck
+    # while it held the queue's lock would leave the others waiting for ever.
+    context, deaf = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=deaf) as pool:
         try:
             while True:
                 while len(running) < workers * AHEAD and (batch := again.pop() if again else next(source, None)):
@@ -173,6 +176,9 @@ def _pool(
                     outcome = future.result()
                     del running[future]
                     yield outcome
+        except KeyboardInterrupt:
+            print("finishing the batches in hand", file=sys.stderr)
+            raise
         except BrokenProcessPool:
             lost += [*running.values(), *again]
         finally:

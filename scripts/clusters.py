@@ -1,21 +1,23 @@
 """Batches of a backfill on a Dask cluster: an existing one, or one of processes on this machine.
 
 Each batch is one call of `backfilling.ingest`, as in a process pool. The scheduler runs a batch again whose worker died. Tasks
-are named by number, and nothing that Dask logs or shows of a task holds a secret: Settings leave them out of their `repr`. The
-task itself carries them, so a cluster on a network that others use wants `tls://`.
+are named by number, and nothing that Dask logs or shows of a task holds a secret. The task itself carries the keys, so a cluster
+on a network that others use wants `tls://`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import logging
+import pickle
 import pkgutil
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import exr_payload
 from exr_errors import BadSettings, Reject, Retry
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 PACKAGE = "distributed"
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""Ctrl-C reaches every process of a terminal; a worker's end is its cluster's business."""
 SECONDS = 20
 """How long the scheduler may take to answer, and a first worker to be there."""
 
@@ -42,6 +46,24 @@ class ClusterUnreachable(Retry):
     """The scheduler does not answer, went away, or has no workers."""
 
     code = "cluster_unreachable"
+
+
+class Call:
+    """A call that takes place where it is unpickled, and whose value is what unpickling gives."""
+
+    def __init__(self, *parts: Any) -> None:
+        """`parts` are the function and its arguments."""
+        self._parts = parts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """See `object.__reduce__`: the function that makes the object, and its arguments."""
+        function, *arguments = self._parts
+        return function, tuple(arguments)
+
+
+def packed(*parts: Any) -> io.BytesIO:
+    """A call for `pickle.load` on a worker. The scheduler, which unpickles tasks and logs them, sees a file in memory."""
+    return io.BytesIO(pickle.dumps(Call(*parts)))
 
 
 def run(address: str, settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False) -> Iterator[Outcome]:
@@ -76,12 +98,13 @@ def _judged(address: str) -> Iterator[None]:
 def _client(address: str, workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
-    logging.getLogger(PACKAGE).setLevel(logging.CRITICAL)  # it logs what it tries again
+    for name in (PACKAGE, f"{PACKAGE}.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # they log what they try again
     with ExitStack() as stack:
         if address == LOCAL:
             cluster = LocalCluster(
                 n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
+                silence_logs=logging.CRITICAL, preload=DEAF,
             )  # fmt: skip
             address = stack.enter_context(cluster).scheduler_address
         try:
@@ -115,7 +138,7 @@ def _outcomes(client: Client, settings: Settings, batches: Iterator[Batch], forc
             room = AHEAD * max(1, sum(client.nthreads().values()))
             while len(running) < room and (batch := next(batches, None)):
                 key = f"backfill-{run_id}-{next(numbers)}"
-                running.add(client.submit(backfilling.ingest, settings, batch, force, key=key, pure=False))
+                running.add(client.submit(pickle.load, packed(backfilling.ingest, settings, batch, force), key=key))
             if not running:
                 return
             done, running = wait(running, return_when="FIRST_COMPLETED")
