@@ -166,7 +166,8 @@ def _plain_words(text: str) -> list[str]:
     return re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower())
 
 
-def uncommanded(text: str) -> list[str]:
-    """Measured numbers in a section that names no command that measures them."""
-    sections = re.split(r"^(?=##? )", _COMMENT.sub("", text), flags=re.MULTILINE)
+def uncommanded(text: str, *, whole: bool = False) -> list[str]:
+    """Measured numbers in a section that names no command that measures them; `whole`: in a document that names none."""
+    plain = _COMMENT.sub("", text)
+    sections = [plain] if whole else re.split(r"^(?=##? )", plain, flags=re.MULTILINE)
     return [found[0] for section in sections if not _COMMAND.search(section) for found in _MEASURED.finditer(prose(section))]

@@ -80,6 +80,7 @@ def test_a_measured_number_without_a_command_is_found() -> None:
     """In its section; that another section has a command does not help."""
     text = "# Speed\n\nIt takes 12.5 ms.\n\n## Other\n\n`scripts/run` shows it.\n"
     assert docs_names.uncommanded(text) == ["12.5 ms"]
+    assert docs_names.uncommanded(text, whole=True) == []
     assert docs_names.uncommanded("# Speed\n\nIt takes 12.5 ms (`python -m benchmarks.header.speed`).\n") == []
 
 

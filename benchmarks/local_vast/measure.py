@@ -1,4 +1,4 @@
-"""What local_vast takes for the operations of the issue: 1 M rows, and exact vector search over 100,000 x 384.
+"""What local_vast takes for operations on large tables: 1 M rows, and exact vector search over 100,000 x 384.
 
     python benchmarks/local_vast/measure.py [--rows N] [--vectors N] [--runs N]
 
