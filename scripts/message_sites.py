@@ -31,6 +31,8 @@ FORWARDED = frozenset({"code", "message", "what", "kind"})
 """Parameters by which a function takes the text or the code of what it makes from its caller."""
 PLAIN = (ValueError, ImportError, TimeoutError, FileNotFoundError, KeyError, TypeError)
 """Errors of Python whose text a command line or a host passes on."""
+NAMED = re.compile(r"\S+: ")
+"""How a line on standard error begins that is more than news of what is under way: with the command's name."""
 WHOLE = re.compile(r"[a-z][a-z0-9_]*")
 MARK = "\0"
 CODE_OF_PLAIN = "command line"
@@ -262,7 +264,8 @@ def _call(source: Source, node: ast.Call, scope: Scope) -> Iterator[Site]:
     elif _is_spoken(made, node):
         verdict = "warning" if made is warnings.warn else "refused"
         for text in _texts(node.args[0], source, scope):
-            yield Site(CODE_OF_PLAIN, text, "", verdict, source.name)
+            if _last(node.func) != "print" or NAMED.match(text):
+                yield Site(CODE_OF_PLAIN, text, "", verdict, source.name)
     elif _last(node.func) == "_Unfit":
         for text in _texts(node.args[0], source, scope):
             yield Site(BadPayload.code, PAYLOAD_FIELD.format(text), "", BadPayload.verdict.value, source.name)
