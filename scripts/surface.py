@@ -55,7 +55,7 @@ def _entry(shape: str, description: str | None, demanded: bool = False) -> Entry
 
 
 def collect() -> dict[str, dict[str, Entry]]:
-    """Every public name by family, sorted. Imports every module and script that has one; takes about three seconds."""
+    """Every public name by family, sorted. Imports every module and script that has one."""
     return {family: dict(sorted(read())) for family, read in FAMILIES.items()}
 
 
