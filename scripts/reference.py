@@ -79,7 +79,9 @@ TITLES = {
     "file": "The file", "completeness": "Completeness", "missing": "A missing range", "window": "A window", "point": "A point",
     "part": "A part", "chromaticities": "Chromaticities", "camera": "The camera", "cryptomatte": "A cryptomatte",
     "layer": "A layer", "profile": "The chunk profile", "channel": "A channel", "attribute": "An attribute",
-    "digest": "A digest", "entry": "An error or a warning",
+    "digest": "A digest", "statistics": "Pixel statistics", "statistics_part": "Statistics of a part",
+    "statistics_channel": "Statistics of a channel", "statistics_details": "Details of statistics", "validation": "Validation",
+    "result": "A result of a rule", "persistence": "Persistence", "entry": "An error or a warning",
 }  # fmt: skip
 """The objects of the schema, in the order of the page."""
 
