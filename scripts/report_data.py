@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,10 +22,15 @@ from scripts.catalogue import Scan
 from scripts.connection import Target
 from scripts.output import plain
 
-LIMITS = {"shots": 400, "strips": 250, "renderers": 40, "rules": 60, "map": 2500}
+LIMITS = {"shows": 40, "shots": 400, "strips": 250, "compression": 400, "renderers": 40, "rules": 60, "map": 2500}
+RUNS = 100
+"""Runs of a strip at most; of a sequence with more of them, runs that begin in the same hundredth of it are drawn as one."""
 FETCH = 500
 """Files whose vectors are asked for in one request."""
 NO_SHOW = "(no show)"
+OTHER_SHOWS = "(other shows)"
+COLOURS = 8
+"""Shows that have a colour of their own, the largest first; the others share one."""
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 Row = dict[str, Any]
 
@@ -41,22 +46,31 @@ WANTED = {
 
 def collect(target: Target) -> Row:
     """All that the page shows, ready for JSON. Raises VASTDatabaseError where the database does not answer."""
-    with catalogue.gathered(target, _scans()) as sql:
-        sql.execute(_PREPARE)
-        found = {name: sql.sql(query) for name, query in _QUERIES.items()}
-        counts = {name: _scalar(found[name].aggregate("count(*)")) for name in LIMITS}
-        shown = {name: _rows(relation.limit(LIMITS.get(name, counts.get(name, 10_000)))) for name, relation in found.items()}
+    with catalogue.gathered(target, scans()) as sql:
+        return described(sql, target.place, lambda file_ids: vectors(target, file_ids))
+
+
+def described(
+    sql: duckdb.DuckDBPyConnection, place: str, vectors_of: Callable[[Sequence[str]], Mapping[str, list[float]]]
+) -> Row:
+    """The same from tables that hold what `scans` asks for; `vectors_of` gives metadata_embedding by file_id."""
+    sql.execute(_PREPARE)
+    found = {name: sql.sql(query) for name, query in _QUERIES.items()}
+    counts = {name: _scalar(found[name].aggregate("count(*)")) for name in LIMITS}
+    shown = {name: _rows(relation.limit(LIMITS[name]) if name in LIMITS else relation) for name, relation in found.items()}
     return shown | {
         "strips": [_strip(row) for row in shown["strips"]],
         "totals": shown["totals"][0],
-        "map": _placed(shown["map"], vectors(target, [row["file_id"] for row in shown["map"]])),
+        "map": _placed(shown["map"], vectors_of([row["file_id"] for row in shown["map"]])),
         "omitted": {name: max(0, counts[name] - limit) for name, limit in LIMITS.items()},
-        "place": target.place,
+        "colours": [row["show"] for row in shown["shows"][:COLOURS]],
+        "place": place,
         "generated": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
 
-def _scans() -> list[Scan]:
+def scans() -> list[Scan]:
+    """What the report reads of each table."""
     conditions = tuple(sqlglot.parse_one(text, read="duckdb") for text in ("is_current", "deleted_at IS NULL"))
     return [
         Scan(table, tuple(columns.split(", ")), conditions if table == "files" else ()) for table, columns in WANTED.items()
@@ -96,6 +110,15 @@ CREATE TABLE stretches AS
         SELECT sequence_key, frame_number, lead(frame_number) OVER (PARTITION BY sequence_key ORDER BY frame_number) AS following
         FROM frames
     ) WHERE following > frame_number + 1;
+CREATE TABLE runs AS
+    WITH extents AS (
+        SELECT sequence_key, count(*) AS stretches, min("first") AS start, max("last") + 1 - min("first") AS length
+        FROM stretches GROUP BY sequence_key
+    )
+    SELECT sequence_key, CASE WHEN min(kind) = max(kind) THEN min(kind) ELSE 'mixed' END AS kind,
+        min("first") AS first, max("last") AS last
+    FROM stretches JOIN extents USING (sequence_key)
+    GROUP BY sequence_key, CASE WHEN stretches > {RUNS} THEN ("first" - start) * {RUNS} // length ELSE "first" END;
 CREATE TABLE coverage AS
     SELECT any_value(show_name) AS "show", any_value(sequence_name) AS sequence, any_value(shot_name) AS shot, sequence_key,
         min(frame_number) AS first, max(frame_number) AS last, count(*) AS present,
@@ -108,15 +131,16 @@ CREATE TABLE judged AS
 """  # noqa: S608 - constants of this file
 
 _QUERIES = {
-    "totals": """
-        SELECT count(*) AS files, sum(size_bytes)::BIGINT AS bytes, count(DISTINCT show_name) AS shows,
+    "totals": f"""
+        SELECT count(*) AS files, sum(size_bytes)::BIGINT AS bytes,
+            count(DISTINCT show_name) FILTER (show_name <> '{NO_SHOW}') AS shows,
             count(DISTINCT (show_name, sequence_name, shot_name)) FILTER (shot_name IS NOT NULL) AS shots,
             count(DISTINCT sequence_key) AS sequences, count(*) FILTER (status = 'ok') AS ok,
             count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'unreadable') AS unreadable,
             (SELECT coalesce(sum(missing), 0)::BIGINT FROM coverage) AS missing,
             (SELECT coalesce(sum(duplicates), 0)::BIGINT FROM coverage) AS duplicates,
             (SELECT count(*) FROM judged JOIN files USING (file_id) WHERE failed) AS failed
-        FROM present""",
+        FROM present""",  # noqa: S608 - constants of this file
     "shows": """
         SELECT show_name AS "show", count(*) AS files, count(*) FILTER (status = 'ok') AS ok,
             count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'unreadable') AS unreadable,
@@ -141,7 +165,7 @@ _QUERIES = {
     "strips": """
         WITH listed AS (
             SELECT sequence_key, to_json(list({kind: kind, first: "first", last: "last"} ORDER BY "first"))::VARCHAR AS runs
-            FROM stretches GROUP BY sequence_key
+            FROM runs GROUP BY sequence_key
         )
         SELECT coverage.*, listed.runs FROM coverage JOIN listed USING (sequence_key)
         ORDER BY missing + broken + duplicates > 0 DESC, "show", sequence, shot, sequence_key""",
@@ -149,9 +173,15 @@ _QUERIES = {
         SELECT show_name AS "show", coalesce(compression, 'unknown') AS compression, count(*) AS files,
             sum(size_bytes)::BIGINT AS stored, sum(logical)::BIGINT AS logical
         FROM present GROUP BY ALL ORDER BY stored DESC, "show", compression""",
-    "sizes": """
-        SELECT show_name AS "show", floor(2 * log2(size_bytes))::INTEGER AS step, count(*) AS files
-        FROM present WHERE size_bytes > 0 GROUP BY ALL ORDER BY "show", step""",
+    "compressions": """
+        SELECT coalesce(compression, 'unknown') AS compression, sum(size_bytes)::BIGINT AS stored, sum(logical)::BIGINT AS logical
+        FROM present GROUP BY ALL ORDER BY stored DESC, compression""",
+    "sizes": f"""
+        WITH largest AS (SELECT show_name FROM present GROUP BY show_name ORDER BY count(*) DESC, show_name LIMIT {COLOURS})
+        SELECT coalesce(largest.show_name, '{OTHER_SHOWS}') AS "show", floor(2 * log2(size_bytes))::INTEGER AS step,
+            count(*) AS files
+        FROM present LEFT JOIN largest USING (show_name)
+        WHERE size_bytes > 0 GROUP BY ALL ORDER BY "show", step""",  # noqa: S608 - constants of this file
     "rules": """
         SELECT policy_id AS policy, rule_id AS rule, count(*) FILTER (validation_results.status = 'FAIL') AS failed,
             count(*) FILTER (validation_results.status = 'WARN') AS warned,
@@ -177,13 +207,15 @@ _QUERIES = {
         FROM firsts LEFT JOIN coverage USING (sequence_key)
         ORDER BY faults > 0 DESC, firsts.sequence_key IS NULL, hash(file_path)""",  # noqa: S608 - constants of this project
 }
+
+
 def _strip(row: Row) -> Row:
     return row | {"runs": json.loads(row["runs"]), "label": label_of(row)}
 
 
 def label_of(row: Mapping[str, Any]) -> str:
     """A sequence of frames in a few words: where it stands, and the name before the frame number."""
-    name = str(row["sequence_key"] or row["file_path"]).rpartition("/")[2]
+    name = str(row["sequence_key"] or row["file_path"]).rpartition("/")[2].removesuffix(".#.exr")
     place = " ".join(str(row[key]) for key in ("show", "sequence", "shot") if row[key] and row[key] != NO_SHOW)
     return f"{place} · {name}" if place else name
 

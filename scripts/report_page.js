@@ -7,7 +7,10 @@ const number = new Intl.NumberFormat("en");
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const KINDS = {
   present: ["#4c8bd6", ""], missing: ["#c9352b", "x"], broken: ["#e08a00", "/"], duplicate: ["#8e5bd0", "."],
+  mixed: ["#a0522d", "+"],
 };
+const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#a89f00", "#7f5fc0"];
+const OTHER = "(other shows)";
 const HITS = 40;
 
 // Plotly reads a few tags in texts; names from paths are never meant so.
@@ -34,7 +37,14 @@ function element(name, text, className) {
   return made;
 }
 
-// columns: [heading, row -> text, row -> class of the cell]
+function button(text, action, className) {
+  const made = element("button", text, className);
+  made.type = "button";
+  made.addEventListener("click", action);
+  return made;
+}
+
+// columns: [heading, row -> text or element, row -> class of the cell]
 function table(id, columns, rows) {
   const head = element("tr");
   columns.forEach(([heading, , kind]) => {
@@ -47,7 +57,11 @@ function table(id, columns, rows) {
   const body = element("tbody");
   rows.forEach((row) => {
     const line = element("tr");
-    columns.forEach(([, text, kind]) => line.append(element("td", text(row), kind ? kind(row) : "")));
+    columns.forEach(([, content, kind]) => {
+      const cell = element("td", "", kind ? kind(row) : "");
+      cell.append(content(row) ?? "");
+      line.append(cell);
+    });
     body.append(line);
   });
   find(id).replaceChildren(thead, body);
@@ -58,20 +72,34 @@ const fault = (key) => (row) => (row[key] > 0 ? "number bad" : "number");
 const warning = (key) => (row) => (row[key] > 0 ? "number warn" : "number");
 const count = (key) => (row) => number.format(row[key] ?? 0);
 
-function layout(extra) {
+const colourOf = (show) => {
+  const at = data.colours.indexOf(show);
+  return at < 0 ? "#8a93a0" : PALETTE[at];
+};
+
+// Plotly gives every entry of a legend the width of the longest; the legend stands above the plot, however many rows it takes.
+function legendRows(names, width) {
+  const entry = 46 + 7.5 * Math.max(...names.map((name) => name.length));
+  return Math.ceil(names.length / Math.max(1, Math.floor((width - 20) / entry)));
+}
+
+function layout(extra, top) {
   const style = getComputedStyle(document.documentElement);
   const ink = style.getPropertyValue("--ink").trim();
   const line = style.getPropertyValue("--line").trim();
   const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 },
-    margin: { l: 50, r: 12, t: 30, b: 40 }, legend: { orientation: "h", y: 1.12, x: 0 },
-    ...extra, xaxis: { ...axis, ...extra.xaxis }, yaxis: { ...axis, ...extra.yaxis },
+    legend: { orientation: "h", x: 0, xref: "container", y: 1, yref: "container", yanchor: "top", traceorder: "normal" }, dragmode: false,
+    ...extra, margin: { l: 50, r: 12, b: 40, t: top, ...extra.margin }, xaxis: { ...axis, ...extra.xaxis }, yaxis: { ...axis, ...extra.yaxis },
   };
 }
 
 function plot(id, traces, extra) {
-  return Plotly.react(find(id), traces, layout(extra), { responsive: true, displaylogo: false, displayModeBar: false });
+  const names = traces.filter((trace) => trace.showlegend !== false).map((trace) => trace.name);
+  const legend = names.length > 1 ? 16 + 20 * legendRows(names, find(id).clientWidth) : 12;
+  const top = legend + (extra.xaxis?.side === "top" ? 40 : 0);
+  return Plotly.react(find(id), traces, layout(extra, top), { responsive: true, displaylogo: false, displayModeBar: false });
 }
 
 function bar(name, x, y, color, more) {
@@ -87,9 +115,17 @@ function drawShows() {
   ], { barmode: "stack", height: 140 + 28 * shows.length, xaxis: { title: { text: "files" } }, yaxis: { autorange: "reversed" } });
 }
 
+const placeOf = (row) => [row.show, row.sequence, row.shot].filter((name) => name && name !== "(no show)").join(" ");
+const shotLink = (row) => button(row.shot, () => showStrips(`${placeOf(row)} `), "link");
+
+function sequenceLink(row) {
+  const point = data.map.find((one) => one.sequence_key === row.sequence_key);
+  return point ? button(row.label, () => showOnMap(point), "link") : row.label;
+}
+
 function drawTables() {
   table("shots-table", [
-    ["show", (row) => row.show], ["sequence", (row) => row.sequence ?? ""], ["shot", (row) => row.shot], ["files", count("files"), asNumber],
+    ["show", (row) => row.show], ["sequence", (row) => row.sequence ?? ""], ["shot", shotLink], ["files", count("files"), asNumber],
     ["incomplete", count("incomplete"), fault("incomplete")], ["unreadable", count("unreadable"), fault("unreadable")],
     ["missing frames", count("missing"), fault("missing")], ["duplicates", count("duplicates"), warning("duplicates")],
     ["failed validation", count("failed"), fault("failed")], ["warned", count("warned"), warning("warned")],
@@ -111,7 +147,8 @@ function drawTables() {
   ], data.renderers);
 }
 
-function spans(strip, kind) {
+function spans(strip, kind, count) {
+  if (strip.runs.some((run) => run.kind === "mixed")) return count ? `${number.format(count)} in many places` : "";
   return strip.runs.filter((run) => run.kind === kind).map((run) => (run.first === run.last ? `${run.first}` : `${run.first}–${run.last}`)).join(", ");
 }
 
@@ -119,7 +156,7 @@ function chosenStrips() {
   const wanted = find("strip-filter").value.toLowerCase();
   const faulty = find("only-faults").checked;
   return data.strips.filter((strip) =>
-    (!faulty || strip.missing + strip.broken + strip.duplicates > 0) && `${strip.label} ${strip.sequence_key}`.toLowerCase().includes(wanted));
+    (!faulty || strip.missing + strip.broken + strip.duplicates > 0) && `${strip.label} ${strip.sequence_key}`.toLowerCase().includes(wanted.trimStart()));
 }
 
 function drawStrips() {
@@ -127,45 +164,40 @@ function drawStrips() {
   const names = strips.map((strip, at) => `${at + 1} `);
   const traces = Object.entries(KINDS).map(([kind, [color, shape]]) => {
     const bars = strips.flatMap((strip, at) => strip.runs.filter((run) => run.kind === kind).map((run) => ({ at, strip, run })));
-    return bar(kind, bars.map(({ run }) => run.last - run.first + 1), bars.map(({ at }) => names[at]), color, {
-      orientation: "h", base: bars.map(({ run }) => run.first - 0.5), marker: { color, pattern: { shape, size: 5, fillmode: "overlay", fgcolor: "#ffffff" } },
+    return bar(kind === "mixed" ? "partly missing or broken" : kind, bars.map(({ run }) => run.last - run.first + 1), bars.map(({ at }) => names[at]), color, {
+      orientation: "h", base: bars.map(({ run }) => run.first - 0.5), showlegend: kind !== "mixed" || bars.length > 0,
+      // One frame of thousands is thinner than a pixel; its outline is not.
+      marker: { color, pattern: { shape, size: 5, fillmode: "overlay", fgcolor: "#ffffff" }, line: { color, width: kind === "present" ? 0 : 1.5 } },
       customdata: bars.map(({ strip, run }) => [literal(strip.label), run.first, run.last]),
       hovertemplate: `%{customdata[0]}<br>${kind}: %{customdata[1]} to %{customdata[2]}<extra></extra>`,
     });
   });
   const labels = strips.map((strip) => literal(short(strip.label, window.innerWidth < 700 ? 24 : 64)));
   table("strips-table", [
-    ["sequence", (row) => row.label], ["first", (row) => row.first, asNumber], ["last", (row) => row.last, asNumber],
-    ["present", count("present"), asNumber], ["missing", (row) => spans(row, "missing"), (row) => (row.missing ? "bad" : "")],
-    ["broken", (row) => spans(row, "broken"), (row) => (row.broken ? "bad" : "")],
-    ["duplicate", (row) => spans(row, "duplicate"), (row) => (row.duplicates ? "warn" : "")],
+    ["sequence", sequenceLink], ["first", (row) => row.first, asNumber], ["last", (row) => row.last, asNumber],
+    ["present", count("present"), asNumber], ["missing", (row) => spans(row, "missing", row.missing), (row) => (row.missing ? "bad" : "")],
+    ["broken", (row) => spans(row, "broken", row.broken), (row) => (row.broken ? "bad" : "")],
+    ["duplicate", (row) => spans(row, "duplicate", row.duplicates), (row) => (row.duplicates ? "warn" : "")],
   ], strips);
   return plot("strips-chart", traces, {
-    barmode: "overlay", bargap: 0.25, height: 110 + 20 * Math.max(1, strips.length), margin: { l: 10, r: 12, t: 60, b: 40 },
-    legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0 },
-    xaxis: { title: { text: "frame" }, tickformat: "d" },
+    barmode: "overlay", bargap: 0.25, height: 110 + 20 * Math.max(1, strips.length), margin: { l: 10, b: 10 },
+    xaxis: { title: { text: "frame" }, tickformat: "d", side: "top" },
     yaxis: { type: "category", categoryarray: names, autorange: "reversed", tickvals: names, ticktext: labels, tickfont: { size: 11 } },
   });
 }
 
 function drawSizes() {
-  const totals = {};
-  data.compression.forEach((row) => {
-    const entry = (totals[row.compression] ??= { stored: 0, logical: 0 });
-    entry.stored += row.stored;
-    entry.logical += row.logical ?? 0;
-  });
-  const kinds = Object.keys(totals);
+  const kinds = data.compressions.map((row) => literal(row.compression));
   const first = plot("compression-chart", [
-    bar("stored", kinds.map(literal), kinds.map((kind) => totals[kind].stored / 1e9), "#4c8bd6"),
-    bar("uncompressed", kinds.map(literal), kinds.map((kind) => totals[kind].logical / 1e9), "#9aa7b5"),
+    bar("stored", kinds, data.compressions.map((row) => row.stored / 1e9), "#4c8bd6"),
+    bar("uncompressed", kinds, data.compressions.map((row) => (row.logical ?? 0) / 1e9), "#9aa7b5"),
   ], { barmode: "group", yaxis: { title: { text: "GB" } } });
-  const shows = [...new Set(data.sizes.map((row) => row.show))];
+  const shows = [...data.colours, OTHER].filter((show) => data.sizes.some((row) => row.show === show));
   const second = plot("sizes-chart", shows.map((show) => {
     const rows = data.sizes.filter((row) => row.show === show);
-    return { type: "bar", name: literal(show), x: rows.map((row) => 2 ** (row.step / 2) / 1e6), y: rows.map((row) => row.files),
+    return { type: "bar", name: literal(show), marker: { color: colourOf(show) }, x: rows.map((row) => 2 ** (row.step / 2) / 1e6), y: rows.map((row) => row.files),
       width: rows.map((row) => 0.4 * 2 ** (row.step / 2) / 1e6) };
-  }), { barmode: "stack", xaxis: { title: { text: "MB a file" }, type: "log" }, yaxis: { title: { text: "files" } } });
+  }), { barmode: "stack", xaxis: { title: { text: "MB a file" }, type: "log", dtick: 1 }, yaxis: { title: { text: "files" } } });
   return Promise.all([first, second]);
 }
 
@@ -195,50 +227,92 @@ function matches(point, wanted) {
   return wanted !== "" && `${point.label} ${point.file_path} ${point.file_id}`.toLowerCase().includes(wanted);
 }
 
+let chosen = null;
+
+function mapTrace(show, at, wanted) {
+  const points = data.map.filter((point) => (data.colours.includes(point.show) ? point.show : OTHER) === show).sort((a, b) => a.faults - b.faults);
+  return {
+    type: "scatter", mode: "markers", name: literal(show), x: points.map((point) => point.x), y: points.map((point) => point.y),
+    text: points.map((point) => literal(point.label)),
+    customdata: points.map((point) => [point.at, point.files, point.faults, literal(short(point.file_path, 90))]),
+    hovertemplate: "<b>%{text}</b><br>%{customdata[3]}<br>%{customdata[1]} files, %{customdata[2]} faults<extra></extra>",
+    marker: {
+      color: colourOf(show), symbol: at % 8,
+      size: points.map((point) => 6 + Math.min(6, Math.log2(point.files))),
+      opacity: points.map((point) => (wanted === "" || matches(point, wanted) ? 0.85 : 0.15)),
+      line: { width: points.map((point) => (point.faults > 0 ? 2 : 0)), color: "#c9352b" },
+    },
+  };
+}
+
+// Above the points, so that none of them hides it.
+function rings(name, points, size) {
+  const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+  return {
+    type: "scatter", mode: "markers", name, showlegend: false, hoverinfo: "skip", x: points.map((point) => point.x), y: points.map((point) => point.y),
+    marker: { symbol: "circle-open", size, color: ink, line: { width: 2.5 } },
+  };
+}
+
 function drawMap() {
   const wanted = find("map-search").value.trim().toLowerCase();
-  const shows = [...new Set(data.map.map((point) => point.show))];
-  const traces = shows.map((show, at) => {
-    const points = data.map.filter((point) => point.show === show);
-    return {
-      type: "scatter", mode: "markers", name: literal(show), x: points.map((point) => point.x), y: points.map((point) => point.y),
-      text: points.map((point) => literal(point.label)), customdata: points.map((point) => [data.map.indexOf(point), point.files, point.faults]),
-      hovertemplate: "%{text}<br>%{customdata[1]} files, %{customdata[2]} faults<extra></extra>",
-      marker: {
-        size: points.map((point) => (matches(point, wanted) ? 14 : 6 + Math.min(6, Math.log2(point.files)))), symbol: at % 8,
-        opacity: points.map((point) => (wanted === "" || matches(point, wanted) ? 0.85 : 0.15)),
-        line: { width: points.map((point) => (point.faults > 0 ? 2 : 0)), color: "#c9352b" },
-      },
-    };
-  });
-  const found = data.map.filter((point) => matches(point, wanted)).slice(0, HITS);
-  find("map-hits").replaceChildren(...found.map((point) => {
-    const button = element("button", `${point.label} (${point.files} files)`);
-    button.type = "button";
-    button.addEventListener("click", () => choose(point));
-    const item = element("li");
-    item.append(button);
-    return item;
-  }));
+  const traces = [...data.colours, OTHER].map((show, at) => mapTrace(show, at, wanted)).filter((trace) => trace.x.length > 0);
+  traces.push(rings("found", data.map.filter((point) => matches(point, wanted)), 15), rings("chosen", chosen ? [chosen] : [], 24));
+  drawHits(wanted);
   const hidden = { showticklabels: false, zeroline: false };
-  return plot("map-chart", traces, { height: 520, hovermode: "closest", xaxis: hidden, yaxis: hidden, margin: { l: 10, r: 10, t: 30, b: 10 } });
+  return plot("map-chart", traces, { height: 520, hovermode: "closest", xaxis: hidden, yaxis: hidden, margin: { l: 10, b: 10 } });
+}
+
+function drawHits(wanted) {
+  const found = data.map.filter((point) => matches(point, wanted));
+  const items = found.slice(0, HITS).map((point) => {
+    const item = element("li");
+    item.append(button(`${point.label} (${number.format(point.files)} files)`, () => choose(point)));
+    return item;
+  });
+  if (found.length > HITS) items.push(element("li", `and ${number.format(found.length - HITS)} more on the map`));
+  if (wanted && found.length === 0) items.push(element("li", "nothing on the map matches"));
+  find("map-hits").replaceChildren(...items);
 }
 
 function choose(point) {
+  chosen = point;
   const shown = find("chosen");
-  shown.replaceChildren(element("b", point.label), element("div", point.file_path), element("code", `file_id ${point.file_id} `));
+  shown.replaceChildren(
+    element("b", point.label), element("div", point.file_path),
+    element("div", `${number.format(point.files)} files, ${number.format(point.faults)} faults`),
+    element("code", `scripts/find_similar.py ${point.file_id}`),
+  );
   if (data.strips.some((strip) => strip.sequence_key === point.sequence_key)) {
-    const button = element("button", "show its frames");
-    button.type = "button";
-    button.addEventListener("click", () => {
-      find("only-faults").checked = false;
-      find("strip-filter").value = point.sequence_key;
-      drawStrips();
-      find("coverage").scrollIntoView();
-      find("strip-filter").focus();
-    });
-    shown.append(button);
+    shown.append(button("show its frames", () => showStrips(point.sequence_key)));
   }
+  return drawMap();
+}
+
+function showStrips(wanted) {
+  find("only-faults").checked = false;
+  find("strip-filter").value = wanted;
+  drawStrips();
+  find("coverage").scrollIntoView();
+  find("strip-filter").focus({ preventScroll: true });
+}
+
+function showOnMap(point) {
+  find("map-search").value = "";
+  choose(point);
+  find("alike").scrollIntoView();
+  find("map-chart").focus({ preventScroll: true });
+}
+
+// With the keyboard: the points from left to right, those that match where something is looked for.
+function walk(event) {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  const wanted = find("map-search").value.trim().toLowerCase();
+  const points = data.map.filter((point) => wanted === "" || matches(point, wanted)).sort((a, b) => a.x - b.x || a.y - b.y);
+  if (!step || points.length === 0) return;
+  event.preventDefault();
+  const at = points.indexOf(chosen);
+  choose(points[at < 0 ? (step > 0 ? 0 : points.length - 1) : (at + step + points.length) % points.length]);
 }
 
 function note(id, key, what) {
@@ -271,8 +345,11 @@ function setTheme(name) {
   return drawAll();
 }
 
+data.map.forEach((point, at) => { point.at = at; });
 drawNumbers();
 drawTables();
+note("shows-note", "shows", "shows");
+note("compression-note", "compression", "rows");
 note("shots-note", "shots", "shots");
 note("strips-note", "strips", "sequences");
 note("rules-note", "rules", "rules");
@@ -280,6 +357,7 @@ note("renderers-note", "renderers", "renderers");
 note("map-note", "map", "points");
 setTheme(dark.matches ? "dark" : "light").then(() => {
   find("map-chart").on("plotly_click", (event) => choose(data.map[event.points[0].customdata[0]]));
+  find("map-chart").addEventListener("keydown", walk);
   document.documentElement.dataset.ready = "yes";
 });
 dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
+import query_cases
 import seeded_catalogue
 from local_vast import LocalVast
 from scripts import connection, report, report_data
 from seeded_catalogue import PLANTED, sequence_key
+from vast_schemas import schema_for
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHARTS = 8
@@ -92,6 +96,41 @@ def test_lists_are_cut_and_say_so(server: LocalVast, monkeypatch: pytest.MonkeyP
     assert cut["omitted"]["strips"] == 216 - 5
 
 
+def frames_table(numbers: list[int], status: str = "ok") -> pa.Table:
+    """Files of one sequence with these frame numbers."""
+    rows = [
+        {"file_id": str(number), "file_path": f"a.{number}.exr", "sequence_key": "a.#.exr", "frame_number": number,
+         "status": status, "size_bytes": 1, "show_name": "apollo"}
+        for number in numbers
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=schema_for("files"))
+
+
+def strip_of(files: pa.Table) -> dict[str, Any]:
+    """The strip of the one sequence of these files."""
+    tables = {name: schema_for(name).empty_table() for name in report_data.WANTED} | {"files": files}
+    with query_cases.over(tables) as sql:
+        (strip,) = report_data.described(sql, "here", lambda _: {})["strips"]
+    found: dict[str, Any] = strip
+    return found
+
+
+def test_a_sequence_in_a_thousand_pieces_stays_a_short_strip() -> None:
+    """Every other frame of 2,000 is missing: at most RUNS runs, from the first frame to the last, and the count is exact."""
+    strip = strip_of(frames_table(list(range(1, 2001, 2))))
+    assert len(strip["runs"]) <= report_data.RUNS
+    assert {run["kind"] for run in strip["runs"]} == {"mixed"}
+    assert (strip["runs"][0]["first"], strip["runs"][-1]["last"]) == (1, 1999)
+    assert (strip["present"], strip["missing"]) == (1000, 999)
+
+
+def test_a_sequence_in_a_few_pieces_is_drawn_exactly() -> None:
+    """As many runs as there may be are not merged."""
+    numbers = list(range(1, report_data.RUNS, 2))
+    strip = strip_of(frames_table(numbers))
+    assert [run["first"] for run in strip["runs"] if run["kind"] == "present"] == numbers
+
+
 def test_an_empty_catalogue_has_a_report() -> None:
     """Right after the tables were made."""
     empty = {name: table.slice(0, 0) for name, table in seeded_catalogue.tables().items()}
@@ -139,26 +178,155 @@ def test_the_script_writes_the_page_and_prints_its_address(
     assert not (tmp_path / "none.html").exists()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
-@pytest.mark.parametrize("width", [480, 1300])
-def test_a_browser_shows_the_gap_and_the_broken_frame(data: dict[str, Any], tmp_path: Path, width: int) -> None:
-    """Every chart is drawn, nothing is said on the console, and the faults stand in the page."""
-    page = tmp_path / "report.html"
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH; the package is called chromium")
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report on disk, with a shot whose name is HTML."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
     hostile = {**data["shots"][0], "shot": "<img src=x onerror=console.error(1)>"}
-    page.write_text(report.page(data | {"shots": [hostile, *data["shots"]]}), encoding="utf-8")
-    shown = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile",
-            "--enable-logging=stderr", f"--window-size={width},2000", "--virtual-time-budget=20000", "--dump-dom", page.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=240, check=True,
-    )  # fmt: skip
-    assert "CONSOLE" not in shown.stderr
-    dom = shown.stdout
-    assert 'data-ready="yes"' in dom
-    assert "data-error" not in dom.partition(">")[0]
-    assert len(re.findall(r'class="chart js-plotly-plot"', dom)) == CHARTS
+    path.write_text(report.page(data | {"shots": [hostile, *data["shots"]]}), encoding="utf-8")
+    return path.as_uri()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, width: int = 1300, scheme: Literal["dark", "light"] = "light") -> Iterator[Page]:
+    """The page once it is drawn. Whatever it says on the console, and whatever it asks of a network, is a failure."""
+    said: list[str] = []
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: None if request.url == address else said.append(request.url))
+    page.goto(address)
+    page.wait_for_selector("html[data-ready=yes]")
+    yield page
+    context.close()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def wide(browser: Browser, address: str) -> Iterator[Page]:
+    """The report in a wide window, opened once: reading the charting library takes seconds."""
+    with opened(browser, address) as shown:
+        yield shown
+
+
+@pytest.fixture
+def page(wide: Page) -> Page:
+    """The report as it was when it was opened."""
+    wide.evaluate(
+        """() => {
+            for (const id of ["map-search", "strip-filter"]) find(id).value = "";
+            find("only-faults").checked = false;
+            find("chosen").replaceChildren();
+            chosen = null;
+            return setTheme("light");
+        }"""
+    )
+    return wide
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(420, "dark"), (1300, "light")])
+def test_a_browser_shows_the_gap_and_the_broken_frame(
+    browser: Browser, address: str, width: int, scheme: Literal["dark", "light"]
+) -> None:
+    """Every chart is drawn, the faults stand in the first rows of the strips and of their table, and nothing is too wide."""
     ((_, (first, last)),) = PLANTED["missing"].items()
-    assert f'<td class="bad">{first}–{last}</td>' in dom
-    assert f'<td class="bad">{PLANTED["truncated"][4]}</td>' in dom
-    assert "&lt;img src=x" in dom
+    with opened(browser, address, width, scheme) as shown:
+        assert shown.locator(".chart.js-plotly-plot").count() == CHARTS
+        assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert shown.evaluate("document.documentElement.dataset.theme") == scheme
+        faults = shown.locator("#strips-table td.bad").all_inner_texts()
+        assert {f"{first}–{last}", str(PLANTED["truncated"][4])} <= set(faults)
+        for kind, count in (("missing", 1), ("broken", 3), ("duplicate", 1)):
+            bars = shown.evaluate("(kind) => find('strips-chart').data.find((trace) => trace.name === kind).x.length", kind)
+            assert bars == count
+        assert "<img src=x" in shown.locator("#shots-table").inner_text()
+
+
+def point_of(page: Page, key: str) -> tuple[float, float]:
+    """Where on the screen the map has this sequence."""
+    page.locator("#map-chart").scroll_into_view_if_needed()
+    x, y = page.evaluate(
+        """(key) => {
+            const point = data.map.find((one) => one.sequence_key === key), chart = find("map-chart");
+            const { xaxis, yaxis, _size } = chart._fullLayout, box = chart.getBoundingClientRect();
+            return [box.x + _size.l + xaxis.l2p(point.x), box.y + _size.t + yaxis.l2p(point.y)];
+        }""",
+        key,
+    )
+    return x, y
+
+
+def test_the_map_says_which_file_is_under_the_pointer_and_a_click_chooses_it(page: Page) -> None:
+    """The pass that stands alone: its path on hover; after a click its path, its id, and the way to its frames."""
+    key = sequence_key(*PLANTED["odd_family"])
+    path = key.replace("#", "1001")
+    page.mouse.move(*point_of(page, key))
+    hover = page.locator("#map-chart .hoverlayer .hovertext")
+    hover.wait_for()
+    assert path.rpartition("/")[2] in (hover.text_content() or "")
+    page.mouse.click(*point_of(page, key))
+    chosen = page.locator("#chosen")
+    chosen.get_by_text(path, exact=True).wait_for()
+    assert "scripts/find_similar.py " in chosen.inner_text()
+    chosen.get_by_role("button", name="show its frames").click()
+    assert page.locator("#strip-filter").input_value() == key
+    assert page.locator("#strips-table tbody tr").count() == 1
+    assert page.evaluate("document.activeElement.id") == "strip-filter"
+
+
+def test_the_map_is_walked_with_the_arrow_keys(page: Page) -> None:
+    """From the search one Tab leads to the map; an arrow chooses the next point, the other goes back, ends are joined."""
+    page.locator("#map-search").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "map-chart"
+    seen = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+        seen.append(page.locator("#chosen").inner_text())
+    assert seen[0] == seen[2] == seen[4]
+    assert len(set(seen)) == 3
+    assert page.evaluate("find('map-chart').data.find((trace) => trace.name === 'chosen').x.length") == 1
+
+
+def test_a_search_rings_what_it_finds_and_lists_it(page: Page) -> None:
+    """The passes of one shot and no others; the list is chosen from with the keyboard; nothing found is said."""
+    show, sequence, shot = PLANTED["stale"]
+    page.locator("#map-search").fill(f"{show} {sequence} {shot}")
+    hits = page.locator("#map-hits button")
+    assert hits.count() == len(seeded_catalogue.SHOWS[show])
+    assert page.evaluate("find('map-chart').data.find((trace) => trace.name === 'found').x.length") == hits.count()
+    hits.first.focus()
+    page.keyboard.press("Enter")
+    assert f"/{show}/{sequence}/{shot}/" in page.locator("#chosen").inner_text()
+    page.locator("#map-search").fill("no such thing")
+    assert page.locator("#map-hits").inner_text() == "nothing on the map matches"
+
+
+def test_tables_and_map_lead_to_each_other(page: Page) -> None:
+    """A sequence in the table of frames is shown on the map; a shot in the table of shots shows its sequences."""
+    ((gap, _),) = PLANTED["missing"].items()
+    page.locator("#strips-table tbody tr").first.get_by_role("button").click()
+    assert gap.replace("#", "1001") in page.locator("#chosen").inner_text()
+    assert page.evaluate("document.activeElement.id") == "map-chart"
+    page.locator("#shots-table").get_by_role("button", name=PLANTED["failing_shot"][2], exact=True).first.click()
+    shown = page.locator("#strips-table tbody tr").all_inner_texts()
+    assert len(shown) == len(seeded_catalogue.SHOWS["apollo"])
+    assert all(" ".join(PLANTED["failing_shot"]) in row for row in shown)
+
+
+def test_the_strips_can_be_held_to_those_with_faults_and_the_theme_switched(page: Page) -> None:
+    """Five sequences have faults; the button goes from light to dark."""
+    page.locator("#only-faults").check()
+    assert page.locator("#strips-table tbody tr").count() == 5
+    page.locator("#theme").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
