@@ -1,4 +1,4 @@
-"""The table of docs/VECTOR_STRATEGY.md: what the two vectors find, beside two cheap baselines.
+"""The table of docs/VECTOR_STRATEGY.md: what the two vectors find, beside three baselines.
 
     scripts/python -m benchmarks.vectors.run [--seeds 3] [--shows 5] [--frames 5] [--json FILE]
 """
@@ -24,6 +24,7 @@ Edits = tuple[Callable[[dict[str, Any], random.Random], None], ...]
 METHODS: dict[str, Vector] = {
     "hash": baselines.hash_vector,
     "naive": baselines.naive_vector,
+    "learned": baselines.learned_vector,
     "embedding": compute_metadata_embedding,
     "fingerprint": lambda payload: compute_channel_fingerprint(payload["channels"]),
 }
