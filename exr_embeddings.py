@@ -131,7 +131,7 @@ def explain_distance(a: list[float], b: list[float], dim: int | None = None) -> 
     size = _checked_dim(len(a) if dim is None else dim, "dim")
     for field, vector in (("a", a), ("b", b)):
         if len(vector) != size:
-            raise VectorEmbeddingError(field, f"a vector of {size} numbers", f"{len(vector)} numbers")
+            raise VectorEmbeddingError(field, f"a vector of {size} numbers", len(vector), words=f"{len(vector)} numbers")
     blocks = FINGERPRINT_BLOCKS if size == DEFAULT_CHANNEL_FINGERPRINT_DIM else BLOCKS
     return [
         BlockDistance(block.name, block.label, math.fsum((x - y) * (x - y) for x, y in zip(a[at], b[at], strict=True)) / 2)

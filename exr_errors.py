@@ -143,12 +143,23 @@ class ObjectUnavailable(Reject):
 
 
 class BadPayload(Reject):
-    """A payload field is missing or has the wrong type; `field`, `expected` and `got` say which and how."""
+    """A payload field is missing or has the wrong type; `field`, `expected` and `got` say which and how, the last in `words`
+    where its type and value do not tell.
+    """
 
     code = "bad_payload"
 
-    def __init__(self, field: str, expected: str, got: Any, *, code: str | None = None, remedy: str | None = None) -> None:
-        described = "nothing" if got is None else f"{type(got).__name__} {got!r}"[:120]
+    def __init__(
+        self,
+        field: str,
+        expected: str,
+        got: Any,
+        *,
+        words: str | None = None,
+        code: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        described = words or ("nothing" if got is None else f"{type(got).__name__} {got!r}"[:120])
         super().__init__(f"payload field {field!r}: expected {expected}, got {described}", code=code, remedy=remedy, field=field)
         self.field = field
         self.expected = expected

@@ -288,11 +288,11 @@ def _vector(values: Any, name: str) -> list[float]:
         raise VectorEmbeddingError(name, f"{wanted} numbers", values)
     vector = [float(value) for value in values]
     if len(vector) != wanted:
-        raise VectorEmbeddingError(
-            name, f"{wanted} numbers, the dimension of the column", f"{len(vector)} numbers", remedy=_VECTOR_REMEDY
-        )
-    if not all(map(math.isfinite, vector)):
-        raise VectorEmbeddingError(name, "finite numbers", "NaN or Infinity")
+        expected, found = f"{wanted} numbers, the dimension of the column", f"{len(vector)} numbers"
+        raise VectorEmbeddingError(name, expected, len(vector), words=found, remedy=_VECTOR_REMEDY)
+    unfit = next((number for number in vector if not math.isfinite(number)), None)
+    if unfit is not None:
+        raise VectorEmbeddingError(name, "finite numbers", unfit, words=f"{unfit}")
     return vector
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 import vast_errors
-from exr_errors import BadSettings, InspectorError
+from exr_errors import BadSettings, InspectorError, VASTDatabaseError
 from vast_errors import CommitLost, Ruling, Then
 from vast_schemas import VectorIndex, wire_schema
 from vast_settings import Settings, environment_name
@@ -34,6 +34,8 @@ _INSERTERS = 20
 # The client repeats what the server answered with SlowDown; longer waits are the platform's business, not a worker thread's.
 _SLOW_DOWN = {"max_tries": 4, "max_time": 10.0, "max_value": 2.0}
 
+# Of VAST.
+_OLDEST = (5, 1)
 # Answers to a commit after which it certainly did not take effect.
 _NOT_COMMITTED = frozenset({"database_conflict", "database_slow_down"})
 
@@ -81,7 +83,8 @@ class PathLocks:
 def connect(settings: Settings) -> Any:
     """A `vastdb` session for the endpoint in the settings. Costs one request.
 
-    Raises BadSettings where endpoint or keys are missing, VASTDatabaseError where the endpoint does not answer as VAST DataBase.
+    Raises BadSettings where endpoint or keys are missing, VASTDatabaseError where the endpoint does not answer as VAST DataBase,
+    or as one before 5.1.
     """
     missing = [name for name in ("db_endpoint", "db_access_key", "db_secret_key") if not getattr(settings, name)]
     if missing:
@@ -101,9 +104,18 @@ def connect(settings: Settings) -> Any:
             backoff_config=BackoffConfig(**_SLOW_DOWN),
             config=SessionConfig(data_endpoints=[str(settings.db_endpoint)]),
         )
+    _check_version(session.features.vast_version, place)
     _apply_retries_once(session.api)
     _keep_connections(session.api)
     return session
+
+
+def _check_version(version: tuple[int, ...], place: str) -> None:
+    """An older server answers an insert without row ids, which the client (2.1) takes for a damaged answer."""
+    if version < _OLDEST:
+        shown, oldest = (".".join(map(str, numbers)) for numbers in (version, _OLDEST))
+        message = f"{place} is of version {shown}; rows can be stored from {oldest} on"
+        raise VASTDatabaseError(message, code="database_version", remedy="Upgrade the cluster")
 
 
 def _apply_retries_once(api: Any) -> None:

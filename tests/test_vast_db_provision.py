@@ -55,6 +55,14 @@ def test_the_same_code_works_on_older_servers(version: str, indexed: bool) -> No
             assert (index.column, index.distance_metric) == ("metadata_embedding", "l2sq")
 
 
+def test_a_server_before_5_1_is_refused_by_name() -> None:
+    """Its version and the oldest that will do are in the message; nothing is sent that it would answer in another way."""
+    with database("5.0.9.0") as db:
+        with pytest.raises(VASTDatabaseError, match=r"is of version 5\.0\.9\.0; rows can be stored from 5\.1 on") as caught:
+            db.store()
+        assert (caught.value.code, [request.command for request in db.server.requests]) == ("database_version", ["transaction"])
+
+
 def test_tables_without_an_index_are_used_as_they_are(db: Database) -> None:
     """An index cannot be added later, so its absence is no difference."""
     plain = db.at("no_index")
