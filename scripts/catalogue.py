@@ -89,18 +89,28 @@ def ask_client(target: Target, statement: exp.Query) -> pa.Table:
 @contextmanager
 def gathered(target: Target, wanted: Sequence[Scan]) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection that holds, as tables with their bare names, what these scans give."""
-    with duckdb.connect() as sql, target.reading() as transaction:
+    with engine() as sql, target.reading() as transaction:
+        schema = transaction.bucket(target.bucket).schema(target.schema)
+        for scan in wanted:
+            take(sql, scan.table, stream(schema.table(scan.table), scan))
+        yield sql
+
+
+@contextmanager
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB in this process, with no tables."""
+    with duckdb.connect() as sql:
         sql.execute("SET enable_progress_bar = false")  # it would be printed into the answer
         # Stored rows have no order to keep, and without one the copy uses every core.
         sql.execute("SET preserve_insertion_order = false")
-        schema = transaction.bucket(target.bucket).schema(target.schema)
-        for scan in wanted:
-            reader = stream(schema.table(scan.table), scan)
-            sql.register("incoming", reader)
-            # A reader can be read once, and a statement may use a table several times.
-            sql.execute(f'CREATE TABLE "{scan.table}" AS SELECT * FROM incoming')  # noqa: S608 - names of vast_schemas
-            sql.unregister("incoming")
         yield sql
+
+
+def take(sql: duckdb.DuckDBPyConnection, name: str, rows: pa.RecordBatchReader) -> None:
+    """Copy a stream into a table: a reader can be read once, and a statement may use a table several times."""
+    sql.register("incoming", rows)
+    sql.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')  # noqa: S608 - names of vast_schemas
+    sql.unregister("incoming")
 
 
 def run(sql: duckdb.DuckDBPyConnection, statement: exp.Query) -> pa.Table:

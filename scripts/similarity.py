@@ -119,9 +119,8 @@ def nearest(
             predicate = predicate & (table["show_name"] == show)
         indexed = table.vector_index is not None and table.vector_index.column == VECTORS[by]
         choose = _Chooser(wanted, top, every_frame)
-        if index and indexed:
-            found = _by_index(table, wanted, predicate, choose)
-        else:
+        found = _by_index(table, wanted, predicate, choose) if index and indexed else None
+        if found is None:
             found = _by_scan(table.select([*KEYS, VECTORS[by]], predicate), VECTORS[by], wanted, choose)
         return _described(table, found, wanted, by)
 
@@ -151,13 +150,16 @@ class _Chooser:
         return list(kept.values())
 
 
-def _by_index(table: Any, wanted: Reference, predicate: Any, choose: _Chooser) -> list[str]:
+def _by_index(table: Any, wanted: Reference, predicate: Any, choose: _Chooser) -> list[str] | None:
+    """None where as many rows as are asked for at most hold too few sequences."""
     size = FIRST_FETCH * choose.top
     while True:
         rows = table.vector_search(wanted.vector, list(KEYS), size, predicate).read_all().to_pylist()
         kept = choose.keep(rows)
-        if len(kept) >= choose.top or len(rows) < size or size >= LARGEST_FETCH:
+        if len(kept) >= choose.top or len(rows) < size:
             return [row["file_id"] for row in kept]
+        if size >= LARGEST_FETCH:
+            return None
         size = min(LARGEST_FETCH, 4 * size)
 
 

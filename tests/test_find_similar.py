@@ -12,7 +12,7 @@ import pytest
 
 import main as function
 from local_vast import LocalVast
-from scripts import find_similar
+from scripts import find_similar, similarity
 from scripts.samples import SAMPLES, SHOT, write_samples
 
 BEAUTY = f"{SHOT}/beauty/v003/sq010_sh020_beauty_v003.1001.exr"
@@ -67,6 +67,17 @@ def test_index_and_scan_agree(samples: tuple[Path, LocalVast], capsys: pytest.Ca
     reference = str(samples[0] / BEAUTY)
     assert asked(capsys, reference) == asked(capsys, reference, "--exact")
     assert asked(capsys, reference, "--every-frame") == asked(capsys, reference, "--every-frame", "--exact")
+
+
+def test_a_sequence_that_fills_all_that_the_index_gives_does_not_hide_the_others(
+    samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for the two nearest rows at most, the index gives frames of the reference's own sequence; the scan answers."""
+    reference = str(samples[0] / BEAUTY)
+    expected = asked(capsys, reference, "--exact", "--top", "2")
+    monkeypatch.setattr(similarity, "FIRST_FETCH", 1)
+    monkeypatch.setattr(similarity, "LARGEST_FETCH", 2)
+    assert asked(capsys, reference, "--top", "2") == expected
 
 
 def test_frames_of_one_sequence_are_listed_when_asked_for(
