@@ -28,7 +28,8 @@ Everything is read once, when the function starts. For each setting the first so
 2. the environment, under the names below, the first one first. An empty value is no value;
 3. the default.
 
-All wrong settings are reported at once, each with what was expected, and the function does not become ready with any of them.
+All wrong settings are reported at once, each with what was expected, and the function does not become ready with any of them;
+[TROUBLESHOOTING.md](TROUBLESHOOTING.md) has each message with its remedy, and `scripts/doctor.py` tries where the settings lead.
 Secret values appear in no log, result or error.
 
 An event may bring its own database in {credentials}:

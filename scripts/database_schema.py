@@ -26,6 +26,9 @@ The tables live in one schema of one bucket (`VAST_DB_BUCKET`, `VAST_DB_SCHEMA`)
 nullable, because VAST DataBase treats it so; absent values are null. Times are UTC without zone. A cell holds at most
 {MAX_CELL_BYTES:,} bytes; a larger value is replaced by JSON with its size, its SHA-256 and how it begins.
 
+Questions over these tables are in [VAST_ANALYTICS_QUERIES.md](VAST_ANALYTICS_QUERIES.md), what the versions mean is in
+[SCHEMA_EVOLUTION.md](SCHEMA_EVOLUTION.md), and the vectors are told in [VECTOR_STRATEGY.md](VECTOR_STRATEGY.md).
+
 ## Identity
 
 A file version is a path and a header: `file_id` is the SHA-256 of `file_path_normalized`, a zero byte and `header_hash`. VAST

@@ -59,6 +59,8 @@ and after rows were overwritten the object is looked at once more.
 | `several` | the gravest | one result for each record, in `results` |
 | none: an error is raised | retry | a service is out of reach or busy; the platform delivers the event again |
 
+What the platform makes of each verdict is in [SERVERLESS_INTEGRATION.md](SERVERLESS_INTEGRATION.md).
+
 An answer is a summary: `schema_version`, `inspector_version`, `status`, `path`, `file_id`, `inserted`, `counts`, `errors`,
 `warnings`, `validation` (without its results), `persistence`, `timings_ms`. With `EXR_FULL_PAYLOAD` it is the whole payload. Each
 event is one line of JSON in the log, with its id, the verdict, the counts, the requests and bytes that reading took, and the

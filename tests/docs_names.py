@@ -42,11 +42,12 @@ def code_spans(text: str) -> list[str]:
     return [(double or single).strip() for double, single in _CODE.findall(prose(text))]
 
 
-def anchors(text: str) -> set[str]:
+@cache
+def anchors(text: str) -> frozenset[str]:
     """The anchors that a document's headings make."""
     headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
     plain = [re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", heading) for heading in headings]
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in plain}
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in plain)
 
 
 def broken_links(text: str, path: Path) -> list[str]:

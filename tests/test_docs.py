@@ -18,12 +18,12 @@ import exr_validation
 import vast_db_persistence
 import vast_schemas
 from project import ROOT, tracked
-from scripts import configuration, database_schema, event_shapes, questions, reference
+from scripts import configuration, database_schema, documentation_summary, event_shapes, questions, reference
 from vast_settings import Settings
 
 DOCUMENTS = tracked("*.md")
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
-GENERATED = [configuration, database_schema, event_shapes, reference]
+GENERATED = [configuration, database_schema, documentation_summary, event_shapes, reference]
 OTHERS = frozenset({
     "ArrowInvalid",  # pyarrow
     "file_log", "otlp_http",  # components of the OpenTelemetry collector
@@ -73,6 +73,13 @@ def test_no_document_repeats_another() -> None:
 def test_a_generated_page_is_what_its_generator_writes(module: Any) -> None:
     """Whoever changes the code writes the page again."""
     assert module.PAGE.read_text(encoding="utf-8") == module.page()
+
+
+def test_every_document_is_on_the_map() -> None:
+    """Those of users and of developers, each with what stands in it and with a reader; the pages of benchmarks are led to."""
+    own = {name for name in TEXTS if not name.startswith(("benchmarks/", "local_vast/"))} - {"docs/DOCUMENTATION_SUMMARY.md"}
+    assert set(documentation_summary.DOCUMENTS) == own
+    assert {name for names in documentation_summary.READERS.values() for name in names} == own
 
 
 def commands() -> Iterator[str]:

@@ -120,7 +120,7 @@ def test_several_directives_belong_to_the_block_below(tmp_path: Path) -> None:
         ("vastde build x", "vastde has no command 'build x'"),
         ("cd x && scripts/gone.py", "there is no scripts/gone.py"),
         ("scripts/stage --target build/stage", "scripts/stage has no --target"),
-        ("scripts/run --date x", "-m scripts.demo has no --date"),
+        ("scripts/make_samples --date x", "-m scripts.samples has no --date"),
         ("frobnicate --all", "the program 'frobnicate' is not known"),
     ],
 )
