@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import exr_payload
 import vast_settings
-from scripts import message_sites, questions, upkeep
+from scripts import message_sites, messages, questions, upkeep
 from scripts.database_schema import type_name
 from scripts.generated import ROOT
 from vast_schemas import CURRENT_VERSION, TABLES
@@ -138,7 +138,7 @@ def settings(declared: type[Any] = Settings) -> Found:
 def codes() -> Found:
     """Codes of errors, warnings and findings, with what follows from them."""
     found: dict[str, set[str]] = {}
-    for site in message_sites.sites():
+    for site in messages.every_site():
         if site.code != message_sites.CODE_OF_PLAIN:
             found.setdefault(site.code, set()).update(site.verdict.split(", "))
     yield from ((code, Entry(" or ".join(sorted(verdicts)))) for code, verdicts in found.items())
