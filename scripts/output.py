@@ -73,7 +73,9 @@ def _write_text(answer: pa.Table, form: str, file: TextIO, title: str) -> None:
 def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], file: TextIO, title: str = "") -> None:
     """A table for people; as wide as its content where `file` is no terminal."""
     console = Console(file=file, width=None if file.isatty() else 10_000)
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    if title:
+        console.print(Text(_cell(title)), soft_wrap=True)  # in a table's own title a path would be broken at the table's width
+    table = Table(box=box.SIMPLE, pad_edge=False)
     for at, column in enumerate(columns):
         numeric = rows and all(isinstance(row[at], int | float | None) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")

@@ -16,6 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 import exr_chunks
+import exr_embedding_facts
+import exr_embedding_text
+import exr_embedding_tokens
 import exr_header
 import exr_payload
 import vast_objects
@@ -225,17 +228,37 @@ def _current(table: Any) -> Any:
 
 def differences(block: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """What a block of the vector sees in `one` payload alone, and in the `other` alone, in words."""
-    mine, theirs = set(_facts(block, one)), set(_facts(block, other))
-    return sorted(mine - theirs), sorted(theirs - mine)
+    mine, theirs = dict(_facts(block, one)), dict(_facts(block, other))
+    return _without(mine, theirs), _without(theirs, mine)
 
 
-def _facts(block: str, payload: Mapping[str, Any]) -> Iterator[str]:
+def _without(facts: Mapping[Any, str], others: Mapping[Any, str]) -> list[str]:
+    return sorted({text for key, text in facts.items() if key not in others})
+
+
+def _facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """What the block sees, and how to say it; what it sees alike is alike, however it is spelled in the file."""
+    if block in ("attrs", "values"):
+        yield from _attribute_facts(block, payload)
+        return
+    for text in _texts(block, payload):
+        yield text, text
+
+
+def _attribute_facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    for entries in (payload.get("attributes") or {}).get("parts", []):
+        for entry in entries:
+            named, valued = exr_embedding_tokens.told_apart(exr_embedding_facts.read_attributes([[entry]]))
+            if block == "attrs":
+                yield from ((exr_embedding_text.fold(name) + kind, entry["name"]) for name, kind in named)
+            else:
+                yield from ((token, f"{entry['name']} = {entry.get('value')}"[:80]) for token in valued)
+
+
+def _texts(block: str, payload: Mapping[str, Any]) -> Iterator[str]:
     if block in ("names", "types"):
         for channel in payload.get("channels") or []:
             yield channel["name"] if block == "names" else f"{channel['name']} {channel['type']}"
-    elif block in ("attrs", "values"):
-        for entry in (entry for entries in (payload.get("attributes") or {}).get("parts", []) for entry in entries):
-            yield entry["name"] if block == "attrs" else f"{entry['name']} = {entry.get('value')}"[:80]
     else:
         for part in payload.get("parts") or []:
             yield from (f"{field} {part.get(field)}" for field in _PART_FIELDS[block] if part.get(field) is not None)

@@ -108,6 +108,18 @@ def test_channels_alone_are_compared_when_asked_for(samples: tuple[Path, LocalVa
     assert found[0]["explanation"] == []
 
 
+def test_an_explanation_names_only_what_the_vector_sees() -> None:
+    """An artist is one, a date is none, and two counters that differ by their digits are the same to the vector."""
+
+    def payload(artist: str, date: str, folder: str) -> dict[str, object]:
+        texts = {"artist": artist, "capDate": date, "camera": folder}
+        return {"attributes": {"parts": [[{"name": name, "type": "string", "value": text} for name, text in texts.items()]]}}
+
+    one, other = payload("mira", "2026:03:02", "cam 12"), payload("jonas", "2026:03:03", "cam 13")
+    assert similarity.differences("values", one, other) == (["artist = mira"], ["artist = jonas"])
+    assert similarity.differences("attrs", one, other) == ([], [])
+
+
 def test_without_a_query_engine_the_scan_answers(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
     """And says so."""
     samples[1].faults.add("501@engine**")

@@ -260,3 +260,10 @@ def test_a_name_cannot_command_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "table.txt"
     output.write(pa.table({"file_path": ["a\x1b[31m.exr"]}), "table", path)
     assert "\x1b" not in path.read_text(encoding="utf-8")
+
+
+def test_a_long_title_stands_on_one_line_above_a_narrow_table(tmp_path: Path) -> None:
+    """A path can be copied from it."""
+    path, title = tmp_path / "table.txt", f"s3://renders/{'shows/' * 20}a.exr"
+    output.write(pa.table({"n": [1]}), "table", path, title)
+    assert path.read_text(encoding="utf-8").splitlines()[0] == title
