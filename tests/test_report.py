@@ -96,28 +96,37 @@ def test_lists_are_cut_and_say_so(server: LocalVast, monkeypatch: pytest.MonkeyP
     assert cut["omitted"]["strips"] == 216 - 5
 
 
-def frames_table(numbers: list[int], status: str = "ok") -> pa.Table:
-    """Files of one sequence with these frame numbers."""
-    rows = [
-        {"file_id": str(number), "file_path": f"a.{number}.exr", "sequence_key": "a.#.exr", "frame_number": number,
-         "status": status, "size_bytes": 1, "show_name": "apollo"}
-        for number in numbers
-    ]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=schema_for("files"))
+def described(files: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the report shows of files alone."""
+    rows = [{"status": "ok", "size_bytes": 1} | file for file in files]
+    tables = {name: schema_for(name).empty_table() for name in report_data.WANTED}
+    with query_cases.over(tables | {"files": pa.Table.from_pylist(rows, schema=schema_for("files"))}) as sql:
+        return report_data.described(sql, "here", lambda _: {})
 
 
-def strip_of(files: pa.Table) -> dict[str, Any]:
-    """The strip of the one sequence of these files."""
-    tables = {name: schema_for(name).empty_table() for name in report_data.WANTED} | {"files": files}
-    with query_cases.over(tables) as sql:
-        (strip,) = report_data.described(sql, "here", lambda _: {})["strips"]
+def strip_of(numbers: list[int]) -> dict[str, Any]:
+    """The strip of a sequence with these frames."""
+    files = [{"file_id": str(at), "file_path": f"a.{at}.exr", "sequence_key": "a.#.exr", "frame_number": at} for at in numbers]
+    (strip,) = described(files)["strips"]
     found: dict[str, Any] = strip
     return found
 
 
+def test_shows_beyond_those_with_a_colour_share_one() -> None:
+    """The largest have their own; of many shows as many are listed as there may be, and the rest is counted."""
+    shows = [f"show{at:03d}" for at in range(100)]
+    files = [{"file_id": f"{show}{at}", "file_path": f"{show}/{at}.exr", "show_name": show} for show in shows for at in range(2)]
+    found = described([*files, {"file_id": "x", "file_path": "x.exr", "show_name": shows[-1]}])
+    assert found["colours"][0] == shows[-1]
+    assert len(found["colours"]) == report_data.COLOURS
+    assert {row["show"] for row in found["sizes"]} == {*found["colours"], report_data.OTHER_SHOWS}
+    assert sum(row["files"] for row in found["sizes"]) == found["totals"]["files"] == 201
+    assert (len(found["shows"]), found["omitted"]["shows"]) == (report_data.LIMITS["shows"], 60)
+
+
 def test_a_sequence_in_a_thousand_pieces_stays_a_short_strip() -> None:
     """Every other frame of 2,000 is missing: at most RUNS runs, from the first frame to the last, and the count is exact."""
-    strip = strip_of(frames_table(list(range(1, 2001, 2))))
+    strip = strip_of(list(range(1, 2001, 2)))
     assert len(strip["runs"]) <= report_data.RUNS
     assert {run["kind"] for run in strip["runs"]} == {"mixed"}
     assert (strip["runs"][0]["first"], strip["runs"][-1]["last"]) == (1, 1999)
@@ -127,7 +136,7 @@ def test_a_sequence_in_a_thousand_pieces_stays_a_short_strip() -> None:
 def test_a_sequence_in_a_few_pieces_is_drawn_exactly() -> None:
     """As many runs as there may be are not merged."""
     numbers = list(range(1, report_data.RUNS, 2))
-    strip = strip_of(frames_table(numbers))
+    strip = strip_of(numbers)
     assert [run["first"] for run in strip["runs"] if run["kind"] == "present"] == numbers
 
 
