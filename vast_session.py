@@ -315,15 +315,22 @@ class Work:
         *,
         key: str = "file_id",
         row_ids: bool = False,
+        answer_rows: int | None = None,
     ) -> pa.RecordBatchReader:
-        """The rows with `low` <= key < `high` (all rows where both are empty), streamed: read it within the transaction."""
+        """The rows with `low` <= key < `high` (all rows where both are empty), streamed: read it within the transaction.
+
+        `answer_rows` is how many rows an answer holds at most, and so what is in memory at a time; unset, the client's 131,072.
+        """
+        from vastdb.config import QueryConfig
+
         self._ledger.requests += 1
+        config = QueryConfig(num_splits=1, num_sub_splits=1, limit_rows_per_sub_split=answer_rows) if answer_rows else None
         target = self._table(table)
         predicate = target[key] >= low if low else None
         if high is not None:
             below = target[key] < high
             predicate = below if predicate is None else predicate & below
-        return target.select(list(columns), predicate, internal_row_id=row_ids)
+        return target.select(list(columns), predicate, config=config, internal_row_id=row_ids)
 
     def schema(self, table: str) -> pa.Schema:
         """The columns of a table, as its metadata have them; no request."""

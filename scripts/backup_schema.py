@@ -28,6 +28,10 @@ from scripts import backups, connection, upkeep
 from scripts.backups import Entry, Manifest
 from vast_session import Ledger, Store
 
+ANSWER_ROWS = {"files": 100, "attributes": 2000}
+"""Rows that are read at a time where a row may be large: one of files 126 KB, of attributes 64 KB."""
+MOST_ROWS = 20_000
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
@@ -70,7 +74,7 @@ def _tables(store: Store, folder: Path, quiet: bool) -> dict[str, Entry]:
             for name in names:
                 loaded[name] = work.load(name)
                 index = loaded[name].stats.vector_index
-                rows = work.scan(name, loaded[name].arrow_schema.names)
+                rows = work.scan(name, loaded[name].arrow_schema.names, answer_rows=ANSWER_ROWS.get(name, MOST_ROWS))
                 found[name] = backups.write_table(folder, name, rows, (index.column, index.distance_metric) if index else None)
                 forward(1)
     return found

@@ -16,7 +16,8 @@ from vast_schemas import wire_schema
 
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT, errno.EIO, errno.EFBIG}
 BATCH_ROWS = 1000
-"""Rows of a row group, which is what a reader holds in memory."""
+GROUP_BYTES = 4 << 20
+"""The most rows, and about the most bytes, of a row group, which is what a reader holds in memory."""
 
 
 class Unwritable(Reject):
@@ -60,7 +61,8 @@ def _written(path: Path) -> Iterator[None]:
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    return (batch.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
+    rows = min(BATCH_ROWS, max(1, batch.num_rows * GROUP_BYTES // max(1, batch.nbytes)))
+    return (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
 
 
 def as_written(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -76,9 +78,10 @@ def _list_of(column: pa.Array, kind: pa.DataType) -> pa.Array:
 def read(source: Any, schema: pa.Schema, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
     """The rows of a file (a path, or an open binary file) with these types, a batch at a time."""
     with pq.ParquetFile(source) as file:
-        for batch in file.iter_batches(batch_size=rows):
-            columns = [_fixed(batch.column(field.name), field.type) for field in schema]
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
+                columns = [_fixed(batch.column(field.name), field.type) for field in schema]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _fixed(column: pa.Array, kind: pa.DataType) -> pa.Array:
