@@ -29,7 +29,7 @@ from docs_blocks import Block, block_of, read
 from docs_stage import SCHEMA, Stage, Stages, within
 from scripts import catalogue, connection, questions, sql_check
 
-LONGEST = 60
+LONGEST = 120
 """Seconds that a console block may take."""
 OUTPUT = (
     (r"\d\.\d{3,}", "a measured number"),

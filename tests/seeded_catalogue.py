@@ -8,7 +8,7 @@ planted where is `PLANTED`: the tests ask each question and compare.
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import hashlib
 import json
 import sys
@@ -484,10 +484,11 @@ def tables() -> dict[str, pa.Table]:
     sources = [Path(__file__), *(path for pattern in SOURCES for path in ROOT.glob(pattern))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:16]
     directory = ROOT / ".pytest_cache/seeded_catalogue" / digest
-    if not directory.exists():
-        scratch = Path(tempfile.mkdtemp(dir=_made(directory.parent)))
-        write(scratch, build())
-        with contextlib.suppress(OSError):  # another process was quicker
+    with (_made(directory.parent) / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of the same run wait for the one that builds
+        if not directory.exists():
+            scratch = Path(tempfile.mkdtemp(dir=directory.parent))
+            write(scratch, build())
             scratch.rename(directory)
     return {name: feather.read_table(directory / f"{name}.arrow") for name in vast_schemas.TABLES}
 
