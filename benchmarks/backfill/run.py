@@ -1,6 +1,7 @@
 """Backfill of generated EXRs from disk and from S3, against one event at a time; and a run that is killed and gone on with.
 
-    python benchmarks/backfill/run.py [--files 20000] [--singly 30] [--latency 5] [--workers 2] [--killed 1000] [--check]
+    python benchmarks/backfill/run.py [--files 20000] [--singly 30] [--latency 5] [--workers 2] [--killed 1000]
+                                       [--place disk|S3|both] [--check]
 
 Starts `python -m local_vast` as a process of its own, in which every request, of the database and of the object store, waits for
 the added latency. One event at a time is measured before and after each backfill, from the same place, and the mean taken: other
@@ -183,6 +184,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("files", 20_000), ("singly", 30), ("latency", 5), ("workers", 2), ("killed", 1000)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--place", choices=("disk", "S3", "both"), default="both")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -195,8 +197,11 @@ def main() -> int:
             paths = sorted(folder.rglob("*.exr"))
             files = iter([{"path": str(path)} for path in paths])
             keys = iter([{"s3_bucket": BUCKET, "s3_key": str(path.relative_to(objects / BUCKET))} for path in paths])
-            found = against("from disk", handle, files, count, url, "disk", str(folder), *workers)
-            found += against("from S3", handle, keys, count, url, "objects", f"s3://{BUCKET}/show/", *workers)
+            found = []
+            if options.place in ("disk", "both"):
+                found += against("from disk", handle, files, count, url, "disk", str(folder), *workers)
+            if options.place in ("S3", "both"):
+                found += against("from S3", handle, keys, count, url, "objects", f"s3://{BUCKET}/show/", *workers)
             same = kill_and_resume(url, Path(scratch) / "killed", options.workers)
             report(found)
             print("killed and resumed: " + ("the same tables" if same else "OTHER TABLES"))
