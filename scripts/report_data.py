@@ -56,13 +56,13 @@ def described(
     """The same from tables that hold what `scans` asks for; `vectors_of` gives metadata_embedding by file_id."""
     sql.execute(_PREPARE)
     found = {name: sql.sql(query) for name, query in _QUERIES.items()}
-    counts = {name: _scalar(found[name].aggregate("count(*)")) for name in LIMITS}
     shown = {name: _rows(relation.limit(LIMITS[name]) if name in LIMITS else relation) for name, relation in found.items()}
+    cut = [name for name, limit in LIMITS.items() if len(shown[name]) == limit]
     return shown | {
         "strips": [_strip(row) for row in shown["strips"]],
         "totals": shown["totals"][0],
         "map": _placed(shown["map"], vectors_of([row["file_id"] for row in shown["map"]])),
-        "omitted": {name: max(0, counts[name] - limit) for name, limit in LIMITS.items()},
+        "omitted": {name: _scalar(found[name].aggregate("count(*)")) - LIMITS[name] if name in cut else 0 for name in LIMITS},
         "colours": [row["show"] for row in shown["shows"][:COLOURS]],
         "place": place,
         "generated": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
