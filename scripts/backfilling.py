@@ -6,6 +6,7 @@ arguments, and done twice it changes nothing, so that whoever runs it may lose i
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -33,6 +34,9 @@ from vast_session import Ledger, Store
 from vast_settings import Settings
 
 SUFFIX = ".exr"
+COLLECTIONS = (100_000, 50, 100)
+"""A batch's payloads are hundreds of thousands of objects that live until it is stored. Searching them for cycles as often as
+Python does by itself takes an eighth of a worker's time."""
 READERS = 16
 """Files of a batch that are read side by side: reading waits for the object store."""
 AHEAD = 2
@@ -183,6 +187,7 @@ def _runtime(settings: Settings) -> tuple[Runtime, Store]:
     """What the batches of a process share: connections, and the tables once loaded."""
     sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # nothing here asks the query engine
     logging.getLogger("vastdb").setLevel(logging.CRITICAL)  # it logs what is tried again
+    gc.set_threshold(*COLLECTIONS)
     everywhere = replace(settings, local_roots=(Path("/"),), log_level="CRITICAL")
     values = {name: getattr(everywhere, name) for name in everywhere.__slots__}
     return make_runtime(SimpleNamespace(), **values), open_store(settings)
