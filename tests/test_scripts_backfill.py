@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,6 +197,45 @@ def test_a_busy_database_is_a_failure_of_each_file(empty: Database, tmp_path: Pa
     assert (status, answer["failed"], {one["verdict"] for one in answer["failures"]}) == (3, 5, {"retry"})
     empty.server.faults.clear()
     assert counts(go(empty, str(tmp_path))[1]) == (5, 0, 0)
+
+
+def test_a_terminal_sees_count_total_and_rate(
+    empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The total is counted beside the work, of this shard alone; a file that is no terminal sees nothing."""
+    write_tree(tmp_path)
+    run(empty, "init_schema")
+    share = len(list(backfilling.of_shard(backfilling.from_folder(tmp_path, described=False), (1, 2))))
+    place = ["--endpoint", str(empty.settings.db_endpoint), "--schema", f"{BUCKET}/{empty.settings.db_schema}"]
+    monkeypatch.setenv("VAST_DB_ACCESS_KEY", str(empty.settings.db_access_key))
+    monkeypatch.setenv("VAST_DB_SECRET_KEY", str(empty.settings.db_secret_key))
+    given = [str(tmp_path), "--workers", "1", "--batch", "2", "--shard", "1/2", *place]
+    assert backfill.main([*given, "--dry-run"]) == 0
+    assert str(share) in capsys.readouterr().out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert backfill.main(given) == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    assert f"{share}/{share}" in shown
+    assert re.search(r"\d\.\d/s", shown)
+    monkeypatch.delenv("FORCE_COLOR")
+    assert backfill.main(given) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_folder_that_cannot_be_listed_is_a_failure(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its renders are missing from the catalogue, so the run must not end as if all were well."""
+    write_tree(tmp_path)
+    closed, real = str(tmp_path / "sh1"), os.scandir
+
+    def scandir(path: str) -> Any:
+        if path == closed:
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # whoever runs the tests as root may list every folder
+    status, answer = go(empty, str(tmp_path))
+    assert (status, counts(answer)) == (3, (COUNT // 2, 0, 1))
+    assert [one["path"] for one in answer["failures"]] == [closed]
 
 
 @pytest.mark.parametrize("arguments", [("/no/such/folder",), ("--from-list", "/no/such/list")])
