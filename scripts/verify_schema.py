@@ -4,7 +4,8 @@
     scripts/verify_schema.py [--version 1.1.0] [--expected-tables files,parts] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Looks at missing and extra tables and columns, types, nullability, dimensions of vectors, the vector index, and the recorded
-version. Exit status: 0 all as it should be, 3 not so (each difference with its remedy), others as in scripts/upkeep.py.
+version; the function makes its tables without a record. Exit status: 0 all as it should be, 3 not so (each difference with its
+remedy), others as in scripts/upkeep.py.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def verify(options: argparse.Namespace) -> upkeep.Answer:
     indexed = store.session.features.vast_version >= (5, 5)
     found = list(differences(state, version, options.expected_tables, indexed=indexed))
     lines = [f"{entry['what']}; {entry['remedy']}" for entry in found]
+    sound = "" if state.recorded_version else f"; no version is recorded yet, which {INIT.removeprefix('run ')} does"
     return {
         "ok": not found,
         "place": store.place,
@@ -58,7 +60,7 @@ def verify(options: argparse.Namespace) -> upkeep.Answer:
         "recorded_version": state.recorded_version,
         "rows": {name: stored.rows for name, stored in sorted(state.tables.items())},
         "differences": found,
-        "lines": lines or [f"{store.place}: as version {version} says"],
+        "lines": lines or [f"{store.place}: as version {version} says{sound}"],
     }
 
 
@@ -126,7 +128,8 @@ def _spoken(index: tuple[str, str] | None) -> str:
 
 def _recorded(state: State, version: str) -> Iterator[Difference]:
     recorded = state.recorded_version
-    if recorded != version:
+    unrecorded = recorded is None and state.version == version  # as the function makes them, and as releases before 1.1.0 did
+    if recorded != version and not unrecorded:
         what = f"version {version} is expected, and {recorded or 'none'} is recorded in {vast_migrations.RECORDS}"
         younger = recorded is None or VERSIONS.index(recorded) < VERSIONS.index(version)
         remedy = (INIT if state.version == version or not state.tables else MIGRATE) if younger else ROLL_BACK
