@@ -232,10 +232,10 @@ let chosen = null;
 function mapTrace(show, at, wanted) {
   const points = data.map.filter((point) => (data.colours.includes(point.show) ? point.show : OTHER) === show).sort((a, b) => a.faults - b.faults);
   return {
-    type: "scatter", mode: "markers", name: literal(show), x: points.map((point) => point.x), y: points.map((point) => point.y),
+    type: "scatter", mode: "markers", name: literal(show), legendrank: at === 0 ? 2000 : 1000, x: points.map((point) => point.x), y: points.map((point) => point.y),
     text: points.map((point) => literal(point.label)),
     customdata: points.map((point) => [point.at, point.files, point.faults, literal(short(point.file_path, 90))]),
-    hovertemplate: "<b>%{text}</b><br>%{customdata[3]}<br>%{customdata[1]} files, %{customdata[2]} faults<extra></extra>",
+    hovertemplate: "<b>%{text}</b><br>%{customdata[3]}<br>files: %{customdata[1]}, faults: %{customdata[2]}<extra></extra>",
     marker: {
       color: colourOf(show), symbol: at % 8,
       size: points.map((point) => 6 + Math.min(6, Math.log2(point.files))),
@@ -256,7 +256,8 @@ function rings(name, points, size) {
 
 function drawMap() {
   const wanted = find("map-search").value.trim().toLowerCase();
-  const traces = [...data.colours, OTHER].map((show, at) => mapTrace(show, at, wanted)).filter((trace) => trace.x.length > 0);
+  // What shares a colour is drawn first, beneath the others, and named last.
+  const traces = [OTHER, ...data.colours].map((show, at) => mapTrace(show, at, wanted)).filter((trace) => trace.x.length > 0);
   traces.push(rings("found", data.map.filter((point) => matches(point, wanted)), 15), rings("chosen", chosen ? [chosen] : [], 24));
   drawHits(wanted);
   const hidden = { showticklabels: false, zeroline: false };
@@ -280,7 +281,7 @@ function choose(point) {
   const shown = find("chosen");
   shown.replaceChildren(
     element("b", point.label), element("div", point.file_path),
-    element("div", `${number.format(point.files)} files, ${number.format(point.faults)} faults`),
+    element("div", `files: ${number.format(point.files)}, faults: ${number.format(point.faults)}`),
     element("code", `scripts/find_similar.py ${point.file_id}`),
   );
   if (data.strips.some((strip) => strip.sequence_key === point.sequence_key)) {
