@@ -4,7 +4,8 @@
     scripts/doctor.py [EVENT.json|FILE.exr] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Steps: settings, dns, endpoint, tls, credentials, bucket, schema, tables, payload, vectors, rows, write. Nothing stays behind: the
-write is rolled back, and looked for afterwards. Without an argument the payload is that of a file that cannot be read.
+write is rolled back, and looked for afterwards; --dry-run leaves it out. Without an argument the payload is that of a file that
+cannot be read.
 Exit status: 0 all is well; 3 a step failed; others as in scripts/upkeep.py.
 """
 
@@ -253,7 +254,7 @@ NEEDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__, dry_run=False)
+    parser = upkeep.parser(__file__, __doc__)
     parser.add_argument("input", nargs="?", metavar="EVENT.json|FILE.exr", help="what to inspect")
     return upkeep.run(__file__, parser.parse_args(arguments), examine)
 
@@ -275,6 +276,8 @@ _MARKS = {"ok": "ok     ", "failed": "FAILED ", "not tried": "-      "}
 
 def _try(step: Callable[[Patient], str], patient: Patient, before: dict[str, dict[str, Any]]) -> dict[str, Any]:
     needed = ("tables", "rows") if step is write else (NEEDS.get(step.__name__),)
+    if step is write and patient.options.dry_run:
+        return {"verdict": "not tried", "detail": "left out by --dry-run"}
     blocked = [name for name in needed if name and before[name]["verdict"] != "ok"]
     if blocked:
         return {"verdict": "not tried", "detail": f"needs {blocked[0]}"}

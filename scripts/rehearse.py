@@ -3,7 +3,7 @@
     scripts/rehearsal [--sample-size N] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Reads from the schema and writes only into SCHEMA_rehearsal, which is dropped at the end. Without an endpoint it runs on a local
-one that holds what schema 1.0.0 wrote. Stops at the first step that fails, with its exit status.
+one that holds what schema 1.0.0 wrote. Stops at the first step that fails, with its exit status. --dry-run lists the commands.
 """
 
 from __future__ import annotations
@@ -70,13 +70,18 @@ def procedure(source: str, target: str, size: int, folder: Path) -> list[Stage]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser("rehearsal", __doc__, dry_run=False)
+    parser = upkeep.parser("rehearsal", __doc__)
     parser.add_argument("--sample-size", type=upkeep.positive, default=100, help="paths (default: %(default)s)")
     return upkeep.run("rehearsal", parser.parse_args(arguments), rehearse)
 
 
 def rehearse(options: argparse.Namespace) -> upkeep.Answer:
     """Run the procedure; the answer names each command with its exit status."""
+    if options.dry_run:
+        source = connection.settings_of(options.endpoint, options.schema)
+        place = f"{source.db_bucket or BUCKET}/{source.db_schema}"
+        commands = [str(stage) for stage in procedure(place, f"{place}_rehearsal", options.sample_size, Path("FOLDER"))]
+        return {"dry_run": True, "stages": commands, "lines": [f"would run {command}" for command in commands]}
     with contextlib.ExitStack() as stack:
         if not options.endpoint and not os.environ.get("VAST_DB_ENDPOINT"):
             stack.enter_context(_local(options))

@@ -6,7 +6,8 @@
 Without --url the handler runs in this process. With --url the events are posted to a function host (function_host.py, or the
 platform's) as CloudEvents; --bucket names a bucket that both sides reach through S3_ENDPOINT, where the samples are put, else the
 host must see this machine's files. --version is the inspector version that the rows must name (default: that of this checkout).
-The samples' rows are marked as removed at the end. Exit status: 0 all as expected, 3 not so; others as in scripts/upkeep.py.
+The samples' rows are marked as removed at the end. --dry-run connects and sends nothing. Exit status: 0 all as expected, 3 not
+so; others as in scripts/upkeep.py.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class NotDelivered(Reject):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__, dry_run=False)
+    parser = upkeep.parser(__file__, __doc__)
     parser.add_argument("--sample-files", type=upkeep.positive, default=FILES, metavar="N", help="default: %(default)s")
     parser.add_argument("--version", default=exr_payload.INSPECTOR_VERSION, metavar="V", help="default: %(default)s")
     parser.add_argument("--url", help="a function host")
@@ -70,6 +71,9 @@ def examine(options: argparse.Namespace) -> upkeep.Answer:
     """Send, read back, compare, tidy up."""
     store = upkeep.store_of(options)
     settings = connection.settings_of(options.endpoint, options.schema)
+    if options.dry_run:
+        place = f"{options.url or 'the handler in this process'}, and rows looked for in {store.place}"
+        return {"dry_run": True, "sent": 0, "lines": [f"{options.sample_files} events would be sent to {place}"]}
     with _samples(options, settings) as sent:
         send = _posting(options.url) if options.url else _calling(settings)
         for _, event in sent:

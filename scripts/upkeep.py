@@ -41,14 +41,13 @@ Answer = dict[str, Any]
 Work = Callable[[argparse.Namespace], Answer]
 
 
-def parser(file: str, about: str | None, *, dry_run: bool = True, database: bool = True) -> argparse.ArgumentParser:
-    """A parser with `--json`, and with `--dry-run`, `--endpoint` and `--schema` where they make sense."""
+def parser(file: str, about: str | None, *, database: bool = True) -> argparse.ArgumentParser:
+    """A parser with `--json` and `--dry-run`, and with `--endpoint` and `--schema` where they make sense."""
     made = argparse.ArgumentParser(
         prog=f"scripts/{Path(file).name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--json", action="store_true", help="answer with one JSON object on standard output")
-    if dry_run:
-        made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
+    made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
     if database:
         connection.add_arguments(made)
     return made

@@ -4,8 +4,8 @@
     scripts/verify_schema.py [--version 1.1.0] [--expected-tables files,parts] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Looks at missing and extra tables and columns, types, nullability, dimensions of vectors, the vector index, and the recorded
-version; the function makes its tables without a record. Exit status: 0 all as it should be, 3 not so (each difference with its
-remedy), others as in scripts/upkeep.py.
+version; the function makes its tables without a record. Nothing is written, with --dry-run or without. Exit status: 0 all as it
+should be, 3 not so (each difference with its remedy), others as in scripts/upkeep.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Difference = dict[str, str | None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__, dry_run=False)
+    parser = upkeep.parser(__file__, __doc__)
     parser.add_argument("--version", choices=VERSIONS, help=f"default: what is recorded, else {CURRENT_VERSION}")
     parser.add_argument("--expected-tables", type=upkeep.words, metavar="A,B", help="exactly these tables")
     return upkeep.run(__file__, parser.parse_args(arguments), verify)

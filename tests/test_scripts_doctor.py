@@ -168,3 +168,21 @@ def test_rows_that_differ_from_what_was_sent_are_named() -> None:
     row = {"inspector_version": "1", "status": "incomplete", "channels": 2, "channel_count": 3, "parts": 1, "multipart_count": 1}
     found = list(test_function.problems("/a.exr", row | {"attributes": 4}, "1"))
     assert found == ["/a.exr: status incomplete, expected ok", "/a.exr: 1 parts, 2 channels and 4 attributes are stored"]
+
+
+def test_a_dry_run_of_the_doctor_leaves_out_the_write(empty: Database) -> None:
+    """All other steps are tried, and the request log has no insert and no new table."""
+    empty.server.clear_requests()
+    status, answer = run(empty, "doctor", "--dry-run")
+    assert (status, verdicts(answer).pop("write")) == (0, "not tried")
+    assert {verdict for name, verdict in verdicts(answer).items() if name != "write"} == {"ok"}
+    written = [one for one in empty.server.requests if one.method in ("POST", "PUT", "DELETE") and one.command != "transaction"]
+    assert written == []
+
+
+def test_a_dry_run_of_the_function_s_test_sends_nothing(empty: Database) -> None:
+    """It connects, and says how many events would go where."""
+    empty.server.clear_requests()
+    status, answer = run(empty, "test_function", "--dry-run", "--sample-files", "2")
+    assert (status, answer["dry_run"], answer["sent"]) == (0, True, 0)
+    assert [one.method for one in empty.server.requests] == ["GET"]

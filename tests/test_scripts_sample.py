@@ -106,6 +106,15 @@ def test_the_procedure_runs_from_copy_to_a_second_migration() -> None:
     assert rehearse.main(parser_options) == 0
 
 
+def test_a_dry_run_of_the_rehearsal_lists_its_commands(old: Database) -> None:
+    """Those that it would run, in order; no schema is made."""
+    status, answer = run(old, "rehearse", "--dry-run", "--sample-size", "4")
+    assert (status, answer["dry_run"]) == (0, True)
+    assert answer["stages"][0].startswith("copy_sample_data.py --source-schema renders/")
+    assert answer["stages"][-1] == "data_integrity_check.py"
+    assert state(old.at("exr_rehearsal")).tables == {}
+
+
 def test_the_procedure_leaves_the_schema_that_it_reads_alone(old: Database) -> None:
     """It writes into a schema of its own, and drops that."""
     before = read_1_0_0(old)
