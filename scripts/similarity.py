@@ -6,6 +6,7 @@ ways give the same numbers.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ VECTORS = {"metadata": "metadata_embedding", "channels": "channel_fingerprint"}
 KEYS = ("file_id", "file_path", "sequence_key", "show_name", "shot_name")
 # The index gives frames, of which many belong to one sequence; it is asked for more until there are enough sequences.
 FIRST_FETCH, LARGEST_FETCH = 10, 10_000
+DRIVER = "adbc_driver_vastdb"
 ROWS_A_GROUP = 32
 """Rows of a batch that are looked at for each answer, before more are."""
 
@@ -112,9 +114,10 @@ def nearest(
 ) -> list[Neighbour]:
     """The `top` files nearest to the reference, nearest first, its own sequence left out.
 
-    One frame stands for its sequence unless `every_frame`. `show` restricts to a show. Without `index` the scan is used also
-    where there is a vector index.
+    One frame stands for its sequence unless `every_frame`. `show` restricts to a show. Without `index`, and without the driver
+    of the query engine, which searches the index, the scan is used also where there is a vector index.
     """
+    index = index and importlib.util.find_spec(DRIVER) is not None
     with target.reading(engine=index and by == "metadata") as transaction:
         table = _files(target, transaction)
         predicate = _current(table) & (table["embedding_version"] == EMBEDDING_VERSION) & (table["status"] != "unreadable")

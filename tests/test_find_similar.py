@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,6 +79,16 @@ def test_a_sequence_that_fills_all_that_the_index_gives_does_not_hide_the_others
     monkeypatch.setattr(similarity, "FIRST_FETCH", 1)
     monkeypatch.setattr(similarity, "LARGEST_FETCH", 2)
     assert asked(capsys, reference, "--top", "2") == expected
+
+
+def test_without_the_driver_of_the_query_engine_the_scan_answers(
+    samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index is searched by the engine alone; a machine that cannot speak to it gets the same answer."""
+    reference = str(samples[0] / BEAUTY)
+    expected = asked(capsys, reference)
+    monkeypatch.setitem(sys.modules, similarity.DRIVER, None)
+    assert asked(capsys, reference) == expected
 
 
 def test_frames_of_one_sequence_are_listed_when_asked_for(
