@@ -189,7 +189,8 @@ def test_without_the_engine_the_remedy_is_the_installation(
 def test_control_c_ends_every_process_and_the_same_command_goes_on(tmp_path: Path, way: tuple[str, ...]) -> None:
     """The signal that a terminal sends to script and workers: no traceback, status 130, whole batches, nobody left behind."""
     root = tree(tmp_path)
-    with database(latency_ms=40) as running:
+    with database() as running:
+        running.server.faults.add("latency=3000@insert+8**")  # two files are stored; the others wait for the signal
         given = running.settings
         keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
         place = ("--endpoint", str(given.db_endpoint), "--schema", f"{BUCKET}/{given.db_schema}")
@@ -199,6 +200,7 @@ def test_control_c_ends_every_process_and_the_same_command_goes_on(tmp_path: Pat
             while process.poll() is None and not stored_files(running):
                 continue
             os.killpg(process.pid, signal.SIGINT)
+            running.server.faults.clear()
             said = process.communicate(timeout=60)[1].decode()
         assert (process.returncode, "Traceback" in said) == (130, False), said
         assert "the same command goes on" in said

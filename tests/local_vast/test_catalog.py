@@ -266,7 +266,7 @@ def test_versions_before_5_5_send_no_field_metadata() -> None:
         made = make_table(tx, sorting_key=["name"])
         assert [field.metadata for field in made.arrow_schema] == [None, None]
         assert [field.name for field in made._metadata.sorted_columns] == ["name"]
-        assert ("GET", "/exr/s/t", "sorted-columns") in old.requests
+        assert ("GET", "/exr/s/t", "sorted-columns") in [served[:3] for served in old.requests]
         assert rows(make_table(tx, name="u")) == []
 
 
