@@ -151,6 +151,10 @@ def test_a_batch_that_kills_every_worker_ends_the_run(cluster: LocalCluster, mon
         list(clusters.run(cluster.scheduler_address, Settings(), [(Item("/x.exr"),)], 1))
 
 
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Becomes the command after it, which hears SIGINT: what a shell starts in the background ignores it, as all its children do."""
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -190,11 +194,11 @@ def test_control_c_ends_every_process_and_the_same_command_goes_on(tmp_path: Pat
     """The signal that a terminal sends to script and workers: no traceback, status 130, whole batches, nobody left behind."""
     root = tree(tmp_path)
     with database() as running:
-        running.server.faults.add("latency=3000@insert+8**")  # two files are stored; the others wait for the signal
+        running.server.faults.add("latency=1500@insert+8**")  # two files are stored; the others wait for the signal
         given = running.settings
         keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
         place = ("--endpoint", str(given.db_endpoint), "--schema", f"{BUCKET}/{given.db_schema}")
-        command = [sys.executable, "scripts/backfill.py", str(root), "--batch", "1", *way, *place]
+        command = [sys.executable, "-c", HEARING, sys.executable, "scripts/backfill.py", str(root), "--batch", "1", *way, *place]
         options: dict[str, Any] = {"cwd": ROOT, "env": os.environ | keys, "start_new_session": True}
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options) as process:
             while process.poll() is None and not stored_files(running):

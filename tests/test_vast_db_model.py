@@ -89,7 +89,7 @@ examples = count()
 
 
 @given(steps=steps, random=st.randoms(use_true_random=False), batch=st.booleans(), fault=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_events_ends_as_the_model_says(db: Database, steps, random, batch: bool, fault: bool) -> None:
     """Created, repeated, modified, reverted, removed, re-created, out of order, singly or in batches, by two containers."""
     folder = f"/model/{next(examples)}"
