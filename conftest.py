@@ -1,7 +1,22 @@
 """What holds for every test."""
 
+from __future__ import annotations
+
+import pytest
 from hypothesis import settings
 
 # How long an example takes says something of the machine, not of the code; speed is measured in benchmarks/.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+LONGEST = (
+    "test_docs_blocks", "test_vast_db_races", "test_vast_db_faults", "test_scripts_integrity", "test_scripts_chains",
+    "test_backfill_cluster", "test_scripts_sample", "test_migrations", "test_scripts_schema", "test_scripts_backfill",
+    "test_scripts_backup", "test_main_storage", "test_report", "test_vast_db_secrets", "test_end_to_end", "test_docs_messages",
+    "test_vast_db_model",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: a processor takes a file at a time, and would be alone with one of them at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
