@@ -18,5 +18,5 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first: a processor takes a file at a time, and would be alone with one of them at the end."""
+    """Files that take longest come first: a processor takes a file at a time, and would be alone with one of them at the end."""
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
