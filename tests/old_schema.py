@@ -6,8 +6,9 @@ import contextlib
 import importlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -59,6 +60,18 @@ def run(running: Database, script: str, *arguments: str) -> tuple[int, dict[str,
     with patch.dict("os.environ", {key: str(value) for key, value in environ.items()}), contextlib.redirect_stdout(out):
         status = module.main([*arguments, "--json", *place])
     return status, json.loads(out.getvalue())
+
+
+def interrupted_at(nth: int, real: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose n-th call is Ctrl-C instead, the others are its own."""
+    calls = count(1)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == nth:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    return call
 
 
 def read_1_0_0(running: Database) -> dict[str, list[str]]:

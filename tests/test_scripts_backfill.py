@@ -15,7 +15,7 @@ import pytest
 
 from databases import BUCKET, Database, assert_sound, database, without_audit
 from exr_bytes import image, text
-from old_schema import run
+from old_schema import interrupted_at, run
 from scripts import backfill, backfilling
 from scripts.backfilling import Item, Outcome
 
@@ -141,16 +141,8 @@ def test_shards_end_in_the_same_tables(empty: Database, tmp_path: Path) -> None:
 def test_an_interrupted_run_goes_on(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole batches stay; the next run does the rest, and the tables are those of a run without interruption."""
     write_tree(tmp_path)
-    real, calls = backfilling.ingest, []
-
-    def interrupted(*arguments: Any) -> Outcome:
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
     with monkeypatch.context() as patch:
-        patch.setattr(backfilling, "ingest", interrupted)
+        patch.setattr(backfilling, "ingest", interrupted_at(2, backfilling.ingest))
         with pytest.raises(ValueError, match="Expecting value"):
             go(empty, str(tmp_path))
     assert counts(go(empty, str(tmp_path))[1]) == (COUNT + 1 - 5, 5, 0)

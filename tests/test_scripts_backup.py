@@ -12,7 +12,7 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, database
-from old_schema import old_database, read_1_0_0, run, state
+from old_schema import interrupted_at, old_database, read_1_0_0, run, state
 from sample_payloads import payload
 from scripts import backups, restore_schema
 from vast_migrations import RECORDS
@@ -164,16 +164,8 @@ def test_an_archive_cannot_write_outside_of_its_folder(full: Database, tmp_path:
 def test_an_interrupted_restore_leaves_nothing_and_is_begun_again(taken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All tables come in one transaction."""
     with database() as running:
-        real, calls = restore_schema._fill, []
-
-        def interrupted(*arguments: object) -> None:
-            calls.append(arguments)
-            if len(calls) == 3:
-                raise KeyboardInterrupt
-            real(*arguments)
-
         with monkeypatch.context() as patch:
-            patch.setattr(restore_schema, "_fill", interrupted)
+            patch.setattr(restore_schema, "_fill", interrupted_at(3, restore_schema._fill))
             with pytest.raises(ValueError, match="Expecting value"):
                 run(running, "restore_schema", "--backup-path", str(taken))
         assert state(running).tables == {}

@@ -15,7 +15,7 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, assert_sound, database
-from old_schema import old_database, read_1_0_0, run, state, table_names
+from old_schema import interrupted_at, old_database, read_1_0_0, run, state, table_names
 from project import ROOT
 from sample_payloads import payload
 from scripts import backups
@@ -87,16 +87,8 @@ def test_a_backup_that_is_interrupted_is_taken_again(
     server, path = migrated.server, form.format(tmp_path)
     for name, value in (("ENDPOINT", server.url), ("ACCESS_KEY", server.access_key), ("SECRET_KEY", server.secret_key)):
         monkeypatch.setenv(f"S3_{name}", value)
-    real, calls = backups.write_table, []
-
-    def interrupted(*arguments: Any) -> Any:
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
     with monkeypatch.context() as patch:
-        patch.setattr(backups, "write_table", interrupted)
+        patch.setattr(backups, "write_table", interrupted_at(3, backups.write_table))
         with pytest.raises(ValueError, match="Expecting value"):
             run(migrated, "backup_schema", "--backup-path", path)
     other = migrated.at("other")

@@ -13,7 +13,7 @@ import vast_db_persistence as persistence
 import vast_upsert
 from databases import Database, assert_sound, prepared
 from exr_embeddings import EMBEDDING_VERSION
-from old_schema import run, state
+from old_schema import interrupted_at, run, state
 from sample_payloads import part, payload, unreadable
 from scripts import data_integrity_check, recompute_embeddings
 from vast_migrations import PREVIOUS_VECTORS
@@ -197,16 +197,8 @@ def test_vectors_are_recomputed_and_the_old_ones_stay_searchable(stored: Databas
 def test_recomputing_goes_on_after_an_interruption(stored: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """At every moment each file has one version's vectors in files, and every old vector is somewhere."""
     age(stored)
-    real, calls = recompute_embeddings._range, []
-
-    def interrupted(*arguments: Any, **options: Any) -> Any:
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(*arguments, **options)
-
     with monkeypatch.context() as patch:
-        patch.setattr(recompute_embeddings, "_range", interrupted)
+        patch.setattr(recompute_embeddings, "_range", interrupted_at(3, recompute_embeddings._range))
         with pytest.raises(ValueError, match="Expecting value"):
             run(stored, "recompute_embeddings", "--batch", "1")
     versions = [row["embedding_version"] for row in stored.rows("files")]
