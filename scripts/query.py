@@ -27,6 +27,7 @@ from sqlglot import exp
 
 from exr_errors import InspectorError, Retry, VASTDatabaseError
 from scripts import catalogue, connection, output, questions
+from vast_settings import Settings
 
 ENGINES = ("auto", "server", "client")
 
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     asked = _parser().parse_args(arguments)
     try:
-        if asked.name is None:
+        if asked.all:
+            write_for_trino(asked.all, connection.settings_of(asked.endpoint, asked.schema))
+        elif asked.name is None:
             _list(asked.format)
         else:
             _answer(asked)
@@ -55,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the answer there")
     parser.add_argument("--engine", choices=ENGINES, default="auto")
     parser.add_argument("--sql", choices=("vast", "trino"), help="print the statement for this engine, and ask nobody")
+    parser.add_argument("--all", type=Path, metavar="DIR", help="write every question there in Trino's dialect, one file each")
     connection.add_arguments(parser)
     return parser
 
@@ -67,6 +71,14 @@ def _list(form: str) -> None:
         return
     rows = [(one.name, one.question, " ".join(_signature(parameter) for parameter in one.parameters)) for one in found]
     output.show(("name", "question", "parameters"), rows, sys.stdout)
+
+
+def write_for_trino(folder: Path, settings: Settings) -> None:
+    """Every question in Trino's dialect, for the bucket and schema of these settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in questions.names():
+        text = questions.trino_text(questions.load(name), settings.db_bucket, settings.db_schema)
+        (folder / f"{name}.sql").write_text(text, encoding="utf-8")
 
 
 def _signature(parameter: questions.Parameter) -> str:

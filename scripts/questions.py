@@ -257,10 +257,9 @@ def _trino(node: exp.Expression) -> exp.Expression:
 
 
 def trino_text(question: Question, bucket: str, schema: str) -> str:
-    """The file of docs/queries/trino: the question with its defaults, and a mark where a value must stand."""
+    """The question in Trino's dialect with its defaults, and a mark where a value must stand."""
     literals = {parameter.name: _trino_default(parameter) for parameter in question.parameters}
-    head = [f"-- Question: {question.question}", "-- Written by scripts/generate_trino_queries from the statement for VAST; its"]
-    head.append("-- parameters have their defaults here, and one that has none is written as <name>.")
+    head = [f"-- Question: {question.question}", "-- Parameters have their defaults; one that has none is written as <name>."]
     return "\n".join([*head, for_trino(question.bind_literals(literals), bucket, schema)]) + "\n"
 
 

@@ -1,13 +1,9 @@
-"""What documents say in prose, held against the project: links, names in code type, sentences, measured numbers.
-
-Every check takes texts and gives what is wrong in words, so that a planted error shows that it finds one.
-"""
+"""What documents say in prose, compared with the project: links, names in code type, measured numbers."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container
 from functools import cache
 from pathlib import Path
 
@@ -17,11 +13,6 @@ from vast_schemas import TABLES
 
 FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|md|toml|json|sql|txt|yaml|sh)")
 MADE_BY_USERS = {"EVENT.json"}
-SENTENCE_WORDS = 9
-"""Shorter sentences may be the same by chance."""
-PARAGRAPH_WORDS = 20
-SHARED = 0.4
-"""The share of five-word runs above which two paragraphs say the same."""
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _CODE = re.compile(r"``([^\n]+?)``|`([^`\n]+)`")
@@ -127,44 +118,6 @@ def known_flags() -> frozenset[str]:
     own = {flag for path in files for flag in re.findall(r"(?<![\w-])--[a-z][\w-]+", path.read_bytes().decode("utf-8", "ignore"))}
     theirs = {flag for one in PLATFORM.values() for group in [one, *one["commands"].values()] for flag in group["flags"]}
     return frozenset(own | theirs)
-
-
-def repeated(documents: Mapping[str, str]) -> list[str]:
-    """Sentences that stand in two documents, and pairs of paragraphs that say the same in nearly the same words."""
-    return [*_repeated_sentences(documents), *_repeated_paragraphs(documents)]
-
-
-def _repeated_sentences(documents: Mapping[str, str]) -> Iterator[str]:
-    places: dict[str, set[str]] = defaultdict(set)
-    for name, text in documents.items():
-        for paragraph in _paragraphs(text):
-            for sentence in re.split(r"(?<=[.;:?!])\s+", paragraph):
-                if len(plain := _plain_words(sentence)) >= SENTENCE_WORDS:
-                    places[" ".join(plain)].add(name)
-    yield from (f"{' and '.join(sorted(names))}: {sentence}" for sentence, names in places.items() if len(names) > 1)
-
-
-def _repeated_paragraphs(documents: Mapping[str, str]) -> Iterator[str]:
-    plain = [(name, _plain_words(one)) for name, text in documents.items() for one in _paragraphs(text)]
-    runs = [(name, _runs(found)) for name, found in plain if len(found) >= PARAGRAPH_WORDS]
-    for index, (name, mine) in enumerate(runs):
-        for other, theirs in runs[index + 1 :]:
-            if other != name and len(mine & theirs) > SHARED * min(len(mine), len(theirs)):
-                yield f"{name} and {other}: {' '.join(sorted(mine & theirs)[0])} ..."
-
-
-def _runs(plain: Sequence[str]) -> set[tuple[str, ...]]:
-    return {tuple(plain[at : at + 5]) for at in range(len(plain) - 4)}
-
-
-def _paragraphs(text: str) -> list[str]:
-    """Paragraphs and list entries, without tables and headings."""
-    kept = [line for line in prose(text).splitlines() if not line.startswith(("|", "#"))]
-    return re.split(r"\n\s*\n|\n(?=\s*(?:[*-]|\d+\.) )", "\n".join(kept))
-
-
-def _plain_words(text: str) -> list[str]:
-    return re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower())
 
 
 def uncommanded(text: str, *, whole: bool = False) -> list[str]:
