@@ -260,7 +260,7 @@ class Job:
     def _gone(self, request: Request) -> list[str]:
         """The request's addresses at which nothing is now."""
         if request.path is not None:
-            there = Path(vast_objects.allowed_path(request.path, self.runtime.settings.local_roots)).exists()
+            there = vast_objects.local_exists(request.path, self.runtime.settings.local_roots)
             return [] if there else [vast_objects.local_address(request.path)]
         client, bucket = self.runtime.clients.s3(), str(request.bucket)
         with self._step("fetch"):
