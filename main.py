@@ -19,7 +19,7 @@ from typing import IO, Any
 import vast_context
 import vast_settings
 from exr_errors import InspectorError, Reject, Retry, Verdict
-from vast_inspection import STATE, Answer, Job, exit_status, make_runtime, runtime_of
+from vast_inspection import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
 
 
 def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line rejects some annotations
@@ -49,6 +49,8 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
         if error.verdict is Verdict.RETRY:
             raise
         return answer
+    except EXHAUSTED as error:
+        return job.finish([job.exhausted(error)])
     except Exception as error:  # noqa: BLE001 - the last line of defence: logged, and delivered again
         raise job.unforeseen(error) from None
 
@@ -122,8 +124,18 @@ def _form(options: Any) -> Callable[[Answer], str]:
     import exr_text
 
     if options.summary:
-        return lambda answer: exr_text.summary_line(answer) if "file" in answer else _refusal_line(answer)
+        return _summary
     return exr_text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
+
+
+def _summary(answer: Answer) -> str:
+    """One line about each object of an event, with the reason wherever the exit status is not 0."""
+    import exr_text
+
+    if "results" in answer:
+        return "\n".join(map(_summary, answer["results"]))
+    line = exr_text.summary_line(answer) if "file" in answer else _refusal_line(answer)
+    return "  ".join([line, *failures(answer)])
 
 
 def _refusal_line(answer: Answer) -> str:
@@ -139,7 +151,8 @@ def _invoke(ctx: Any, event: Any, stream: IO[str], form: Callable[[Answer], str]
         answer = handler(ctx, event)  # type: ignore[no-untyped-call]
     except Retry as error:
         answer = {"status": "retry", "errors": [error.as_dict()], "persistence": {}}
-    print(form(answer), file=stream, flush=True)
+    # A file's name need not be UTF-8, and then it cannot be written as it is.
+    print(form(answer).encode("utf-8", "backslashreplace").decode(), file=stream, flush=True)
     return exit_status(answer)
 
 
