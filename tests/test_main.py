@@ -216,6 +216,7 @@ def test_no_malformed_event_is_delivered_again(clean: pytest.MonkeyPatch, event:
 def test_no_extreme_event_is_delivered_again(clean: pytest.MonkeyPatch, name: str) -> None:
     """Nested beyond the recursion limit, or with more digits than Python converts, in any field; credentials included."""
     clean.setenv("EXR_ALLOW_EVENT_CREDENTIALS", "true")
+    clean.setenv("EXR_LOCAL_ROOTS", "/tmp")
     credentials = dict.fromkeys(EVENT_CREDENTIALS, EXTREMES[name])
     for event in (
         EXTREMES[name],
