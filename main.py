@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any
 
 import vast_context
@@ -58,6 +57,15 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
 # Local invocation
 
 
+class _Local(vast_context.NoTelemetry):
+    """The context of local invocation."""
+
+    def __init__(self) -> None:
+        """A logger, and what records nothing."""
+        super().__init__()
+        self.logger = _StandardError()
+
+
 class _StandardError:
     """The logger of local invocation."""
 
@@ -80,7 +88,7 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="write the log line of each event to the standard error")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the standard output")
     options = parser.parse_args(arguments)
-    ctx = SimpleNamespace(logger=_StandardError())
+    ctx = _Local()
     try:
         events = list(_events(options.inputs))
         _allow_what_is_named(ctx, options.inputs, verbose=options.verbose)
