@@ -13,21 +13,34 @@
     message = "Plates are lossless"
     suggested_fix = "oiiotool {path} --compression zip -o {path}"
 
-Every error is a BadPolicy that names the file, the line and the rule.
+Every error is a BadPolicy that names the file, the line and the rule. Reading and checking takes longer than judging by it, so a
+policy is kept until its file, or the file of a reference, changes.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
+import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from exr_errors import BadPolicy
 
+MAX_POLICY = 1024 * 1024
+MAX_REFERENCE = 16 * 1024 * 1024
+"""Bytes of a policy, and of a payload that a rule compares with."""
+KEPT_POLICIES = 16
+KEPT_REFERENCES = 4
+# A file that was written again within one tick of its file system's clock looks the same; so young a file is read again.
+_SETTLED_NS = 2_000_000_000
 SEVERITIES = ("FAIL", "WARN")
 COMMON_KEYS = frozenset({"id", "kind", "severity", "message", "suggested_fix", "roles", "paths"})
 # Chromaticities (red, green, blue, white; x and y) of ST 2065-1 (AP0), ACEScg (AP1), Rec. 709, Rec. 2020 and P3 with a D65 white.
@@ -40,6 +53,10 @@ PRIMARIES = {
 }
 _RULE_HEADER = re.compile(r"^[ \t]*\[\[\s*rule\s*\]\]", re.MULTILINE)
 _TOML_LINE = re.compile(r"at line (\d+)")
+
+
+Stamp = tuple[int, int, int, int, int, int]
+"""What tells one content of a file from another: device, file, size, when content and entry were changed, and `once`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,7 @@ def _is_pattern(value: Any) -> bool:
         return False
     try:
         re.compile(value)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return False
     return True
 
@@ -221,28 +238,86 @@ class Policy:
 
 def load_policy(path: str | Path) -> Policy:
     """The policy in the file at `path`. Raises BadPolicy when it is missing, unreadable, or wrong in any way."""
-    place = Path(path)
+    name = str(path)
     try:
-        text = place.read_bytes().decode("utf-8")
+        policy = _policy_in(name, _stamp(name, MAX_POLICY))
     except OSError as error:
         raise BadPolicy(
-            f"policy file {str(path)!r} cannot be read ({error.strerror})",
-            path=str(path),
+            f"policy file {name!r} cannot be read ({error.strerror})",
+            path=name,
             remedy="Give the path of a .toml file; the shipped ones are under policies/",
         ) from error
     except UnicodeDecodeError as error:
-        raise BadPolicy(f"policy file {str(path)!r} is not UTF-8 (byte {error.start})", path=str(path)) from error
-    return parse_policy(text, str(path))
+        raise BadPolicy(f"policy file {name!r} is not UTF-8 (byte {error.start})", path=name) from error
+    return _with_references(policy, name)
 
 
 def parse_policy(text: str, path: str) -> Policy:
     """The policy that `text` states; `path` names it in errors, and references are read relative to it."""
+    return _with_references(_checked(text, path), path)
+
+
+def _checked(text: str, path: str) -> Policy:
+    """The policy without its references."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         line = _TOML_LINE.search(str(error))
         raise BadPolicy(f"policy {path} is no TOML: {error}", path=path, line=int(line[1]) if line else None) from error
     return _Reader(path, text).policy(document)
+
+
+@lru_cache(KEPT_POLICIES)
+def _policy_in(path: str, stamp: Stamp) -> Policy:
+    return _checked(_read(path, MAX_POLICY).decode("utf-8"), path)
+
+
+@lru_cache(KEPT_REFERENCES)
+def _payload_in(path: str, stamp: Stamp) -> dict[str, Any]:
+    payload = json.loads(_read(path, MAX_REFERENCE))
+    if not isinstance(payload, dict) or not all(isinstance(payload.get(key), list) for key in ("channels", "parts")):
+        raise ValueError("it is not a payload with channels and parts")
+    return payload
+
+
+def _with_references(policy: Policy, path: str) -> Policy:
+    """The policy with the payloads that its embedding rules name, each relative to the policy's folder."""
+    compared = [rule for rule in policy.rules if rule.kind == "embedding"]
+    references = {rule.options["reference"]: _reference(rule, path) for rule in compared}
+    return replace(policy, references=references) if references else policy
+
+
+def _reference(rule: Rule, path: str) -> dict[str, Any]:
+    place = str(Path(path).parent / rule.options["reference"])
+    try:
+        return _payload_in(place, _stamp(place, MAX_REFERENCE))
+    except (OSError, ValueError, RecursionError) as error:
+        message = f"{path}:{rule.line}, rule {rule.id!r}: reference {place!r} cannot be used ({error})"
+        raise BadPolicy(message, path=path, line=rule.line, rule=rule.id) from error
+
+
+def _stamp(path: str, limit: int) -> Stamp:
+    """The stamp of a regular file of at most `limit` bytes; one of its own for a file that may still change unseen."""
+    found = os.stat(path)  # noqa: PTH116 - for every event; a Path costs more than the call
+    _check_file(found, limit)
+    settled = time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _SETTLED_NS
+    once = 0 if settled else time.monotonic_ns()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, once
+
+
+def _read(path: str, limit: int) -> bytes:
+    """The bytes of a regular file. O_NONBLOCK: a pipe does not hang the thread."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        _check_file(os.fstat(file.fileno()), limit)
+        return file.read(limit)
+
+
+def _check_file(found: os.stat_result, limit: int) -> None:
+    """Raises OSError, so that there is one kind of error for what cannot be read."""
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a directory" if stat.S_ISDIR(found.st_mode) else "it is not a regular file")
+    if found.st_size > limit:
+        raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes, over {limit:,}")
 
 
 class _Reader:
@@ -264,7 +339,7 @@ class _Reader:
         rules = tuple(self._rule(table, at) for at, table in enumerate(tables))
         self._unique(rules)
         title = str(document.get("title", document["id"]))
-        return Policy(document["id"], document["version"], title, document.get("source"), rules, dict(self._references(rules)))
+        return Policy(document["id"], document["version"], title, document.get("source"), rules)
 
     def _rule(self, table: dict[str, Any], at: int) -> Rule:
         # Inline tables have no header of their own; the first line stands for them.
@@ -316,21 +391,6 @@ class _Reader:
             if rule.id in seen:
                 raise self._error(f"the rule of line {seen[rule.id]} has the same id", rule.line, rule.id)
             seen[rule.id] = rule.line
-
-    def _references(self, rules: tuple[Rule, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for rule in rules:
-            if rule.kind == "embedding":
-                name = rule.options["reference"]
-                yield name, self._reference(Path(self.path).parent / name, rule)
-
-    def _reference(self, place: Path, rule: Rule) -> dict[str, Any]:
-        try:
-            payload = json.loads(place.read_bytes())
-        except (OSError, ValueError) as error:
-            raise self._error(f"reference {str(place)!r} cannot be read as JSON ({error})", rule.line, rule.id) from error
-        if not isinstance(payload, dict) or not all(isinstance(payload.get(key), list) for key in ("channels", "parts")):
-            raise self._error(f"reference {str(place)!r} is no payload with channels and parts", rule.line, rule.id)
-        return payload
 
     def _line_of(self, key: str, first: int, last: int) -> int:
         """The line of `key = ...` between two lines, else the first of them."""

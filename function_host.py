@@ -4,12 +4,15 @@
                             [--secrets FILE.json] [--grace 30] [--log-level INFO]
 
 POST a CloudEvent, structured or binary, to any path: 204 when the handler returned, 500 with the error's text when it raised or
-the event is malformed, 400 when the request is no CloudEvent. GET /readiness is 200 once `init` is done and 503 before, or for
-ever when it failed; GET /liveness is 200. SIGTERM and SIGINT end the host after the events that it already accepted, at the
-latest after `--grace` seconds.
+the event is malformed, 400 when the request is no CloudEvent, 413 when its body is over 16 MiB, 408 when that takes over 30
+seconds to arrive. GET /readiness is 200 once `init` is done and 503 before, or for ever when it failed; GET /liveness is 200.
+SIGTERM and SIGINT end the host after the events that it already accepted, at the latest after `--grace` seconds.
+
+One thread, as on the platform with uvicorn, reads all requests and answers probes, however many events wait and however slowly
+others arrive; `--threads` handlers run beside it.
 
 The module has `init(ctx)` and `handler(ctx, event)`, the latter sync or async. `ctx` has `logger`, `secrets` and `function_name`,
-and keeps what the function assigns to it; tracer and metrics are absent. Nothing is forwarded: the return value is logged.
+and keeps what the function assigns to it; its tracer and instruments record nothing. What is returned is logged, not forwarded.
 """
 
 from __future__ import annotations
@@ -22,28 +25,34 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from cheroot import wsgi
+import uvicorn
 
 from function_host_events import NoCloudEvent, VastEvent
+from vast_context import NoTelemetry
 
 THREADS = 20
 MAX_BODY = 16 * 1024**2
+BODY_SECONDS = 30.0
 GRACE_SECONDS = 30.0
-# Requests wait in these while all workers are busy, and probes must still be answered.
-_HTTP_THREADS_BESIDE = 12
+# Connections that the system accepts while this process is busy; beyond it a burst is reset.
+BACKLOG = 1024
 _log = logging.getLogger("function_host")
 
+T = TypeVar("T")
 Answer = tuple[int, str]
-Environ = Mapping[str, Any]
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class SecretNotFound(Exception):
@@ -71,17 +80,29 @@ class Secrets(Mapping[str, Any]):
         return f"Secrets({', '.join(self._values)})"
 
 
-class Context:
+class Unreadable(Exception):
+    """The request has no body that can be read; `answer` says why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.answer: Answer = (status, text)
+
+
+class Context(NoTelemetry):
     """What `init` and `handler` get. Functions keep their state by assigning attributes."""
 
     def __init__(self, function_name: str, secrets: Mapping[str, Any]) -> None:
+        super().__init__()
         self.function_name = function_name
         self.logger = logging.getLogger(function_name)
         self.secrets = Secrets(secrets)
 
 
 class FunctionHost:
-    """A running function; starts on construction. `port` 0 takes a free one; `threads` handlers run at once."""
+    """A running function; starts on construction. `port` 0 takes a free one; `threads` handlers run at once.
+
+    Raises OSError when the address cannot be listened on.
+    """
 
     def __init__(
         self,
@@ -97,25 +118,22 @@ class FunctionHost:
     ) -> None:
         self.context = Context(function_name, secrets or {})
         self._handler = _as_sync(handler)
+        self._socket = _listen(host, port)
+        self._url = _url_of(self._socket)
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="worker")
+        # A large event is parsed beside the thread that answers probes.
+        self._parser = ThreadPoolExecutor(1, thread_name_prefix="parser")
         self._stopping = threading.Event()
         self._ready: Future[Any] = self._workers.submit(init or _nothing, self.context)
         self._ready.add_done_callback(_report_init)
-        self._server = wsgi.Server(
-            (host, port), self, numthreads=threads + _HTTP_THREADS_BESIDE, shutdown_timeout=max(1, round(grace))
-        )
-        self._server.max_request_body_size = MAX_BODY
-        # How long an idle connection may keep the server from looking at its stop flag.
-        self._server.expiration_interval = 0.05
-        self._server.prepare()
-        self._thread = threading.Thread(target=self._server.serve, name="function_host")
+        self._server = uvicorn.Server(_configuration(self, grace))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="function_host")
         self._thread.start()
 
     @property
     def url(self) -> str:
         """The address to post events to."""
-        host, port = self._server.bind_addr[:2]
-        return f"http://{host}:{port}"
+        return self._url
 
     def wait_until_ready(self, timeout: float | None = None) -> None:
         """Return when `init` is done. Raises what it raised, or TimeoutError."""
@@ -124,9 +142,11 @@ class FunctionHost:
     def stop(self) -> None:
         """Take no more events, finish those that were accepted, and end the threads. May be called twice."""
         self._stopping.set()
-        self._server.stop()
+        self._server.should_exit = True
         self._thread.join()
+        self._socket.close()
         self._workers.shutdown()
+        self._parser.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -134,22 +154,28 @@ class FunctionHost:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """One request (PEP 3333)."""
-        body = environ["wsgi.input"].read()
-        status, text = self._answer(environ, body)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (ASGI 3)."""
+        status, text = await self._answer(scope, receive)
         content = text.encode("utf-8", "replace")
-        headers = [] if status == 204 else [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))]
-        start_response(f"{status} {_REASONS[status]}", headers)
-        return [content] if content else []
+        length = [] if status == 204 else [(b"content-length", str(len(content)).encode())]
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), *length] if length else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
-    def _answer(self, environ: Environ, body: bytes) -> Answer:
-        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        method, path = scope["method"], scope["path"]
         if method in ("GET", "HEAD"):
             return self._probe(path) if path in ("/readiness", "/liveness") else (404, "post CloudEvents here")
+        try:
+            body = await asyncio.wait_for(_read_body(receive), BODY_SECONDS)
+        except Unreadable as error:
+            return error.answer
+        except TimeoutError:
+            return 408, f"the request's body did not arrive within {BODY_SECONDS:.0f} seconds"
         if method != "POST":
             return 405, "post CloudEvents here"
-        return self._deliver(_headers(environ), body)
+        return await self._deliver(_headers(scope), body)
 
     def _probe(self, path: str) -> Answer:
         if path == "/liveness":
@@ -163,21 +189,21 @@ class FunctionHost:
         error = self._ready.exception()
         return f"init failed: {error}" if error else None
 
-    def _deliver(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _deliver(self, headers: Mapping[str, str], body: bytes) -> Answer:
         if problem := self._not_ready():
             return 503, problem
-        try:
-            event = VastEvent.parse(headers, body)
-        except NoCloudEvent as error:
+        parsed = await _finished(self._parser.submit(VastEvent.parse, headers, body))
+        error = parsed.exception()
+        if isinstance(error, NoCloudEvent):
             return 400, str(error)
-        except ValueError as error:
+        if error is not None:
             _log.error("event refused: %s", error)
             return 500, str(error)
-        return self._run(event)
+        return await self._run(parsed.result())
 
-    def _run(self, event: VastEvent) -> Answer:
+    async def _run(self, event: VastEvent) -> Answer:
         started = time.perf_counter()
-        call = self._workers.submit(self._handler, self.context, event)
+        call = await _finished(self._workers.submit(self._handler, self.context, event))
         error = call.exception()
         spent = (time.perf_counter() - started) * 1000
         if error is not None:
@@ -187,15 +213,61 @@ class FunctionHost:
         return 204, ""
 
 
-_REASONS = {
-    200: "OK",
-    204: "No Content",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections at once, also while the server is still starting."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def _url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _configuration(app: FunctionHost, grace: float) -> uvicorn.Config:
+    """The standard library's event loop, no log but what goes wrong, and no more than `grace` seconds for the end."""
+    return uvicorn.Config(
+        app,
+        interface="asgi3",
+        lifespan="off",
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        backlog=BACKLOG,
+        proxy_headers=False,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=max(1, round(grace)),
+    )
+
+
+async def _finished(call: Future[T]) -> Future[T]:
+    """The call of another thread, when it is done; whatever it raised stays in it."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    call.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+    await done.wait()
+    return call
+
+
+async def _read_body(receive: Receive) -> bytes:
+    """The body of a request. Raises Unreadable.
+
+    What is too long is still read for a while: whoever is sending does not look for an answer before the end.
+    """
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more and size <= 4 * MAX_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Unreadable(400, "the request ended within its body")
+        size += len(message.get("body", b""))
+        if size <= MAX_BODY:
+            parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    if size > MAX_BODY:
+        raise Unreadable(413, f"the request's body is over {MAX_BODY:,} bytes")
+    return b"".join(parts)
 
 
 def _nothing(context: Context) -> None:
@@ -215,9 +287,8 @@ def _as_sync(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda context, event: asyncio.run(handler(context, event))
 
 
-def _headers(environ: Environ) -> dict[str, str]:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    return {**headers, "content-type": environ.get("CONTENT_TYPE", "")}
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def load(app_path: Path, handler_file: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any], Any]]:
@@ -241,7 +312,9 @@ def read_secrets(path: Path | None) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT. Exit status 0, or 2 when the function or its secrets cannot be loaded."""
+    """Serve until SIGTERM or SIGINT. Exit status 0, 1 when the address cannot be listened on or an event had to be given up, 2
+    when the function or its secrets cannot be loaded.
+    """
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -253,7 +326,14 @@ def main(arguments: list[str] | None = None) -> int:
     stopped = _stop_signal()
     name = os.environ.get("K_SERVICE") or options.app_path.resolve().name
     shape = {"host": options.host, "port": options.port, "threads": options.threads, "grace": options.grace}
-    with FunctionHost(handler, init, secrets=secrets, function_name=name, **shape) as host:
+    try:
+        host = FunctionHost(handler, init, secrets=secrets, function_name=name, **shape)
+    except OSError as error:
+        # `socket.create_server` adds the address to the system's words.
+        reason = str(error.strerror).partition(" (while")[0]
+        print(f"function_host: cannot listen on {options.host} port {options.port}: {reason}", file=sys.stderr)
+        return 1
+    with host:
         print(f"FUNCTION_HOST_URL={host.url}", flush=True)
         stopped.wait()
         _log.info("stopping: no more events are taken")
@@ -277,14 +357,20 @@ def _stop_signal() -> threading.Event:
     return stopped
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not a port, 0 to 65535")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="function_host", description="Run a VAST DataEngine function behind HTTP.")
     here = Path(__file__).resolve().parent
-    port = int(os.environ.get("PORT", "8080"))
+    port = os.environ.get("PORT", "8080")
     parser.add_argument("--app-path", type=Path, default=here, metavar="DIR", help="where the module is")
     parser.add_argument("--handler", default="main.py", metavar="FILE", help="the module; default: main.py")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0 in a container")
-    parser.add_argument("--port", type=int, default=port, help="default: PORT, or 8080; 0 is any free")
+    parser.add_argument("--port", type=_port, default=port, help="default: PORT, or 8080; 0 is any free")
     parser.add_argument("--threads", type=int, default=THREADS, help=f"handlers at once; default: {THREADS}, as on VAST")
     parser.add_argument("--secrets", type=Path, metavar="FILE.json", help='{"secret name": {"key": "value"}}')
     parser.add_argument("--grace", type=float, default=GRACE_SECONDS, metavar="SECONDS", help="for running events at the end")

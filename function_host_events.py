@@ -182,8 +182,8 @@ def read_cloudevent(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     plain = {name: _plain(value) if name.startswith("ce-") else value for name, value in lower.items()}
     try:
         return from_http(plain, body)
-    except (GenericException, ValueError, TypeError, AttributeError) as error:
-        raise NoCloudEvent(f"the request is no CloudEvent: {error}") from error
+    except (GenericException, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise NoCloudEvent(f"the request is no CloudEvent: {str(error)[:500]}") from error
 
 
 def _text(value: Any) -> str | None:

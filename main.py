@@ -13,13 +13,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any
 
 import vast_context
 import vast_settings
 from exr_errors import InspectorError, Reject, Retry, Verdict
-from vast_inspection import STATE, Answer, Job, exit_status, make_runtime, runtime_of
+from vast_inspection import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
 
 
 def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line rejects some annotations
@@ -49,11 +48,22 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
         if error.verdict is Verdict.RETRY:
             raise
         return answer
+    except EXHAUSTED as error:
+        return job.finish([job.exhausted(error)])
     except Exception as error:  # noqa: BLE001 - the last line of defence: logged, and delivered again
         raise job.unforeseen(error) from None
 
 
 # Local invocation
+
+
+class _Local(vast_context.NoTelemetry):
+    """The context of local invocation."""
+
+    def __init__(self) -> None:
+        """A logger, and what records nothing."""
+        super().__init__()
+        self.logger = _StandardError()
 
 
 class _StandardError:
@@ -78,7 +88,7 @@ def _command_line(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="write the log line of each event to the standard error")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the standard output")
     options = parser.parse_args(arguments)
-    ctx = SimpleNamespace(logger=_StandardError())
+    ctx = _Local()
     try:
         events = list(_events(options.inputs))
         _allow_what_is_named(ctx, options.inputs, verbose=options.verbose)
@@ -122,8 +132,18 @@ def _form(options: Any) -> Callable[[Answer], str]:
     import exr_text
 
     if options.summary:
-        return lambda answer: exr_text.summary_line(answer) if "file" in answer else _refusal_line(answer)
+        return _summary
     return exr_text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
+
+
+def _summary(answer: Answer) -> str:
+    """One line about each object of an event, with the reason wherever the exit status is not 0."""
+    import exr_text
+
+    if "results" in answer:
+        return "\n".join(map(_summary, answer["results"]))
+    line = exr_text.summary_line(answer) if "file" in answer else _refusal_line(answer)
+    return "  ".join([line, *failures(answer)])
 
 
 def _refusal_line(answer: Answer) -> str:
@@ -139,7 +159,8 @@ def _invoke(ctx: Any, event: Any, stream: IO[str], form: Callable[[Answer], str]
         answer = handler(ctx, event)  # type: ignore[no-untyped-call]
     except Retry as error:
         answer = {"status": "retry", "errors": [error.as_dict()], "persistence": {}}
-    print(form(answer), file=stream, flush=True)
+    # A file's name need not be UTF-8, and then it cannot be written as it is.
+    print(form(answer).encode("utf-8", "backslashreplace").decode(), file=stream, flush=True)
     return exit_status(answer)
 
 

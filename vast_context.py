@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ContextDecorator
 from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
@@ -101,6 +102,100 @@ class Metrics:
         _call(self._events, "add", 1, labels)
         _call(self._milliseconds, "record", milliseconds, labels)
         _call(self._bytes, "record", bytes_read, labels)
+
+
+class NoSpan(ContextDecorator):
+    """A span that records nothing: OpenTelemetry's methods, also as a decorator."""
+
+    def __enter__(self) -> NoSpan:
+        """The span itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Errors pass."""
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Nothing."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        """Nothing."""
+
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
+        """Nothing."""
+
+    def add_link(self, context: Any, attributes: Any = None) -> None:
+        """Nothing."""
+
+    def record_exception(self, exception: BaseException, *_: Any, **__: Any) -> None:
+        """Nothing."""
+
+    def update_name(self, name: str) -> None:
+        """Nothing."""
+
+    def end(self, end_time: int | None = None) -> None:
+        """Nothing."""
+
+    def is_recording(self) -> bool:
+        """It is not."""
+        return False
+
+
+class NoTracer:
+    """A tracer whose spans record nothing."""
+
+    def start_as_current_span(self, name: str, *_: Any, **__: Any) -> NoSpan:
+        """A span for a `with` statement."""
+        return NoSpan()
+
+    start_span = start_as_current_span
+
+
+class NoInstrument:
+    """A counter, gauge or histogram that keeps nothing."""
+
+    def add(self, amount: float, attributes: Any = None, context: Any = None) -> None:
+        """As a counter."""
+
+    def record(self, amount: float, attributes: Any = None, context: Any = None) -> None:
+        """As a histogram."""
+
+    def set(self, amount: float, attributes: Any = None, context: Any = None) -> None:
+        """As a gauge."""
+
+
+class NoMeter:
+    """A meter whose instruments keep nothing."""
+
+    def create_counter(self, name: str, *_: Any, **__: Any) -> NoInstrument:
+        """An instrument, of whatever kind."""
+        return NoInstrument()
+
+    create_up_down_counter = create_histogram = create_gauge = create_counter
+    create_observable_counter = create_observable_up_down_counter = create_observable_gauge = create_counter
+
+
+class NoTelemetry:
+    """The part of the platform's context that observes: functions may use it in `init`, and nothing comes of it."""
+
+    def __init__(self) -> None:
+        """A tracer and a meter, as attributes."""
+        self.tracer = NoTracer()
+        self.meter = NoMeter()
+
+    def start_as_current_span(self, name: str, *_: Any, **__: Any) -> NoSpan:
+        """A span for a `with` statement."""
+        return NoSpan()
+
+    start_as_current_event_span = start_as_current_span
+
+    def counter(self, name: str, *_: Any, **__: Any) -> NoInstrument:
+        """An instrument, of whatever kind."""
+        return NoInstrument()
+
+    gauge = histogram = updowncounter = counter
 
 
 def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:

@@ -9,6 +9,8 @@ invoke` sends the whole envelope once more below it. Element events name their o
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +22,14 @@ from exr_errors import BadEvent, NotAnExr
 from vast_context import offered
 
 SUFFIX = ".exr"
+MAX_RECORDS = 1_000
+"""Objects that one event may name; a broker's batches are far smaller."""
+MAX_LOCATION = 4_096
+"""Characters of a path or a key: PATH_MAX, and more than the 1,024 bytes of a key in S3 take when percent-encoded."""
+MAX_TEXT = 256
+"""Characters of an id, a source or a type that are kept: they are repeated in answers and log lines."""
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_DIRECTORY_BUCKET = "--x-s3"
 _PROPERTIES = ("bucket", "object_key", "id", "type", "subtype")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -80,9 +90,20 @@ class Envelope:
         return self._type()[1]
 
     def _type(self) -> tuple[str, str]:
-        full = str(self.attributes.get("type") or "").rpartition(":")[2]
+        full = (_text(self.attributes.get("type")) or "").rpartition(":")[2]
         kind, _, subtype = full.partition(".")
-        return kind, subtype or str(self.attributes.get("subtype") or "")
+        return kind, subtype or _text(self.attributes.get("subtype")) or ""
+
+
+def check_bucket(name: str) -> str:
+    """The name itself, when it can be that of a bucket at the configured endpoint. Raises BadEvent.
+
+    S3's clients resolve some names by themselves, ARNs and those of directory buckets, and then send a signed request elsewhere.
+    """
+    if _BUCKET.fullmatch(name) is None or name.endswith(_DIRECTORY_BUCKET):
+        remedy = f"A bucket is named by 2 to 255 letters, digits, '.', '_' and '-', without {_DIRECTORY_BUCKET!r} at the end"
+        raise BadEvent(f"{name[:80]!r} is not the name of a bucket", remedy=remedy)
+    return name
 
 
 def read_requests(event: Any) -> tuple[Request, ...]:
@@ -160,7 +181,7 @@ def _decoded(data: Any) -> Mapping[str, Any]:
     if isinstance(data, bytes | bytearray | str):
         try:
             data = json.loads(data) if data else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter where it is nested too deeply
             raise BadEvent(f"event field data: not JSON ({type(error).__name__})", field="data") from None
     if data is None:
         return {}
@@ -172,17 +193,22 @@ def _decoded(data: Any) -> Mapping[str, Any]:
 def _skip_other_kinds(envelope: Envelope) -> None:
     if envelope.kind in ("Schedule", "Function"):
         raise NotAnExr(f"a {envelope.kind.lower()} event names no object")
-    if str(envelope.data.get("Event") or "").endswith("TestEvent"):
+    if (_text(envelope.data.get("Event")) or "").endswith("TestEvent"):
         raise NotAnExr("the object store's test event names no object")
 
 
 def _records(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     records = data.get("Records")
-    return [record for record in records if isinstance(record, Mapping)] if isinstance(records, list) else []
+    if not isinstance(records, list):
+        return []
+    if len(records) > MAX_RECORDS:
+        got = f"event field data.Records: {len(records):,} records, over {MAX_RECORDS:,}"
+        raise BadEvent(got, remedy="Send them in several events", field="data.Records")
+    return [record for record in records if isinstance(record, Mapping)]
 
 
 def _request(envelope: Envelope, record: Mapping[str, Any], options: Options) -> Request:
-    removed = _removal(envelope.subtype, str(record.get("eventName") or ""))
+    removed = _removal(envelope.subtype, _text(record.get("eventName")) or "")
     attributes, data = envelope.attributes, envelope.data
     common: dict[str, Any] = {
         "removed": removed,
@@ -211,13 +237,18 @@ def _local_path(data: Mapping[str, Any]) -> str | None:
         value = data.get(name)
         if value is None or (isinstance(value, str) and value.startswith("s3://")):
             continue
-        if not isinstance(value, str) or not value or "\0" in value:
+        if not isinstance(value, str) or not _is_path(value):
             raise BadEvent(f"event field data.{name}: expected the path of a file", field=f"data.{name}")
         # Somebody asked for this very path: a folder, or a file without a suffix, gets its answer when it is opened.
         if PurePosixPath(value).suffix:
             _require_suffix(value.rstrip("/"))
         return value
     return None
+
+
+def _is_path(text: str) -> bool:
+    """Whether the system could have a file of this path; names that are not UTF-8 come with surrogate escapes (PEP 383)."""
+    return 0 < len(text) <= MAX_LOCATION and "\0" not in text and offered(lambda: bool(os.fsencode(text)), False)
 
 
 def _object(
@@ -234,12 +265,22 @@ def _object(
     keys = tuple(dict.fromkeys((*raw, *(unquote(key) for key in raw))))
     # With two candidates the second is the decoded one, and the suffix may be encoded too (`%2Eexr`).
     _require_suffix(keys[-1])
-    return bucket, keys
+    for key in raw:
+        _check_key(key)
+    return check_bucket(bucket), keys
+
+
+def _check_key(key: str) -> None:
+    """Raises BadEvent for a key that no object can have: keys are UTF-8."""
+    if len(key) > MAX_LOCATION:
+        raise BadEvent(f"the event names a key of {len(key):,} characters, over {MAX_LOCATION:,}")
+    if not offered(lambda: bool(key.encode()), False):
+        raise BadEvent(f"the event names the key {key[-200:]!r}, which is not Unicode", remedy="Send the key as UTF-8")
 
 
 def _envelope_location(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for path in (attributes.get("elementpath"), *(_s3_url(data.get(name)) for name in ("path", "file_path"))):
-        bucket, _, key = str(path or "").partition("/")
+        bucket, _, key = path.partition("/") if isinstance(path, str) else ("", "", "")
         if bucket and key:
             yield bucket, key
     names = (("bucket", "object_key"), ("s3_bucket", "s3_key"))
@@ -264,12 +305,12 @@ def _require_suffix(path: str) -> None:
     if path.endswith("/"):
         raise NotAnExr(f"{path[-200:]!r} is a directory marker")
     if not path.lower().endswith(SUFFIX):
-        raise NotAnExr(f"{path[-200:]!r} has the suffix {PurePosixPath(path).suffix!r}, not {SUFFIX!r}")
+        raise NotAnExr(f"{path[-200:]!r} has the suffix {PurePosixPath(path).suffix[:80]!r}, not {SUFFIX!r}")
 
 
 def _options(data: Mapping[str, Any]) -> Options:
     policy = data.get("policy_path")
-    if policy is not None and not (isinstance(policy, str) and policy):
+    if policy is not None and not (isinstance(policy, str) and _is_path(policy)):
         raise BadEvent("event field data.policy_path: expected the path of a policy file", field="data.policy_path")
     stats = data.get("stats")
     return Options(
@@ -285,9 +326,10 @@ def _flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     value = data.get(name)
     if value is None:
         return default
-    text = str(value).lower()
-    if not isinstance(value, bool | int | str) or text not in _TRUE | _FALSE:
-        got = f"event field data.{name}: expected true or false, got {str(value)[:80]!r}"
+    text = (_text(value) or "").lower() if isinstance(value, bool | int | str) else None
+    if text is None or text not in _TRUE | _FALSE:
+        described = type(value).__name__ if text is None else repr(text[:80])
+        got = f"event field data.{name}: expected true or false, got {described}"
         raise BadEvent(got, remedy="Write true or false, or leave it out", field=f"data.{name}")
     return text in _TRUE
 
@@ -296,10 +338,11 @@ def _time(value: Any) -> datetime | None:
     """An ISO 8601 time in UTC; None where there is none, or one that cannot be read."""
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):  # the last at the calendar's edge: in UTC it is another year, 0 or 10,000
         return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    """A plain value as text, cut to MAX_TEXT; None for anything else, and for a number of too many digits."""
+    return offered(lambda: str(value)[:MAX_TEXT], None) if isinstance(value, str | int | float) else None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,11 @@ STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY:
 VERDICT_OF = {"skipped": "skip", "rejected": "reject", "unreadable": "reject", "retry": "retry"}
 GRAVITY = ("skip", "done", "reject", "retry")
 LISTED_FINDINGS = 10
+LISTED_RESULTS = 20
+REPEATED = 1_000
+"""Characters of an error that nobody foresaw; of its traceback, ten times as many, from its end."""
+EXHAUSTED = (MemoryError, RecursionError)
+"""What an event ends in that takes more than a container has; it would take as much at the next delivery."""
 LOG_LEVEL_OF = {"retry": "error", "reject": "warning"}
 
 
@@ -128,6 +134,8 @@ class Job:
             payload = vast_objects.read_consistently(lambda: self.store(request, self.describe(request, self.read(request))))
         except (Skip, Reject) as error:
             return self.refusal(error)
+        except EXHAUSTED as error:
+            return self.exhausted(error)
         return self._shaped(request, payload)
 
     def remove(self, request: Request) -> Answer | None:
@@ -145,6 +153,8 @@ class Job:
             back = marked.get("file_id") is not None and len(self._gone(request)) < len(gone)
         except (Skip, Reject) as error:
             return self.refusal(error)
+        except EXHAUSTED as error:
+            return self.exhausted(error)
         return None if back else self._answer("removed", gone[0], persistence=marked, file_id=marked.get("file_id"))
 
     def read(self, request: Request) -> vast_objects.OpenObject:
@@ -260,7 +270,7 @@ class Job:
     def _gone(self, request: Request) -> list[str]:
         """The request's addresses at which nothing is now."""
         if request.path is not None:
-            there = Path(vast_objects.allowed_path(request.path, self.runtime.settings.local_roots)).exists()
+            there = vast_objects.local_exists(request.path, self.runtime.settings.local_roots)
             return [] if there else [vast_objects.local_address(request.path)]
         client, bucket = self.runtime.clients.s3(), str(request.bucket)
         with self._step("fetch"):
@@ -315,6 +325,11 @@ class Job:
             persistence={"status": "skipped", "message": "there is nothing to store"},
         )
 
+    def exhausted(self, error: BaseException) -> Answer:
+        """The answer to an event that takes more memory, or more levels of nesting, than there are."""
+        remedy = "Give the container more memory, then inspect it with scripts/backfill.py"
+        return self.refusal(Reject(f"the event takes too much ({type(error).__name__})", code="exhausted", remedy=remedy))
+
     def _answer(self, status: str, path: str | None, **more: Any) -> Answer:
         """A summary; what a kind of event does not have is empty."""
         empty: Answer = {"file_id": None, "inserted": False, "counts": {}, "errors": [], "warnings": [], "validation": {}}
@@ -359,8 +374,9 @@ class Job:
         import traceback
 
         hide = self.runtime.settings.hide_secrets
-        failure = Retry(hide(f"{type(error).__name__}: {error}"), code="internal_error", remedy="The log has its traceback")
-        self.finish([self.refusal(failure)], traceback=hide("".join(traceback.format_exception(error))))
+        said = hide(f"{type(error).__name__}: {error}")[:REPEATED]
+        failure = Retry(said, code="internal_error", remedy="The log has its traceback")
+        self.finish([self.refusal(failure)], traceback=hide("".join(traceback.format_exception(error)))[-REPEATED * 10 :])
         return failure
 
 
@@ -372,11 +388,14 @@ def _first(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _outlines(results: list[Answer]) -> list[dict[str, Any]]:
-    """One short entry for each of several results."""
-    return [
+    """A short entry for each of several results; of more than LISTED_RESULTS, for the gravest of them."""
+    gravest = sorted(range(len(results)), key=lambda at: -GRAVITY.index(_verdict(results[at])))[:LISTED_RESULTS]
+    listed = [
         {"status": status_of(one), "path": one["file"]["path"] if "file" in one else one["path"], "errors": _first(one["errors"])}
-        for one in results
+        for one in (results[at] for at in sorted(gravest))
     ]
+    left = len(results) - len(listed)
+    return listed + ([{"message": f"{left} more, in the answer"}] if left else [])
 
 
 def _outcome(validation: dict[str, Any]) -> dict[str, Any]:
@@ -406,6 +425,13 @@ def _verdict(answer: Answer) -> str:
     return "reject" if refused else VERDICT_OF.get(status_of(answer), "done")
 
 
+def failures(answer: Answer) -> list[str]:
+    """Why an event counts as rejected although its object was read: what stood in the way of its rows, or of its validation."""
+    persistence = answer["persistence"]
+    unstored = [f"not stored: {persistence['message']}"] if persistence.get("status") == "error" else []
+    return unstored + [entry["message"] for entry in answer["errors"] if "file" in answer and entry["code"] == BadPolicy.code]
+
+
 def exit_status(answer: Answer) -> int:
     """0 done, 1 something was rejected, 3 something may succeed later."""
     judged = max((_verdict(one) for one in answer.get("results", [answer])), key=GRAVITY.index)
@@ -425,7 +451,7 @@ def policy_of(named: str | None, settings: Settings) -> Policy:
 
     name = named or settings.policy
     shipped = POLICIES / f"{name}.toml"
-    if Path(name).name == name and shipped.is_file():
+    if Path(name).name == name and os.path.isfile(shipped):  # noqa: PTH113 - before Python 3.14 Path.is_file raises for long names
         return exr_policy.load_policy(shipped)
     if named is None:
         return exr_policy.load_policy(name)

@@ -6,6 +6,7 @@ If-Match: a file that is replaced meanwhile gives ObjectChanged, and `read_consi
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -15,13 +16,44 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import vast_events
 from exr_errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
 from vast_settings import Settings, environment_name
 
 T = TypeVar("T")
 REREADS = 3
-_RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 509})
+_RETRY_STATUS = frozenset({408, 425, 429})
 _RETRY_CODES = frozenset({"RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "Throttling"})
+_OBJECT_CODES = frozenset({"AccessDenied", "InvalidObjectState"})
+"""Codes of 401 and 403 that are about the one object; every other one is about the keys, the account or the clock."""
+_DEPLOYMENT_CODES = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "AuthorizationQueryParametersError",
+        "CredentialsNotSupported",
+        "ExpiredToken",
+        "IllegalLocationConstraintException",
+        "IncompleteSignature",
+        "IncorrectEndpoint",
+        "InvalidSecurity",
+        "InvalidToken",
+        "MissingSecurityHeader",
+        "RequestExpired",
+        "TokenRefreshRequired",
+    }
+)
+"""Codes of 400 that are about keys, region or endpoint, and so the same for every object."""
+_DEPLOYMENT_ERRORS = (
+    "CredentialRetrievalError",
+    "InvalidRegionError",
+    "NoAuthTokenError",
+    "NoCredentialsError",
+    "NoRegionError",
+    "PartialCredentialsError",
+    "TokenRetrievalError",
+    "UnknownSignatureVersionError",
+)
+"""botocore's error classes (with their subclasses) that are about the settings, whatever the object."""
 _RETRY_ERRORS = (
     "HTTPClientError",
     "ConnectionError",
@@ -30,7 +62,14 @@ _RETRY_ERRORS = (
     "ChecksumError",
     "FlexibleChecksumError",
 )
-"""botocore's error classes (with their subclasses) that may pass by themselves; every other one is rejected."""
+"""botocore's error classes (with their subclasses) that may pass by themselves."""
+_RETRY_ERRNOS = frozenset(
+    {
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO),
+        *(errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH),
+    }
+)
+"""What the system says of its own state, or of a file server's, not of the file."""
 
 
 class OpenObject(Protocol):
@@ -132,11 +171,28 @@ def allowed_path(path: str, roots: Sequence[Path]) -> str:
     return real
 
 
+def local_exists(path: str, roots: Sequence[Path]) -> bool:
+    """Whether something is there. Raises ObjectUnavailable for a path that is not allowed, or that nothing can have."""
+    real = allowed_path(path, roots)
+    return _trying(path, lambda: _exists(real))
+
+
+def _exists(path: str) -> bool:
+    """As Path.exists, which answers False from Python 3.12 on where the path cannot be looked at."""
+    try:
+        os.stat(path)  # noqa: PTH116 - one call, no Path needed
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def _trying(path: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
+        if getattr(error, "errno", None) in _RETRY_ERRNOS:
+            raise StorageUnavailable(f"{path!r} cannot be read now: {reason}", remedy="Check the system", path=path) from None
         remedy = "Check the path and its permissions"
         raise ObjectUnavailable(f"{path!r} cannot be read: {reason}", remedy=remedy, path=path) from None
 
@@ -166,7 +222,7 @@ def s3_client(settings: Settings) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.session.Session(botocore_session=session).client(
+    client = boto3.session.Session(botocore_session=session).client(
         "s3",
         endpoint_url=settings.s3_endpoint,
         aws_access_key_id=settings.s3_access_key,
@@ -175,6 +231,21 @@ def s3_client(settings: Settings) -> Any:
         verify=settings.verify(),
         config=config,
     )
+    # Before botocore makes a request of the parameters: it has ideas of its own about where an ARN leads.
+    client.meta.events.register("provide-client-params.s3", _check_bucket)
+    client.meta.events.register_last("before-parameter-build.s3", _redirect_once)
+    return client
+
+
+def _check_bucket(params: dict[str, Any], **_: Any) -> None:
+    if "Bucket" in params:
+        vast_events.check_bucket(params["Bucket"])
+
+
+def _redirect_once(model: Any, context: dict[str, Any], **_: Any) -> None:
+    """After a redirect botocore asks HeadBucket for the region, and where that is redirected too, again, without an end."""
+    if model.name == "HeadBucket":
+        context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _moment(text: str) -> datetime:
@@ -281,10 +352,24 @@ def _fetch(client: Any, bucket: str | None, key: str | None, offset: int, length
 def current_etag(client: Any, bucket: str, key: str) -> str | None:
     """The ETag of the object as it is now, None where there is none: one HEAD. Otherwise raises as reading does."""
     try:
-        answer = _asking(f"s3://{bucket}/{key}", lambda: client.head_object(Bucket=bucket, Key=key))
+        return _asking(f"s3://{bucket}/{key}", lambda: _etag(client, bucket, key)).strip('"')
     except ObjectGone:
         return None
-    return str(answer["ETag"]).strip('"')
+
+
+def _etag(client: Any, bucket: str, key: str) -> str:
+    from botocore.exceptions import ClientError
+
+    try:
+        return str(client.head_object(Bucket=bucket, Key=key)["ETag"])
+    except ClientError as error:
+        if _status(error) not in (400, 401, 403):
+            raise
+    # An answer to HEAD has no body, and so no code, which alone tells wrong keys from a forbidden object. A GET has one.
+    answer = client.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")
+    with answer["Body"] as body:
+        body.read()
+    return str(answer["ETag"])
 
 
 def _status(error: Any) -> int:
@@ -310,10 +395,18 @@ def as_inspector_error(error: Exception, place: str) -> InspectorError:
     if isinstance(error, botocore.exceptions.ClientError):
         return _answer_error(_status(error), str(error.response.get("Error", {}).get("Code", "")), place)
     name = type(error).__name__
-    if isinstance(error, tuple(getattr(botocore.exceptions, item) for item in _RETRY_ERRORS)):
-        remedy = f"Check {environment_name('s3_endpoint')} and the network; the event is delivered again"
+    if isinstance(error, _botocore_errors(_RETRY_ERRORS)):
+        remedy = f"Check {environment_name('s3_endpoint')} and the network"
         return StorageUnavailable(f"{place}: the object store did not answer ({name})", remedy=remedy)
+    if isinstance(error, _botocore_errors(_DEPLOYMENT_ERRORS)):
+        return _misconfigured(place, name)
     return ObjectUnavailable(f"{place}: the request cannot be made ({name})", remedy="Check the S3 settings and the key")
+
+
+def _botocore_errors(names: Sequence[str]) -> tuple[type[Exception], ...]:
+    import botocore.exceptions
+
+    return tuple(getattr(botocore.exceptions, name) for name in names)
 
 
 def _answer_error(status: int, code: str, place: str) -> InspectorError:
@@ -324,12 +417,39 @@ def _answer_error(status: int, code: str, place: str) -> InspectorError:
         return ObjectGone(f"{place} is not there")
     if status == 412:
         return ObjectChanged(f"{place} was replaced while it was read")
-    if status in _RETRY_STATUS or code in _RETRY_CODES:
-        remedy = "The event is delivered again"
-        return StorageUnavailable(f"{place}: the object store is busy (HTTP {status} {code})", remedy=remedy)
+    said = " ".join(["HTTP", str(status), *([code] if _is_s3_code(code) else [])])
+    if status >= 500 or status in _RETRY_STATUS or code in _RETRY_CODES:
+        return StorageUnavailable(f"{place}: the object store is busy ({said})", remedy="Check the object store's load")
+    if _is_about_deployment(status, code):
+        return _misconfigured(place, said)
     if status in (401, 403):
-        return ObjectUnavailable(f"{place} may not be read (HTTP {status} {code})", remedy="Allow the S3 access key to read it")
-    return ObjectUnavailable(f"{place} cannot be read (HTTP {status} {code})", remedy="Check the key and the endpoint")
+        return ObjectUnavailable(f"{place} may not be read ({said})", remedy="Allow the S3 access key to read it")
+    return ObjectUnavailable(f"{place} cannot be read ({said})", remedy="Check the key and the endpoint")
+
+
+def _is_s3_code(code: str) -> bool:
+    """Whether the answer had a code of S3's: where it has none, botocore gives the status as one."""
+    return bool(code) and not code.isdigit()
+
+
+def _is_about_deployment(status: int, code: str) -> bool:
+    """Whether every other object would be refused as well: wrong keys, region, clock or account, or something that is not S3.
+
+    A refusal in other words than S3's comes from a proxy or another service at that address. 416 is an answer about the object.
+    """
+    if status in (401, 403):
+        return code not in _OBJECT_CODES
+    return code in _DEPLOYMENT_CODES or code.startswith("KMS.") or status < 400 or not (_is_s3_code(code) or status == 416)
+
+
+def _misconfigured(place: str, said: str) -> StorageUnavailable:
+    """An event that is acknowledged is gone; one that keeps failing can be replayed when the keys are right."""
+    names = ", ".join(environment_name(field) for field in ("s3_endpoint", "s3_access_key", "s3_secret_key"))
+    return StorageUnavailable(
+        f"{place}: the object store refuses this deployment ({said})",
+        code="storage_forbidden",
+        remedy=f"Check {names} and {environment_name('s3_region')}, the account, and the clock",
+    )
 
 
 def read_consistently(work: Callable[[], T]) -> T:

@@ -363,11 +363,14 @@ def with_event_credentials(settings: Settings, data: Mapping[str, Any]) -> tuple
     if missing:
         remedy = f"Add {', '.join(missing)}, or none of them"
         return settings, _credentials_warning("the event brings only a part of the database credentials", remedy, given)
+    for name, value in given.items():
+        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+            raise BadSettings(f"event field {name}: expected a text of printable ASCII", field=name)
     try:
-        endpoint = _url(str(given["vastdb_endpoint"]))
+        endpoint = _url(given["vastdb_endpoint"])
     except ValueError:
         raise BadSettings(f"event field vastdb_endpoint: expected {URL.shape}", field="vastdb_endpoint") from None
-    access, secret = str(given["vastdb_access_key"]), str(given["vastdb_secret_key"])
+    access, secret = given["vastdb_access_key"], given["vastdb_secret_key"]
     return replace(settings, db_endpoint=endpoint, db_access_key=access, db_secret_key=secret), None
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import exr_policy
 from exr_checks import CHECKS
 from exr_errors import BadPolicy, Verdict
 from exr_policy import KINDS, load_policy, parse_policy
@@ -116,6 +119,93 @@ def test_a_reference_that_is_no_payload_is_a_mistake_of_the_rule(tmp_path, conte
     with pytest.raises(BadPolicy, match=r"reference.*reference\.json") as caught:
         load_policy(tmp_path / "p.toml")
     assert caught.value.rule == "r"
+
+
+@pytest.fixture
+def parses(monkeypatch):
+    """How often TOML is parsed and references are; files count as settled at once."""
+    counted = []
+    monkeypatch.setattr("exr_policy._SETTLED_NS", -1)
+    for module in (tomllib, json):
+        inner = module.loads
+        monkeypatch.setattr(module, "loads", lambda text, inner=inner, module=module: (counted.append(module), inner(text))[1])
+    return counted
+
+
+def test_a_policy_is_read_once_and_again_when_its_file_changes(tmp_path, parses):
+    """The same for the references of its rules; the content counts, not only the time."""
+    reference, path = tmp_path / "reference.json", tmp_path / "p.toml"
+    reference.write_text('{"channels": [], "parts": [{}]}')
+    path.write_text(embedding_rule("reference.json"))
+    first = [load_policy(path) for _ in range(5)]
+    assert parses == [tomllib, json]
+    assert first[0] == first[4]
+    path.write_text(embedding_rule("reference.json").replace('"r"', '"s"'))
+    assert load_policy(path).rules[0].id == "s"
+    assert parses == [tomllib, json, tomllib]
+    reference.write_text('{"channels": [], "parts": [[]]}')
+    assert load_policy(path).references["reference.json"]["parts"] == [[]]
+    assert parses == [tomllib, json, tomllib, json]
+    path.unlink()
+    with pytest.raises(BadPolicy, match="No such file"):
+        load_policy(path)
+
+
+def test_a_file_that_may_still_change_unseen_is_read_again(tmp_path, parses, monkeypatch):
+    """Two writes within one tick of the file system's clock look the same."""
+    monkeypatch.setattr("exr_policy._SETTLED_NS", 10**18)
+    path = tmp_path / "p.toml"
+    path.write_text(HEAD + rule())
+    for _ in range(3):
+        load_policy(path)
+    assert parses == [tomllib] * 3
+
+
+def test_only_a_few_policies_are_kept(tmp_path, parses):
+    """An event may name any file below an allowed folder."""
+    for at in range(40):
+        (tmp_path / f"{at}.toml").write_text(HEAD + rule())
+        load_policy(tmp_path / f"{at}.toml")
+    assert exr_policy._policy_in.cache_info().currsize <= exr_policy.KEPT_POLICIES
+
+
+@pytest.mark.parametrize("place", ["policy", "reference"])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (os.mkfifo, "not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+        (lambda path: path.mkdir(), "a directory"),
+        (lambda path: [path.touch(), os.truncate(path, exr_policy.MAX_REFERENCE + 1)], "bytes, over"),
+    ],
+    ids=["fifo", "device", "directory", "large"],
+)
+def test_only_a_regular_file_of_bounded_size_is_read(tmp_path, place, make, said):
+    """A pipe hangs nothing, and a device has no end; the reference of a rule is a file as well."""
+    odd = tmp_path / "odd"
+    make(odd)
+    path = odd
+    if place == "reference":
+        path = tmp_path / "p.toml"
+        path.write_text(embedding_rule("odd"))
+    with pytest.raises(BadPolicy, match=said):
+        load_policy(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * 100_000, "no TOML"),
+        ("a = " + "1" * 5000, "no TOML"),
+        ("\0", "no TOML"),
+        (HEAD + rule(kind="channel_names", allowed=None, pattern="a{99999999999999999999}"), "pattern"),
+    ],
+    ids=["nested", "digits", "nul", "pattern"],
+)
+def test_odd_text_is_a_mistake_of_the_policy(text, said):
+    """Nested beyond the recursion limit, or with numbers that Python does not convert."""
+    with pytest.raises(BadPolicy, match=said):
+        parse_policy(text, "p.toml")
 
 
 def test_every_kind_has_a_check():

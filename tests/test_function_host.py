@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -314,6 +315,125 @@ class TestThreads:
             release.set()
             assert [call.result()[0] for call in calls] == [204] * 4
 
+    def test_probes_are_answered_whatever_waits_and_however_slowly_others_send(self) -> None:
+        """100 events in work, 20 connections that stopped within their headers, and 20 within their body."""
+        busy, release = threading.Semaphore(0), threading.Event()
+        body = json.dumps(ELEMENT).encode()
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            busy.release()
+            release.wait(20)
+
+        with hosted(handler) as url, ThreadPoolExecutor(100) as pool, ExitStack() as slow:
+            for begun in [HEAD[:30]] * 20 + [head(len(body)) + body[:9]] * 20:
+                slow.enter_context(connected(url)).sendall(begun)
+            calls = [pool.submit(post, url, ELEMENT) for _ in range(100)]
+            for _ in range(20):
+                assert busy.acquire(timeout=20)
+            assert [ask(url, "GET", path)[0] for path in ("/liveness", "/readiness")] == [200, 200]
+            release.set()
+            assert [call.result()[0] for call in calls] == [204] * 100
+            slow.close()
+
+    def test_a_burst_is_not_reset(self) -> None:
+        """More connections at once than a backlog of the usual length holds."""
+        with hosted(Catcher()) as url, ThreadPoolExecutor(200) as pool:
+            assert list(pool.map(lambda _: post(url, ELEMENT)[0], range(400))) == [204] * 400
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: function\r\nContent-Type: application/cloudevents+json\r\n"
+NESTED = b'{"specversion": "1.0", "data": ' + b"[" * 100_000
+
+
+def head(length: int) -> bytes:
+    return HEAD + b"Content-Length: %d\r\n\r\n" % length
+
+
+@contextmanager
+def connected(url: str) -> Iterator[socket.socket]:
+    """A connection to send anything over."""
+    parts = urlsplit(url)
+    with socket.create_connection((str(parts.hostname), parts.port), timeout=20) as connection:
+        yield connection
+
+
+def chunks(*sizes: int) -> bytes:
+    return b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%s\r\n" % (size, b"x" * size) for size in sizes)
+
+
+class TestOddRequests:
+    @pytest.mark.parametrize(
+        ("request_bytes", "status"),
+        [
+            (HEAD + b"Content-Length: -5\r\n\r\n", 400),
+            (HEAD + b"Content-Length: five\r\n\r\n", 400),
+            (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
+            (HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", 400),
+            (HEAD + chunks(600, 600, 0), 413),
+            (HEAD + chunks(*[1000] * 9), 413),
+            (head(1001) + b"x" * 1001, 413),
+            (head(999) + b"x" * 999, 400),
+            (b"nonsense\r\n\r\n", 400),
+        ],
+    )
+    def test_each_has_its_status_and_no_traceback(
+        self, request_bytes: bytes, status: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Lengths below zero, chunks over the limit, no HTTP at all; the host goes on."""
+        monkeypatch.setattr("function_host.MAX_BODY", 1000)
+        with hosted(Catcher()) as url:
+            with connected(url) as connection:
+                connection.sendall(request_bytes)
+                assert connection.recv(64).startswith(b"HTTP/1.1 %d " % status)
+            assert ask(url, "GET", "/readiness")[0] == 200
+        assert [record for record in caplog.records if record.exc_info] == []
+
+    @pytest.mark.parametrize(
+        ("headers", "body"),
+        [
+            (STRUCTURED, NESTED),
+            (STRUCTURED, b"1" * 5000),
+            (
+                {"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": "1", "ce-type": "t", "ce-source": "s"},
+                NESTED,
+            ),
+        ],
+    )
+    def test_what_cannot_be_parsed_is_no_cloudevent(self, headers: TEXT, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+        """Nested beyond the recursion limit, more digits than Python converts."""
+        with hosted(Catcher()) as url:
+            status, text = ask(url, "POST", "/", body, headers)
+        assert (status, len(text) < 1000) == (400, True)
+        assert [record for record in caplog.records if record.exc_info] == []
+
+    def test_a_body_has_to_arrive(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever sends a byte now and then is told so in the end."""
+        monkeypatch.setattr("function_host.BODY_SECONDS", 0.05)
+        with hosted(Catcher()) as url, connected(url) as connection:
+            connection.sendall(head(100) + b"{")
+            assert connection.recv(64).startswith(b"HTTP/1.1 408 ")
+
+    def test_who_hangs_up_within_a_body_is_not_delivered(self, caplog: pytest.LogCaptureFixture) -> None:
+        """And leaves no traceback."""
+        catcher = Catcher()
+        with hosted(catcher) as url:
+            with connected(url) as connection:
+                connection.sendall(head(100) + b"{")
+            assert post(url, ELEMENT)[0] == 204
+        assert len(catcher.events) == 1
+        assert [record for record in caplog.records if record.exc_info] == []
+
+    def test_a_handler_that_ends_its_thread_is_a_500(self) -> None:
+        """SystemExit, or StopIteration that asyncio does not carry: the host goes on."""
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            raise SystemExit("enough") if event.subtype == "ElementCreated" else StopIteration("enough")
+
+        with hosted(handler) as url:
+            for subtype in ("ElementCreated", "ElementDeleted"):
+                assert post(url, {**ELEMENT, "type": f"vastdata.com:Element.{subtype}"}) == (500, "enough")
+            assert ask(url, "GET", "/readiness")[0] == 200
+
 
 class TestStart:
     def test_nothing_is_taken_before_init_is_done(self) -> None:
@@ -341,7 +461,7 @@ class TestStart:
             assert post(host.url, ELEMENT)[0] == 503
         assert "never becomes ready" in caplog.text
 
-    def test_the_context_keeps_state_and_offers_no_more_than_it_says(self) -> None:
+    def test_the_context_keeps_state(self) -> None:
         """Logger, secrets and name; what init assigns, the handler finds."""
         seen: list[Any] = []
 
@@ -349,12 +469,40 @@ class TestStart:
             ctx.client = object()
 
         def handler(ctx: Any, event: VastEvent) -> None:
-            seen.extend([ctx.client, ctx.secrets["db"]["key"], ctx.function_name, hasattr(ctx, "tracer")])
+            seen.extend([ctx.client, ctx.secrets["db"]["key"], ctx.function_name])
             ctx.logger.info("hello")
 
         with hosted(handler, init, secrets={"db": {"key": "hush"}}, function_name="exr") as url:
             assert post(url, ELEMENT)[0] == 204
-        assert seen[1:] == ["hush", "exr", False]
+        assert seen[1:] == ["hush", "exr"]
+
+    def test_functions_that_trace_and_measure_run(self) -> None:
+        """As other functions of VAST's do in init; nothing is recorded, and an error passes through a span."""
+
+        def init(ctx: Any) -> None:
+            with ctx.tracer.start_as_current_span("init") as span:
+                span.set_attribute("a", 1)
+                span.set_attributes({"b": 2})
+                span.add_event("connected")
+                span.record_exception(ValueError())
+            ctx.events = ctx.counter("events", unit="1")
+            ctx.meter.create_histogram("seconds").record(0.5, {"a": "b"})
+            ctx.gauge("depth").set(3)
+            ctx.updowncounter("open").add(-1)
+
+            @ctx.tracer.start_as_current_span("step")  # type: ignore[untyped-decorator]
+            def step() -> int:
+                return 1
+
+            assert step() == 1
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            ctx.events.add(1, {"status": "ok"})
+            with ctx.start_as_current_span("work"):
+                raise LookupError("comes through")
+
+        with hosted(handler, init) as url:
+            assert post(url, ELEMENT) == (500, "comes through")
 
     def test_a_missing_secret_raises_what_no_one_expects(self) -> None:
         """Not a KeyError, also through `get`; and no repr shows a value."""
@@ -467,6 +615,20 @@ class TestTheProcess:
             (tmp_path / name).write_text(text, encoding="utf-8")
         assert main(["--app-path", str(tmp_path), "--handler", name, "--port", "0"]) == 2
         assert said in capsys.readouterr().err
+
+    def test_a_port_in_use_is_one_sentence(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Exit status 1, and no thread is left behind."""
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        before = threading.active_count()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            assert main(["--app-path", str(ROOT), "--port", str(port)]) == 1
+        assert capsys.readouterr().err == f"function_host: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+        for wrong in ("70000", "-1", "http"):
+            with pytest.raises(SystemExit, match="2"):
+                main(["--port", wrong])
+            assert "is not a port" in capsys.readouterr().err
+        assert threading.active_count() == before
 
     def test_secrets_have_two_levels(self, tmp_path: Path) -> None:
         """A file of another shape is refused with the right one."""

@@ -13,14 +13,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import main
 from contexts import Context, element
 from exr_errors import BadPolicy, BadSettings, Retry, StorageUnavailable
 from object_store import Store, object_store
 from scripts.samples import SAMPLES, write_samples
+from test_vast_events import EXTREMES, FIELDS, ODD
 from vast_inspection import STATE, Runtime
-from vast_settings import Settings
+from vast_settings import EVENT_CREDENTIALS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
@@ -200,6 +203,91 @@ def test_what_is_hopeless_is_an_answer_and_not_raised(ctx: Context, samples: Pat
     assert answer["status"] == "rejected"
     assert [entry["code"] for entry in answer["errors"]] == [code]
     assert answer["errors"][0]["remedy"]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(event=st.dictionaries(st.sampled_from(FIELDS), ODD, min_size=1, max_size=6) | ODD)
+def test_no_malformed_event_is_delivered_again(clean: pytest.MonkeyPatch, event: Any) -> None:
+    """Whatever it holds, the handler answers, in a log line of bounded length: nothing would change at the next delivery."""
+    check_is_answered(event)
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_no_extreme_event_is_delivered_again(clean: pytest.MonkeyPatch, name: str) -> None:
+    """Nested beyond the recursion limit, or with more digits than Python converts, in any field; credentials included."""
+    clean.setenv("EXR_ALLOW_EVENT_CREDENTIALS", "true")
+    clean.setenv("EXR_LOCAL_ROOTS", "/tmp")
+    credentials = dict.fromkeys(EVENT_CREDENTIALS, EXTREMES[name])
+    for event in (
+        EXTREMES[name],
+        *({item: EXTREMES[name], "elementpath": "renders/a.exr"} for item in FIELDS),
+        *({"data": {"path": "/tmp/a.exr", item: EXTREMES[name]}} for item in FIELDS),
+        *(
+            {"type": kind, "data": {"path": "/tmp/a.exr", **credentials}}
+            for kind in ("Element.ObjectRemoved", "Element.ObjectCreated")
+        ),
+    ):
+        check_is_answered(event)
+
+
+def check_is_answered(event: Any) -> None:
+    """The answer says why nothing was inspected; it and the log line can be written, and are short."""
+    context = Context()
+    answer = main.handler(context, event)
+    assert {result["status"] for result in answer.get("results", [answer])} <= {"skipped", "rejected", "removed"}
+    ((_, line),) = context.lines
+    assert len(line) < 60_000
+    json.dumps(answer, allow_nan=False)
+
+
+LONG = "a" * 256 + ".exr"
+
+
+@pytest.mark.parametrize("kind", ["ElementDeleted", "ElementCreated"])
+@pytest.mark.parametrize(
+    "path", [LONG, "/".join(["a" * 200] * 25) + ".exr", "a\0.exr", "\ud800.exr", "a.exr/b.exr", "/etc/a.exr"]
+)
+def test_a_path_that_no_file_can_have_is_answered(clean: pytest.MonkeyPatch, tmp_path: Path, kind: str, path: str) -> None:
+    """Also for a removal, which asks whether the file is there."""
+    clean.setenv("EXR_LOCAL_ROOTS", str(tmp_path))
+    event = {"type": f"vastdata.com:Element.{kind}", "data": {"path": str(tmp_path / path)}}
+    absent = kind == "ElementDeleted" and path == "a.exr/b.exr"
+    assert main.handler(Context(), event)["status"] == ("removed" if absent else "rejected")
+
+
+def test_a_policy_name_that_no_file_can_have_is_a_reject(ctx: Context, samples: Path) -> None:
+    """It is looked for among those that ship, too."""
+    answer = main.handler(ctx, path_event(samples, BEAUTY, policy_path="a" * 300))
+    assert [error["code"] for error in answer["errors"]] == ["bad_policy"]
+
+
+@pytest.mark.parametrize("kind", [MemoryError, RecursionError])
+@pytest.mark.parametrize("place", ["exr_chunks.assess", "vast_events.read_requests", "vast_objects.allowed_path"])
+def test_what_takes_more_than_there_is_is_not_tried_again(
+    clean: pytest.MonkeyPatch, samples: Path, kind: type[Exception], place: str
+) -> None:
+    """It would take as much at the next delivery; the other records of an event have their results."""
+
+    def greedy(*_: Any, **__: Any) -> Any:
+        raise kind
+
+    clean.setattr(place, greedy)
+    for subtype in ("ElementCreated", "ElementDeleted"):
+        event = {"type": f"vastdata.com:Element.{subtype}", **path_event(samples, BEAUTY)}
+        answer = main.handler(Context(), event)
+        assert (answer["status"], answer["errors"][0]["code"]) == ("rejected", "exhausted")
+
+
+def test_the_log_line_of_many_records_is_short(store: Store) -> None:
+    """The gravest results stand in it, the others are counted."""
+    context = Context()
+    records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": f"{at}.exr"}}} for at in range(99)]
+    hopeless = {"s3": {"bucket": {"name": "shows"}, "object": {"key": NOTES.removeprefix("shows/")}}}
+    answer = main.handler(context, {"data": {"Records": [*records, hopeless]}})
+    assert len(answer["results"]) == 100
+    (entry,) = context.entries()
+    assert [result.get("status") for result in entry["results"]] == [*["skipped"] * 19, "unreadable", None]
+    assert entry["results"][-1]["message"] == "80 more, in the answer"
 
 
 def test_what_is_not_ours_is_skipped_with_a_reason(ctx: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import vastdb
 
 import main
+from local_vast import LocalVast
 from scripts.samples import SAMPLES, write_samples
 from vast_events import read_requests
 from vast_inspection import status_of
@@ -132,6 +136,52 @@ def test_a_summary_is_one_line_of_text_for_each_input(here: Path, capsys: pytest
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["ok", "rejected", "skipped"]
     assert "no such file" in lines[1]
+
+
+def test_a_summary_says_why_nothing_was_stored(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit status is 1, and the reason stands behind what was read."""
+    with LocalVast(buckets=("exr-metadata",)) as server:
+        for name, value in (("ENDPOINT", server.url), ("ACCESS_KEY", server.access_key), ("SECRET_KEY", server.secret_key)):
+            monkeypatch.setenv(f"VAST_DB_{name}", value)
+        session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
+        with session.transaction() as tx:
+            schema = tx.bucket("exr-metadata").create_schema("exr_inspector")
+            schema.create_table("files", pa.schema([("file_id", pa.int64())]))
+        assert main._command_line([str(here / BEAUTY), "--summary"]) == 1
+    line = capsys.readouterr().out
+    assert line.startswith("ok  ")
+    assert "not stored: " in line
+    assert "file_id" in line
+
+
+def test_a_summary_says_why_a_file_was_not_judged(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A policy that cannot be used."""
+    Path("event.json").write_text(json.dumps({"data": {"path": str(here / BEAUTY), "policy_path": "no/such.toml"}}))
+    assert main._command_line([str(here / BEAUTY), "event.json", "--summary"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "policy 'no/such.toml'" in lines[1]
+    assert "policy" not in lines[0]
+
+
+def test_a_summary_has_a_line_for_each_record(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An event of several objects is several lines."""
+    records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": name}}} for name in ("a.exr", "b.exr")]
+    Path("event.json").write_text(json.dumps({"data": {"Records": records}}))
+    assert main._command_line(["event.json", "--summary"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[:2] for line in lines] == [["rejected", f"s3://shows/{name}"] for name in ("a.exr", "b.exr")]
+    assert all("S3_ENDPOINT is missing" in line for line in lines)
+
+
+@pytest.mark.parametrize("form", ["--pretty", "--summary"])
+def test_a_name_that_is_not_utf8_can_be_printed(here: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """As an escape."""
+    odd = here / os.fsdecode(b"caf\xe9.exr")
+    odd.write_bytes((here / BEAUTY).read_bytes())
+    assert main._command_line([str(odd), form]) == 0
+    assert "caf" in capsys.readouterr().out
 
 
 def test_output_goes_to_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

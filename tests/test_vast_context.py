@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from contexts import Context
-from vast_context import Metrics, offered, read_secrets, span, state, write_log
+from vast_context import Metrics, NoTelemetry, offered, read_secrets, span, state, write_log
 
 
 def raises(*_: Any) -> Any:
@@ -81,6 +81,30 @@ def test_metrics_are_recorded_where_they_are_offered() -> None:
     assert [value for _, value, _ in context.measured] == [1, 1.5, 64]
     for odd in (None, SimpleNamespace(counter=raises), SimpleNamespace(counter=lambda name: SimpleNamespace(add=raises))):
         Metrics(odd).record("ok", 1.5, 64)
+
+
+def test_what_records_nothing_has_the_methods_of_what_does() -> None:
+    """Of OpenTelemetry's spans, tracers, meters and instruments, and of the platform's context; errors pass through a span."""
+    nothing = NoTelemetry()
+    Metrics(nothing).record("ok", 1.5, 64)
+    timings: dict[str, float] = {}
+    with pytest.raises(LookupError), span(nothing, "fetch", timings):
+        raise LookupError
+    assert timings.keys() == {"fetch"}
+    for tracer in (nothing, nothing.tracer):
+        with tracer.start_as_current_span("work", attributes={"a": 1}) as current:
+            current.set_attribute("a", 1)
+            current.set_attributes({"a": 1})
+            current.add_event("done", {"a": 1})
+            current.record_exception(LookupError())
+            current.set_status("ok")
+            assert not current.is_recording()
+    nothing.tracer.start_span("work").end()
+    for make in (nothing.counter, nothing.gauge, nothing.histogram, nothing.updowncounter, nothing.meter.create_gauge):
+        instrument = make("name", unit="1", description="text")
+        instrument.add(1, {"a": "b"})
+        instrument.record(0.5)
+        instrument.set(2)
 
 
 @pytest.mark.parametrize("ctx", [None, SimpleNamespace(logger=None), SimpleNamespace(logger=SimpleNamespace(warning=raises))])

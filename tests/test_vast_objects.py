@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exr_errors import BadSettings, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable, Verdict
+from exr_errors import BadEvent, BadSettings, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable, Verdict
 from object_store import Store, object_store
-from vast_objects import KEPT_BYTES, LocalFile, S3Object, as_inspector_error, current_etag, read_consistently, s3_client
+from vast_objects import (
+    KEPT_BYTES,
+    LocalFile,
+    S3Object,
+    as_inspector_error,
+    current_etag,
+    local_exists,
+    read_consistently,
+    s3_client,
+)
 from vast_settings import Settings
 
 DATA = bytes(range(256)) * 1024
@@ -194,13 +204,15 @@ def test_an_object_that_never_rests_is_tried_again_later(store: Store, client: A
     ("status", "code", "kind"),
     [
         (403, "AccessDenied", ObjectUnavailable),
-        (403, "SignatureDoesNotMatch", ObjectUnavailable),
+        (403, "InvalidObjectState", ObjectUnavailable),
         (404, "NoSuchBucket", ObjectUnavailable),
         (400, "InvalidRequest", ObjectUnavailable),
         (400, "RequestTimeout", StorageUnavailable),
         (429, "TooManyRequests", StorageUnavailable),
         (500, "InternalError", StorageUnavailable),
+        (501, "NotImplemented", StorageUnavailable),
         (503, "SlowDown", StorageUnavailable),
+        (507, "InsufficientStorage", StorageUnavailable),
     ],
 )
 def test_an_error_answer_gets_a_verdict_that_names_the_object_and_no_secret(
@@ -213,6 +225,64 @@ def test_an_error_answer_gets_a_verdict_that_names_the_object_and_no_secret(
     assert "s3://renders/a.exr" in str(caught.value)
     assert "hush" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+REFUSALS = [
+    *((403, code) for code in ("SignatureDoesNotMatch", "InvalidAccessKeyId", "RequestTimeTooSkewed", "AccountProblem")),
+    *((403, code) for code in ("AllAccessDisabled", "NotSignedUp", "ExpiredToken", "UserSuspended", "NewInNextYear")),
+    *((400, code) for code in ("ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed", "TokenRefreshRequired")),
+    *((400, code) for code in ("IllegalLocationConstraintException", "KMS.DisabledException")),
+    *((301, "PermanentRedirect"), (307, "TemporaryRedirect"), (401, "Unauthorized")),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_keys_that_are_refused_are_about_the_deployment(store: Store, client: Any, method: str) -> None:
+    """No event is lost to a key that was rotated: it is delivered again, also where the answer to HEAD has no code."""
+    for status, code in REFUSALS:
+        before = len(store.seen)
+        store.before = lambda count, status=status, code=code: (status, code)  # type: ignore[misc]
+        with pytest.raises(StorageUnavailable, match=f"refuses this deployment .HTTP {status}") as caught:
+            opened(client) if method == "GET" else current_etag(client, "renders", "a.exr")
+        assert caught.value.code == "storage_forbidden"
+        assert code in str(caught.value) or (method == "HEAD" and status < 400)
+        assert "S3_SECRET_KEY" in str(caught.value)
+        assert "hush" not in str(caught.value)
+        assert len(store.seen) - before <= 4  # botocore may ask for the bucket's region
+
+
+def test_a_forbidden_object_is_rejected_by_a_head_too(store: Store, client: Any) -> None:
+    """The answer to a HEAD has no body, and so no code: a GET of one byte is asked for it, and only then."""
+    store.before = lambda count: (403, "AccessDenied")
+    with pytest.raises(ObjectUnavailable, match=r"may not be read \(HTTP 403 AccessDenied\)"):
+        current_etag(client, "renders", "a.exr")
+    assert [seen.method for seen in store.seen] == ["HEAD", "GET"]
+    store.before = lambda count: None
+    assert current_etag(client, "renders", "a.exr")
+    assert current_etag(client, "renders", "absent.exr") is None
+    assert [seen.method for seen in store.seen] == ["HEAD", "GET", "HEAD", "HEAD"]
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 405])
+def test_a_refusal_in_other_words_is_not_about_the_object(status: int) -> None:
+    """A page of a proxy's, or of another service at that address, has no code; botocore gives the status as one."""
+    response: Any = {"ResponseMetadata": {"HTTPStatusCode": status}, "Error": {"Code": str(status), "Message": "Forbidden"}}
+    error = as_inspector_error(botocore.exceptions.ClientError(response, "GetObject"), "s3://renders/a.exr")
+    assert (error.verdict, error.code) == (Verdict.RETRY, "storage_forbidden")
+    assert f"(HTTP {status})" in str(error)
+
+
+def test_no_request_is_made_for_what_is_not_a_bucket(store: Store, client: Any) -> None:
+    """Whoever calls the client, also for a list: an ARN would be resolved by the client itself, away from the endpoint."""
+    for bucket in ("arn:aws:s3:us-east-1:123456789012:accesspoint/renders", "renders--usw2-az1--x-s3"):
+        for call in (
+            lambda bucket=bucket: S3Object(client, bucket, ["a.exr"], 64),
+            lambda bucket=bucket: current_etag(client, bucket, "a.exr"),
+            lambda bucket=bucket: list(client.get_paginator("list_objects_v2").paginate(Bucket=bucket)),
+        ):
+            with pytest.raises(BadEvent, match="is not the name of a bucket"):
+                call()
+    assert store.seen == []
 
 
 def test_a_passing_error_is_retried_within_the_event(store: Store) -> None:
@@ -253,8 +323,11 @@ PASSING = {
     "ChecksumError", "ConnectTimeoutError", "ConnectionClosedError", "ConnectionError", "EndpointConnectionError",
     "FlexibleChecksumError", "HTTPClientError", "IncompleteReadError", "ProxyConnectionError", "ReadTimeoutError",
     "ResponseStreamingError", "SSLError",
+    # About the settings:
+    "CredentialRetrievalError", "InvalidRegionError", "NoAuthTokenError", "NoCredentialsError", "NoRegionError",
+    "PartialCredentialsError", "TokenRetrievalError", "UnknownSignatureVersionError",
 }  # fmt: skip
-"""botocore's errors that may pass by themselves. All others are faults of settings, keys or requests."""
+"""botocore's errors that may pass by themselves, or when the settings are right. All others are faults of requests."""
 
 
 def botocore_errors() -> dict[str, type[Exception]]:
@@ -321,6 +394,27 @@ def test_a_local_file_reads_like_an_object(root: Path) -> None:
         assert found.read(100, 50) == DATA[100:150]
         assert found.read(len(DATA) - 3, 50) == DATA[-3:]
         assert found.read(len(DATA) + 5, 50) == b""
+
+
+def test_what_the_system_says_of_itself_is_tried_again(root: Path) -> None:
+    """Too many open files is about the container; what is about the path is rejected."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(StorageUnavailable, match="too many open files"):
+            LocalFile(str(root / "a.exr"), [root])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_whether_a_file_is_there(root: Path) -> None:
+    """A path that no file can have, or that may not be looked at, is refused; it is not simply absent."""
+    assert local_exists(str(root / "a.exr"), [root])
+    assert not local_exists(str(root / "b.exr"), [root])
+    assert not local_exists(str(root / "a.exr/b.exr"), [root])
+    for odd in (f"{root}/{'a' * 256}.exr", f"{root}/{'a/' * 2100}b.exr", str(root.parent / "outside.exr"), "/renders/\ud800.exr"):
+        with pytest.raises(ObjectUnavailable):
+            local_exists(odd, [root])
 
 
 def test_relative_paths_start_at_the_working_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
