@@ -70,6 +70,8 @@ _ROLE_WORDS: Final = (
 _ROLE_OF_WORD: Final = {word: (rank, role) for rank, (role, words) in enumerate(_ROLE_WORDS) for word in words}
 # Their samples are no colours: four of them are four values, none of which is a coverage of the others.
 _DATA_ROLES: Final = frozenset({"cryptomatte", "id", "depth", "motion", "normal", "position", "uv"})
+COLOUR_ROLES: Final = frozenset({"alpha", *(role for role, _ in _ROLE_WORDS)} - _DATA_ROLES)
+"""Roles whose samples are colour or coverage."""
 _COLOUR: Final = frozenset({"r", "g", "b", "red", "green", "blue", "y", "ry", "by"})
 _ALPHA: Final = frozenset({"a", "alpha"})
 
@@ -105,7 +107,13 @@ def place_of(path: str) -> Place:
     >>> place_of("/tmp/beauty.exr")
     Place(show=None, sequence=None, shot=None)
     """
-    folders = path.split("/")[:-1]
+    return _place_in(path.rpartition("/")[0])
+
+
+@lru_cache(maxsize=1024)
+def _place_in(directory: str) -> Place:
+    """The place that a directory is; the frames of a sequence share it."""
+    folders = directory.split("/")
     root = _show_folder([name.lower() for name in folders])
     if root is None:
         found = _Levels(None).read(folders)
@@ -229,7 +237,8 @@ def _is_compound(name: str) -> bool:
 
 def _begins_with(name: str, start: str) -> bool:
     """Whether `name` is a code that begins with the words of `start`."""
-    return re.match(rf"{re.escape(start)}[_-]", name, re.IGNORECASE) is not None and _is_compound(name)
+    behind = name[len(start) : len(start) + 1]
+    return behind in ("_", "-") and name[: len(start)].lower() == start.lower() and _is_compound(name)
 
 
 def _is_repeated(name: str, following: str) -> bool:
