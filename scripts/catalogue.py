@@ -94,39 +94,43 @@ def ask_client(target: Target, statement: exp.Query) -> pa.Table:
     """The answer of DuckDB in this process over columns and rows that the SDK streams. Raises QueryFailed with its words."""
     with engine() as sql, target.reading() as transaction:
         schema = transaction.bucket(target.bucket).schema(target.schema)
-        gather(sql, statement, lambda scan, file_ids: stream(schema.table(scan.table), scan, file_ids))
-        return run(sql, statement)
+        rest = gather(sql, statement, lambda scan, file_ids: stream(schema.table(scan.table), scan, file_ids))
+        return run(sql, rest)
 
 
-def gather(sql: duckdb.DuckDBPyConnection, statement: exp.Query, read: Read) -> None:
-    """Copy what the statement needs into tables with their bare names.
+def gather(sql: duckdb.DuckDBPyConnection, statement: exp.Query, read: Read) -> exp.Query:
+    """Copy what the statement needs into tables with their bare names; returns what is left of it to run.
 
-    What it asks of few files only is read last: once the others are here, they tell which files these are.
+    What it asks of few files only is read last: its WITHs, as far as the others answer them, tell which files these are.
     """
-    wanted = scans(statement)
-    for scan in wanted:
-        if scan.within is None:
-            take(sql, scan.table, read(scan, None))
-    known: dict[str, Sequence[str] | None] = {}
-    for scan in wanted:
-        if scan.within is not None:
-            if scan.within not in known:
-                known[scan.within] = _file_ids(sql, statement, scan.within, {one.table for one in wanted if one.within is None})
-            take(sql, scan.table, read(scan, known[scan.within]))
+    rest, wanted = statement.copy(), scans(statement)
+    first, last = [scan for scan in wanted if scan.within is None], [scan for scan in wanted if scan.within is not None]
+    for scan in first:
+        take(sql, scan.table, read(scan, None))
+    settled = _settle(sql, rest, {scan.table for scan in first}) if last else set()
+    for scan in last:
+        take(sql, scan.table, read(scan, _file_ids(sql, scan.within) if scan.within and scan.within in settled else None))
+    return rest
 
 
-def _file_ids(sql: duckdb.DuckDBPyConnection, statement: exp.Query, within: str, here: set[str]) -> Sequence[str] | None:
-    """The file_ids of a WITH of the statement; None where it needs tables that are not here, or where they are too many."""
-    asked = statement.copy()
-    earlier = []
-    for cte in asked.ctes:
-        earlier.append(cte)
-        if cte.alias == within:
+def _settle(sql: duckdb.DuckDBPyConnection, statement: exp.Query, here: set[str]) -> set[str]:
+    """Turn WITHs of the statement that need no other stored tables than these into tables; returns their names."""
+    settled: set[str] = set()
+    for cte in list(statement.ctes):
+        needed = {table.name for table in cte.this.find_all(exp.Table)}
+        if cte.alias in vast_schemas.TABLES or not needed <= here | settled:
             break
-    query = exp.select("file_id").from_(within).group_by("file_id")
-    query.set("with_", exp.With(expressions=earlier))
-    if not {table.name for table in questions.tables_of(query)} <= here:
-        return None
+        take(sql, cte.alias, run(sql, cte.this).to_reader())
+        settled.add(cte.alias)
+        cte.pop()
+    if not statement.ctes:
+        statement.set("with_", None)
+    return settled
+
+
+def _file_ids(sql: duckdb.DuckDBPyConnection, name: str) -> Sequence[str] | None:
+    """The file_ids of a table; None where they are too many to ask for."""
+    query = exp.select("file_id").from_(exp.to_table(name)).where("file_id IS NOT NULL").group_by("file_id")
     found: list[str] = run(sql, query)["file_id"].to_pylist()
     return found if len(found) <= MOST_FILE_IDS else None
 

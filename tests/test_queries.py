@@ -190,7 +190,18 @@ def test_whatever_the_vector_sees_is_said(block: str, odd: int) -> None:
 
 def test_the_sequence_without_a_family_is_found_alone() -> None:
     """The pass that another program wrote, at another size."""
-    assert keys("sequences_unlike_family", "sequence_key") == {sequence_key(*PLANTED["odd_family"])}
+    (row,) = query_cases.golden("sequences_unlike_family")
+    assert row["sequence_key"] == sequence_key(*PLANTED["odd_family"])
+    assert row["nearest_path"].split("/")[6:8] == ["sh010", "fx"]
+    said = "channel names (+fire.B, -diffuse_indirect.R and 14 more), compression, type, tiles, data_window, "
+    assert row["differs_in"].startswith(f"{said}display_window, software")
+
+
+def test_both_questions_tell_differences_by_the_same_text() -> None:
+    """SQL has no place for what two statements share; so it is the same, word by word."""
+    texts = [questions.load(name).sql for name in ("frames_unlike_sequence", "sequences_unlike_family")]
+    shared = {text[text.index("topics AS (") : text.index("SELECT\n    unlike.show_name")] for text in texts}
+    assert len(shared) == 1
 
 
 def test_the_oversized_frame_is_found() -> None:

@@ -198,8 +198,8 @@ def test_few_files_or_many_give_the_same_rows(most: int, monkeypatch: pytest.Mon
         return tables[scan.table].select(list(scan.columns)).to_reader()
 
     with catalogue.engine() as sql:
-        catalogue.gather(sql, questions.parse(sql_text), read)
-        assert catalogue.run(sql, questions.parse(sql_text)).to_pylist() == [{"width": 10}]
+        rest = catalogue.gather(sql, questions.parse(sql_text), read)
+        assert catalogue.run(sql, rest).to_pylist() == [{"width": 10}]
     assert asked == [("files", None), ("parts", ["1"] if most else None)]
 
 

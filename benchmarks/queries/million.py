@@ -4,10 +4,10 @@
 
 Answers each question with DuckDB over tables in this process, as `scripts/query.py --engine client` does once the columns are
 here: `seconds` is the statement alone, the best of three; `reading` is the copy of the columns that it needs from a stream of
-Arrow batches (here from a file, so without network and server) into tables. On a cluster the query engine reads them where they
-are. The nearest ten are found by the scan of scripts/similarity.py and, for comparison, by DuckDB's own scan of the same vectors.
-Of the report, `seconds` is what scripts/report.py does with the columns, the page included. Each measurement runs in a process of
-its own; its peak resident memory includes what it read.
+Arrow batches (here from a file, so without network and server) into tables, and what tells which files' rows to read. On a
+cluster the query engine reads them where they are. The nearest ten are found by the scan of scripts/similarity.py and, for
+comparison, by DuckDB's own scan of the same vectors. Of the report, `seconds` is what scripts/report.py does with the columns,
+the page included. Each measurement runs in a process of its own; its peak resident memory includes what it read.
 """
 
 from __future__ import annotations
@@ -206,9 +206,9 @@ def ask(folder: Path, name: str) -> Measured:
     statement = questions.load(name).bind(PARAMETERS.get(name, {}))
     with catalogue.engine() as sql:
         began = time.perf_counter()
-        catalogue.gather(sql, statement, partial(streamed, folder))
+        rest = catalogue.gather(sql, statement, partial(streamed, folder))
         reading = time.perf_counter() - began
-        answers, best = _best(lambda: catalogue.run(sql, statement).num_rows)
+        answers, best = _best(lambda: catalogue.run(sql, rest).num_rows)
     return Measured(name, best, reading, _peak(), answers)
 
 
