@@ -11,7 +11,7 @@
     roles = ["beauty"]                 # optional: what the rule applies to
     paths = ["*/plates/*"]             # optional: globs over the path, `*` also crosses `/`
     message = "Plates are lossless"
-    suggested_fix = "oiiotool {path} --compression zip -o {path}"
+    suggested_fix = "oiiotool -a {path} --compression zip -o {output}"
 
 Every error is a BadPolicy that names the file, the line and the rule. Reading and checking takes longer than judging by it, so a
 policy is kept until its file, or the file of a reference, changes.

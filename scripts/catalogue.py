@@ -7,7 +7,7 @@ that VAST can apply itself, so that little more than the answer's raw material c
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +34,8 @@ COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.GT: operator.gt,
     exp.GTE: operator.ge,
 }
+FILE_IDS_A_REQUEST, MOST_FILE_IDS = 1_000, 20_000
+"""Of more files than that, all rows are read instead."""
 # What VAST's storage refuses to compare: nested columns.
 _SCALAR = (pa.types.is_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_timestamp)
 
@@ -52,11 +54,19 @@ class NoEngine(BadSettings):
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a statement needs of one table: `columns` in the table's order, and `conditions` that every use of it implies."""
+    """What a statement needs of one table: `columns` in the table's order, and `conditions` that every use of it implies.
+
+    `within` is the WITH whose file_ids bound every use: `file_id IN (SELECT file_id FROM within)`.
+    """
 
     table: str
     columns: tuple[str, ...]
     conditions: tuple[exp.Expression, ...]
+    within: str | None = None
+
+
+Read = Callable[[Scan, Sequence[str] | None], pa.RecordBatchReader]
+"""Gives the rows of a scan; of these file_ids alone where they are given."""
 
 
 def ask_server(target: Target, statement: exp.Query) -> pa.Table:
@@ -82,8 +92,47 @@ def ask_server(target: Target, statement: exp.Query) -> pa.Table:
 
 def ask_client(target: Target, statement: exp.Query) -> pa.Table:
     """The answer of DuckDB in this process over columns and rows that the SDK streams. Raises QueryFailed with its words."""
-    with gathered(target, scans(statement)) as sql:
-        return run(sql, statement)
+    with engine() as sql, target.reading() as transaction:
+        schema = transaction.bucket(target.bucket).schema(target.schema)
+        rest = gather(sql, statement, lambda scan, file_ids: stream(schema.table(scan.table), scan, file_ids))
+        return run(sql, rest)
+
+
+def gather(sql: duckdb.DuckDBPyConnection, statement: exp.Query, read: Read) -> exp.Query:
+    """Copy what the statement needs into tables with their bare names; returns what is left of it to run.
+
+    What it asks of few files only is read last: its WITHs, as far as the others answer them, tell which files these are.
+    """
+    rest, wanted = statement.copy(), scans(statement)
+    first, last = [scan for scan in wanted if scan.within is None], [scan for scan in wanted if scan.within is not None]
+    for scan in first:
+        take(sql, scan.table, read(scan, None))
+    settled = _settle(sql, rest, {scan.table for scan in first}) if last else set()
+    for scan in last:
+        take(sql, scan.table, read(scan, _file_ids(sql, scan.within) if scan.within and scan.within in settled else None))
+    return rest
+
+
+def _settle(sql: duckdb.DuckDBPyConnection, statement: exp.Query, here: set[str]) -> set[str]:
+    """Turn WITHs of the statement that need no other stored tables than these into tables; returns their names."""
+    settled: set[str] = set()
+    for cte in list(statement.ctes):
+        needed = {table.name for table in cte.this.find_all(exp.Table)}
+        if cte.alias in vast_schemas.TABLES or not needed <= here | settled:
+            break
+        take(sql, cte.alias, run(sql, cte.this).to_reader())
+        settled.add(cte.alias)
+        cte.pop()
+    if not statement.ctes:
+        statement.set("with_", None)
+    return settled
+
+
+def _file_ids(sql: duckdb.DuckDBPyConnection, name: str) -> Sequence[str] | None:
+    """The file_ids of a table; None where they are too many to ask for."""
+    query = exp.select("file_id").from_(exp.to_table(name)).where("file_id IS NOT NULL").group_by("file_id")
+    found: list[str] = run(sql, query)["file_id"].to_pylist()
+    return found if len(found) <= MOST_FILE_IDS else None
 
 
 @contextmanager
@@ -121,11 +170,27 @@ def run(sql: duckdb.DuckDBPyConnection, statement: exp.Query) -> pa.Table:
         raise QueryFailed(f"DuckDB refused the statement: {str(error).splitlines()[0]}") from error
 
 
-def stream(table: Any, scan: Scan) -> pa.RecordBatchReader:
-    """The rows of a stored table that meet the scan's conditions, with the scan's columns."""
+def stream(table: Any, scan: Scan, file_ids: Sequence[str] | None = None) -> pa.RecordBatchReader:
+    """The rows of a stored table that meet the scan's conditions, with the scan's columns; of these files alone, if given."""
     predicates = [predicate_of(table, condition) for condition in scan.conditions]
+    if file_ids is not None:
+        return _stream_of(table, scan, predicates, file_ids)
     predicate = reduce(operator.and_, predicates) if predicates else None
     return table.select(list(scan.columns), predicate)
+
+
+def _stream_of(table: Any, scan: Scan, predicates: list[Any], file_ids: Sequence[str]) -> pa.RecordBatchReader:
+    """In requests of some file_ids each; none at all where there are none."""
+    whole = vast_schemas.schema_for(scan.table)
+    schema = pa.schema([pa.field(name, whole.field(name).type) for name in scan.columns])
+
+    def batches() -> Iterable[pa.RecordBatch]:
+        for start in range(0, len(file_ids), FILE_IDS_A_REQUEST):
+            chosen = table["file_id"].isin(list(file_ids[start : start + FILE_IDS_A_REQUEST]))
+            for batch in table.select(list(scan.columns), reduce(operator.and_, [*predicates, chosen])):
+                yield batch.cast(schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def scans(statement: exp.Query) -> list[Scan]:
@@ -137,21 +202,50 @@ def scans(statement: exp.Query) -> list[Scan]:
         )
     except SqlglotError as error:
         raise QueryFailed(f"the statement names something that is not there: {str(error).splitlines()[0]}") from error
-    uses: dict[str, list[tuple[set[str], dict[str, exp.Expression]]]] = {}
+    uses: dict[str, list[_Use]] = {}
     for scope in traverse_scope(qualified):
         for alias, source in scope.sources.items():
             if isinstance(source, exp.Table):
-                uses.setdefault(source.name, []).append((_columns(scope, alias), _conditions(scope, alias, source.name)))
+                use = _Use(_columns(scope, alias), _conditions(scope, alias, source.name), _within(scope, alias))
+                uses.setdefault(source.name, []).append(use)
     return [_scan(name, uses[name]) for name in vast_schemas.TABLES if name in uses]
 
 
-def _scan(name: str, uses: list[tuple[set[str], dict[str, exp.Expression]]]) -> Scan:
-    wanted = set().union(*(columns for columns, _ in uses))
-    common = set.intersection(*(set(conditions) for _, conditions in uses))
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One place of a statement that reads a table; conditions by their text."""
+
+    columns: set[str]
+    conditions: dict[str, exp.Expression]
+    within: str | None
+
+
+def _scan(name: str, uses: list[_Use]) -> Scan:
+    wanted = set().union(*(use.columns for use in uses))
+    common = set.intersection(*(set(use.conditions) for use in uses))
     ordered = [column.name for column in vast_schemas.TABLES[name].columns if column.name in wanted]
     # A count needs no column, and the client needs one.
     columns = tuple(ordered or ["file_id"])
-    return Scan(name, columns, tuple(uses[0][1][text] for text in sorted(common)))
+    bounds = {use.within for use in uses}
+    within = bounds.pop() if len(bounds) == 1 else None
+    return Scan(name, columns, tuple(uses[0].conditions[text] for text in sorted(common)), within)
+
+
+def _within(scope: Scope, alias: str) -> str | None:
+    """The WITH in whose file_ids the scope's WHERE wants the table's; None where it wants no such thing."""
+    where = scope.expression.args.get("where")
+    joins = scope.expression.args.get("joins") or []
+    if where is None or any(join.side for join in joins):
+        return None
+    for condition in _conjuncts(where.this):
+        query = condition.args.get("query") if isinstance(condition, exp.In) else None
+        if query is None or not isinstance(condition.this, exp.Column):
+            continue
+        inner = query.unnest()
+        plain = isinstance(inner, exp.Select) and not any(inner.args.get(key) for key in ("where", "joins", "group", "limit"))
+        if plain and (condition.this.table, condition.this.name) == (alias, "file_id") and inner.named_selects == ["file_id"]:
+            return str(inner.find(exp.Table).name)
+    return None
 
 
 def _columns(scope: Scope, alias: str) -> set[str]:

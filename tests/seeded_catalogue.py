@@ -199,6 +199,11 @@ PLANTED: dict[str, Any] = {
     "unreadable": ("borealis", "sq040", "sh060", "utility", 1044),
     "frozen": ("apollo", "sq030", "sh040", "beauty", (1020, 1021, 1022)),
     "odd_frame": ("apollo", "sq040", "sh010", "beauty", 1017),
+    "odd_type": ("caldera", "sq010", "sh020", "utility", 1012),
+    "odd_name": ("borealis", "sq020", "sh020", "utility", 1009),
+    "odd_attribute": ("apollo", "sq020", "sh020", "crypto", 1021),
+    "odd_value": ("caldera", "sq020", "sh020", "fx", 1033),
+    "odd_part": ("caldera", "sq030", "sh030", "stereo", 1002),
     "odd_family": ("caldera", "sq010", "sh060", "fx"),
     "oversized": ("borealis", "sq030", "sh010", "beauty", 1033),
     "uncompressed": ("apollo", "sq020", "sh050", "crypto"),
@@ -208,6 +213,7 @@ PLANTED: dict[str, Any] = {
     "drift_software": ("borealis", "sq010", "sh020", "beauty", 1024),
     "drift_window": ("caldera", "sq020", "sh050", "utility", 1031),
     "drift_channels": ("apollo", "sq040", "sh060", "crypto", 1040),
+    "drift_types": ("borealis", "sq040", "sh040", "utility", 1036),
     "floats": ("apollo", "sq030", "sh060", "beauty"),
     "slow_host": ("caldera", "sq030", "sh040", "farm-0666"),
     "mixed_builds": ("borealis", "sq010", "sh020"),
@@ -262,6 +268,11 @@ _CHANGES: dict[str, Any] = {
     "unreadable": lambda frame: replace(frame, status="unreadable"),
     "frozen": lambda frame: replace(frame, chunk_digest=hashlib.sha256(b"frozen").hexdigest()),
     "odd_frame": _of_setup(compression="piz", channels=BEAUTY[:7], color_space="sRGB"),
+    "odd_type": _of_setup(channels=tuple((name, "HALF") for name, _ in UTILITY)),
+    "odd_name": _of_setup(channels=tuple(("depth.Z" if name == "Z" else name, kind) for name, kind in UTILITY)),
+    "odd_attribute": lambda frame: replace(frame, extra=(("lensModel", "string", "Cooke S4"), ("lensSerial", "string", "1204"))),
+    "odd_value": lambda frame: replace(frame, extra=(("focalLength", "float", 85.0),)),
+    "odd_part": _of_setup(views=("left", "centre")),
     "odd_family": _of_setup(
         kind="scanlineimage", compression="dwaa", size=HD, software="Nuke 15.1v2", channels=rgb("fire", "smoke")
     ),
@@ -277,6 +288,7 @@ _LATER: dict[str, Any] = {
     "drift_software": {"software": "Blender 4.1.1"},
     "drift_window": {"overscan": 16},
     "drift_channels": {"channels": CRYPTO[:-4]},
+    "drift_types": {"channels": tuple((name, "FLOAT") for name, _ in UTILITY)},
 }
 
 
@@ -460,9 +472,10 @@ def _attributes(frame: Frame) -> list[JsonObject]:
             ("focalLength", "float", 35.0),
             ("capDate", "string", moment(frame).strftime("%Y:%m:%d %H:%M:%S")),
         ]
+    replaced = {name for name, _, _ in frame.extra}
     return [
         {"name": name, "type": kind, "size": 4 if kind == "float" else len(str(value)), "value": value}
-        for name, kind, value in entries
+        for name, kind, value in (*(entry for entry in entries if entry[0] not in replaced), *frame.extra)
     ]
 
 

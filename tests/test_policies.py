@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import OpenEXR
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import exr_validation
+from exr_checks import Probe
 from exr_validation import load_policy, validate
 from project import ROOT
 from scripts.samples import SAMPLES, write_samples
@@ -128,7 +135,7 @@ def test_the_command_exits_1_on_a_failure_and_says_how_to_mend_it(samples, capsy
     assert main([stereo, "--policy", "aces_container"]) == 1
     shown = capsys.readouterr().out
     assert shown.startswith("FAIL ")
-    assert f"fix: oiiotool {stereo}" in shown
+    assert f"fix: oiiotool --native --wildcardoff --evaloff --create-dir --nosoftwareattrib -a {stereo} " in shown
 
 
 def test_the_command_exits_0_when_nothing_fails(tmp_path, capsys):
@@ -153,19 +160,210 @@ def test_globs_reach_into_folders(samples, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def test_suggested_commands_are_those_of_known_programs():
-    """A fix that nobody can run is none."""
-    known = {"oiiotool", "exrheader", "exrstdattr", "maketx"}
-    fixes = [rule.suggested_fix for path in POLICIES for rule in load_policy(path).rules if rule.suggested_fix]
-    assert {fix.split()[0] for fix in fixes} <= known
-    assert all("{path}" in fix for fix in fixes)
+OIIOTOOL = shutil.which("oiiotool", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+COMMANDS = sorted(
+    (policy.stem, rule.id)
+    for policy in POLICIES
+    for rule in load_policy(policy).rules
+    if "{path}" in (rule.suggested_fix or "")
+)
+"""Policy and rule of every fix that is a command."""
 
 
-@pytest.mark.skipif(shutil.which("exrheader") is None, reason="needs OpenEXR's command line programs")
-def test_the_command_that_shows_a_header_runs(tmp_path):
-    """The fix of the rule that every policy begins with."""
-    done = subprocess.run(["exrheader", str(aces(tmp_path / "a.exr"))], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
+def fixes(path: Path, policy: str, stats: dict[str, Any] | None = None) -> dict[str, str]:
+    """Rule -> suggested fix of what fails."""
+    payload = describe(path) | ({"stats": stats} if stats else {})
+    section = validate(payload, load_policy(ROOT / f"policies/{policy}.toml"), passes=False)
+    return {result["rule_id"]: result["suggested_fix"] for result in section["results"]}
+
+
+def picture(path: Path, channels: dict[str, str], *, size: tuple[int, int] = (32, 64), **header: Any) -> Path:
+    """A scanline file, compressed with ZIP, of noise that half floats do not hold exactly."""
+    noise = np.random.default_rng(8)
+    header = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION, "software": "Arnold 7.3.4.1"} | header
+    planes = {name: (noise.random(size) * 1000).astype(kind) for name, kind in channels.items()}
+    OpenEXR.File(header, planes).write(str(path))
+    return path
+
+
+def tiles_of(side: int) -> OpenEXR.TileDescription:
+    """Square tiles."""
+    found = OpenEXR.TileDescription()
+    found.xSize = found.ySize = side
+    return found
+
+
+HALF_RGBA = dict.fromkeys("RGBA", "float16")
+FLOAT_RGBA = dict.fromkeys("RGBA", "float32")
+MIXED = FLOAT_RGBA | {"Z": "float32"} | {f"CryptoObject00.{c}": "float32" for c in "RGBA"}
+TILED = {"type": OpenEXR.tiledimage, "tiles": OpenEXR.TileDescription()}
+ACES = {"compression": OpenEXR.NO_COMPRESSION, "acesImageContainerFlag": 1, "chromaticities": AP0}
+SMALL_TILES = TILED | {"tiles": tiles_of(16)}
+TO_MEND: dict[tuple[str, str], tuple[dict[str, str], dict[str, Any]]] = {
+    ("aces_container", "uncompressed"): (HALF_RGBA, ACES | {"compression": OpenEXR.ZIP_COMPRESSION}),
+    ("aces_container", "half"): (FLOAT_RGBA, ACES),
+    ("aces_container", "scanlines"): (HALF_RGBA, ACES | TILED),
+    ("comp_plate", "scanlines"): (MIXED, TILED),
+    ("comp_plate", "rows-apart"): (MIXED, {"compression": OpenEXR.RLE_COMPRESSION}),
+    ("netflix_vfx", "half"): (MIXED, {}),
+    ("netflix_vfx", "lossless"): (MIXED, {"compression": OpenEXR.RLE_COMPRESSION}),
+    ("texture_mipmap", "tiled"): (dict.fromkeys("RGB", "float16"), {}),
+    ("texture_mipmap", "mip-mapped"): (dict.fromkeys("RGB", "float32"), TILED),
+    ("texture_mipmap", "tile-size"): (dict.fromkeys("RGB", "float16"), SMALL_TILES),
+}
+"""A file that each command mends: channels and header."""
+MAY_CHANGE = {
+    "capDate", "channels", "chunkCount", "colorInteropID", "compression", "fovcot", "textureformat", "tiles", "type",
+    "uvslopes_scale", "wrapmodes", "oiio:AverageColor", "oiio:ConstantColor", "oiio:SHA-1",
+}  # fmt: skip
+"""Attributes that OpenImageIO adds, and those that a fix is about."""
+
+
+def planes(path: Path) -> dict[str, np.ndarray]:
+    """The samples of a file's first part."""
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        return {name: np.array(channel.pixels) for name, channel in file.parts[0].channels.items()}
+
+
+def attributes(path: Path) -> dict[str, str]:
+    """The attributes that no fix may change."""
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        return {name: repr(value) for name, value in file.parts[0].header.items() if name not in MAY_CHANGE}
+
+
+@pytest.mark.skipif(OIIOTOOL is None, reason="needs oiiotool, which the package OpenImageIO brings")
+@pytest.mark.parametrize(("policy", "rule"), COMMANDS)
+def test_a_suggested_command_mends_what_failed_and_nothing_else(tmp_path, policy, rule):
+    """Run as it stands: the rule passes, no other fails for it, samples and attributes stay, and so does the file itself."""
+    channels, header = TO_MEND[policy, rule]
+    folder = tmp_path / "sh 010 {x}"
+    folder.mkdir()
+    path = picture(folder / "beauty#.1001.exr", channels, **header)
+    before, failed = path.read_bytes(), judged(path, policy)
+    command = fixes(path, policy)[rule]
+    assert OIIOTOOL is not None
+    environment = os.environ | {"PATH": f"{Path(OIIOTOOL).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path, env=environment, capture_output=True)  # noqa: S602
+    (output,) = (found for found in tmp_path.rglob("*.exr") if found != path)
+    assert path.read_bytes() == before
+    assert judged(output, policy).keys() < failed.keys()
+    assert rule not in judged(output, policy)
+    assert attributes(output) == attributes(path)
+    assert_same_samples(path, output, halves="RGBA" if rule == "half" else "")
+
+
+def assert_same_samples(path: Path, output: Path, halves: str) -> None:
+    """The same channels, bit by bit, but for those that became half floats."""
+    theirs, mine = planes(output), planes(path)
+    assert theirs.keys() == mine.keys()
+    for name, samples in mine.items():
+        wanted = samples.astype("float16") if name in halves else samples
+        assert theirs[name].dtype == wanted.dtype
+        assert theirs[name].tobytes() == wanted.tobytes(), name
+
+
+def test_every_command_is_run():
+    """A fix that is new needs a file that it mends."""
+    assert sorted(TO_MEND) == COMMANDS
+
+
+def two_parts(path: Path) -> Path:
+    """R twice, as floats in the first part, as whole numbers in the second."""
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    kinds = {"a": "float32", "b": "uint32"}
+    parts = [OpenEXR.Part(dict(header), {"R": np.zeros((8, 8), kind)}, name) for name, kind in kinds.items()]
+    OpenEXR.File(parts).write(str(path))
+    return path
+
+
+def cut(path: Path) -> Path:
+    """A file without its last bytes."""
+    path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+DWAB = OpenEXR.DWAB_COMPRESSION
+OVERSCAN = {
+    "dataWindow": (np.array([-4, -4], "int32"), np.array([59, 27], "int32")),
+    "displayWindow": (np.array([0, 0], "int32"), np.array([55, 23], "int32")),
+}
+HARMED: dict[str, tuple[str, str, Callable[[Path], Path], str]] = {
+    "lossy": ("netflix_vfx", "lossless", lambda p: picture(p, HALF_RGBA, compression=DWAB), "dropped"),
+    "lossy rows": ("comp_plate", "rows-apart", lambda p: picture(p, HALF_RGBA, compression=DWAB), "dwab"),
+    "lossy tiles": ("comp_plate", "scanlines", lambda p: picture(p, HALF_RGBA, **TILED, compression=DWAB), "dwab"),
+    "data as half": ("aces_container", "half", lambda p: picture(p, MIXED, **ACES), "may hold data"),
+    "whole numbers": ("netflix_vfx", "half", lambda p: picture(p, FLOAT_RGBA | {"id": "uint32"}), "'id' would be rounded"),
+    "cut": ("netflix_vfx", "half", lambda p: cut(picture(p, FLOAT_RGBA)), "missing"),
+    "another part": ("netflix_vfx", "half", two_parts, "'R'"),
+    "overscan": ("texture_mipmap", "tiled", lambda p: picture(p, HALF_RGBA, **OVERSCAN), "data window"),
+    "cube map": ("texture_mipmap", "tiled", lambda p: picture(p, HALF_RGBA, envmap=OpenEXR.ENVMAP_CUBE), "'envmap'"),
+}
+
+
+@pytest.mark.parametrize("name", HARMED)
+def test_where_a_command_would_harm_the_advice_is_to_render_again(tmp_path, name):
+    """And it says what would be lost."""
+    policy, rule, make, said = HARMED[name]
+    fix = fixes(make(tmp_path / "frame.1001.exr"), policy)[rule]
+    assert fix.startswith("Render or export it again: ")
+    assert said in fix
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "said"),
+    [
+        ("parts", {"tile_level_mode": "mipmap_levels"}, "levels (mipmap_levels)"),
+        ("parts", {"tile_level_mode": "ripmap_levels"}, "levels (ripmap_levels)"),
+        ("parts", {"is_deep": True}, "deep"),
+        ("channels", {"y_sampling": 2}, "'A' is subsampled"),
+    ],
+)
+def test_what_a_scanline_file_cannot_hold_is_rendered_again(tmp_path, section, change, said):
+    """Levels, deep samples, and samples for every other line."""
+    payload = describe(picture(tmp_path / "tiled.1001.exr", HALF_RGBA, **TILED))
+    payload[section][0] |= change
+    results = validate(payload, load_policy(ROOT / "policies/comp_plate.toml"), passes=False)["results"]
+    (fix,) = (result["suggested_fix"] for result in results if result["rule_id"] == "scanlines")
+    assert fix.startswith("Render or export it again: ")
+    assert said in fix
+
+
+def test_values_beyond_half_floats_are_not_made_infinite(tmp_path):
+    """Where statistics know of them."""
+    path = picture(tmp_path / "sun.1001.exr", FLOAT_RGBA)
+    bright = {"channels": [{"part_index": 0, "channel_name": "G", "min_value": 0.0, "max_value": 1e5}]}
+    assert "-d G=half" in fixes(path, "netflix_vfx")["half"]
+    assert "become infinite" in fixes(path, "netflix_vfx", bright)["half"]
+
+
+@settings(deadline=None)
+@given(
+    folder=st.sampled_from(["", "/", "/a b/", "fixed/half/", "s3://bucket/shots/"]),
+    name=st.text(st.sampled_from("-a'\" #%{}$.;é\n"), min_size=1, max_size=8).filter(lambda name: name not in (".", "..")),
+)
+def test_no_fix_writes_over_its_input(folder, name):
+    """Whatever the path: as a shell reads the command, it names the file once, and writes into another folder."""
+    path = f"{folder}{name}.exr"
+    for policy, rule in COMMANDS:
+        (found,) = (one for one in load_policy(ROOT / f"policies/{policy}.toml").rules if one.id == rule)
+        command = exr_validation._filled(found, [Probe("x", False, None, 0, "R")], path)
+        words = shlex.split(command.removeprefix("On a local copy: "))
+        given_path, output = words[words.index("-a") + 1 if "-a" in words else 5], words[-1]
+        local = path.removeprefix("s3://bucket/shots/")
+        assert given_path in (local, f"./{local}")
+        assert words.count(given_path) == 1
+        assert output == f"{local[: len(local) - len(name) - 4]}fixed/{rule}/{name}.exr"
+        assert command.startswith("On a local copy: ") == path.startswith("s3:")
+
+
+def test_every_fix_is_a_command_that_runs_or_advice():
+    """Commands are of a program that is known and tried; everything else says to render, export or copy again."""
+    for policy in POLICIES:
+        for rule in load_policy(policy).rules:
+            if rule.suggested_fix and (policy.stem, rule.id) not in COMMANDS:
+                assert "again" in rule.suggested_fix
+    commands = [fix for policy in POLICIES for rule in load_policy(policy).rules if "{" in (fix := rule.suggested_fix or "")]
+    assert all(fix.startswith("oiiotool ") and fix.endswith(" {output}") for fix in commands)
 
 
 if __name__ == "__main__":

@@ -176,6 +176,35 @@ def test_conditions_that_every_use_of_a_table_implies_are_pushed_down() -> None:
     assert scans(either)["files"][1] == []
 
 
+def test_what_is_asked_of_the_files_of_a_with_is_read_of_these_alone() -> None:
+    """Where every use of the table says so; a use without the condition needs all rows."""
+    few = "WITH few AS (SELECT file_id FROM files WHERE is_deep) SELECT parts.width FROM parts"
+    bounded = f"{few} WHERE file_id IN (SELECT file_id FROM few)"
+    within = {scan.table: scan.within for scan in catalogue.scans(questions.parse(bounded))}
+    assert within == {"files": None, "parts": "few"}
+    both = f"{bounded} UNION ALL SELECT parts.width FROM parts"
+    assert {scan.within for scan in catalogue.scans(questions.parse(both))} == {None}
+
+
+@pytest.mark.parametrize("most", [0, 1, 20_000])
+def test_few_files_or_many_give_the_same_rows(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit all rows are read, and the statement itself chooses among them."""
+    monkeypatch.setattr(catalogue, "MOST_FILE_IDS", most)
+    few = "WITH few AS (SELECT file_id FROM files)"
+    sql_text = f"{few} SELECT parts.width FROM parts WHERE parts.file_id IN (SELECT file_id FROM few)"
+    tables = one_file("apollo") | {"parts": pa.table({"file_id": ["1", "2"], "width": [10, 20]})}
+    asked: list[Any] = []
+
+    def read(scan: catalogue.Scan, file_ids: Any) -> pa.RecordBatchReader:
+        asked.append((scan.table, file_ids))
+        return tables[scan.table].select(list(scan.columns)).to_reader()
+
+    with catalogue.engine() as sql:
+        rest = catalogue.gather(sql, questions.parse(sql_text), read)
+        assert catalogue.run(sql, rest).to_pylist() == [{"width": 10}]
+    assert asked == [("files", None), ("parts", ["1"] if most else None)]
+
+
 def test_a_column_that_is_not_there_is_named() -> None:
     """Before anything is asked of an endpoint."""
     with pytest.raises(catalogue.QueryFailed, match="nowhere"):

@@ -4,10 +4,10 @@
 
 Answers each question with DuckDB over tables in this process, as `scripts/query.py --engine client` does once the columns are
 here: `seconds` is the statement alone, the best of three; `reading` is the copy of the columns that it needs from a stream of
-Arrow batches (here from a file, so without network and server) into tables. On a cluster the query engine reads them where they
-are. The nearest ten are found by the scan of scripts/similarity.py and, for comparison, by DuckDB's own scan of the same vectors.
-Of the report, `seconds` is what scripts/report.py does with the columns, the page included. Each measurement runs in a process of
-its own; its peak resident memory includes what it read.
+Arrow batches (here from a file, so without network and server) into tables, and what tells which files' rows to read. On a
+cluster the query engine reads them where they are. The nearest ten are found by the scan of scripts/similarity.py and, for
+comparison, by DuckDB's own scan of the same vectors. Of the report, `seconds` is what scripts/report.py does with the columns,
+the page included. Each measurement runs in a process of its own; its peak resident memory includes what it read.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ import platform
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import feather, ipc
 
 import vast_schemas
@@ -114,11 +116,17 @@ def _columns(numbers: np.ndarray[Any, Any], setups: np.ndarray[Any, Any], random
             "compression": pa.array(COMPRESSIONS).take(pa.array(np.where(setup % 97 == 0, 4, setup % 4))),
             "is_deep": setup % 40 == 5, "color_space": texts("ACEScg%.0s", numbers * 0), "render_software": renderer,
             "render_seconds": 600 + random.random(len(numbers)) * 60, "peak_memory_mb": np.full(len(numbers), 8192.0),
+            "part_name": pa.nulls(len(numbers), pa.utf8()), "view_name": pa.nulls(len(numbers), pa.utf8()),
+            "line_order": texts("increasing_y%.0s", numbers * 0), "pixel_aspect_ratio": np.ones(len(numbers)),
+            "tile_width": pa.nulls(len(numbers), pa.int64()), "tile_height": pa.nulls(len(numbers), pa.int64()),
+            "tile_level_mode": pa.nulls(len(numbers), pa.utf8()),
             "host": texts("farm-%04d", random.integers(0, 300, len(numbers))), "logical_bytes": np.full(len(numbers), 33_177_600),
         },
         "channels": _channels(ids, len(numbers), setup),
         "attributes": {
             "file_id": ids, "part_index": np.zeros(len(numbers), "int32"), "attr_name": texts("artist%.0s", numbers * 0),
+            "attr_type": texts("string%.0s", numbers * 0), "value_json": texts('"artist%02d"', show),
+            "raw_base64": pa.nulls(len(numbers), pa.utf8()),
             "value_text": texts("artist%02d", show), "value_float": pa.nulls(len(numbers), pa.float64()),
         },
         "validation_results": {
@@ -146,6 +154,7 @@ def _files(
     paths = pa.array([f"s3://renders/shows/seq{sequence:06d}.{number:04d}.exr" for sequence, number in named])
     noisy = vectors + random.normal(scale=1e-4, size=vectors.shape).astype("float32")
     noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
+    fingerprints = pa.array(np.ascontiguousarray(vectors[:, :128]).reshape(-1))
     broken = numbers % 20_011 == 5
     constant = numbers * 0
     return {
@@ -157,6 +166,7 @@ def _files(
         "error_code": pa.nulls(len(numbers), pa.utf8()), "multipart_count": (constant + 1).astype("int32"),
         "channel_count": (constant + CHANNELS).astype("int32"), "is_deep": place[2] % 40 == 5,
         "metadata_embedding": pa.FixedSizeListArray.from_arrays(pa.array(noisy.reshape(-1)), type=vast_schemas.vector(384)),
+        "channel_fingerprint": pa.FixedSizeListArray.from_arrays(fingerprints, type=vast_schemas.vector(128)),
         "embedding_version": (constant + EMBEDDING_VERSION).astype("int32"), "is_current": numbers >= 0,
         "deleted_at": pa.nulls(len(numbers), pa.timestamp("us")), "last_inspected": days, "first_seen": days,
         "schema_version": texts("1.1.0%.0s", constant), "inspector_version": texts("1.0.0%.0s", constant),
@@ -179,28 +189,26 @@ def _channels(ids: pa.Array, count: int, setup: np.ndarray[Any, Any]) -> dict[st
     }  # fmt: skip
 
 
-def streamed(folder: Path, scan: catalogue.Scan) -> pa.RecordBatchReader:
-    """The columns of a scan, batch by batch, as the SDK would give them."""
+def streamed(folder: Path, scan: catalogue.Scan, file_ids: Sequence[str] | None = None) -> pa.RecordBatchReader:
+    """The columns of a scan, batch by batch, as the SDK would give them; of these files alone, if given."""
     file = pa.OSFile(str(folder / f"{scan.table}.arrow"))
     names = ipc.open_file(file).schema.names
     source = ipc.open_file(file, options=ipc.IpcReadOptions(included_fields=[names.index(column) for column in scan.columns]))
-    return pa.RecordBatchReader.from_batches(source.schema, map(source.get_batch, range(source.num_record_batches)))
-
-
-def _taken(sql: duckdb.DuckDBPyConnection, folder: Path, scans: list[catalogue.Scan]) -> float:
-    """The seconds that it takes to have these columns as tables."""
-    began = time.perf_counter()
-    for scan in scans:
-        catalogue.take(sql, scan.table, streamed(folder, scan))
-    return time.perf_counter() - began
+    batches = map(source.get_batch, range(source.num_record_batches))
+    if file_ids is not None:
+        wanted = pa.array(file_ids, pa.utf8())
+        batches = (batch.filter(pc.is_in(batch["file_id"], wanted)) for batch in batches)
+    return pa.RecordBatchReader.from_batches(source.schema, batches)
 
 
 def ask(folder: Path, name: str) -> Measured:
     """One question: its columns are read, then it is asked three times."""
     statement = questions.load(name).bind(PARAMETERS.get(name, {}))
     with catalogue.engine() as sql:
-        reading = _taken(sql, folder, catalogue.scans(statement))
-        answers, best = _best(lambda: catalogue.run(sql, statement).num_rows)
+        began = time.perf_counter()
+        rest = catalogue.gather(sql, statement, partial(streamed, folder))
+        reading = time.perf_counter() - began
+        answers, best = _best(lambda: catalogue.run(sql, rest).num_rows)
     return Measured(name, best, reading, _peak(), answers)
 
 
@@ -208,7 +216,10 @@ def make_report(folder: Path, _: str) -> Measured:
     """The page of scripts/report.py; the vectors on its map, those of first frames, are read before."""
     known = _first_vectors(folder)
     with catalogue.engine() as sql:
-        reading = _taken(sql, folder, report_data.scans())
+        began = time.perf_counter()
+        for scan in report_data.scans():
+            catalogue.take(sql, scan.table, streamed(folder, scan))
+        reading = time.perf_counter() - began
         began = time.perf_counter()
         data = report_data.described(sql, "benchmark", lambda file_ids: {name: known[name] for name in file_ids})
         size = len(report.page(data).encode())

@@ -1,31 +1,60 @@
 -- Question: At which frame of a sequence did renderer, channels, windows or compression change?
 -- Asked by: lighting TDs and render wranglers, after a farm or template update in the middle of a job
 -- Note: one row per run of frames that agree; the second row's first_frame is where the change begins. Runs shorter than
---   $least frames count as odd frames, not as drift: see frames_unlike_sequence.
+--   $least frames count as odd frames, not as drift: see frames_unlike_sequence. channel_distance is that of
+--   channel_fingerprint from the sequence's first file: above 0, channels have other names or types than there.
 -- $least integer = 2: frames at least on both sides of a change
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
-WITH runs AS (
+WITH first_files AS (
+    SELECT sequence_key, embedding_version, min(file_path) AS file_path
+    FROM files
+    WHERE is_current AND deleted_at IS NULL AND status <> 'unreadable' AND sequence_key IS NOT NULL
+        AND ($show IS NULL OR show_name = $show)
+    GROUP BY sequence_key, embedding_version
+    HAVING count(*) > 1
+),
+heads AS (
+    SELECT first_files.sequence_key, first_files.embedding_version, files.channel_fingerprint
+    FROM first_files
+    JOIN files ON files.file_path = first_files.file_path
+    WHERE files.is_current AND files.deleted_at IS NULL
+),
+framed AS (
     SELECT
+        files.file_id,
         files.show_name,
         files.shot_name,
         files.sequence_key,
+        files.frame_number,
         files.channel_count,
+        coalesce(array_distance(files.channel_fingerprint, heads.channel_fingerprint), 0) AS channel_distance
+    FROM files
+    LEFT JOIN heads ON heads.sequence_key = files.sequence_key AND heads.embedding_version = files.embedding_version
+    WHERE files.is_current AND files.deleted_at IS NULL AND files.sequence_key IS NOT NULL AND files.frame_number IS NOT NULL
+        AND ($show IS NULL OR files.show_name = $show)
+),
+runs AS (
+    SELECT
+        framed.show_name,
+        framed.shot_name,
+        framed.sequence_key,
+        framed.channel_count,
+        framed.channel_distance,
         parts.render_software,
         parts.compression,
         parts.part_type,
         parts.data_window,
         parts.display_window,
-        min(files.frame_number) AS first_frame,
-        max(files.frame_number) AS last_frame,
+        min(framed.frame_number) AS first_frame,
+        max(framed.frame_number) AS last_frame,
         count(*) AS frames
-    FROM files
-    JOIN parts ON parts.file_id = files.file_id
-    WHERE files.is_current AND files.deleted_at IS NULL AND files.sequence_key IS NOT NULL AND files.frame_number IS NOT NULL
-        AND parts.part_index = 0 AND ($show IS NULL OR files.show_name = $show)
+    FROM framed
+    JOIN parts ON parts.file_id = framed.file_id
+    WHERE parts.part_index = 0
     GROUP BY
-        files.show_name, files.shot_name, files.sequence_key, files.channel_count, parts.render_software, parts.compression,
-        parts.part_type, parts.data_window, parts.display_window
+        framed.show_name, framed.shot_name, framed.sequence_key, framed.channel_count, framed.channel_distance,
+        parts.render_software, parts.compression, parts.part_type, parts.data_window, parts.display_window
     HAVING count(*) >= $least
 ),
 drifting AS (
@@ -43,6 +72,7 @@ SELECT
     runs.frames,
     runs.render_software,
     runs.channel_count,
+    CAST(runs.channel_distance AS DOUBLE) AS channel_distance,
     runs.compression,
     runs.part_type,
     runs.data_window,
