@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exr_header import NON_IMAGE, TILED, Header, Part
+from exr_limits import MAX_LEVELS
 
 # Scanlines per chunk; the values of the codecs added in 3.4 and 3.5 were measured on files written by OpenEXR 3.5.3.
 LINES_PER_CHUNK = {
@@ -143,8 +144,23 @@ def window(part: Part, name: str) -> Window | None:
     return None if box is None else Window(box["min"]["x"], box["min"]["y"], box["max"]["x"], box["max"]["y"])
 
 
-def layout(header: Header, part: Part) -> Layout:
-    """The part's chunks. Raises NoLayout when required attributes are missing or make no sense."""
+def layouts(header: Header) -> tuple[Layout | NoLayout, ...]:
+    """The layout of each part, or why it has none; at most MAX_LEVELS levels in all."""
+    found: list[Layout | NoLayout] = []
+    left = MAX_LEVELS
+    for part in header.parts:
+        try:
+            one = layout(header, part, left)
+        except NoLayout as fault:
+            found.append(fault.with_traceback(None))
+        else:
+            left -= len(one.levels)
+            found.append(one)
+    return tuple(found)
+
+
+def layout(header: Header, part: Part, levels_left: int = MAX_LEVELS) -> Layout:
+    """The part's chunks. Raises NoLayout when required attributes are missing or make no sense, or for too many levels."""
     kind = part_type(header, part)
     area, compression = window(part, "dataWindow"), part.value("compression", "compression")
     if area is None or compression is None:
@@ -155,7 +171,7 @@ def layout(header: Header, part: Part) -> Layout:
     levels: tuple[Level, ...] = ()
     lines, chunks = LINES_PER_CHUNK.get(compression, 0), 0
     if kind in TILED_TYPES:
-        tile, levels = _tiles(part, area)
+        tile, levels = _tiles(part, area, levels_left)
         chunks = levels[-1].first + levels[-1].columns * levels[-1].rows
     elif lines:
         chunks = -(-area.height // lines)
@@ -177,7 +193,7 @@ def _samples(part: Part) -> tuple[tuple[int, int, int], ...] | None:
     return tuple((SAMPLE_BYTES[channel.type], channel.x_sampling, channel.y_sampling) for channel in channels)
 
 
-def _tiles(part: Part, area: Window) -> tuple[tuple[int, int], tuple[Level, ...]]:
+def _tiles(part: Part, area: Window, levels_left: int) -> tuple[tuple[int, int], tuple[Level, ...]]:
     tiles: dict[str, Any] | None = part.value("tiles", "tiledesc")
     if tiles is None:
         raise NoLayout(part.index, "tiles, and no usable attribute that describes them")
@@ -187,10 +203,13 @@ def _tiles(part: Part, area: Window) -> tuple[tuple[int, int], tuple[Level, ...]
     if "unknown" in tiles["level_mode"] or "unknown" in tiles["rounding_mode"]:
         raise NoLayout(part.index, f"tile modes {tiles['level_mode']}, {tiles['rounding_mode']}")
     up = tiles["rounding_mode"] == "round_up"
-    levels, first = [], 0
+    levels: list[Level] = []
+    first = 0
     for x, y in _level_numbers(area, tiles["level_mode"], up):
         width, height = _level_size(area.width, x, up), _level_size(area.height, y, up)
         columns, rows = -(-width // size[0]), -(-height // size[1])
+        if len(levels) == levels_left:
+            raise NoLayout(part.index, f"resolution levels beyond the {MAX_LEVELS} that are counted for a file")
         levels.append(Level(x, y, width, height, columns, rows, first))
         first += columns * rows
     return size, tuple(levels)

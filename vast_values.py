@@ -28,10 +28,10 @@ class _Unfit(ValueError):
 def taken(table: str, entry: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The columns of a table that are taken from a payload entry as they are, each checked. `place` names the entry."""
     row: dict[str, Any] = {}
-    for name, source, convert, required in _TAKEN[table]:
+    for name, source, convert, required, blank in _TAKEN[table]:
         value = entry.get(source)
         try:
-            if required and (value is None or value == ""):
+            if required and (value is None or (value == "" and not blank)):
                 raise _Unfit(required)
             row[name] = None if value is None else convert(value)
         except _Unfit as unfit:
@@ -121,10 +121,10 @@ _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
 _EXPECTED = {vast_schemas.TEXT: "a text", vast_schemas.SMALL: "an integer"}
 
 
-def _taking(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None]:
-    """Column name, key in the entry, converter, and what is expected where the value must be there."""
+def _taking(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None, bool]:
+    """Column name, key in the entry, converter, what is expected where the value must be there, and whether it may be empty."""
     convert = _json if column.json else _CONVERTERS[column.type]
-    return column.name, str(column.source), convert, _EXPECTED[column.type] if column.required else None
+    return column.name, str(column.source), convert, _EXPECTED[column.type] if column.required else None, column.blank
 
 
 _TAKEN = {name: tuple(_taking(column) for column in table.columns if column.source) for name, table in TABLES.items()}
