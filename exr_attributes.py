@@ -277,6 +277,8 @@ def _preview(raw: Bytes) -> dict[str, Any]:
 def _channel_list(raw: Bytes, budget: Budget | None = None) -> list[dict[str, Any]]:
     """The value of a chlist that is not the part's `channels`."""
     budget = budget or Budget()
+    if len(raw) > (MAX_NAME_BYTES + 17) * budget.list_entries + 1:
+        raise _too_many_entries(budget.list_entries)
     fault: DecodeError | None = None
     try:
         found = channels(bytes(raw), min(MAX_CHANNELS, budget.list_entries))

@@ -20,6 +20,7 @@ from exr_attributes import Channel, DecodeError
 from exr_errors import BadHeader
 from exr_limits import (
     LARGE_VALUE,
+    MATRIX_WEIGHT,
     MAX_ATTRIBUTE_NAME_BYTES,
     MAX_ATTRIBUTES,
     MAX_CHANNEL_NAME_BYTES,
@@ -342,6 +343,8 @@ class Parser:
             start, size = match.end(), _SIZE(raw_size)[0]
             if decoder is None or not 0 <= size <= LARGE_VALUE:
                 break
+            if type_name == "chlist" and (raw_name != b"channels" or self.channels is not None):
+                break
             end = start + size
             raw = data[start:end]
             if len(raw) < size:
@@ -351,24 +354,23 @@ class Parser:
             except DecodeError:
                 break
             if type_name == "chlist":
-                if not self._takes_channels(raw_name, value):
+                if not self._takes_channels(value):
                     break
                 value = None
             elif size > SMALL_VALUE:
-                if size > left:
+                cost = size * MATRIX_WEIGHT if type(value) is list else size
+                if cost > left:
                     break
-                left -= size
+                left -= cost
             fields = (raw_name.decode(), type_name, size, position, value, raw, True, None, False)
             attributes.append(_new_tuple(Attribute, fields))
             position = end
         self.position, self.budget.value_bytes = position, left
         return self._attribute()
 
-    def _takes_channels(self, raw_name: bytes, found: list[Channel]) -> bool:
-        """Whether these are the part's channels, and few enough."""
+    def _takes_channels(self, found: list[Channel]) -> bool:
+        """Whether the part's channels are few enough."""
         named = sum([len(channel.name) for channel in found])
-        if raw_name != b"channels" or self.channels is not None:
-            return False
         if len(found) > self.channels_left or named > self.channel_bytes_left:
             return False
         self._keep_channels(found, named)
@@ -424,7 +426,8 @@ class Parser:
     def _value(self, name: str, type_name: str, raw: exr_attributes.Bytes, start: int) -> tuple[Any, bool]:
         """The value, or `_LONG` where a digest is to stand for it; and whether it says all that the bytes say."""
         decoder, summarised = exr_attributes.DECODERS.get(type_name), type_name in _SUMMARISED
-        if not summarised and not self._affords(name, len(raw), start):
+        weight = MATRIX_WEIGHT if type_name in _MATRICES else 1
+        if not summarised and not self._affords(name, len(raw), start, weight):
             return _LONG, decoder is not None
         if decoder is None:
             return None, False
@@ -436,24 +439,24 @@ class Parser:
             return self._faulty(name, raw, fault, start, summarised), False
 
     def _faulty(self, name: str, raw: exr_attributes.Bytes, fault: DecodeError, start: int, summarised: bool) -> Any:
-        """What is shown of a value that does not decode, or `_LONG`. Its bytes are carried as well; summaries pay for them here."""
+        """What is shown of a value that does not decode, or `_LONG`. Its bytes are carried too; a summary pays for them here."""
         if summarised and len(raw) <= LARGE_VALUE and not self._affords(name, len(raw), start):
             return _LONG
         if fault.value is None and (fault.code == "value_shortened" or len(raw) > LARGE_VALUE):
             return _LONG
         return fault.value
 
-    def _affords(self, name: str, size: int, start: int) -> bool:
+    def _affords(self, name: str, size: int, start: int, weight: int = 1) -> bool:
         """Whether a value of `size` bytes is carried; the budget pays for it, or a warning says that it does not."""
         if size <= SMALL_VALUE:
             return True
         if size > LARGE_VALUE:
             return False
-        if size > self.budget.value_bytes:
+        if size * weight > self.budget.value_bytes:
             message = f"attribute {name!r} is given by its digest: of a header's values {MAX_VALUE_BYTES} bytes are carried"
             self._warn("value_shortened", message, name, start)
             return False
-        self.budget.value_bytes -= size
+        self.budget.value_bytes -= size * weight
         return True
 
     def _view(self, size: int) -> memoryview:
@@ -545,6 +548,7 @@ _KNOWN_TYPES: dict[bytes, tuple[str, Callable[..., Any] | None]] = {
     for name, decoder in exr_attributes.DECODERS.items()
     if name not in exr_attributes.LIST_DECODERS and name not in _SUMMARISED
 } | {b"chlist": ("chlist", exr_attributes.channels)}
+_MATRICES = frozenset({"m33d", "m33f", "m44d", "m44f"})
 # Stands for a value that is too long to be carried.
 _LONG = object()
 # A named tuple's own constructor takes twice as long.

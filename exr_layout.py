@@ -6,7 +6,6 @@ after the OpenEXR file format; a header that does not say enough has no layout, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +158,16 @@ def layouts(header: Header) -> tuple[Layout | NoLayout, ...]:
     return tuple(found)
 
 
+def require_layouts(header: Header) -> list[Layout]:
+    """The layouts of all parts. Raises NoLayout for the first part that has none."""
+    found: list[Layout] = []
+    for one in layouts(header):
+        if isinstance(one, NoLayout):
+            raise one
+        found.append(one)
+    return found
+
+
 def layout(header: Header, part: Part, levels_left: int = MAX_LEVELS) -> Layout:
     """The part's chunks. Raises NoLayout when required attributes are missing or make no sense, or for too many levels."""
     kind = part_type(header, part)
@@ -203,27 +212,27 @@ def _tiles(part: Part, area: Window, levels_left: int) -> tuple[tuple[int, int],
     if "unknown" in tiles["level_mode"] or "unknown" in tiles["rounding_mode"]:
         raise NoLayout(part.index, f"tile modes {tiles['level_mode']}, {tiles['rounding_mode']}")
     up = tiles["rounding_mode"] == "round_up"
+    numbers = _level_numbers(area, tiles["level_mode"], up)
+    if len(numbers) > levels_left:
+        raise NoLayout(part.index, f"{len(numbers)} resolution levels, with which the file has more than {MAX_LEVELS}")
     levels: list[Level] = []
     first = 0
-    for x, y in _level_numbers(area, tiles["level_mode"], up):
+    for x, y in numbers:
         width, height = _level_size(area.width, x, up), _level_size(area.height, y, up)
         columns, rows = -(-width // size[0]), -(-height // size[1])
-        if len(levels) == levels_left:
-            raise NoLayout(part.index, f"resolution levels beyond the {MAX_LEVELS} that are counted for a file")
         levels.append(Level(x, y, width, height, columns, rows, first))
         first += columns * rows
     return size, tuple(levels)
 
 
-def _level_numbers(area: Window, mode: str, up: bool) -> Iterator[tuple[int, int]]:
+def _level_numbers(area: Window, mode: str, up: bool) -> list[tuple[int, int]]:
     """The levels in table order: one, the mip levels, or the rip levels with x running fastest."""
     if mode == "one_level":
-        yield 0, 0
-    elif mode == "mipmap_levels":
-        yield from ((level, level) for level in range(_level_count(max(area.width, area.height), up)))
-    else:
-        columns, rows = _level_count(area.width, up), _level_count(area.height, up)
-        yield from ((x, y) for y in range(rows) for x in range(columns))
+        return [(0, 0)]
+    if mode == "mipmap_levels":
+        return [(level, level) for level in range(_level_count(max(area.width, area.height), up))]
+    columns, rows = _level_count(area.width, up), _level_count(area.height, up)
+    return [(x, y) for y in range(rows) for x in range(columns)]
 
 
 def _level_count(size: int, up: bool) -> int:

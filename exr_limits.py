@@ -19,20 +19,22 @@ LARGEST_INTEGER = 2**63 - 1
 # A longer value is described by its size, its digest and its first bytes: the rows hold 126,000 bytes in a cell.
 LARGE_VALUE = 64 * 1024
 FIRST_BYTES = 256
-# Values up to this size are always carried: as text they take no more than a matrix (16 numbers), and a digest would be longer.
-SMALL_VALUE = 64
+# Values up to this size are always carried: a digest would be longer.
+SMALL_VALUE = 32
+# A number of a matrix is written with up to 24 characters.
+MATRIX_WEIGHT = 8
 
 # Renderers with an AOV for every light and object write hundreds of channels; 16,384 take 3 ms to read and 0.3 s to describe.
 MAX_CHANNELS = 16_384
 # A name stands in the payload up to five times, and as six characters for each control character.
-MAX_CHANNEL_NAME_BYTES = 2**20
+MAX_CHANNEL_NAME_BYTES = 2**19
 # A part of a multi-part file takes 300 bytes at least; Nuke writes one for each layer.
 MAX_PARTS = 2_048
 MAX_ATTRIBUTES = 32_768
-MAX_ATTRIBUTE_NAME_BYTES = 2 * 2**20
+MAX_ATTRIBUTE_NAME_BYTES = 2**20
 
 # What the values of a header may come to: bytes of those over SMALL_VALUE, and numbers, strings and channels in lists.
-MAX_VALUE_BYTES = 4 * 2**20
+MAX_VALUE_BYTES = 2 * 2**20
 MAX_LIST_ENTRIES = 131_072
 
 # ID manifests. A deep render of a production has some ten thousand names; a step is the reading of one number or string.
@@ -61,7 +63,8 @@ MAX_RANGES = 256
 # A text of the file within a finding's message.
 SHOWN_CHARACTERS = 256
 
-MAX_PAYLOAD_CHARACTERS = 96 * 2**20
+# What the bounds above make at most of text that JSON writes with six characters for one.
+MAX_PAYLOAD_CHARACTERS = 48 * 2**20
 
 
 @dataclass(slots=True)
