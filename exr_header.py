@@ -85,7 +85,10 @@ class Finding:
 
 
 class Findings:
-    """The findings of a file, in the order in which they were made: the first of each severity are kept, the others counted."""
+    """The findings of a file, in the order in which they were made; of each severity the first are kept, the others counted.
+
+    The first finding of a code is always kept, so that many of one kind do not hide another.
+    """
 
     def __init__(self) -> None:
         self.kept: list[Finding] = []
@@ -95,10 +98,10 @@ class Findings:
 
     def add(self, finding: Finding) -> None:
         """One more finding."""
-        self.codes.add(finding.code)
         self.count[finding.severity] += 1
-        if self.count[finding.severity] <= MAX_FINDINGS:
+        if self.count[finding.severity] <= MAX_FINDINGS or finding.code not in self.codes:
             self.kept.append(finding)
+        self.codes.add(finding.code)
 
     def add_all(self, findings: Iterable[Finding]) -> None:
         """Several findings, which are made one after the other where `findings` is a generator."""
@@ -107,10 +110,9 @@ class Findings:
 
     def add_kept(self, other: Findings) -> None:
         """What another collection kept and counted."""
-        before = self.count + other.count
+        total = self.count + other.count
         self.add_all(other.kept)
-        self.codes |= other.codes
-        self.count = before
+        self.count = total
 
     def of(self, severity: Severity) -> list[Finding]:
         """The findings of a severity that are kept."""
@@ -180,7 +182,7 @@ class Header:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What contradicts itself in the header, in file order; at most 256 of each severity."""
+        """What contradicts itself in the header, in file order; at most 256 of each severity, and the first of each code."""
         return tuple(self.found.kept)
 
     @property

@@ -23,7 +23,7 @@ from exr_chunks import Completeness, Profile
 from exr_errors import BadHeader, InspectorError
 from exr_header import Attribute, Finding, Findings, Header, Part, Severity
 from exr_layout import DEEP_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
-from exr_limits import LARGE_VALUE, LARGEST_INTEGER, MAX_FINDINGS, CryptomatteBudget
+from exr_limits import LARGE_VALUE, LARGEST_INTEGER, CryptomatteBudget
 
 SCHEMA_VERSION = 1
 INSPECTOR_VERSION = "1.0.0"
@@ -250,9 +250,9 @@ def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
 
 
 def _entries(findings: Findings, severity: Severity) -> list[dict[str, Any]]:
-    """The findings of one severity, at most 256 of them, and then one that says how many more there are."""
+    """The findings of one severity that are kept, and then one that says how many more there are."""
     found = [finding.as_dict() for finding in findings.of(severity)]
-    if more := max(0, findings.count[severity] - MAX_FINDINGS):
+    if more := findings.count[severity] - len(found):
         message = f"{more} more {severity}s are not listed"
         found.append({"code": "entries_omitted", "message": message, "omitted": more})
     return found
