@@ -15,6 +15,7 @@ import pytest
 
 import exr_chunks
 import exr_header
+import exr_layers
 import exr_layout
 import exr_payload
 from benchmarks.fuzz.mutate import check, describe
@@ -110,7 +111,8 @@ def counted(payload: dict[str, Any]) -> dict[str, int]:
     """How many entries the lists of a payload have."""
     attributes = [one for entries in payload["attributes"]["parts"] for one in entries]
     kinds = ("floatvector", "stringvector", "chlist")
-    lists = [one["value"] for one in attributes if one["type"] in kinds and isinstance(one["value"], list)]
+    listed = [one for one in attributes if one["type"] in kinds and one["name"] != "channels"]
+    lists = [one["value"] for one in listed if isinstance(one["value"], list)]
     groups = [found for one in attributes if one["type"] == "idmanifest" for found in (one["value"] or {}).get("groups") or []]
     return {
         "attributes": len(attributes),
@@ -243,3 +245,12 @@ def test_a_hostile_file_takes_seconds_and_megabytes_at_most(make: str) -> None:
 def test_the_bound_on_payloads_is_above_what_real_files_take() -> None:
     """The largest payload of other people's files has 280,000 characters."""
     assert MAX_PAYLOAD_CHARACTERS > 100 * 280_000
+
+
+def test_long_layers_are_not_remembered() -> None:
+    """A layer of thousands of components has its role each time; what stays in memory is bounded in bytes."""
+    components = tuple(f"c{n}" for n in range(5_000))
+    before = exr_layers._remembered_role.cache_info().currsize
+    assert exr_layers.role("diffuse", components) == exr_layers.role("diffuse", ("R",)) == "beauty"
+    assert exr_layers.role("x" * 60_000, ("R",)) == "data"
+    assert exr_layers._remembered_role.cache_info().currsize <= before + 1

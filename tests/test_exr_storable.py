@@ -39,6 +39,7 @@ CORPUS = ROOT.parent / "shared"
 EXTREME = (-(2**31) + 2, -(2**31) + 2, 2**31 - 1, 2**31 - 1)
 FLOATS = chlist(*[channel(name, kind=2) for name in "ABGRZ"])
 LONG = b"9" * 70_000
+TEXTS = ("name", "view", "type", "fps", "renderTime", "Software", "memory")
 
 TINY = attribute("tiles", "tiledesc", tiledesc(1, 1))
 NUMBERS = {
@@ -57,7 +58,7 @@ ODD = {
     "no type, no value": header(part(attribute("x", "", b""))),
     "nothing": b"",
     "no parts": header(flags=MULTI_PART),
-    "long texts": header(part(*[text(name, LONG) for name in "name view type fps renderTime Software memory".split()])),
+    "long texts": header(part(*[text(name, LONG) for name in TEXTS])),
     "long numbers": header(part(attribute("chunkCount", "int", LONG), attribute("timeCode", "timecode", LONG))),
     "long required": header(
         part(*[attribute(name, kind, LONG) for name, kind in (("compression", "compression"), ("dataWindow", "box2i"))],
