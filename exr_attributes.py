@@ -15,18 +15,21 @@ import struct
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-# A value longer than this is described by its size, its digest and its first bytes.
-LARGE_VALUE = 64 * 1024
-FIRST_BYTES = 256
-# Bounds against hostile headers: far above what a renderer writes, low enough to keep memory within tens of megabytes.
-MAX_CHANNELS = 16_384
+from exr_limits import (
+    FIRST_BYTES,
+    LISTED_MANIFEST_ENTRIES,
+    LISTED_MANIFEST_GROUPS,
+    MAX_CHANNEL_NAME_BYTES,
+    MAX_CHANNELS,
+    MAX_MANIFEST_BYTES,
+    MAX_MANIFEST_STRINGS,
+    Budget,
+)
+
 MAX_NAME_BYTES = 255
-MAX_MANIFEST_BYTES = 8 * 2**20
-MAX_MANIFEST_STRINGS = 65_536
-MAX_MANIFEST_REFERENCES = 262_144
-LISTED_MANIFEST_ENTRIES = 256
 
 COMPRESSIONS = (
     "none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab", "htj2k256", "htj2k32", "lj2k", "zstd",
@@ -213,8 +216,13 @@ def _string(raw: Bytes) -> str:
         raise DecodeError("text_not_utf8", f"is not UTF-8 from its byte {error.start} on", text(raw)) from None
 
 
-def _string_vector(raw: Bytes) -> list[str]:
+def _too_many_entries(limit: int) -> DecodeError:
+    return DecodeError("value_shortened", f"has more entries than the {limit} that are left for the lists of a header")
+
+
+def _string_vector(raw: Bytes, budget: Budget | None = None) -> list[str]:
     items: list[str] = []
+    budget = budget or Budget()
     clean, position, size = True, 0, len(raw)
     while position < size:
         if position + 4 > size:
@@ -223,18 +231,25 @@ def _string_vector(raw: Bytes) -> list[str]:
         position += 4
         if length < 0 or position + length > size:
             raise DecodeError("attribute_wrong_size", f"item {len(items)} claims {length} bytes of {size - position} left")
+        if len(items) == budget.list_entries:
+            raise _too_many_entries(budget.list_entries)
         item = raw[position : position + length]
         items.append(text(item))
         clean = clean and (items[-1].isascii() or items[-1].encode() == item)
         position += length
+    budget.list_entries -= len(items)
     if not clean:
         raise DecodeError("text_not_utf8", "holds items that are not UTF-8", items)
     return items
 
 
-def _float_vector(raw: Bytes) -> list[float | str]:
+def _float_vector(raw: Bytes, budget: Budget | None = None) -> list[float | str]:
+    budget = budget or Budget()
     if len(raw) % 4:
         raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes, not a multiple of 4")
+    if len(raw) // 4 > budget.list_entries:
+        raise _too_many_entries(budget.list_entries)
+    budget.list_entries -= len(raw) // 4
     return _numbers(*struct.unpack(f"<{len(raw) // 4}f", raw))
 
 
@@ -259,11 +274,21 @@ def _preview(raw: Bytes) -> dict[str, Any]:
     return value
 
 
-def _channel_list(raw: Bytes) -> list[dict[str, Any]]:
+def _channel_list(raw: Bytes, budget: Budget | None = None) -> list[dict[str, Any]]:
+    """The value of a chlist that is not the part's `channels`."""
+    budget = budget or Budget()
+    if len(raw) > (MAX_NAME_BYTES + 17) * budget.list_entries + 1:
+        raise _too_many_entries(budget.list_entries)
+    fault: DecodeError | None = None
     try:
-        return [channel_value(channel) for channel in channels(bytes(raw))]
-    except DecodeError as fault:
-        raise DecodeError(fault.code, str(fault), [channel_value(channel) for channel in fault.value]) from None
+        found = channels(bytes(raw), min(MAX_CHANNELS, budget.list_entries))
+    except DecodeError as error:
+        fault, found = error, error.value
+    budget.list_entries -= len(found)
+    values = [channel_value(channel) for channel in found]
+    if fault is not None:
+        raise DecodeError(fault.code, str(fault), values)
+    return values
 
 
 def channel_value(channel: Channel) -> dict[str, Any]:
@@ -293,18 +318,31 @@ def _channel_fields(raw: bytes) -> tuple[str, bool, int, int]:
     return word(PIXEL_TYPES, kind), linear != 0, x_sampling, y_sampling
 
 
-def channels(raw: bytes, limit: int = MAX_CHANNELS) -> list[Channel]:
+def channels(raw: bytes, limit: int = MAX_CHANNELS, name_bytes: int = MAX_CHANNEL_NAME_BYTES) -> list[Channel]:
     """A chlist: per channel its name, NUL, pixel type, pLinear, three reserved bytes, x and y sampling; one NUL at the end.
 
-    DecodeError carries the channels read up to the fault, at most `limit`, in `value`.
+    DecodeError carries the channels read up to the fault in `value`, at most `limit`, with names of at most `name_bytes` in all.
     """
     entries = _CHANNEL_ENTRIES(raw)
+    named = sum([len(name) for name, _ in entries])
     # Entries that follow each other without a gap up to the final NUL: the list is sound.
-    if sum([len(name) for name, _ in entries]) + 17 * len(entries) + 1 == len(raw) and len(entries) <= limit and raw[-1] == 0:
-        if raw.isascii():
-            return [_new_tuple(Channel, (name.decode(), *_channel_fields(fields), None)) for name, fields in entries]
-        return [_channel(name, fields) for name, fields in entries]
-    return _damaged_channels(raw, limit)
+    if named + 17 * len(entries) + 1 != len(raw) or raw[-1] != 0:
+        return _damaged_channels(raw, limit, name_bytes)
+    if len(entries) > limit or named > name_bytes:
+        raise _too_many_channels(len(entries), [_channel(*entry) for entry in _within(entries, limit, name_bytes)])
+    if raw.isascii():
+        return [_new_tuple(Channel, (name.decode(), *_channel_fields(fields), None)) for name, fields in entries]
+    return [_channel(name, fields) for name, fields in entries]
+
+
+def _within(entries: list[tuple[bytes, bytes]], limit: int, name_bytes: int) -> list[tuple[bytes, bytes]]:
+    """The first entries, at most `limit`, whose names take at most `name_bytes` together."""
+    ends = accumulate(len(name) for name, _ in entries[:limit])
+    return entries[: sum(1 for end in ends if end <= name_bytes)]
+
+
+def _too_many_channels(count: int, found: list[Channel]) -> DecodeError:
+    return DecodeError("too_many_channels", f"lists {count} channels or more; {len(found)} of them are read", found)
 
 
 def _channel(name: bytes, fields: bytes) -> Channel:
@@ -313,51 +351,73 @@ def _channel(name: bytes, fields: bytes) -> Channel:
     return _new_tuple(Channel, (shown, *_channel_fields(fields), odd))
 
 
-def _damaged_channels(raw: bytes, limit: int) -> list[Channel]:
+def _damaged_channels(raw: bytes, limit: int, name_bytes: int) -> list[Channel]:
     """Finds the fault of a list, one entry after the other."""
     found: list[Channel] = []
     position, size = 0, len(raw)
     while True:
         end = raw.find(b"\0", position, position + MAX_NAME_BYTES + 1)
-        if end <= position or end + 17 > size or len(found) == limit:
-            raise _channel_fault(end, position, size, found, limit)
+        if end <= position or end + 17 > size:
+            raise _channel_fault(end, position, size, found)
+        name_bytes -= end - position
+        if len(found) == limit or name_bytes < 0:
+            raise _too_many_channels(len(found) + 1, found)
         found.append(_channel(raw[position:end], raw[end + 1 : end + 17]))
         position = end + 17
 
 
-def _channel_fault(end: int, position: int, size: int, found: list[Channel], limit: int) -> DecodeError:
-    if len(found) == limit and end > position:
-        return DecodeError("too_many_channels", f"lists more channels than the {limit} that are read", found)
+def _channel_fault(end: int, position: int, size: int, found: list[Channel]) -> DecodeError:
     if end == position:
         left = size - end - 1
         return DecodeError("channel_list_damaged", f"ends after {len(found)} channels with {left} bytes left over", found)
     return DecodeError("channel_list_damaged", f"ends inside channel {len(found)}, at its byte {position}", found)
 
 
-def _id_manifest(raw: Bytes) -> dict[str, Any]:
-    """idmanifest: uint64 size of the unpacked data, then zlib data; entries beyond the first 256 of a group are counted only."""
+def _id_manifest(raw: Bytes, budget: Budget | None = None) -> dict[str, Any]:
+    """idmanifest: uint64 size of the unpacked data, then zlib data. What is listed of it is bounded, the rest is counted."""
+    budget = budget or Budget()
     if len(raw) < 8:
         raise DecodeError("attribute_wrong_size", f"holds {len(raw)} bytes, fewer than the 8 of its unpacked size")
-    declared = int.from_bytes(raw[:8], "little")
-    if declared > MAX_MANIFEST_BYTES:
-        value = {"unpacked_size": declared, "groups": None}
-        raise DecodeError("id_manifest_too_large", f"unpacks to {declared} bytes, beyond {MAX_MANIFEST_BYTES}", value)
+    declared, limit = int.from_bytes(raw[:8], "little"), min(MAX_MANIFEST_BYTES, budget.manifest_bytes)
+    value: dict[str, Any] = {"unpacked_size": declared, "groups": None}
+    if declared > limit:
+        raise DecodeError("id_manifest_too_large", f"unpacks to {declared} bytes, beyond {limit}", value)
+    budget.manifest_bytes -= declared
     try:
         unpacked = zlib.decompressobj().decompress(raw[8:], declared + 1)
     except zlib.error as error:
         raise DecodeError("id_manifest_damaged", f"does not unpack: {error}") from None
     if len(unpacked) != declared:
         raise DecodeError("id_manifest_damaged", f"unpacks to {len(unpacked)} bytes where it declares {declared}")
-    return {"unpacked_size": declared, "groups": _ManifestReader(unpacked).groups()}
+    reader = _ManifestReader(unpacked, budget)
+    value["groups"] = reader.groups()
+    if reader.omitted:
+        raise DecodeError("value_shortened", reader.omitted, value)
+    return value
 
 
 class _ManifestReader:
     """Walks an unpacked ID manifest (version 0): prefix-compressed strings, then groups of channels with id -> strings."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, budget: Budget) -> None:
         self._data = data
         self._position = 0
-        self._references = MAX_MANIFEST_REFERENCES
+        self._budget = budget
+        self._groups_omitted = 0
+        self._entries_omitted = 0
+        """Of the last group that is listed."""
+
+    @property
+    def omitted(self) -> str:
+        """What was left out because its text is long; empty when nothing was."""
+        if not self._groups_omitted and not self._entries_omitted:
+            return ""
+        return f"is long: {self._entries_omitted} entries and then {self._groups_omitted} groups are not listed"
+
+    def _spend(self, steps: int) -> None:
+        self._budget.manifest_steps -= steps
+        if self._budget.manifest_steps < 0:
+            raise DecodeError("id_manifest_too_large", "has more groups, strings and references than are read of a header")
 
     def _take(self, length: int) -> bytes:
         start, self._position = self._position, self._position + length
@@ -390,12 +450,12 @@ class _ManifestReader:
         count = self._count(1)
         if count > MAX_MANIFEST_STRINGS:
             raise DecodeError("id_manifest_too_large", f"has {count} strings, beyond {MAX_MANIFEST_STRINGS}")
+        self._spend(count)
         return [self._take(length) for length in [self._variable() for _ in range(count)]]
 
     def _table(self) -> list[bytes]:
         """Each string begins with the length it shares with its predecessor: one byte, or two when that one exceeds 255 bytes."""
         strings = self._strings()
-        budget = MAX_MANIFEST_BYTES
         for index in range(1, len(strings)):
             before, packed = strings[index - 1], strings[index]
             width = 2 if len(before) > 255 else 1
@@ -403,8 +463,8 @@ class _ManifestReader:
             if len(packed) < width or shared > len(before):
                 raise DecodeError("id_manifest_damaged", f"string {index} shares {shared} bytes with one of {len(before)}")
             strings[index] = before[:shared] + packed[width:]
-            budget -= len(strings[index])
-            if budget < 0:
+            self._budget.manifest_bytes -= len(strings[index])
+            if self._budget.manifest_bytes < 0:
                 raise DecodeError("id_manifest_too_large", f"its strings unpack to more than {MAX_MANIFEST_BYTES} bytes")
         return strings
 
@@ -417,26 +477,36 @@ class _ManifestReader:
             budget -= last - first + 1
             if first > last or last >= size or budget < 0:
                 raise DecodeError("id_manifest_damaged", f"maps strings {first} to {last} of {size}")
+            # Numbers of a range take a sixteenth of the time of a number that is read.
+            self._spend(1 + (last - first) // 16)
             order.update(dict.fromkeys(range(first, last + 1)))
         return list(order)
 
     def groups(self) -> list[dict[str, Any]]:
-        """The channel groups in order: channels, components, lifetime, schemes, number of entries and the first of them."""
+        """The first channel groups: channels, components, lifetime, schemes, number of entries and the first of them."""
         if version := self._integer():
             raise DecodeError("id_manifest_damaged", f"has version {version} where 0 is known")
         table = self._table()
         order = self._mapping(len(table))
         strings = [text(table[index]) for index in order]
         found: list[dict[str, Any]] = []
-        for _ in range(self._count(22)):
-            found.append(self._group(strings))
+        count = self._count(22)
+        while len(found) < min(count, LISTED_MANIFEST_GROUPS) and not self._entries_omitted:
+            group = self._group(strings)
+            if group is None:
+                break
+            found.append(group)
+        self._groups_omitted = count - len(found)
         return found
 
-    def _group(self, strings: list[str]) -> dict[str, Any]:
+    def _group(self, strings: list[str]) -> dict[str, Any] | None:
+        """One group; None where its text is too long to be listed."""
         channel_names, components = ([text(name) for name in self._strings()] for _ in range(2))
         lifetime = word(ID_LIFETIMES, self._integer(1))
         hash_scheme, encoding = (text(self._take(self._integer())) for _ in range(2))
         storage, count = self._integer(1), self._count(1)
+        if not self._has_room([*channel_names, *components, hash_scheme, encoding]):
+            return None
         return {
             "channels": channel_names,
             "components": components,
@@ -447,17 +517,30 @@ class _ManifestReader:
             "entries": self._entries(count, storage, len(components), strings),
         }
 
+    def _has_room(self, texts: list[str]) -> bool:
+        """Whether these texts may be listed; they are then paid for, with the quotes and commas around them."""
+        length = sum(map(len, texts)) + 4 * len(texts)
+        if length > self._budget.manifest_text:
+            return False
+        self._budget.manifest_text -= length
+        return True
+
     def _entries(self, count: int, storage: int, width: int, strings: list[str]) -> list[dict[str, Any]]:
-        """Ids are stored as differences, of 8 bytes (scheme 0), 4 bytes (1) or variable length; then one string per component."""
-        self._references -= count * (width + 1)
-        if self._references < 0:
-            raise DecodeError("id_manifest_too_large", f"makes more than {MAX_MANIFEST_REFERENCES} references")
-        entries, identity = [], 0
+        """Ids are stored as differences, of 8 bytes (scheme 0), 4 bytes (1) or variable length; then one string per component.
+
+        The walk ends with the first entry that has no room; what follows it is not looked at.
+        """
+        self._spend(count * (width + 1))
+        entries: list[dict[str, Any]] = []
+        identity = 0
         for position in range(count):
             step = self._variable() if storage > 1 else self._integer(8 if storage == 0 else 4)
             identity = (identity + step) & 0xFFFF_FFFF_FFFF_FFFF
             names = [self._string_of(strings, self._variable()) for _ in range(width)]
             if position < LISTED_MANIFEST_ENTRIES:
+                if not self._has_room([str(identity), *names]):
+                    self._entries_omitted = count - position
+                    break
                 entries.append({"id": identity, "strings": names})
         return entries
 
@@ -502,3 +585,10 @@ DECODERS: dict[str, Callable[[Bytes], Any]] = {
     "v3i": _fixed("<3i", _integers),
 }
 FIXED_SIZES: dict[str, int] = {name: decoder.__dict__["size"] for name, decoder in DECODERS.items() if "size" in decoder.__dict__}
+# Types whose values are lists, which share the budget of their header.
+LIST_DECODERS: dict[str, Callable[[Bytes, Budget | None], Any]] = {
+    "chlist": _channel_list,
+    "floatvector": _float_vector,
+    "idmanifest": _id_manifest,
+    "stringvector": _string_vector,
+}

@@ -16,19 +16,19 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
 from exr_header import Finding, Header, Reader
-from exr_layout import Layout, NoLayout, Window, layout, tile_area
+from exr_layout import Layout, NoLayout, Window, layouts, tile_area
+from exr_limits import MAX_RANGES
 
 # 262,144 chunks: an 8K frame of single scanlines in thirty parts, or a 16K texture of 32-pixel tiles, is judged entry by entry.
 TABLE_BUDGET = 2 * 2**20
 # How many chunks before the last one say what to expect of it.
 NEIGHBOURS = 8
 SAMPLE_WINDOWS = 32
-MAX_RANGES = 256
 PROFILE_BINS = 32
 
 VERDICTS = ("complete", "incomplete", "truncated", "damaged", "unknown")
@@ -103,6 +103,8 @@ class Completeness:
     """False where the last chunk was judged by the length of its neighbours: a cut through its second half is not seen."""
     profiles: tuple[Profile, ...] = ()
     findings: tuple[Finding, ...] = ()
+    layouts: tuple[Layout | NoLayout, ...] = ()
+    """The layout of each part, or why it has none: made once for all that describe the file."""
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as it stands in `payload["file"]["completeness"]`."""
@@ -125,18 +127,21 @@ def assess(header: Header, reader: Reader, *, held: int | None = None) -> Comple
 
     `held`: how many bytes from the start of the file are there without another request; None: reading costs nothing.
     """
-    try:
-        layouts = tuple(layout(header, part) for part in header.parts)
-    except NoLayout as fault:
+    found = layouts(header)
+    return replace(_judge(header, reader, found, reader.size if held is None else held), layouts=found)
+
+
+def _judge(header: Header, reader: Reader, found: tuple[Layout | NoLayout, ...], held: int) -> Completeness:
+    known = tuple(one for one in found if isinstance(one, Layout))
+    if fault := next((one for one in found if isinstance(one, NoLayout)), None):
         message = f"{fault}, so the chunks of the file cannot be counted"
         finding = Finding("error", "chunks_uncountable", message, fault.part, offset=header.header_bytes)
         return Completeness("unknown", None, None, 0, findings=(finding,))
-    expected = sum(part.chunks for part in layouts)
+    expected = sum(part.chunks for part in known)
     table_end = header.header_bytes + 8 * expected
     if table_end > reader.size:
-        return _cut_table(layouts, expected, table_end, reader.size)
-    known = reader.size if held is None else held
-    return _Assessment(header, reader, layouts, expected, table_end, known).completeness()
+        return _cut_table(known, expected, table_end, reader.size)
+    return _Assessment(header, reader, known, expected, table_end, held).completeness()
 
 
 def _cut_table(layouts: tuple[Layout, ...], expected: int, table_end: int, size: int) -> Completeness:
@@ -388,15 +393,18 @@ def _gaps(piece: _Piece, present: set[int]) -> list[tuple[int, int]]:
 
 
 def _ranges(gaps: Iterable[tuple[Layout, list[tuple[int, int]]]]) -> tuple[tuple[MissingRange, ...], int]:
-    """Runs of chunks in image coordinates: at most 256 of them, and how many more there are."""
+    """Runs of chunks in image coordinates: at most 256 of them, and how many more there are; a run of tiles may make several."""
     found: list[MissingRange] = []
     omitted = 0
     for part, runs in gaps:
         for first, last in runs:
-            if len(found) < MAX_RANGES:
-                found.extend(_tile_ranges(part, first, last) if part.tile else [_line_range(part, first, last)])
-            else:
+            if len(found) == MAX_RANGES:
                 omitted += 1
+                continue
+            ranges = list(_tile_ranges(part, first, last)) if part.tile else [_line_range(part, first, last)]
+            room = MAX_RANGES - len(found)
+            found += ranges[:room]
+            omitted += len(ranges[room:])
     return tuple(found), omitted
 
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from exr_header import NON_IMAGE, TILED, Finding, Header, Part, Severity
-from exr_layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, NoLayout, Window, layout, part_type, window
+from exr_header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quoted
+from exr_layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
 
 REQUIRED = {
     "channels": "chlist",
@@ -39,11 +39,13 @@ ASPECT_RANGE = (1e-6, 1e6)
 DEEP_COMPRESSIONS = frozenset({"none", "rle", "zips", "zstd"})
 
 
-def contradictions(header: Header) -> Iterator[Finding]:
-    """Every contradiction within and between the parts of a header, part by part."""
-    for part in header.parts:
-        for check in (_required, _type, _channels, _windows, _numbers, _enumerations, _tiles, _chunk_count):
+def contradictions(header: Header, found: tuple[Layout | NoLayout, ...] | None = None) -> Iterator[Finding]:
+    """Every contradiction within and between the parts of a header, part by part. `found`: the layouts, where they are known."""
+    for part, one in zip(header.parts, found or layouts(header), strict=True):
+        for check in (_required, _type, _channels, _windows, _numbers, _enumerations, _tiles):
             yield from check(header, part)
+        if isinstance(one, Layout):
+            yield from _chunk_count(part, one)
     yield from _between_parts(header)
 
 
@@ -67,7 +69,7 @@ def _required(header: Header, part: Part) -> Iterator[Finding]:
         elif attribute.type != type_name:
             message = f"attribute {name!r} has type {attribute.type!r} where the format requires {type_name!r}"
             yield _at(part, name, "attribute_wrong_type", message)
-        elif name != "channels" and attribute.value is None:
+        elif name != "channels" and (attribute.value is None or attribute.shortened):
             yield _at(part, name, "required_attribute_undecodable", f"the required attribute {name!r} has no usable value")
 
 
@@ -76,7 +78,7 @@ def _type(header: Header, part: Part) -> Iterator[Finding]:
     if named is None:
         return
     if named not in PART_TYPES:
-        yield _at(part, "type", "unknown_part_type", f"type {named!r} is none of {', '.join(sorted(PART_TYPES))}")
+        yield _at(part, "type", "unknown_part_type", f"type {quoted(named)} is none of {', '.join(sorted(PART_TYPES))}")
         return
     flags = header.flags
     deep, tiled = named in DEEP_TYPES, named in TILED_TYPES
@@ -178,16 +180,10 @@ def _tiles(header: Header, part: Part) -> Iterator[Finding]:
             yield _at(part, "tiles", "bad_tiles", f"the {mode.replace('_', ' ')} of the tiles is {tiles[mode]}")
 
 
-def _chunk_count(header: Header, part: Part) -> Iterator[Finding]:
+def _chunk_count(part: Part, layout: Layout) -> Iterator[Finding]:
     declared = part.value("chunkCount", "int")
-    if declared is None:
-        return
-    try:
-        computed = layout(header, part).chunks
-    except NoLayout:
-        return
-    if declared != computed:
-        message = f"chunkCount says {declared} chunks where window and compression make {computed}"
+    if declared is not None and declared != layout.chunks:
+        message = f"chunkCount says {declared} chunks where window and compression make {layout.chunks}"
         yield _at(part, "chunkCount", "chunk_count_mismatch", message)
 
 
@@ -198,7 +194,7 @@ def _between_parts(header: Header) -> Iterator[Finding]:
     for part in header.parts:
         name = part.value("name", "string")
         if name is not None and names.setdefault(name, part.index) != part.index:
-            yield _at(part, "name", "duplicate_part_name", f"the name {name!r} is also that of part {names[name]}")
+            yield _at(part, "name", "duplicate_part_name", f"the name {quoted(name)} is also that of part {names[name]}")
     first = header.parts[0]
     for part in header.parts[1:]:
         for name, type_name in SHARED.items():

@@ -14,11 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from exr_attributes import Bytes
-from exr_header import Attribute, Finding, Part
-
-# Manifests up to this size are parsed and their first entries recomputed; longer ones (tens of megabytes are met) are counted.
-PARSED_MANIFEST = 256 * 1024
-CHECKED_ENTRIES = 64
+from exr_header import Attribute, Finding, Part, quoted
+from exr_limits import CHECKED_ENTRIES, MAX_CRYPTOMATTES, PARSED_MANIFEST, CryptomatteBudget
 
 _NAME = re.compile(r"cryptomatte/([^/]{1,64})/(name|hash|conversion|manifest|manif_file)")
 _RANK = re.compile(r"[0-9]{2}\Z")
@@ -61,29 +58,38 @@ def object_id(name: str) -> str:
     return f"{bits:08x}"
 
 
-def cryptomattes(part: Part) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """The cryptomatte layers in file order, as in `payload["parts"][i]["cryptomatte"]`, and what contradicts itself in them."""
+def cryptomattes(part: Part, budget: CryptomatteBudget | None = None) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """The cryptomatte layers in file order, as in `payload["parts"][i]["cryptomatte"]`, and what contradicts itself in them.
+
+    `budget` is what the parts before left for this one.
+    """
+    budget = budget or CryptomatteBudget()
+    declared = _declared(part)
+    listed = list(declared.items())[: budget.layers]
+    budget.layers -= len(listed)
+    ranks = _ranks(part) if listed else Counter()
     found: list[dict[str, Any]] = []
     findings: list[Finding] = []
-    declared = _declared(part)
-    ranks = _ranks(part) if declared else Counter()
-    for key, fields in declared.items():
-        layer = _layer(ranks, key, fields)
+    for key, fields in listed:
+        layer = _layer(ranks, key, fields, budget)
         anchor = next(iter(fields.values()))
         found.append(layer)
         for code, message in _contradictions(layer):
             findings.append(Finding("warning", code, message, part.index, anchor.name, anchor.offset))
+    if more := len(declared) - len(listed):
+        message = f"part {part.index}: {more} more cryptomatte layers are not listed; of a file {MAX_CRYPTOMATTES} are"
+        findings.append(Finding("warning", "cryptomattes_omitted", message, part.index, offset=part.offset))
     return found, findings
 
 
 def _contradictions(layer: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    name = layer["name"]
+    name = "without a name" if layer["name"] is None else quoted(layer["name"])
     if layer["key_matches"] is False:
-        yield "cryptomatte_key_mismatch", f"cryptomatte layer {name!r} has the key {layer['key']!r}, which is not its hash"
+        yield "cryptomatte_key_mismatch", f"cryptomatte layer {name} has the key {layer['key']!r}, which is not its hash"
     if count := layer["manifest_mismatches"]:
-        yield "cryptomatte_id_mismatch", f"{count} names in the manifest of {name!r} have ids that are not their hash"
+        yield "cryptomatte_id_mismatch", f"{count} names in the manifest of {name} have ids that are not their hash"
     if layer["manifest_size"] is not None and layer["manifest_entries"] is None:
-        yield "cryptomatte_manifest_damaged", f"the manifest of cryptomatte layer {name!r} is not JSON of names and ids"
+        yield "cryptomatte_manifest_damaged", f"the manifest of cryptomatte layer {name} is not JSON of names and ids"
 
 
 def _declared(part: Part) -> dict[str, dict[str, Attribute]]:
@@ -94,18 +100,18 @@ def _declared(part: Part) -> dict[str, dict[str, Attribute]]:
     return declared
 
 
-def _layer(ranks: Counter[str], key: str, fields: dict[str, Attribute]) -> dict[str, Any]:
+def _layer(ranks: Counter[str], key: str, fields: dict[str, Attribute], budget: CryptomatteBudget) -> dict[str, Any]:
     texts = {field: attribute.value if isinstance(attribute.value, str) else None for field, attribute in fields.items()}
     name, scheme = texts.get("name"), texts.get("hash")
     hashed = scheme in (None, "MurmurHash3_32")
     manifest = fields["manifest"].raw if "manifest" in fields else None
-    entries, mismatches = _manifest(manifest, hashed) if manifest is not None else (None, None)
+    entries, mismatches = _manifest(manifest, hashed, budget) if manifest is not None else (None, None)
     return {
         "key": key,
         "name": name,
         "hash": scheme,
         "conversion": texts.get("conversion"),
-        "key_matches": object_key(name) == key[:7] if name is not None and hashed else None,
+        "key_matches": object_key(name) == key[:7] if name is not None and hashed and _affords([name], budget) else None,
         "ranks": ranks[name] if name else 0,
         "manifest_size": None if manifest is None else len(manifest),
         "manifest_sha256": None if manifest is None else hashlib.sha256(manifest).hexdigest(),
@@ -126,13 +132,14 @@ def _ranks(part: Part) -> Counter[str]:
     return Counter(layer[:-2] for layer in layers if _RANK.search(layer))
 
 
-def _manifest(raw: Bytes, hashed: bool) -> tuple[int | None, int | None]:
+def _manifest(raw: Bytes, hashed: bool, budget: CryptomatteBudget) -> tuple[int | None, int | None]:
     """The number of entries, and how many of the first 64 have an id that is not the hash of their name.
 
-    Both are None for text that is not such JSON; of manifests above 256 KiB entries are counted, not checked.
+    Both are None for text that is not such JSON; of long and of many manifests entries are counted, not checked.
     """
-    if len(raw) > PARSED_MANIFEST:
+    if len(raw) > min(PARSED_MANIFEST, budget.parsed_bytes):
         return sum(1 for _ in _ENTRY.finditer(raw)), None
+    budget.parsed_bytes -= len(raw)
     try:
         entries = json.loads(bytes(raw).rstrip(b"\0"))
     except (ValueError, RecursionError):
@@ -140,4 +147,15 @@ def _manifest(raw: Bytes, hashed: bool) -> tuple[int | None, int | None]:
     if not isinstance(entries, dict):
         return None, None
     checked = list(entries.items())[:CHECKED_ENTRIES] if hashed else []
+    if not _affords([name for name, _ in checked], budget):
+        return len(entries), None
     return len(entries), sum(object_id(name) != value for name, value in checked)
+
+
+def _affords(names: list[str], budget: CryptomatteBudget) -> bool:
+    """Whether these names are hashed; the budget pays for them."""
+    length = sum(map(len, names))
+    if length > budget.hashed_bytes:
+        return False
+    budget.hashed_bytes -= length
+    return True

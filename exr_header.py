@@ -10,13 +10,28 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 import exr_attributes
-from exr_attributes import LARGE_VALUE, MAX_CHANNELS, Channel, DecodeError
+from exr_attributes import Channel, DecodeError
 from exr_errors import BadHeader
+from exr_limits import (
+    LARGE_VALUE,
+    MATRIX_WEIGHT,
+    MAX_ATTRIBUTE_NAME_BYTES,
+    MAX_ATTRIBUTES,
+    MAX_CHANNEL_NAME_BYTES,
+    MAX_CHANNELS,
+    MAX_FINDINGS,
+    MAX_PARTS,
+    MAX_VALUE_BYTES,
+    SHOWN_CHARACTERS,
+    SMALL_VALUE,
+    Budget,
+)
 
 MAGIC = b"\x76\x2f\x31\x01"
 VERSION = 2
@@ -27,9 +42,6 @@ FIRST_RANGE = 64 * 1024
 HEADER_LIMIT = 64 * 2**20
 MAX_NAME = 255
 MAX_SHORT_NAME = 31
-# Bounds on what a hostile header can make this module build; the largest header met in the wild has some hundred attributes.
-MAX_PARTS = 2_048
-MAX_ATTRIBUTES = 32_768
 
 LONGEST_CHLIST = MAX_CHANNELS * (MAX_NAME + 18)
 
@@ -72,6 +84,46 @@ class Finding:
         return {"code": self.code, "message": self.message, **{key: value for key, value in place.items() if value is not None}}
 
 
+class Findings:
+    """The findings of a file, in the order in which they were made; of each severity the first are kept, the others counted.
+
+    The first finding of a code is always kept, so that many of one kind do not hide another.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[Finding] = []
+        self.codes: set[str] = set()
+        """The codes of all findings, of those that are not kept as well."""
+        self.count: Counter[str] = Counter()
+
+    def add(self, finding: Finding) -> None:
+        """One more finding."""
+        self.count[finding.severity] += 1
+        if self.count[finding.severity] <= MAX_FINDINGS or finding.code not in self.codes:
+            self.kept.append(finding)
+        self.codes.add(finding.code)
+
+    def add_all(self, findings: Iterable[Finding]) -> None:
+        """Several findings, which are made one after the other where `findings` is a generator."""
+        for finding in findings:
+            self.add(finding)
+
+    def add_kept(self, other: Findings) -> None:
+        """What another collection kept and counted."""
+        total = self.count + other.count
+        self.add_all(other.kept)
+        self.count = total
+
+    def of(self, severity: Severity) -> list[Finding]:
+        """The findings of a severity that are kept."""
+        return [finding for finding in self.kept if finding.severity == severity]
+
+
+def quoted(words: str) -> str:
+    """A text of the file as it stands in a message: quoted, and cut where it is long."""
+    return repr(words) if len(words) <= SHOWN_CHARACTERS else repr(words[:SHOWN_CHARACTERS]) + "..."
+
+
 class Attribute(NamedTuple):
     """One attribute as the file has it; a tuple because a header makes dozens of them and each costs time."""
 
@@ -89,6 +141,8 @@ class Attribute(NamedTuple):
     """Whether `value` carries all that `raw` says; False for unknown types and for bytes that contradict their type."""
     raw_name: tuple[bytes, bytes] | None = None
     """The bytes of name and type where one of them is not UTF-8."""
+    shortened: bool = False
+    """Whether `value` is a digest, because the bytes are long or the header's values are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +159,7 @@ class Part:
     def find(self, name: str, type_name: str) -> Attribute | None:
         """The part's attribute of that name when it has the type that the name implies and a value that decodes, else None."""
         attribute = self.first.get(name)
-        if attribute is None or attribute.type != type_name or attribute.value is None:
+        if attribute is None or attribute.type != type_name or attribute.value is None or attribute.shortened:
             return None
         return attribute
 
@@ -124,7 +178,12 @@ class Header:
     parts: tuple[Part, ...]
     header_bytes: int
     header_hash: str
-    findings: tuple[Finding, ...]
+    found: Findings
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What contradicts itself in the header, in file order; at most 256 of each severity, and the first of each code."""
+        return tuple(self.found.kept)
 
     @property
     def is_multipart(self) -> bool:
@@ -137,7 +196,7 @@ def parse_header(data: bytes, *, size: int | None = None) -> Header:
 
     Raises NeedMoreBytes when the prefix is too short, BadHeader when no longer prefix would help.
     """
-    return _Parser(data, size).header()
+    return Parser(data, size).header()
 
 
 def read_header(reader: Reader, *, first_range: int = FIRST_RANGE, limit: int = HEADER_LIMIT) -> Header:
@@ -146,16 +205,16 @@ def read_header(reader: Reader, *, first_range: int = FIRST_RANGE, limit: int = 
     Raises BadHeader when the header is damaged or longer than `limit` bytes.
     """
     size = reader.size
-    data = reader.read(0, min(first_range, size))
+    parser = Parser(reader.read(0, min(first_range, size)), size)
     ahead = first_range
     while True:
         try:
-            return parse_header(data, size=size)
+            return parser.header()
         except NeedMoreBytes as missing:
-            data = _extend(reader, data, missing.needed, ahead, limit)
+            parser.data = _extend(reader, parser.data, missing.needed, ahead, limit)
             ahead *= 2
         except BadHeader as fault:
-            raise _hashed(data, fault) from None
+            raise _hashed(parser.data, fault) from None
 
 
 def _extend(reader: Reader, data: bytes, needed: int, ahead: int, limit: int) -> bytes:
@@ -177,28 +236,47 @@ def _hashed(data: bytes, error: BadHeader) -> BadHeader:
     return error
 
 
-class _Parser:
-    """One walk over the bytes; `position` is where the walk stands, so that every fault can name its offset."""
+class Parser:
+    """One walk over the bytes; `position` is where the walk stands, so that every fault can name its offset.
+
+    After NeedMoreBytes, `data` may be replaced by a longer prefix and `header` called again: the walk goes on where it stood.
+    """
 
     def __init__(self, data: bytes, size: int | None) -> None:
         self.data = data
         self.size = size
         self.position = 0
-        self.part = 0
+        self.flags = 0
         self.long_names = False
-        self.findings: list[Finding] = []
-        self.attributes_left = MAX_ATTRIBUTES
-        self.channels_left = MAX_CHANNELS
+        self.findings = Findings()
+        self.budget = Budget()
+        self.parts: list[Part] = []
+        self.part_start = 8
+        self.attributes: list[Attribute] = []
         self.channels: tuple[Channel, ...] | None = None
+        self.attributes_left = MAX_ATTRIBUTES
+        self.name_bytes_left = MAX_ATTRIBUTE_NAME_BYTES
+        self.channels_left = MAX_CHANNELS
+        self.channel_bytes_left = MAX_CHANNEL_NAME_BYTES
+
+    @property
+    def part(self) -> int:
+        """The number of the part that the walk is in."""
+        return len(self.parts)
 
     def header(self) -> Header:
-        flags = self._flags()
-        self.position = 8
-        parts = self._parts() if flags & MULTI_PART else [self._part(0)]
+        """The header. Raises NeedMoreBytes and BadHeader."""
+        if self.position == 0:
+            self.flags = self._flags()
+            self.position = 8
+        if self.flags & MULTI_PART:
+            self._read_parts()
+        else:
+            self._read_part()
         end = self.position
         digest = hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
-        findings = sorted(self.findings, key=lambda finding: finding.offset or 0) if self.findings else ()
-        return Header(VERSION, flags, tuple(parts), end, digest, tuple(findings))
+        self.findings.kept.sort(key=_offset_of)
+        return Header(VERSION, self.flags, tuple(self.parts), end, digest, self.findings)
 
     def _flags(self) -> int:
         data = self.data
@@ -216,34 +294,37 @@ class _Parser:
         self.long_names = bool(flags & LONG_NAMES)
         return flags
 
-    def _parts(self) -> list[Part]:
-        parts: list[Part] = []
+    def _read_parts(self) -> None:
         while True:
             self._need(self.position + 1)
-            if self.data[self.position] == 0:
+            if not self.attributes and self.data[self.position] == 0:
                 self.position += 1
                 break
-            if len(parts) == MAX_PARTS:
+            if len(self.parts) == MAX_PARTS:
                 raise self._bad("too_many_parts", f"the file has more than {MAX_PARTS} parts", self.position)
-            parts.append(self._part(len(parts)))
-        if not parts:
+            self._read_part()
+        if not self.parts:
             raise self._bad("no_parts", "the file announces several parts and has none", self.position - 1)
-        return parts
 
-    def _part(self, index: int) -> Part:
-        self.part = index
-        self.channels = None
-        start = self.position
-        attributes: list[Attribute] = []
+    def _read_part(self) -> None:
+        attributes = self.attributes
         while (last := self._ordinary_run(attributes)) is not None:
             attributes.append(last)
             if len(attributes) > self.attributes_left:
                 raise self._bad("too_many_attributes", f"the header has more than {MAX_ATTRIBUTES} attributes", last.offset)
+        self._end_part(attributes)
+        self.attributes, self.channels, self.part_start = [], None, self.position
+
+    def _end_part(self, attributes: list[Attribute]) -> None:
         self.attributes_left -= len(attributes)
+        self.name_bytes_left -= sum([len(attribute.name) + len(attribute.type) for attribute in attributes])
+        if self.name_bytes_left < 0:
+            message = f"the names and types of the header's attributes take more than {MAX_ATTRIBUTE_NAME_BYTES} bytes"
+            raise self._bad("too_many_attributes", message, self.part_start)
         first = {attribute.name: attribute for attribute in reversed(attributes)}
         if len(first) < len(attributes):
             self._report_duplicates(attributes, first)
-        return Part(index, start, tuple(attributes), self.channels or (), first)
+        self.parts.append(Part(self.part, self.part_start, tuple(attributes), self.channels or (), first))
 
     def _report_duplicates(self, attributes: list[Attribute], first: dict[str, Attribute]) -> None:
         for attribute in attributes:
@@ -257,12 +338,14 @@ class _Parser:
 
         One loop without a call of its own for each attribute: nearly all attributes pass here, and it decides the speed.
         """
-        data, position = self.data, self.position
+        data, position, left = self.data, self.position, self.budget.value_bytes
         while (match := _ORDINARY(data, position)) is not None and len(attributes) < self.attributes_left:
             raw_name, raw_type, raw_size = match.groups()
             type_name, decoder = _KNOWN_TYPES.get(raw_type, _UNKNOWN_TYPE)
             start, size = match.end(), _SIZE(raw_size)[0]
             if decoder is None or not 0 <= size <= LARGE_VALUE:
+                break
+            if type_name == "chlist" and (raw_name != b"channels" or self.channels is not None):
                 break
             end = start + size
             raw = data[start:end]
@@ -273,21 +356,32 @@ class _Parser:
             except DecodeError:
                 break
             if type_name == "chlist":
-                if not self._takes_channels(raw_name, value):
+                if not self._takes_channels(value):
                     break
                 value = None
-            attributes.append(_new_tuple(Attribute, (raw_name.decode(), type_name, size, position, value, raw, True, None)))
+            elif size > SMALL_VALUE:
+                cost = size * MATRIX_WEIGHT if type(value) is list else size
+                if cost > left:
+                    break
+                left -= cost
+            fields = (raw_name.decode(), type_name, size, position, value, raw, True, None, False)
+            attributes.append(_new_tuple(Attribute, fields))
             position = end
-        self.position = position
+        self.position, self.budget.value_bytes = position, left
         return self._attribute()
 
-    def _takes_channels(self, raw_name: bytes, found: list[Channel]) -> bool:
-        """Whether these are the part's channels, and few enough."""
-        if raw_name != b"channels" or self.channels is not None or len(found) > self.channels_left:
+    def _takes_channels(self, found: list[Channel]) -> bool:
+        """Whether the part's channels are few enough."""
+        named = sum([len(channel.name) for channel in found])
+        if len(found) > self.channels_left or named > self.channel_bytes_left:
             return False
+        self._keep_channels(found, named)
+        return True
+
+    def _keep_channels(self, found: list[Channel], named: int) -> None:
         self.channels = tuple(found)
         self.channels_left -= len(found)
-        return True
+        self.channel_bytes_left -= named
 
     def _attribute(self) -> Attribute | None:
         """The attribute at `position`, or None at the NUL that ends a part's header."""
@@ -318,25 +412,54 @@ class _Parser:
         raw: exr_attributes.Bytes = self.data[self.position - size : self.position] if size <= LARGE_VALUE else self._view(size)
         if type_name == "chlist" and name == "channels" and self.channels is None:
             value, faithful = None, self._channels(bytes(raw[:LONGEST_CHLIST]), start)
+            shortened = size > LARGE_VALUE
         else:
             value, faithful = self._value(name, type_name, raw, start)
-        if size > LARGE_VALUE and value is None:
+            shortened = value is _LONG
+        if shortened:
             value = exr_attributes.digest(raw)
+        if not type_name:
+            self._warn("attribute_without_type", f"attribute {name!r} has no type", name, start)
         odd = None
         if not (raw_name.isascii() and raw_type.isascii()):
             odd = self._odd_names(raw_name, raw_type, name, type_name, start)
-        return Attribute(name, type_name, size, start, value, raw, faithful, odd)
+        return Attribute(name, type_name, size, start, value, raw, faithful, odd, shortened)
 
     def _value(self, name: str, type_name: str, raw: exr_attributes.Bytes, start: int) -> tuple[Any, bool]:
-        """The value, and whether it says all that the bytes say."""
-        decoder = exr_attributes.DECODERS.get(type_name)
-        if decoder is None or (len(raw) > LARGE_VALUE and type_name not in _SUMMARISED):
-            return None, decoder is not None
+        """The value, or `_LONG` where a digest is to stand for it; and whether it says all that the bytes say."""
+        decoder, summarised = exr_attributes.DECODERS.get(type_name), type_name in _SUMMARISED
+        weight = MATRIX_WEIGHT if type_name in _MATRICES else 1
+        if not summarised and not self._affords(name, len(raw), start, weight):
+            return _LONG, decoder is not None
+        if decoder is None:
+            return None, False
         try:
-            return decoder(raw), True
+            counted = exr_attributes.LIST_DECODERS.get(type_name)
+            return decoder(raw) if counted is None else counted(raw, self.budget), True
         except DecodeError as fault:
             self._warn(fault.code, f"attribute {name!r} of type {type_name!r} {fault}", name, start)
-            return fault.value, False
+            return self._faulty(name, raw, fault, start, summarised), False
+
+    def _faulty(self, name: str, raw: exr_attributes.Bytes, fault: DecodeError, start: int, summarised: bool) -> Any:
+        """What is shown of a value that does not decode, or `_LONG`. Its bytes are carried too; a summary pays for them here."""
+        if summarised and len(raw) <= LARGE_VALUE and not self._affords(name, len(raw), start):
+            return _LONG
+        if fault.value is None and (fault.code == "value_shortened" or len(raw) > LARGE_VALUE):
+            return _LONG
+        return fault.value
+
+    def _affords(self, name: str, size: int, start: int, weight: int = 1) -> bool:
+        """Whether a value of `size` bytes is carried; the budget pays for it, or a warning says that it does not."""
+        if size <= SMALL_VALUE:
+            return True
+        if size > LARGE_VALUE:
+            return False
+        if size * weight > self.budget.value_bytes:
+            message = f"attribute {name!r} is given by its digest: of a header's values {MAX_VALUE_BYTES} bytes are carried"
+            self._warn("value_shortened", message, name, start)
+            return False
+        self.budget.value_bytes -= size * weight
+        return True
 
     def _view(self, size: int) -> memoryview:
         """A long value is not copied: it stays a window on the bytes that were read."""
@@ -345,13 +468,12 @@ class _Parser:
     def _channels(self, raw: bytes, start: int) -> bool:
         """Reads the part's channels; whether all of them could be read."""
         try:
-            found, faithful = exr_attributes.channels(raw, self.channels_left), True
+            found, faithful = exr_attributes.channels(raw, self.channels_left, self.channel_bytes_left), True
         except DecodeError as fault:
             found, faithful = fault.value, False
             message = f"attribute 'channels' of type 'chlist' {fault}"
-            self.findings.append(Finding("error", fault.code, message, self.part, "channels", start))
-        self.channels_left -= len(found)
-        self.channels = tuple(found)
+            self.findings.add(Finding("error", fault.code, message, self.part, "channels", start))
+        self._keep_channels(found, sum(len(channel.name) for channel in found))
         return faithful
 
     def _odd_names(self, raw_name: bytes, raw_type: bytes, name: str, type_name: str, start: int) -> tuple[bytes, bytes] | None:
@@ -398,7 +520,7 @@ class _Parser:
             raise self._bad_size(name, size, start, value_start + size)
         self._need(value_start + natural)
         message = f"attribute {name!r} claims {size} bytes; read as the {natural} that its type {type_name!r} takes"
-        self.findings.append(Finding("error", "attribute_size_impossible", message, self.part, name, start))
+        self.findings.add(Finding("error", "attribute_size_impossible", message, self.part, name, start))
         return natural
 
     def _bad_size(self, name: str, size: int, start: int, end: int) -> BadHeader:
@@ -416,18 +538,25 @@ class _Parser:
 
     def _warn(self, code: str, message: str, attribute: str | None = None, offset: int | None = None) -> None:
         part = None if attribute is None else self.part
-        self.findings.append(Finding("warning", code, message, part, attribute, offset))
+        self.findings.add(Finding("warning", code, message, part, attribute, offset))
 
 
 _ORDINARY = re.compile(rb"([\x01-\x7f]{1,31})\0([0-9A-Za-z]{1,31})\0(.{4})", re.DOTALL).match
 _UNKNOWN_TYPE: tuple[str, Callable[..., Any] | None] = ("", None)
+# Types whose value is a summary of bounded size however long the bytes are.
+_SUMMARISED = frozenset({"idmanifest", "preview"})
 _KNOWN_TYPES: dict[bytes, tuple[str, Callable[..., Any] | None]] = {
-    name.encode(): (name, decoder) for name, decoder in (exr_attributes.DECODERS | {"chlist": exr_attributes.channels}).items()
-}
+    name.encode(): (name, decoder)
+    for name, decoder in exr_attributes.DECODERS.items()
+    if name not in exr_attributes.LIST_DECODERS and name not in _SUMMARISED
+} | {b"chlist": ("chlist", exr_attributes.channels)}
+_MATRICES = frozenset({"m33d", "m33f", "m44d", "m44f"})
+# Stands for a value that is too long to be carried.
+_LONG = object()
 # A named tuple's own constructor takes twice as long.
 _new_tuple = tuple.__new__
 _SIZE = struct.Struct("<i").unpack
 
-# Types whose value is a summary of bounded size however long the bytes are.
-_SUMMARISED = frozenset({"idmanifest", "preview"})
 
+def _offset_of(finding: Finding) -> int:
+    return finding.offset or 0

@@ -33,6 +33,8 @@ ROLE_WORDS = tuple(
     }.items()
 )
 
+REMEMBERED_CHARACTERS = 128
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -58,7 +60,6 @@ def layers(header: Header, part: Part) -> list[dict[str, Any]]:
     ]
 
 
-@lru_cache(maxsize=4096)
 def role(layer: str, components: tuple[str, ...]) -> str:
     """What a layer is for, from its name and components.
 
@@ -67,6 +68,12 @@ def role(layer: str, components: tuple[str, ...]) -> str:
     >>> role("RGBA_key", ("R", "G", "B")), role("diffuse_direct", ("R", "G", "B")), role("Normal", ("X", "Y", "Z"))
     ('light_group', 'beauty', 'utility')
     """
+    # What is remembered is bounded in bytes: by long names and lists of components a file could fill the memory.
+    remembered = len(layer) + sum(map(len, components)) <= REMEMBERED_CHARACTERS
+    return _remembered_role(layer, components) if remembered else _role(layer, components)
+
+
+def _role(layer: str, components: tuple[str, ...]) -> str:
     lower = tuple(component.lower() for component in components)
     words = [word.lower() for word in _WORD.findall(layer)]
     known = {*words, "".join(words), *("".join(pair) for pair in pairwise(words))}
@@ -79,6 +86,9 @@ def role(layer: str, components: tuple[str, ...]) -> str:
     if not words and set(lower) & COLOR_COMPONENTS:
         return "beauty"
     return "depth" if not words and set(lower) <= DEPTH_COMPONENTS else "data"
+
+
+_remembered_role = lru_cache(maxsize=4096)(_role)
 
 
 def logical_bytes(part: Part, channels: list[Any]) -> int | None:

@@ -6,11 +6,11 @@ after the OpenEXR file format; a header that does not say enough has no layout, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from exr_header import NON_IMAGE, TILED, Header, Part
+from exr_limits import MAX_LEVELS
 
 # Scanlines per chunk; the values of the codecs added in 3.4 and 3.5 were measured on files written by OpenEXR 3.5.3.
 LINES_PER_CHUNK = {
@@ -143,8 +143,33 @@ def window(part: Part, name: str) -> Window | None:
     return None if box is None else Window(box["min"]["x"], box["min"]["y"], box["max"]["x"], box["max"]["y"])
 
 
-def layout(header: Header, part: Part) -> Layout:
-    """The part's chunks. Raises NoLayout when required attributes are missing or make no sense."""
+def layouts(header: Header) -> tuple[Layout | NoLayout, ...]:
+    """The layout of each part, or why it has none; at most MAX_LEVELS levels in all."""
+    found: list[Layout | NoLayout] = []
+    left = MAX_LEVELS
+    for part in header.parts:
+        try:
+            one = layout(header, part, left)
+        except NoLayout as fault:
+            found.append(fault.with_traceback(None))
+        else:
+            left -= len(one.levels)
+            found.append(one)
+    return tuple(found)
+
+
+def require_layouts(header: Header) -> list[Layout]:
+    """The layouts of all parts. Raises NoLayout for the first part that has none."""
+    found: list[Layout] = []
+    for one in layouts(header):
+        if isinstance(one, NoLayout):
+            raise one
+        found.append(one)
+    return found
+
+
+def layout(header: Header, part: Part, levels_left: int = MAX_LEVELS) -> Layout:
+    """The part's chunks. Raises NoLayout when required attributes are missing or make no sense, or for too many levels."""
     kind = part_type(header, part)
     area, compression = window(part, "dataWindow"), part.value("compression", "compression")
     if area is None or compression is None:
@@ -155,7 +180,7 @@ def layout(header: Header, part: Part) -> Layout:
     levels: tuple[Level, ...] = ()
     lines, chunks = LINES_PER_CHUNK.get(compression, 0), 0
     if kind in TILED_TYPES:
-        tile, levels = _tiles(part, area)
+        tile, levels = _tiles(part, area, levels_left)
         chunks = levels[-1].first + levels[-1].columns * levels[-1].rows
     elif lines:
         chunks = -(-area.height // lines)
@@ -177,7 +202,7 @@ def _samples(part: Part) -> tuple[tuple[int, int, int], ...] | None:
     return tuple((SAMPLE_BYTES[channel.type], channel.x_sampling, channel.y_sampling) for channel in channels)
 
 
-def _tiles(part: Part, area: Window) -> tuple[tuple[int, int], tuple[Level, ...]]:
+def _tiles(part: Part, area: Window, levels_left: int) -> tuple[tuple[int, int], tuple[Level, ...]]:
     tiles: dict[str, Any] | None = part.value("tiles", "tiledesc")
     if tiles is None:
         raise NoLayout(part.index, "tiles, and no usable attribute that describes them")
@@ -187,8 +212,12 @@ def _tiles(part: Part, area: Window) -> tuple[tuple[int, int], tuple[Level, ...]
     if "unknown" in tiles["level_mode"] or "unknown" in tiles["rounding_mode"]:
         raise NoLayout(part.index, f"tile modes {tiles['level_mode']}, {tiles['rounding_mode']}")
     up = tiles["rounding_mode"] == "round_up"
-    levels, first = [], 0
-    for x, y in _level_numbers(area, tiles["level_mode"], up):
+    numbers = _level_numbers(area, tiles["level_mode"], up)
+    if len(numbers) > levels_left:
+        raise NoLayout(part.index, f"{len(numbers)} resolution levels, with which the file has more than {MAX_LEVELS}")
+    levels: list[Level] = []
+    first = 0
+    for x, y in numbers:
         width, height = _level_size(area.width, x, up), _level_size(area.height, y, up)
         columns, rows = -(-width // size[0]), -(-height // size[1])
         levels.append(Level(x, y, width, height, columns, rows, first))
@@ -196,15 +225,14 @@ def _tiles(part: Part, area: Window) -> tuple[tuple[int, int], tuple[Level, ...]
     return size, tuple(levels)
 
 
-def _level_numbers(area: Window, mode: str, up: bool) -> Iterator[tuple[int, int]]:
+def _level_numbers(area: Window, mode: str, up: bool) -> list[tuple[int, int]]:
     """The levels in table order: one, the mip levels, or the rip levels with x running fastest."""
     if mode == "one_level":
-        yield 0, 0
-    elif mode == "mipmap_levels":
-        yield from ((level, level) for level in range(_level_count(max(area.width, area.height), up)))
-    else:
-        columns, rows = _level_count(area.width, up), _level_count(area.height, up)
-        yield from ((x, y) for y in range(rows) for x in range(columns))
+        return [(0, 0)]
+    if mode == "mipmap_levels":
+        return [(level, level) for level in range(_level_count(max(area.width, area.height), up))]
+    columns, rows = _level_count(area.width, up), _level_count(area.height, up)
+    return [(x, y) for y in range(rows) for x in range(columns)]
 
 
 def _level_count(size: int, up: bool) -> int:

@@ -8,6 +8,7 @@ counts.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,11 +18,12 @@ import exr_cryptomatte
 import exr_layers
 import exr_naming
 import exr_production
-from exr_attributes import LARGE_VALUE, Channel, base64_text, channel_value
+from exr_attributes import Channel, base64_text, channel_value
 from exr_chunks import Completeness, Profile
 from exr_errors import BadHeader, InspectorError
-from exr_header import Attribute, Finding, Header, Part
-from exr_layout import DEEP_TYPES, TILED_TYPES, NoLayout, Window, layout, part_type, window
+from exr_header import Attribute, Finding, Findings, Header, Part, Severity
+from exr_layout import DEEP_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
+from exr_limits import LARGE_VALUE, LARGEST_INTEGER, CryptomatteBudget
 
 SCHEMA_VERSION = 1
 INSPECTOR_VERSION = "1.0.0"
@@ -31,7 +33,6 @@ STATUS_OF = {
 }  # fmt: skip
 # Findings after which other readers refuse the file, although its chunks can be counted.
 HEADER_DAMAGE = frozenset({"attribute_size_impossible", "channel_list_damaged"})
-MAX_ENTRIES = 256
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
 
@@ -54,9 +55,12 @@ def normalize_path(path: str) -> str:
 
 def describe(facts: FileFacts, header: Header, completeness: Completeness) -> dict[str, Any]:
     """The payload of a file whose header was read; `stats`, `validation` and `persistence` are empty."""
-    findings = [*header.findings, *exr_consistency.contradictions(header), *completeness.findings]
-    profiles = {profile.part: profile for profile in completeness.profiles}
-    parts = [_part(header, part, profiles.get(part.index), findings) for part in header.parts]
+    findings = Findings()
+    findings.add_kept(header.found)
+    found = completeness.layouts or layouts(header)
+    findings.add_all(exr_consistency.contradictions(header, found))
+    findings.add_all(completeness.findings)
+    parts = _parts(header, found, completeness, findings)
     payload = _frame(facts, parts)
     payload["file"] |= {
         "header_bytes": header.header_bytes,
@@ -64,9 +68,10 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
         "multipart_count": len(parts),
         "is_deep": any(part["is_deep"] for part in parts),
         "is_tiled": any(part["is_tiled"] for part in parts),
-        "status": "unreadable" if HEADER_DAMAGE & {one.code for one in findings} else STATUS_OF[completeness.verdict],
+        "status": "unreadable" if HEADER_DAMAGE & findings.codes else STATUS_OF[completeness.verdict],
         "completeness": completeness.as_dict(),
     }
+    findings.add_all(_without_large_numbers(payload["file"]["completeness"], "the file's ", None, header.header_bytes))
     payload["parts"] = parts
     payload["channels"] = [_channel(part.index, channel) for part in header.parts for channel in part.channels]
     payload["attributes"] = {"parts": [[_attribute(one, part) for one in part.attributes] for part in header.parts]}
@@ -132,13 +137,39 @@ def _timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _part(header: Header, part: Part, profile: Profile | None, findings: list[Finding]) -> dict[str, Any]:
-    """One entry of `parts`; what is found on the way is added to `findings`."""
+def _parts(
+    header: Header, found: tuple[Layout | NoLayout, ...], completeness: Completeness, findings: Findings
+) -> list[dict[str, Any]]:
+    """The entries of `parts`; what is found on the way is added to `findings`."""
+    profiles = {profile.part: profile for profile in completeness.profiles}
+    budget = CryptomatteBudget()
+    parts = []
+    for part, layout in zip(header.parts, found, strict=True):
+        cryptomatte, contradictions = exr_cryptomatte.cryptomattes(part, budget)
+        findings.add_all(contradictions)
+        entry = _part(header, part, layout, profiles.get(part.index), cryptomatte)
+        for numbers in (entry, *entry["layers"]):
+            findings.add_all(_without_large_numbers(numbers, f"part {part.index}: ", part.index, part.offset))
+        parts.append(entry)
+    return parts
+
+
+def _without_large_numbers(entry: dict[str, Any], place: str, part: int | None, offset: int) -> Iterator[Finding]:
+    """Replaces integers that no column holds by null, each with a finding."""
+    for key, value in entry.items():
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            entry[key] = None
+            message = f"{place}{key} is {value}, more than 63 bits hold, and is left out"
+            yield Finding("warning", "number_too_large", message, part, offset=offset)
+
+
+def _part(
+    header: Header, part: Part, layout: Layout | NoLayout, profile: Profile | None, cryptomatte: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """One entry of `parts`."""
     kind = part_type(header, part)
     data, display = window(part, "dataWindow"), window(part, "displayWindow")
     tiles = part.value("tiles", "tiledesc") or {}
-    cryptomatte, contradictions = exr_cryptomatte.cryptomattes(part)
-    findings += contradictions
     layers = exr_layers.layers(header, part)
     sizes = [layer["logical_bytes"] for layer in layers]
     return {
@@ -156,7 +187,7 @@ def _part(header: Header, part: Part, profile: Profile | None, findings: list[Fi
         "tile_height": tiles.get("y_size"),
         "tile_level_mode": tiles.get("level_mode"),
         "tile_rounding_mode": tiles.get("rounding_mode"),
-        "chunk_count": _chunk_count(header, part),
+        "chunk_count": _chunk_count(part, layout),
         **exr_production.describe(part),
         "cryptomatte": cryptomatte,
         "layers": layers,
@@ -165,15 +196,12 @@ def _part(header: Header, part: Part, profile: Profile | None, findings: list[Fi
     }
 
 
-def _chunk_count(header: Header, part: Part) -> int | None:
+def _chunk_count(part: Part, layout: Layout | NoLayout) -> int | None:
     """What `chunkCount` says; single parts need not have it, and theirs follows from windows, compression and tiles."""
     stated: int | None = part.value("chunkCount", "int")
     if stated is not None:
         return stated
-    try:
-        return layout(header, part).chunks
-    except NoLayout:
-        return None
+    return layout.chunks if isinstance(layout, Layout) else None
 
 
 def _windows(data: Window | None, display: Window | None) -> dict[str, Any]:
@@ -214,18 +242,17 @@ def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
     }
     if attribute.type == "chlist" and attribute is part.first.get("channels") and attribute.size <= LARGE_VALUE:
         entry["value"] = [channel_value(channel) for channel in part.channels]
-    if not attribute.faithful and attribute.size <= LARGE_VALUE:
+    if not attribute.faithful and not attribute.shortened and attribute.size <= LARGE_VALUE:
         entry["raw_base64"] = base64_text(attribute.raw)
     if attribute.raw_name is not None:
         entry["name_base64"], entry["type_base64"] = map(base64_text, attribute.raw_name)
     return entry
 
 
-def _entries(findings: list[Finding], severity: str) -> list[dict[str, Any]]:
-    """The findings of one severity, at most 256 of them, and then one that says how many more there are."""
-    found = [finding.as_dict() for finding in findings if finding.severity == severity]
-    if len(found) <= MAX_ENTRIES:
-        return found
-    more = len(found) - MAX_ENTRIES
-    last = {"code": "entries_omitted", "message": f"{more} more {severity}s are not listed", "omitted": more}
-    return [*found[:MAX_ENTRIES], last]
+def _entries(findings: Findings, severity: Severity) -> list[dict[str, Any]]:
+    """The findings of one severity that are kept, and then one that says how many more there are."""
+    found = [finding.as_dict() for finding in findings.of(severity)]
+    if more := findings.count[severity] - len(found):
+        message = f"{more} more {severity}s are not listed"
+        found.append({"code": "entries_omitted", "message": message, "omitted": more})
+    return found

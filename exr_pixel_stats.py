@@ -22,7 +22,7 @@ import exr_pixel_tally
 from exr_attributes import COMPRESSIONS
 from exr_bands import Band, DamagedChunk, Table, TableUnreadable
 from exr_header import Finding, Header, Part, Reader
-from exr_layout import Layout, NoLayout, layout, part_type
+from exr_layout import Layout, NoLayout, part_type, require_layouts
 from exr_pixel_decode import RefusedFile, decode
 from exr_pixel_plan import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
 from exr_pixel_sampling import Choice
@@ -54,7 +54,7 @@ def compute_pixel_stats(
     count = min(MAX_THREADS, os.cpu_count() or 1) if threads is None else threads
     options = Options(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
     try:
-        layouts = [layout(header, part) for part in header.parts]
+        layouts = require_layouts(header)
         table = exr_bands.read_table(reader, header, layouts)
     except NoLayout as fault:
         return _answer(options, [], [Finding("error", "no_chunk_layout", f"{fault}, so no pixel can be read", fault.part)])

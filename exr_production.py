@@ -103,7 +103,7 @@ class Facts:
         self._by_name: dict[str, Attribute] = {}
         self._by_key: dict[str, Attribute] = {}
         for attribute in part.first.values():
-            if attribute.value is not None:
+            if attribute.value is not None and not attribute.shortened:
                 name, key = folded(attribute.name)
                 for index, entry in ((self._by_name, name), (self._by_key, key)):
                     if entry not in index or len(attribute.name) < len(index[entry].name):

@@ -50,7 +50,8 @@ class Role(StrEnum):
 class Column:
     """One column. `source` is the key in the payload entry that the row describes; None where the row builder computes it.
 
-    `json` columns hold the compact JSON text of the source value. `required` values must be in the payload and not null.
+    `json` columns hold the compact JSON text of the source value. `required` values must be in the payload, not null and, unless
+    `blank`, not empty.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Column:
     role: Role = Role.HEADER
     json: bool = False
     required: bool = False
+    blank: bool = False
 
     @property
     def field(self) -> pa.Field:
@@ -246,7 +248,8 @@ ATTRIBUTES = TableSpec(
         Column("part_index", SMALL, "Number of the part, from 0"),
         Column("attr_index", SMALL, "Position within the part's header, from 0"),
         Column("attr_name", TEXT, "Name of the attribute", source="name", required=True),
-        Column("attr_type", TEXT, "Type of the attribute as OpenEXR names it", source="type", required=True),
+        # A damaged header can leave a type empty; it is stored as it is.
+        Column("attr_type", TEXT, "Type of the attribute as OpenEXR names it", source="type", required=True, blank=True),
         Column("size_bytes", INT, "Size of the value in the header", source="size"),
         Column("value_json", TEXT, "The decoded value as JSON", source="value", json=True),
         Column("value_text", TEXT, "The value where it is a text"),

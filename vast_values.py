@@ -28,10 +28,10 @@ class _Unfit(ValueError):
 def taken(table: str, entry: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The columns of a table that are taken from a payload entry as they are, each checked. `place` names the entry."""
     row: dict[str, Any] = {}
-    for name, source, convert, required in _TAKEN[table]:
+    for name, source, convert, required, blank in _TAKEN[table]:
         value = entry.get(source)
         try:
-            if required and (value is None or value == ""):
+            if required and (value is None or (value == "" and not blank)):
                 raise _Unfit(required)
             row[name] = None if value is None else convert(value)
         except _Unfit as unfit:
@@ -121,10 +121,10 @@ _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
 _EXPECTED = {vast_schemas.TEXT: "a text", vast_schemas.SMALL: "an integer"}
 
 
-def _taking(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None]:
-    """Column name, key in the entry, converter, and what is expected where the value must be there."""
+def _taking(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None, bool]:
+    """Column name, key in the entry, converter, what is expected where the value must be there, and whether it may be empty."""
     convert = _json if column.json else _CONVERTERS[column.type]
-    return column.name, str(column.source), convert, _EXPECTED[column.type] if column.required else None
+    return column.name, str(column.source), convert, _EXPECTED[column.type] if column.required else None, column.blank
 
 
 _TAKEN = {name: tuple(_taking(column) for column in table.columns if column.source) for name, table in TABLES.items()}
@@ -158,54 +158,62 @@ def raw_output(payload: Mapping[str, Any]) -> str:
 
     Where it is too long, the largest attribute values are replaced by their digests, then whole sections, until it fits.
     """
-    document = {key: value for key, value in payload.items() if key not in _VOLATILE}
-    text = json_text(document, "payload")
-    for shrink in (_shrink_attributes, _shrink_sections):
-        size = _size(text)
-        if size <= MAX_CELL_BYTES:
-            break
-        document = shrink(document, size - MAX_CELL_BYTES)
-        text = json_text(document, "payload")
-    return cell(text)
+    texts = {key: json_text(value, "payload") for key, value in payload.items() if key not in _VOLATILE}
+    if (excess := _excess(texts)) > 0:
+        texts["attributes"] = json_text(_shrink_attributes(payload.get("attributes") or {}, excess), "payload")
+    if (excess := _excess(texts)) > 0:
+        _shrink_sections(texts, excess)
+    return cell(_joined(texts))
+
+
+def _joined(texts: Mapping[str, str]) -> str:
+    """The JSON object of these members."""
+    return "{" + ",".join(f"{json_text(key, key)}:{text}" for key, text in texts.items()) + "}"
+
+
+def _excess(texts: Mapping[str, str]) -> int:
+    return _size(_joined(texts)) - MAX_CELL_BYTES
 
 
 def _size(text: str) -> int:
-    return len(text.encode("utf-8", "backslashreplace"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "backslashreplace"))
 
 
-def _digested(value: Any) -> dict[str, Any]:
-    text = json_text(value, "payload")
+def _digested(text: str) -> dict[str, Any]:
     return digest_of(text.encode("utf-8", "backslashreplace"), text[:_HEAD_CHARACTERS])
 
 
-def _shrink_attributes(document: dict[str, Any], excess: int) -> dict[str, Any]:
+def _shrink_attributes(attributes: dict[str, Any], excess: int) -> dict[str, Any]:
     """Digest attribute values, the largest first, until `excess` bytes are saved."""
-    parts = [[dict(entry) for entry in part] for part in document.get("attributes", {}).get("parts", [])]
-    heavy = sorted(
-        ((_size(json_text(entry[key], key)), part, index, key) for part, entries in enumerate(parts)
-         for index, entry in enumerate(entries) for key in ("value", "raw_base64") if entry.get(key) is not None),
-        reverse=True,
+    parts = [[dict(entry) for entry in part] for part in attributes.get("parts", [])]
+    texts = (
+        (json_text(entry[key], key), part, index, key) for part, entries in enumerate(parts)
+        for index, entry in enumerate(entries) for key in ("value", "raw_base64") if _may_be_long(entry.get(key))
     )  # fmt: skip
-    for size, part, index, key in heavy:
-        replacement = _digested(parts[part][index][key])
+    heavy = sorted(((_size(text), part, index, key, text) for text, part, index, key in texts), reverse=True)
+    for size, part, index, key, text in heavy:
+        replacement = _digested(text)
         saved = size - _size(json_text(replacement, key))
         if excess <= 0 or saved <= 0:
             break
         parts[part][index][key] = replacement
         excess -= saved
-    return {**document, "attributes": {**document.get("attributes", {}), "parts": parts}}
+    return {**attributes, "parts": parts}
 
 
-def _shrink_sections(document: dict[str, Any], excess: int) -> dict[str, Any]:
+def _may_be_long(value: Any) -> bool:
+    """Whether a value can be longer than a digest, which takes a hundred characters at least."""
+    return isinstance(value, dict | list) or (isinstance(value, str) and len(value) > 16)
+
+
+def _shrink_sections(texts: dict[str, str], excess: int) -> None:
     """Digest whole sections, the largest first, until `excess` bytes are saved. `file` stays."""
-    sizes = {key: _size(json_text(value, key)) for key, value in document.items() if key != "file"}
+    sizes = {key: _size(text) for key, text in texts.items() if key != "file"}
     for key in sorted(sizes, key=lambda name: sizes[name], reverse=True):
         if excess <= 0:
             break
-        replacement = _digested(document[key])
-        document = {**document, key: replacement}
-        excess -= sizes[key] - _size(json_text(replacement, key))
-    return document
+        texts[key] = json_text(_digested(texts[key]), key)
+        excess -= sizes[key] - _size(texts[key])
 
 
 def mapping(value: Any, field: str) -> Mapping[str, Any]:

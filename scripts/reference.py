@@ -55,9 +55,9 @@ VALUES = """
 | chlist | a list of channels |
 | preview | `width`, `height`, `size`, `sha256` |
 | bytes | `type_hint`, `size`, `data_base64` |
-| idmanifest | `unpacked_size`, and `groups` with the first 256 entries of each |
+| idmanifest | `unpacked_size`, and the first `groups` with the first 256 entries of each, as far as their text has 64 KiB |
 | an enumeration | a word in lower case (`zip`, `increasing_y`, `latlong`); a byte outside it is `unknown(99)` |
-| any value above 64 KiB | `size`, `sha256`, `first_base64` |
+| any value above 64 KiB, or beyond what is carried of a header | `size`, `sha256`, `first_base64` |
 
 Times are ISO 8601 in UTC (`2026-01-31T12:00:00.000000Z`). Numbers that JSON cannot carry are the strings `"NaN"`, `"Infinity"`
 and `"-Infinity"`. Text that is not UTF-8 is shown with U+FFFD, beside its raw bytes.
