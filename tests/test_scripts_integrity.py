@@ -135,8 +135,8 @@ def test_a_contradiction_names_the_section_that_is_wrong(stored: Database) -> No
     harm(stored, "contradiction")
     findings = run(stored, "data_integrity_check")[1]["findings"]
     assert sorted((one["table"], one["policy_id"] or "", one["detail"]) for one in findings) == [
-        ("pixel_stats", "", "2 rows differ from what raw_output says was measured"),
-        ("validation_results", "silent", "1 rows differ from what raw_output says was measured"),
+        ("pixel_stats", "", "1 rows are not those that raw_output tells"),
+        ("validation_results", "silent", "1 rows are not those that raw_output tells"),
         ("validation_results", "silent", "file_not_complete is found, and completeness is complete"),
         ("validation_results", "unasked", "file_not_complete is found, and completeness is complete"),
     ]
