@@ -6,11 +6,16 @@ the same time; the lower `$row_id` stays, and takes over what the other counted.
 
 Applied in any order, the same inspections and removals end in the same state as long as their times differ (by a second or more
 between a removal and a modification, because S3 gives times of modification in whole seconds).
+
+Rows of other tables that were *measured* (statistics of pixels, findings of a policy) describe the bytes that the row of
+`files` describes now. An inspection of the same bytes replaces the sections that it measured, whether rows came of them or not,
+and leaves the others; an inspection of other bytes replaces or removes all of them; one of older bytes changes none. Bytes are
+taken to be the same only where an ETag or a time of modification says so: no statistics are better than those of other bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -30,6 +35,8 @@ class Version:
     inspection_count: int | None
     inspection_id: str
     last_inspection_id: str | None
+    etag: str | None = None
+    size_bytes: int | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(Version) if field.name != "row_id")
@@ -38,23 +45,91 @@ COLUMNS = tuple(field.name for field in fields(Version) if field.name != "row_id
 _NEVER = datetime(1, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
 
 
+Section = tuple[str, str | None]
+"""What is measured at once, and so replaced at once: a table, and of findings the policy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An inspection: which version was found, its mtime, by which inspection and when."""
+    """An inspection: which version was found, its bytes, by which inspection and when, and the sections that it measured."""
 
     file_id: str
     mtime: datetime | None
     inspection_id: str
     now: datetime
+    etag: str | None = None
+    size_bytes: int | None = None
+    measured: frozenset[Section] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Two rows of one file_id: `loser` goes with its rows in other tables; `adopt` when `keeper` takes its observed columns."""
+    """Two rows of one file_id: `loser` goes; `adopt` when `keeper` takes its observed columns.
+
+    The loser's rows in other tables go as well, but for measurements that a `Review` keeps.
+    """
 
     keeper: Version
     loser: Version
     adopt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A stored row of a section."""
+
+    row_id: Any
+    section: Section
+    file_id: str
+    inspection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What becomes of the measurements of one file_id; those that stay carry `owner` as their inspection.
+
+    `sources`: the inspections of the bytes that `files` describes from now on, the latest first. Measurements of `others` go, and
+    so do the sections in `replaced`. Rows of inspections that are in neither are not known to this plan, and are left alone.
+    """
+
+    file_id: str
+    owner: str
+    sources: tuple[str, ...]
+    others: tuple[str, ...]
+    replaced: frozenset[Section] = frozenset()
+
+    def concerns(self, table: str) -> bool:
+        """Whether rows of this table have to be looked at."""
+        return bool(self.others) or len(self.sources) > 1 or any(name == table for name, _ in self.replaced)
+
+    def settle(self, rows: Sequence[Measurement], claims: Mapping[str, frozenset[Section]]) -> Settlement:
+        """Sort the file's stored rows: of each section those of the latest source stay.
+
+        `claims`: what each source measured, as far as it is known; a source whose measurement came to no row still displaces
+        the rows of earlier ones.
+        """
+        found = {source: {row.section for row in rows if row.inspection_id == source} for source in self.sources}
+        holders: dict[Section, str] = {}
+        for source in self.sources:
+            for section in found[source] | claims.get(source, frozenset()):
+                holders.setdefault(section, source)
+        gone, adopted = [], []
+        for row in rows:
+            if row.inspection_id not in (*self.sources, *self.others):
+                continue
+            if row.section in self.replaced or holders.get(row.section) != row.inspection_id:
+                gone.append(row)
+            elif row.inspection_id != self.owner:
+                adopted.append(row)
+        return Settlement(tuple(gone), tuple(adopted))
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Measurements to delete, and those that are to carry the owner's inspection."""
+
+    gone: tuple[Measurement, ...]
+    adopted: tuple[Measurement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +138,13 @@ class Plan:
 
     `changes`: rows that differ from the stored ones, as they are to be. `existing`: the row of the inspected version, None where
     it is new and goes in with `is_current` and `deleted_at`; `refresh`: its observed columns take the payload's values.
-    `superseded`: how many versions were current before and are not any more.
+    `superseded`: how many versions were current before and are not any more. `reviews`: the versions whose stored measurements
+    have to be looked at; with `refresh`, those of this inspection go in afterwards.
     """
 
     changes: tuple[Version, ...] = ()
     merges: tuple[Merge, ...] = ()
+    reviews: tuple[Review, ...] = ()
     existing: Version | None = None
     is_current: bool = False
     deleted_at: datetime | None = None
@@ -91,6 +168,7 @@ def inspect(stored: Sequence[Version], seen: Seen) -> Plan:
     return Plan(
         changes=_changes(stored, wanted),
         merges=merges,
+        reviews=_reviews(stored, seen if fresh else None),
         existing=existing,
         is_current=newer,
         deleted_at=deleted_at if newer else None,
@@ -108,8 +186,8 @@ def remove(stored: Sequence[Version], removed_at: datetime) -> Plan:
     if current is not None and not _after(current.mtime, removed_at):
         latest = max(filter(None, (current.deleted_at, removed_at)))
         wanted[current.row_id] = replace(wanted[current.row_id], deleted_at=latest)
-        return Plan(changes=_changes(stored, wanted), merges=merges, existing=current)
-    return Plan(changes=_changes(stored, wanted), merges=merges)
+        return Plan(changes=_changes(stored, wanted), merges=merges, reviews=_reviews(stored), existing=current)
+    return Plan(changes=_changes(stored, wanted), merges=merges, reviews=_reviews(stored))
 
 
 def heal(stored: Sequence[Version]) -> Plan:
@@ -117,7 +195,7 @@ def heal(stored: Sequence[Version]) -> Plan:
     kept, merges = _merged(stored)
     current = _current(kept)
     wanted = {version.row_id: _standing(version, current) for version in kept}
-    return Plan(changes=_changes(stored, wanted), merges=merges)
+    return Plan(changes=_changes(stored, wanted), merges=merges, reviews=_reviews(stored))
 
 
 def _standing(version: Version, current: Version | None) -> Version:
@@ -128,22 +206,52 @@ def _standing(version: Version, current: Version | None) -> Version:
 
 
 def _counted(version: Version, seen: Seen, fresh: bool) -> Version:
+    if fresh:
+        version = replace(version, mtime=seen.mtime or version.mtime, etag=seen.etag, size_bytes=seen.size_bytes)
     return replace(
         version,
-        mtime=seen.mtime or version.mtime if fresh else version.mtime,
         last_inspected=_latest((version.last_inspected, seen.now)),
         inspection_count=(version.inspection_count or 0) + 1,
         last_inspection_id=seen.inspection_id,
     )
 
 
-def _merged(stored: Sequence[Version]) -> tuple[list[Version], tuple[Merge, ...]]:
-    """One version per file_id, in the row with the lowest `$row_id`, and what has to go for that."""
+def _groups(stored: Sequence[Version]) -> list[list[Version]]:
+    """The rows of each file_id, the one with the lowest `$row_id` first."""
     groups: dict[str, list[Version]] = {}
     for version in sorted(stored, key=lambda version: version.row_id):
         groups.setdefault(version.file_id, []).append(version)
+    return list(groups.values())
+
+
+def _reviews(stored: Sequence[Version], seen: Seen | None = None) -> tuple[Review, ...]:
+    """Where measurements have to be looked at: rows are merged, or an inspection (`seen`) refreshes what is stored."""
+    reviews = []
+    for rows in _groups(stored):
+        newest, *earlier = sorted(rows, key=_age, reverse=True)
+        same = [newest, *(row for row in earlier if _has_bytes_of(row, newest))]
+        replaced: frozenset[Section] = frozenset()
+        if seen is not None and seen.file_id == newest.file_id:
+            same, replaced = (same if _has_bytes_of(newest, seen) else []), seen.measured
+        sources = tuple(dict.fromkeys(row.inspection_id for row in same))
+        others = tuple(dict.fromkeys(row.inspection_id for row in rows if row.inspection_id not in sources))
+        if others or len(sources) > 1 or replaced:
+            reviews.append(Review(newest.file_id, rows[0].inspection_id, sources, others, replaced))
+    return tuple(reviews)
+
+
+def _has_bytes_of(version: Version, other: Version | Seen) -> bool:
+    """Whether two observations are of the same bytes, for all that is known. An equal size alone does not say so."""
+    etags, times, sizes = (version.etag, other.etag), (version.mtime, other.mtime), (version.size_bytes, other.size_bytes)
+    if None in etags and None in times:
+        return False
+    return all(one == two for one, two in (etags, times, sizes) if one is not None and two is not None)
+
+
+def _merged(stored: Sequence[Version]) -> tuple[list[Version], tuple[Merge, ...]]:
+    """One version per file_id, in the row with the lowest `$row_id`, and what has to go for that."""
     kept, merges = [], []
-    for keeper, *losers in groups.values():
+    for keeper, *losers in _groups(stored):
         newest = max([keeper, *losers], key=_age)
         kept.append(_united(keeper, losers) if losers else keeper)
         merges += [Merge(keeper, loser, adopt=loser is newest) for loser in losers]
@@ -153,10 +261,13 @@ def _merged(stored: Sequence[Version]) -> tuple[list[Version], tuple[Merge, ...]
 def _united(keeper: Version, losers: list[Version]) -> Version:
     rows = [keeper, *losers]
     latest = max(rows, key=lambda row: row.last_inspected or _NEVER)
+    newest = max(rows, key=_age)
     current = [row for row in rows if row.is_current]
     return replace(
         keeper,
-        mtime=_latest(row.mtime for row in rows),
+        mtime=newest.mtime,
+        etag=newest.etag,
+        size_bytes=newest.size_bytes,
         is_current=bool(current),
         deleted_at=max(current, key=_age).deleted_at if current else None,
         first_seen=min((row.first_seen for row in rows if row.first_seen), default=None),

@@ -7,6 +7,7 @@ what came. Absent values stay null. An empty input keeps the schema.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,10 +19,11 @@ import pyarrow as pa
 
 import vast_schemas
 from exr_embeddings import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
-from exr_errors import VectorEmbeddingError
+from exr_errors import BadPayload, VectorEmbeddingError
 from exr_payload import normalize_path
 from exr_roles import aov_role, place_of
-from vast_schemas import TABLES
+from vast_plan import Section
+from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
 from vast_values import NOT_NUMBERS, cell, checked_integer, checked_text, listed, mapping, objects, raw_output, taken
 
 Row = dict[str, Any]
@@ -41,13 +43,14 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """The checked rows of one payload, by table, without the columns that a `Stamp` decides."""
+    """The checked rows of one payload, by table, without the columns that a `Stamp` decides, and what was measured for them."""
 
     file_id: str
     path: str
     header_hash: str | None
     mtime: datetime | None
     tables: Mapping[str, Sequence[Row]]
+    measured: frozenset[Section] = frozenset()
 
     @property
     def file(self) -> Row:
@@ -84,7 +87,26 @@ def rows_of(payload: Any, embedding: Sequence[float] | None = None) -> FileRows:
     )
     for entry in (entry for entries in tables.values() for entry in entries):
         entry["file_id"] = row["file_id"]
-    return FileRows(row["file_id"], row["file_path_normalized"], row["header_hash"], row["mtime"], tables)
+    return FileRows(
+        row["file_id"], row["file_path_normalized"], row["header_hash"], row["mtime"], tables, measured_sections(document)
+    )
+
+
+def measured_sections(document: Mapping[str, Any]) -> frozenset[Section]:
+    """What an inspection measured, whether rows came of it or not: statistics, and the policies that were applied."""
+    validation = mapping(document.get("validation") or {}, "validation")
+    results = objects(validation.get("results") or [], "validation.results")
+    policies = {checked_text(entry.get("policy_id"), "validation.policy_id") for entry in (validation, *results)}
+    sections: set[Section] = {(VALIDATION_RESULTS.name, policy) for policy in policies if policy is not None}
+    return frozenset(sections | ({(PIXEL_STATS.name, None)} if document.get("stats") else set()))
+
+
+def sections_of_stored(text: str | None) -> frozenset[Section]:
+    """What a stored `raw_output` says was measured. A section that was too large to store tells less; its rows are there."""
+    try:
+        return measured_sections(mapping(json.loads(text or "{}"), "raw_output"))
+    except (ValueError, BadPayload):
+        return frozenset()
 
 
 def to_tables(files: Iterable[tuple[FileRows, Stamp]]) -> dict[str, pa.Table]:

@@ -85,8 +85,8 @@ class VectorIndex:
 class TableSpec:
     """One table: its meaning, one row per what, and its columns in stored order.
 
-    `replaced`: a repeated inspection of a stored version that brings rows of this table replaces the earlier ones; only those
-    with the same `replaced_by`, where that names a column.
+    `replaced`: rows of this table are measured, and describe the bytes that `files` describes now. An inspection that measures
+    them again replaces the earlier ones (where `replaced_by` names a column, those with the same value); other bytes remove all.
     """
 
     name: str

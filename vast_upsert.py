@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -18,10 +19,10 @@ import tenacity
 import vast_plan
 from exr_errors import CommitUnknown, VASTDatabaseError
 from vast_errors import CommitLost, Transient
-from vast_plan import COLUMNS, Merge, Plan, Seen, Version
+from vast_plan import COLUMNS, Measurement, Merge, Plan, Review, Section, Seen, Settlement, Version
 from vast_provision import ensure_tables
-from vast_rows import FileRows, Stamp, new_stamp, to_tables
-from vast_schemas import CHILD_TABLES, FILES, FILES_SCHEMA, TABLES, Role, TableSpec
+from vast_rows import FileRows, Row, Stamp, new_stamp, sections_of_stored, to_tables
+from vast_schemas import CHILD_TABLES, FILES, FILES_SCHEMA, TABLES, Role, schema_for
 from vast_session import ROW_ID, Ledger, Store, Work
 
 ATTEMPTS = 8
@@ -32,7 +33,10 @@ _LONGEST_TIME = 60.0
 _READ = ("file_path_normalized", *COLUMNS)
 _AUDITED = tuple(name for name in COLUMNS if name not in ("file_id", "inspection_id"))
 OBSERVED = tuple(column.name for column in FILES.columns if column.role is Role.OBSERVED and column.name not in _AUDITED)
-REPLACED = tuple(table for table in TABLES.values() if table.replaced)
+MEASURED = tuple(table for table in TABLES.values() if table.replaced)
+_DESCRIBED = tuple(name for name in CHILD_TABLES if name not in {table.name for table in MEASURED})
+
+_NOTHING: Mapping[Any, Row] = MappingProxyType({})
 
 T = TypeVar("T")
 
@@ -124,7 +128,9 @@ def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[Stor
 
 
 def _planned(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
-    plan = vast_plan.inspect(stored, Seen(file.file_id, file.mtime, stamp.inspection_id, stamp.now))
+    etag, size = file.file["etag"], file.file["size_bytes"]
+    seen = Seen(file.file_id, file.mtime, stamp.inspection_id, stamp.now, etag, size, file.measured)
+    plan = vast_plan.inspect(stored, seen)
     return _Step(file, replace(stamp, is_current=plan.is_current, deleted_at=plan.deleted_at), plan)
 
 
@@ -173,33 +179,59 @@ def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:
 def _carry_out(work: Work, steps: Sequence[_Step]) -> None:
     """Insert new versions into every table; refresh, replace and settle the others."""
     work.insert(to_tables((step.rows, step.stamp) for step in steps if step.plan.existing is None))
-    known = [step for step in steps if step.plan.existing is not None]
-    for table in REPLACED:
-        _replace_rows(work, table, known)
-    _apply(work, [step.plan for step in steps], known)
+    refreshed = [(step, step.plan.existing) for step in steps if step.plan.refresh]
+    _apply(work, [step.plan for step in steps], {row.row_id: step.rows.file for step, row in refreshed if row})
+    owned = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in refreshed if row]
+    tables = to_tables(owned)
+    work.insert({table.name: tables[table.name] for table in MEASURED})
 
 
-def _replace_rows(work: Work, table: TableSpec, steps: Sequence[_Step]) -> None:
-    """Statistics and findings of a version that is already stored take the place of its earlier ones."""
-    fresh = [step for step in steps if step.rows.tables[table.name]]
-    if not fresh:
+def _settle_measurements(work: Work, reviews: Sequence[Review]) -> None:
+    """Delete statistics and findings that are not of the bytes that `files` describes from now on; hand over what stays."""
+    if not reviews:
         return
-    key = table.replaced_by
-    columns = ("file_id", *((key,) if key else ()))
-    new = {tuple(row[name] for name in columns) for step in fresh for row in step.rows.tables[table.name]}
-    stored = work.select(table.name, columns, "file_id", [step.rows.file_id for step in fresh]).to_pylist()
-    work.delete(table.name, [row[ROW_ID] for row in stored if tuple(row[name] for name in columns) in new])
-    owners = [(step, step.plan.existing) for step in fresh]
-    stamped = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in owners if row]
-    work.insert({table.name: to_tables(stamped)[table.name]})
+    claims = _claims(work, reviews)
+    for table in MEASURED:
+        concerned = [review for review in reviews if review.concerns(table.name)]
+        rows = _measurements(work, table.name, table.replaced_by, [review.file_id for review in concerned])
+        settled = [review.settle(rows[review.file_id], claims) for review in concerned]
+        work.delete(table.name, [row.row_id for settlement in settled for row in settlement.gone])
+        _hand_over(work, table.name, list(zip(concerned, settled, strict=True)))
 
 
-def _apply(work: Work, plans: Sequence[Plan], refreshing: Sequence[_Step] = ()) -> None:
-    """Merge duplicates, then set the audit columns of changed rows; those of `refreshing` steps with what was observed."""
+def _measurements(work: Work, table: str, policy: str | None, file_ids: Sequence[str]) -> dict[str, list[Measurement]]:
+    """The stored rows of a table, by file_id."""
+    found: dict[str, list[Measurement]] = {file_id: [] for file_id in file_ids}
+    columns = ("file_id", "inspection_id", *((policy,) if policy else ()))
+    for row in work.select(table, columns, "file_id", file_ids).to_pylist() if file_ids else ():
+        section = (table, row[policy] if policy else None)
+        found[row["file_id"]].append(Measurement(row[ROW_ID], section, row["file_id"], row["inspection_id"]))
+    return found
+
+
+def _claims(work: Work, reviews: Sequence[Review]) -> dict[str, frozenset[Section]]:
+    """What inspections of the same bytes measured, as their rows of `files` say, where several of them raced."""
+    raced = [source for review in reviews if len(review.sources) > 1 for source in review.sources]
+    if not raced:
+        return {}
+    rows = work.select("files", ("inspection_id", "raw_output"), "inspection_id", raced).to_pylist()
+    return {row["inspection_id"]: sections_of_stored(row["raw_output"]) for row in rows}
+
+
+def _hand_over(work: Work, table: str, settled: Sequence[tuple[Review, Settlement]]) -> None:
+    """Let measurements of merged rows carry the inspection of the row that stays."""
+    adopted = [(row.row_id, review.owner) for review, settlement in settled for row in settlement.adopted]
+    if adopted:
+        schema = pa.schema([schema_for(table).field("inspection_id")])
+        work.update(table, [row_id for row_id, _ in adopted], pa.table([[owner for _, owner in adopted]], schema=schema))
+
+
+def _apply(work: Work, plans: Sequence[Plan], observed: Mapping[Any, Row] = _NOTHING) -> None:
+    """Settle measurements, merge duplicates, then set the audit columns of changed rows; with what was `observed`, by row."""
+    _settle_measurements(work, [review for plan in plans for review in plan.reviews])
     merges = [merge for plan in plans for merge in plan.merges]
     if merges:
         _merge(work, merges)
-    observed = {step.plan.existing.row_id: step.rows.file for step in refreshing if step.plan.refresh and step.plan.existing}
     changes = [change for plan in plans for change in plan.changes]
     _update(work, [(row, observed[row.row_id]) for row in changes if row.row_id in observed], (*OBSERVED, *_AUDITED))
     _update(work, [(row, {}) for row in changes if row.row_id not in observed], _AUDITED)
@@ -216,7 +248,7 @@ def _update(work: Work, rows: Sequence[tuple[Version, Mapping[str, Any]]], colum
 
 
 def _merge(work: Work, merges: Sequence[Merge]) -> None:
-    """Remove the losing rows of files and what their inspections wrote; let the keepers adopt what was observed last."""
+    """Remove the losing rows of files and the rows that describe them; let the keepers adopt what was observed last."""
     adopted = {merge.loser.row_id: merge.keeper for merge in merges if merge.adopt}
     if adopted:
         inspections = [merge.loser.inspection_id for merge in merges if merge.adopt]
@@ -226,5 +258,5 @@ def _merge(work: Work, merges: Sequence[Merge]) -> None:
     work.delete("files", [merge.loser.row_id for merge in merges])
     # Rows that carry the keeper's own inspection_id cannot be told apart, and stay.
     lost = [merge.loser.inspection_id for merge in merges if merge.loser.inspection_id != merge.keeper.inspection_id]
-    for table in CHILD_TABLES if lost else ():
+    for table in _DESCRIBED if lost else ():
         work.delete(table, work.select(table, ("file_id",), "inspection_id", lost)[ROW_ID].to_pylist())

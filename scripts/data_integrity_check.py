@@ -3,9 +3,10 @@
 
     scripts/data_integrity_check.py [--repair [--dry-run]] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
-Looks for orphans, duplicates, several current versions of a path or none, counts that disagree, vectors that are missing, not of
-unit length or not finite, vectors of an older algorithm, and a raw_output that is not the columns'. Every finding names its
-remedy. Repairs are small transactions; an interrupted run leaves whole repairs behind, and a second one does the rest.
+Looks for orphans, duplicates, several current versions of a path or none, counts that disagree, statistics and findings that
+contradict their row of files, vectors that are missing, not of unit length or not finite, vectors of an older algorithm, and a
+raw_output that is not the columns'. Every finding names its remedy. Repairs are small transactions; an interrupted run leaves
+whole repairs behind, and a second one does the rest.
 Exit status: 0 sound, or mended; 3 findings are left; others as in scripts/upkeep.py.
 """
 
@@ -19,7 +20,7 @@ if __name__ == "__main__":
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -35,7 +36,7 @@ from vast_upsert import mend
 
 SHOWN = 20
 BATCH = 200
-ORDER = ("duplicate_file", "several_current", "no_current", "orphan", "duplicate_row", "count", "vector")
+ORDER = ("duplicate_file", "several_current", "no_current", "orphan", "duplicate_row", "count", "contradiction", "vector")
 """What is repaired, in this order: merging versions makes orphans, and counting them again needs single rows."""
 
 
@@ -95,7 +96,7 @@ def _rows(store: Store, kind: str, findings: Sequence[Finding]) -> None:
             return
         for table in sorted({finding.table for finding in findings}):
             mine = [finding for finding in findings if finding.table == table]
-            {"orphan": _delete_orphans, "duplicate_row": _delete_twins, "count": _write_again}[kind](work, table, mine)
+            REPAIRS[kind](work, table, mine)
 
 
 def _of(work: Any, table: str, findings: Sequence[Finding], columns: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -136,8 +137,38 @@ def _write_again(work: Any, table: str, findings: Sequence[Finding]) -> None:
             fresh += [entry | {"file_id": row["file_id"], "inspection_id": row["inspection_id"]} for entry in tables[table]]
     old = _of(work, table, findings)
     work.delete(table, [row[ROW_ID] for row in old if (row["file_id"], row["inspection_id"]) in owners])
+    _insert(work, table, fresh)
+
+
+def _measure_again(work: Any, table: str, findings: Sequence[Finding]) -> None:
+    """Delete the sections that contradict files, and write what raw_output says of them."""
+    wanted = {(finding.subject, finding.inspection_id, finding.policy_id) for finding in findings}
+
+    def is_wanted(row: Mapping[str, Any]) -> bool:
+        return (row["file_id"], row["inspection_id"], row.get("policy_id")) in wanted
+
+    policy = ("policy_id",) if table == "validation_results" else ()
+    work.delete(table, [row[ROW_ID] for row in _of(work, table, findings, policy) if is_wanted(row)])
+    fresh = []
+    for row in _of(work, "files", findings, ("file_path", "file_path_normalized", "raw_output")):
+        tables, _ = vast_migrations.recomputed(row)
+        owner = {"file_id": row["file_id"], "inspection_id": row["inspection_id"]}
+        fresh += [entry | owner for entry in tables[table] if is_wanted(entry | owner)]
+    _insert(work, table, fresh)
+
+
+def _insert(work: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     schema = wire_schema(work.schema(table))
-    work.insert({table: pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in fresh], schema=schema)})
+    work.insert({table: pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)})
+
+
+REPAIRS: dict[str, Callable[[Any, str, Sequence[Finding]], None]] = {
+    "orphan": _delete_orphans,
+    "duplicate_row": _delete_twins,
+    "count": _write_again,
+    "contradiction": _measure_again,
+}
+"""Kind of finding -> what mends the rows of a table; the other kinds concern whole paths, or vectors."""
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ DataBase has no unique keys; exr-inspector keeps `file_id` unique in `files`, an
 * **A removal** sets `deleted_at` on the current version, unless that one was modified later; a file that returns clears it. Files
   that exist are `WHERE is_current AND deleted_at IS NULL`.
 * **Rows of other tables** carry the `file_id` and the `inspection_id` of their row in `files`.
+* **Statistics and findings** describe the bytes that their row of `files` describes now. An inspection of the same bytes (by
+  ETag, modification time and size) replaces what it measured, whether rows come of it or not, and leaves the rest; one of other
+  bytes removes what it does not measure again; one of older bytes changes nothing.
 * `inspection_count` counts the transactions that took effect: at least every acknowledged delivery. One that failed after its
   commit is counted, and so is its repetition.
 
@@ -60,7 +63,7 @@ def _table(table: TableSpec) -> Iterator[str]:
     yield f"{table.description}{since}"
     if table.replaced:
         same = f" with the same `{table.replaced_by}`" if table.replaced_by else ""
-        yield f"Rows of a repeated inspection replace the file's earlier ones{same}."
+        yield f"An inspection that measures them again replaces the file's earlier rows{same}; other bytes remove all of them."
     if table.vector_index:
         index = table.vector_index
         yield f"Where the server offers it (5.5 and later), `{index.column}` has a vector index with the metric `{index.metric}`."

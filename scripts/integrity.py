@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,11 @@ import numpy as np
 import pyarrow as pa
 
 from exr_embeddings import EMBEDDING_VERSION
-from vast_session import Ledger, Store
+from exr_errors import BadPayload
+from vast_rows import measured_sections
+from vast_schemas import schema_for
+from vast_session import Ledger, Store, Work
+from vast_values import objects, taken
 
 UNIT_TOLERANCE = 1e-3
 """How far a vector's length may be from 1: float32 sums of 384 squares stay below 1e-5."""
@@ -33,6 +37,14 @@ POSITION = {
 """Child table -> what tells the rows of one inspection apart."""
 _COUNTED = {"parts": "multipart_count", "channels": "channel_count"}
 _OBSERVED = ("size_bytes", "etag", "header_hash")
+_SECTIONS = {"pixel_stats": ("stats", "channels"), "validation_results": ("validation", "results")}
+_COMPARED = {
+    "pixel_stats": ("part_index", "channel_name", "pixel_count", "nan_count", "sample_hash"),
+    "validation_results": ("policy_id", "rule_id", "status", "status_code"),
+}
+"""Table of measurements -> its section of the payload, and the columns that tell whether its rows are those of raw_output."""
+_QUOTED = {"status_not_allowed": "status", "file_not_complete": "completeness"}
+"""Code of a finding -> the column of files whose value the finding quotes as `actual`."""
 
 REMEDIES = {
     "orphan": "--repair deletes them",
@@ -41,6 +53,7 @@ REMEDIES = {
     "no_current": "--repair makes the newest current",
     "duplicate_row": "--repair keeps the first",
     "count": "--repair writes the rows again from raw_output",
+    "contradiction": "--repair deletes them and writes those that raw_output tells; inspect the file again for the others",
     "vector": "--repair computes them again from raw_output",
     "old_embedding": "run scripts/recompute_embeddings.py",
     "stale_raw_output": "inspect the file again: scripts/backfill.py --from-list",
@@ -50,19 +63,23 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`subject` is a path for findings about versions of a path, and a file_id for the others."""
+    """`subject` is a path for findings about versions of a path, and a file_id for the others.
+
+    `policy_id` is that of contradicting rows of validation_results.
+    """
 
     kind: str
     table: str
     subject: str
     inspection_id: str | None
     detail: str
+    policy_id: str | None = None
 
 
 def check(store: Store) -> list[Finding]:
     """All findings, as one transaction sees the tables."""
     with _gathered(store) as (sql, vectors):
-        return [*_orphans(sql), *_versions(sql), *_duplicates(sql), *_counts(sql), *vectors]
+        return [*_orphans(sql), *_versions(sql), *_duplicates(sql), *_counts(sql), *_contradictions(sql), *vectors]
 
 
 @contextmanager
@@ -72,14 +89,55 @@ def _gathered(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Fi
         with store.transaction(Ledger(), loaded) as work:
             for name in ("files", *POSITION):
                 loaded[name] = work.load(name)
-            files = ("file_id", "inspection_id", "file_path_normalized", "is_current", *_COUNTED.values())
+            files = ("file_id", "inspection_id", "file_path_normalized", "is_current", *_COUNTED.values(), *_QUOTED.values())
             _fill(sql, "files", work.scan("files", files))
             for name, position in POSITION.items():
                 if loaded[name] is not None:
-                    _fill(sql, name, work.scan(name, ("file_id", "inspection_id", *position)))
-            columns = ("file_id", "inspection_id", *_VECTORS, "embedding_version", *_OBSERVED, "raw_output")
-            found = [finding for batch in work.scan("files", columns) for finding in _contents(batch)]
+                    columns = dict.fromkeys(("file_id", "inspection_id", *position, *_COMPARED.get(name, ())))
+                    quoted = ("actual",) if name == "validation_results" else ()
+                    _fill(sql, name, work.scan(name, (*columns, *quoted)))
+            found = list(_read_contents(sql, work))
         yield sql, found
+
+
+def _read_contents(sql: duckdb.DuckDBPyConnection, work: Work) -> Iterator[Finding]:
+    """Findings about the rows of files by themselves; what their raw_output says was measured goes to tables `said_*`."""
+    for table in ("claims", *_COMPARED):
+        said = _said_schema(table)
+        _fill(sql, f"said_{table}", pa.RecordBatchReader.from_batches(said, []))
+    columns = ("file_id", "inspection_id", *_VECTORS, "embedding_version", *_OBSERVED, "raw_output")
+    for batch in work.scan("files", columns):
+        said_here: dict[str, list[dict[str, Any]]] = {table: [] for table in ("claims", *_COMPARED)}
+        for row, findings in _contents(batch):
+            yield from findings
+            for table, entry in _said(row):
+                said_here[table].append(entry | {"file_id": row["file_id"], "inspection_id": row["inspection_id"]})
+        for table, entries in said_here.items():
+            sql.register("incoming", pa.Table.from_pylist(entries, schema=_said_schema(table)))
+            sql.execute(f"INSERT INTO said_{table} SELECT * FROM incoming")  # noqa: S608 - names of vast_schemas
+            sql.unregister("incoming")
+
+
+def _said_schema(table: str) -> pa.Schema:
+    ids = [pa.field(name, pa.utf8()) for name in ("file_id", "inspection_id")]
+    if table == "claims":
+        return pa.schema([*ids, pa.field("said_of", pa.utf8()), pa.field("said_policy", pa.utf8())])
+    return pa.schema([*ids, *(pa.field(name, schema_for(table).field(name).type) for name in _COMPARED[table])])
+
+
+def _said(row: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """What raw_output says was measured: (`claims`, section), and (table, row). Sections that were too large count as absent."""
+    try:
+        document = json.loads(row["raw_output"] or "{}")
+        whole = {key: value for key, value in document.items() if not (isinstance(value, dict) and value.get("omitted"))}
+        claims = [("claims", {"said_of": name, "said_policy": policy}) for name, policy in measured_sections(whole)]
+        entries = {
+            table: objects((whole.get(section) or {}).get(key) or [], section) for table, (section, key) in _SECTIONS.items()
+        }
+        said = [(table, taken(table, entry, table)) for table, found in entries.items() for entry in found]
+    except (ValueError, AttributeError, BadPayload):
+        return []  # reported as no payload
+    return [*claims, *((table, {name: entry[name] for name in _COMPARED[table]}) for table, entry in said)]
 
 
 _VECTORS = ("metadata_embedding", "channel_fingerprint")
@@ -148,21 +206,60 @@ def _counts(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
             yield Finding("count", name, file_id, inspection, f"{column} is {wanted}, and {stored} are stored")
 
 
-def _contents(batch: pa.RecordBatch) -> Iterator[Finding]:
-    """Vectors, their version, and raw_output."""
+def _contradictions(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Statistics and findings that are not those that raw_output tells, or that quote what files does not say.
+
+    Rows that are missing say nothing that is wrong: a schema that went back to 1.0.0 in between has none.
+    """
+    for name in set(_COMPARED) & set(_there(sql)):
+        columns = ", ".join(("file_id", "inspection_id", *_COMPARED[name]))
+        policy = "policy_id" if "policy_id" in _COMPARED[name] else "NULL"
+        query = f"""
+            WITH stored AS (
+                SELECT {columns} FROM {name} JOIN said_claims USING (file_id, inspection_id)
+                WHERE said_of = '{name}' AND said_policy IS NOT DISTINCT FROM {policy}
+            )
+            SELECT file_id, inspection_id, {policy} AS policy_id, count(*)
+            FROM (SELECT * FROM stored EXCEPT SELECT {columns} FROM said_{name}) GROUP BY ALL ORDER BY ALL
+        """  # noqa: S608 - names of vast_schemas
+        for file_id, inspection, which, count in sql.execute(query).fetchall():
+            detail = f"{count} rows are not those that raw_output tells"
+            yield Finding("contradiction", name, file_id, inspection, detail, policy_id=which)
+    if "validation_results" in _there(sql):
+        yield from _misquoted(sql)
+
+
+def _misquoted(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    for code, column in _QUOTED.items():
+        query = f"""
+            SELECT file_id, inspection_id, policy_id, files.{column}
+            FROM validation_results JOIN files USING (file_id, inspection_id)
+            WHERE status_code = '{code}' AND NOT contains(actual, '"' || coalesce(files.{column}, '') || '"')
+            GROUP BY ALL ORDER BY ALL
+        """  # noqa: S608 - names of vast_schemas
+        for file_id, inspection, policy, value in sql.execute(query).fetchall():
+            detail = f"{code} is found, and {column} is {value}"
+            yield Finding("contradiction", "validation_results", file_id, inspection, detail, policy_id=policy)
+
+
+def _contents(batch: pa.RecordBatch) -> Iterator[tuple[Mapping[str, Any], list[Finding]]]:
+    """Each row, with findings about its vectors, their version, and raw_output."""
     lengths = {name: _lengths(batch.column(name)) for name in _VECTORS}
     rest = batch.select([name for name in batch.schema.names if name not in _VECTORS]).to_pylist()
     for at, row in enumerate(rest):
-        owner = (row["file_id"], row["inspection_id"])
-        for name in _VECTORS:
-            length = lengths[name][at]
-            if length is None or not abs(length - 1) <= UNIT_TOLERANCE:
-                yield Finding("vector", "files", *owner, f"{name} {_spoken(length)}")
-        if row["embedding_version"] != EMBEDDING_VERSION:
-            detail = f"embedding_version is {row['embedding_version']}, the current one {EMBEDDING_VERSION}"
-            yield Finding("old_embedding", "files", *owner, detail)
-        if stale := _stale(row):
-            yield Finding("stale_raw_output", "files", *owner, stale)
+        yield row, list(_of_row(row, {name: lengths[name][at] for name in _VECTORS}))
+
+
+def _of_row(row: Mapping[str, Any], lengths: Mapping[str, float | None]) -> Iterator[Finding]:
+    owner = (row["file_id"], row["inspection_id"])
+    for name, length in lengths.items():
+        if length is None or not abs(length - 1) <= UNIT_TOLERANCE:
+            yield Finding("vector", "files", *owner, f"{name} {_spoken(length)}")
+    if row["embedding_version"] != EMBEDDING_VERSION:
+        detail = f"embedding_version is {row['embedding_version']}, the current one {EMBEDDING_VERSION}"
+        yield Finding("old_embedding", "files", *owner, detail)
+    if stale := _stale(row):
+        yield Finding("stale_raw_output", "files", *owner, stale)
 
 
 def _lengths(column: pa.FixedSizeListArray) -> list[float | None]:

@@ -15,7 +15,7 @@ import vastdb
 import vast_db_persistence as persistence
 import vast_upsert
 from local_vast import LocalVast
-from sample_payloads import payload
+from sample_payloads import bytes_named, payload
 from vast_schemas import CHILD_TABLES, TABLES
 from vast_settings import Settings
 
@@ -108,6 +108,22 @@ def assert_sound(contents: dict[str, list[Row]]) -> None:
         assert {(row["file_id"], row["inspection_id"]) for row in contents[table]} <= owners, table
     channels = Counter(row["file_id"] for row in contents["channels"])
     assert {row["file_id"]: row["channel_count"] for row in files if row["channel_count"]} == dict(channels)
+
+
+def measurements(contents: dict[str, list[Row]], path: str | None = None) -> set[tuple[str, str | None, str]]:
+    """(table, policy, bytes) of what was measured of a path's versions, or of all; each is of the bytes of its row in `files`.
+
+    For payloads of `sample_payloads.measured`.
+    """
+    owners = {(row["file_id"], row["inspection_id"]): row for row in contents["files"]}
+    found = set()
+    for table, column in (("pixel_stats", "sample_hash"), ("validation_results", "message")):
+        for row in contents[table]:
+            owner = owners[row["file_id"], row["inspection_id"]]
+            assert row[column] == bytes_named(owner), (table, owner["file_path"])
+            if path in (None, owner["file_path"]):
+                found.add((table, row.get("policy_id"), row[column]))
+    return found
 
 
 def without_audit(contents: dict[str, list[Row]]) -> dict[str, list[str]]:

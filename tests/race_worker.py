@@ -13,16 +13,24 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in the image
+if __name__ == "__main__":
+    sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in the image
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
 import vast_db_persistence as persistence  # noqa: E402
 from databases import settings_for  # noqa: E402
 from exr_errors import VASTDatabaseError  # noqa: E402
-from sample_payloads import payload  # noqa: E402
+from sample_payloads import measured, payload  # noqa: E402
 
 THREADS = 8
+
+
+def document(path: str, header: str, day: int, size: int) -> dict[str, Any]:
+    """The payload of a render. Some are measured in full, some in part, some not at all; what, follows from their size."""
+    rendered = payload(path, header=header, mtime=f"2026-02-0{day}T00:00:00Z", size_bytes=size)
+    return measured(rendered, stats=size % 3 == 0, policy=("strict", "lenient", None)[size % 4 % 3])
 
 
 def main() -> None:
@@ -32,12 +40,12 @@ def main() -> None:
     store = opened(settings_for(url, access, secret))
     calls: Counter[str] = Counter()
 
-    def deliver(event: list[str]) -> str:
-        path, header, mtime = event
+    def deliver(event: list[Any]) -> str:
+        path, header, *_ = event
         while True:
             calls[f"{path} {header}"] += 1
             try:
-                result = persistence.persist_to_vast_database(payload(path, header=header, mtime=mtime), session=store)
+                result = persistence.persist_to_vast_database(document(*event), session=store)
             except VASTDatabaseError:
                 continue
             if result["status"] == "stored":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 PATH = "s3://renders/shows/apollo/seq/ab/shots/ab_0010/beauty.1001.exr"
@@ -104,6 +105,27 @@ def payload(path: str = PATH, *, header: str = "v1", mtime: str | None = MTIME, 
         "errors": [],
         "persistence": {},
         "timings_ms": {"read": 1.5},
+    }
+
+
+def bytes_named(file: Mapping[str, Any]) -> str:
+    """A name for the bytes that a payload's `file`, or a row of `files`, describes."""
+    return f"{file['etag']} of {file['size_bytes']} bytes"
+
+
+def measured(document: dict[str, Any], *, stats: bool = True, policy: str | None = "strict") -> dict[str, Any]:
+    """The payload with statistics, and with findings of a policy, whose rows name the bytes that they describe.
+
+    The policy `strict` reports no passes, and passes every render of an even number of bytes.
+    """
+    name = bytes_named(document["file"])
+    rows = [{"part_index": 0, "channel_name": channel, "pixel_count": 4, "sample_hash": name} for channel in ("R", "Z")]
+    fails = policy == "strict" and document["file"]["size_bytes"] % 2
+    result = {"policy_id": policy, "rule_id": "rule", "status": "FAIL" if fails else "PASS", "message": name}
+    results = [result] if fails or policy != "strict" else []
+    return document | {
+        "stats": {"mode": "full", "channels": rows} if stats else {},
+        "validation": {"policy_id": policy, "status": result["status"], "results": results} if policy else {},
     }
 
 

@@ -77,6 +77,28 @@ def test_another_policy_version_replaces_the_findings(stored):
     assert results(stored) == [("2", "flat", "PASS", "ok"), ("2", "lossless", "PASS", "ok")]
 
 
+def test_a_whole_copy_takes_back_what_was_found_of_the_cut_one(stored):
+    """Where passes are not reported, nothing is left to say about it."""
+    complete = (
+        'id = "house"\nversion = "1"\n[[rule]]\nid = "whole"\nkind = "completeness"\nseverity = "FAIL"\nallowed = ["complete"]\n'
+    )
+    cut = payload(status="incomplete", completeness={"verdict": "truncated"}, size_bytes=900_000)
+    for document, found in ((cut, ["FAIL"]), (payload(mtime="2026-02-01T00:00:00Z"), [])):
+        document["validation"] = validate(document, parse_policy(complete, "house.toml"), passes=False)
+        persistence.persist_to_vast_database(document, session=stored.store())
+        assert [row["status"] for row in stored.rows("validation_results")] == found
+
+
+def test_a_policy_without_a_rule_that_applies_takes_its_findings_back(stored):
+    """The same file, judged by the same policy after its rules were narrowed."""
+    persist(stored, payload())
+    elsewhere = POLICY.format(version="2", allowed="piz").replace("severity", 'paths = ["/elsewhere/*"]\nseverity')
+    document = payload()
+    document["validation"] = validate(document, parse_policy(elsewhere, "house.toml"))
+    persistence.persist_to_vast_database(document, session=stored.store())
+    assert results(stored) == []
+
+
 @pytest.fixture
 def asked(stored, tmp_path, monkeypatch):
     """`asked(*arguments)` runs the command on the stored files."""

@@ -22,13 +22,16 @@ from vast_session import ROW_ID, Ledger, Work
 
 PATHS = tuple(f"/shots/beauty.{frame}.exr" for frame in range(1001, 1007))
 STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4}]}
+SILENT = {"policy_id": "silent", "status": "PASS", "results": []}
+SPOKEN = {"policy_id": "spoken", "results": [{"policy_id": "spoken", "rule_id": "r", "status": "PASS", "status_code": "ok"}]}
 
 
 @pytest.fixture
 def stored() -> Iterator[Database]:
     """A schema with several files, one of them unreadable, one of two versions."""
     with prepared() as running:
-        documents = [payload(path) | {"stats": STATS} for path in PATHS]
+        documents = [payload(path) | {"stats": STATS, "validation": SILENT} for path in PATHS]
+        documents += [payload(PATHS[0]) | {"validation": SPOKEN}]
         documents += [payload(PATHS[0], header="v2", mtime="2026-02-01T12:00:00Z"), unreadable("/shots/broken.exr")]
         persistence.persist_batch(documents, session=running.store())
         yield running
@@ -73,6 +76,10 @@ def harm(running: Database, kind: str) -> None:
             later = file["mtime"] + timedelta(days=1)
             other = {"file_id": "e" * 64, "inspection_id": "other", "channel_count": None, "multipart_count": None}
             hand.insert("files", [file | other | {"mtime": later}])
+            hand.insert(
+                "pixel_stats",
+                [row | {"file_id": "e" * 64, "inspection_id": "other"} for row in hand.rows("pixel_stats", PATHS[1])],
+            )
         elif kind == "no_current":
             hand.set(file, is_current=False)
         elif kind == "duplicate_row":
@@ -80,13 +87,25 @@ def harm(running: Database, kind: str) -> None:
         elif kind == "count":
             work.delete("channels", [row[ROW_ID] for row in hand.rows("channels", PATHS[1])[2:]])
             work.delete("parts", [row[ROW_ID] for row in hand.rows("parts", PATHS[3])])
+        elif kind == "contradiction":
+            stats = hand.rows("pixel_stats", PATHS[1])
+            work.delete("pixel_stats", [stats[0][ROW_ID]])
+            hand.insert("pixel_stats", [stats[0] | {"pixel_count": 5}])
+            owner = {name: file[name] for name in ("file_id", "inspection_id")}
+            finding = owner | {
+                "rule_id": "complete",
+                "status": "FAIL",
+                "status_code": "file_not_complete",
+                "actual": '"truncated"',
+            }
+            hand.insert("validation_results", [finding | {"policy_id": policy} for policy in ("silent", "unasked")])
         elif kind == "vector":
             hand.set(file, metadata_embedding=[float("nan"), *([0.0] * 383)])
             hand.set(hand.rows("files", PATHS[3])[0], channel_fingerprint=[1.0] * 128)
             hand.set(hand.rows("files", PATHS[4])[0], metadata_embedding=None)
 
 
-MENDED = ("orphan", "duplicate_file", "several_current", "no_current", "duplicate_row", "count", "vector")
+MENDED = ("orphan", "duplicate_file", "several_current", "no_current", "duplicate_row", "count", "contradiction", "vector")
 
 
 def test_a_sound_schema_has_no_findings(stored: Database) -> None:
@@ -111,11 +130,23 @@ def test_what_is_wrong_is_found_and_mended(stored: Database, kind: str) -> None:
     assert_sound(stored.contents())
 
 
+def test_a_contradiction_names_the_section_that_is_wrong(stored: Database) -> None:
+    """A finding of the policy that raw_output calls silent is wrong twice; one that quotes what files does not say is wrong."""
+    harm(stored, "contradiction")
+    findings = run(stored, "data_integrity_check")[1]["findings"]
+    assert sorted((one["table"], one["policy_id"] or "", one["detail"]) for one in findings) == [
+        ("pixel_stats", "", "1 rows are not those that raw_output tells"),
+        ("validation_results", "silent", "1 rows are not those that raw_output tells"),
+        ("validation_results", "silent", "file_not_complete is found, and completeness is complete"),
+        ("validation_results", "unasked", "file_not_complete is found, and completeness is complete"),
+    ]
+
+
 def test_repaired_rows_are_those_that_were_lost(stored: Database) -> None:
     """Rows that raw_output tells come back cell by cell, vectors bit for bit."""
     before = {name: sorted(map(repr, rows)) for name, rows in stored.contents().items()}
-    harm(stored, "count")
-    harm(stored, "vector")
+    for kind in ("count", "contradiction", "vector"):
+        harm(stored, kind)
     assert run(stored, "data_integrity_check", "--repair")[0] == 0
     assert {name: sorted(map(repr, rows)) for name, rows in stored.contents().items()} == before
 

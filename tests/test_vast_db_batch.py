@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vast_db_persistence as persistence
-from databases import Database, assert_sound, prepared
-from sample_payloads import channel, payload
+from databases import Database, assert_sound, measurements, prepared
+from sample_payloads import channel, measured, payload
 from vast_session import MAX_INSERT_BYTES, batches
 
 
@@ -95,6 +95,29 @@ def test_new_and_known_and_changed_files_share_a_batch(db: Database, store: pers
     assert outcomes == [(False, 0, 2), (True, 1, 1), (True, 0, 1)]
     assert len(db.server.requests) == 1 + 1 + 4 + 2 + 1
     assert_sound(db.contents())
+
+
+def test_measurements_of_a_batch_are_settled_file_by_file(db: Database, store: persistence.Store) -> None:
+    """Other bytes, the same bytes, older bytes and a repeated measurement share a transaction."""
+    paths = {name: f"/settled/{name}.exr" for name in ("other", "same", "older", "anew", "new")}
+    persistence.persist_batch(
+        [measured(payload(path, size_bytes=7)) for name, path in paths.items() if name != "new"], session=store
+    )
+    newer, older = "2026-02-02T00:00:00Z", "2026-01-01T00:00:00Z"
+    documents = [
+        measured(payload(paths["other"], mtime=newer, size_bytes=8), stats=False),
+        measured(payload(paths["same"], size_bytes=7), stats=False, policy="lenient"),
+        measured(payload(paths["older"], mtime=older, size_bytes=9), policy="lenient"),
+        measured(payload(paths["anew"], size_bytes=7)),
+        measured(payload(paths["new"], size_bytes=7), policy=None),
+    ]
+    results = persistence.persist_batch(documents, session=store)
+    assert [result["inspection_count"] for result in results] == [2, 2, 2, 2, 1]
+    contents = db.contents()
+    found = {name: {policy or table for table, policy, _ in measurements(contents, path)} for name, path in paths.items()}
+    both = {"pixel_stats", "strict"}
+    assert found == {"other": set(), "same": both | {"lenient"}, "older": both, "anew": both, "new": {"pixel_stats"}}
+    assert_sound(contents)
 
 
 def test_a_batch_without_an_endpoint_is_skipped_file_by_file() -> None:

@@ -15,14 +15,15 @@ import pytest
 
 import vast_db_persistence as persistence
 import vast_upsert
-from databases import Database, assert_sound, prepared
+from databases import Database, assert_sound, measurements, prepared
 from exr_errors import CommitUnknown, VASTDatabaseError
-from sample_payloads import payload
+from sample_payloads import measured, payload
 
 ROOT = Path(__file__).resolve().parent.parent
 ONCE = ["409", "reset", "lost", "expire"]
-NEW_VERSION_REQUESTS = 11
-COMMIT = 7
+NEW_VERSION_REQUESTS = 13
+RENDER_REQUESTS = 13
+COMMIT = 9
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,24 @@ def versions(db: Database, path: str) -> list[tuple[str, bool, int]]:
     return sorted((r["etag"], r["is_current"], r["inspection_count"]) for r in db.rows("files") if r["file_path"] == path)
 
 
+def first(path: str) -> dict:
+    """A file, with statistics and a finding."""
+    return measured(payload(path, size_bytes=7))
+
+
 def second(path: str) -> dict:
     """The newer version of a file."""
-    return payload(path, header="v2", mtime="2026-02-02T00:00:00Z")
+    return measured(payload(path, header="v2", mtime="2026-02-02T00:00:00Z", size_bytes=9))
+
+
+def again(path: str) -> dict:
+    """Rendered again: other bytes under the same header, which the same policy finds fault with."""
+    return measured(payload(path, mtime="2026-02-02T00:00:00Z", etag="again", size_bytes=9))
+
+
+def known(db: Database, path: str) -> set[str]:
+    """The bytes that statistics and findings of a path describe."""
+    return {name for *_, name in measurements(db.contents(), path)}
 
 
 def delivered(document: dict, store: persistence.Store) -> dict:
@@ -69,12 +85,28 @@ def delivered(document: dict, store: persistence.Store) -> dict:
 def test_a_fault_at_any_request_is_survived(db: Database, store: persistence.Store, fault: str, nth: int) -> None:
     """Whatever happens at the n-th request of storing a newer version, the call succeeds and the tables are those after it."""
     path = f"/survived/{fault}/{nth}.exr"
-    persistence.persist_to_vast_database(payload(path), session=store)
+    persistence.persist_to_vast_database(first(path), session=store)
     db.server.faults.add(f"{fault}@any+{nth}")
     result = persistence.persist_to_vast_database(second(path), session=store)
     assert db.server.faults.active() == []
     assert (result["status"], result["inserted"], result["is_current"]) == ("stored", True, True)
     assert [version[:2] for version in versions(db, path)] == [("etag-v1", False), ("etag-v2", True)]
+    assert known(db, path) == {"etag-v1 of 7 bytes", "etag-v2 of 9 bytes"}
+
+
+@pytest.mark.parametrize("fault", ONCE)
+@pytest.mark.parametrize("nth", range(RENDER_REQUESTS))
+def test_a_fault_while_measurements_are_replaced_is_survived(
+    db: Database, store: persistence.Store, fault: str, nth: int
+) -> None:
+    """Of the earlier render nothing is left, whichever request the fault strikes."""
+    path = f"/replaced/{fault}/{nth}.exr"
+    persistence.persist_to_vast_database(first(path), session=store)
+    db.server.faults.add(f"{fault}@any+{nth}")
+    result = persistence.persist_to_vast_database(again(path), session=store)
+    assert db.server.faults.active() == []
+    assert (result["status"], result["inserted"]) == ("stored", False)
+    assert known(db, path) == {"again of 9 bytes"}
 
 
 def test_the_tables_are_sound_after_all_of_that(db: Database) -> None:
@@ -83,11 +115,11 @@ def test_the_tables_are_sound_after_all_of_that(db: Database) -> None:
 
 
 @pytest.mark.parametrize("fault", ["409", "400"])
-@pytest.mark.parametrize("nth", range(8))
+@pytest.mark.parametrize("nth", range(10))
 def test_a_fault_that_stays_leaves_the_tables_as_before(db: Database, store: persistence.Store, fault: str, nth: int) -> None:
     """From the n-th request on everything fails, the commit included: a reader sees the old version alone."""
     path = f"/stays/{fault}/{nth}.exr"
-    persistence.persist_to_vast_database(payload(path), session=store)
+    persistence.persist_to_vast_database(first(path), session=store)
     before = versions(db, path)
     db.server.faults.add(f"{fault}@any+{nth}**")
     try:
@@ -200,15 +232,15 @@ def test_a_removal_survives_faults(db: Database, store: persistence.Store) -> No
 def test_a_process_killed_at_any_request_leaves_nothing(db: Database, nth: int) -> None:
     """The server waits at the n-th request while the process is killed; what is seen is all or nothing, and a retry converges.
 
-    The seventh is the commit. It is on its way when the process dies, so it takes effect, and the retry comes after that.
+    The ninth is the commit. It is on its way when the process dies, so it takes effect, and the retry comes after that.
     """
     path = f"/killed/{nth}.exr"
     script = (
         "import sys; sys.modules['adbc_driver_vastdb'] = None; sys.path[:0] = ['tests', '.']\n"
-        "import databases, vast_db_persistence as p; from sample_payloads import payload\n"
+        "import databases, vast_db_persistence as p; from sample_payloads import measured, payload\n"
         f"store = databases.Database(None, databases.settings_for({db.server.url!r}, 'local', 'local-secret')).store()\n"
         f"p.persist_to_vast_database(payload('/warm-up.exr'), session=store); print('warm', flush=True); sys.stdin.readline()\n"
-        f"p.persist_to_vast_database(payload({path!r}), session=store)\n"
+        f"p.persist_to_vast_database(measured(payload({path!r}, size_bytes=7)), session=store)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
@@ -224,9 +256,10 @@ def test_a_process_killed_at_any_request_leaves_nothing(db: Database, nth: int) 
     assert_sound(db.contents())
     while nth == COMMIT and not versions(db, path):
         os.sched_yield()
-    result = persistence.persist_to_vast_database(payload(path), session=db.store())
+    result = persistence.persist_to_vast_database(first(path), session=db.store())
     assert result["status"] == "stored"
     assert len(versions(db, path)) == 1
+    assert known(db, path) == {"etag-v1 of 7 bytes"}
     assert_sound(db.contents())
 
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vast_db_persistence as persistence
-from databases import Database, assert_sound, prepared
-from sample_payloads import payload
+from databases import Database, assert_sound, measurements, prepared
+from sample_payloads import measured, payload
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -61,6 +61,22 @@ class Model:
             for version, seconds in self.sightings.items()
         }
 
+    def measured(self) -> set[tuple]:
+        """(table, policy, bytes) of what is known of the latest render of every version."""
+        found = set()
+        for version, seconds in self.sightings.items():
+            second = max(seconds)
+            stats, policy = measuring(second)
+            name = f"etag-{version} of {second} bytes"
+            found |= {("pixel_stats", None, name)} if stats else set()
+            found |= {("validation_results", policy, name)} if policy == "lenient" or (policy and second % 2) else set()
+        return found
+
+
+def measuring(second: int) -> tuple[bool, str | None]:
+    """Whether the event of this second asks for statistics, and for which policy."""
+    return second % 4 < 2, (None, "strict", "lenient")[second % 3]
+
 
 def observed(db: Database, path: str) -> set[tuple]:
     """The same of what is stored."""
@@ -80,7 +96,9 @@ def observed(db: Database, path: str) -> set[tuple]:
 
 def document(event: Event) -> dict:
     """The payload of an event; its size tells when it was seen."""
-    return payload(event.path, header=str(event.version), mtime=event.time.isoformat(), size_bytes=event.second)
+    found = payload(event.path, header=str(event.version), mtime=event.time.isoformat(), size_bytes=event.second)
+    stats, policy = measuring(event.second)
+    return measured(found, stats=stats, policy=policy)
 
 
 versions = st.one_of(st.none(), st.sampled_from("abc"))
@@ -111,6 +129,7 @@ def test_any_sequence_of_events_ends_as_the_model_says(db: Database, steps, rand
         db.server.faults.clear()
     for path, model in models.items():
         assert observed(db, path) == model.expected(), path
+        assert measurements(db.contents(), path) == model.measured(), path
 
 
 def deliver(group: list[Event], store: persistence.Store) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vast_plan
-from vast_plan import Plan, Seen, Version
+from vast_plan import Measurement, Plan, Review, Section, Seen, Version
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
 
@@ -20,26 +20,70 @@ def at(second: int) -> datetime:
     return START + timedelta(seconds=second)
 
 
+STATS: Section = ("pixel_stats", None)
+STRICT: Section = ("validation_results", "strict")
+LENIENT: Section = ("validation_results", "lenient")
+
+
+def rows_come_of(section: Section, etag: str | None) -> bool:
+    """Whether a measurement of these bytes comes to rows: a policy that reports no passes is silent about every other render."""
+    return section != STRICT or int(str(etag)) % 2 == 0
+
+
 @dataclass
 class Table:
-    """The rows of one path, and the plans applied to them as a database would."""
+    """The rows of one path and what was measured of them, and the plans applied to them as a database would."""
 
     rows: list[Version] = field(default_factory=list)
+    measured: dict[int, Measurement] = field(default_factory=dict)
+    bytes_of: dict[int, str | None] = field(default_factory=dict)
+    claims: dict[str, frozenset[Section]] = field(default_factory=dict)
     ids: int = 0
 
     def apply(self, plan: Plan, seen: Seen | None = None) -> Plan:
         """Write what the plan says."""
+        for review in plan.reviews:
+            self.settle(review)
         changed = {row.row_id: row for row in plan.changes}
         gone = {merge.loser.row_id for merge in plan.merges}
         self.rows = [changed.get(row.row_id, row) for row in self.rows if row.row_id not in gone]
         if seen is not None and plan.existing is None:
-            self.rows.append(version(self.ids, seen.file_id, seen.mtime, plan.is_current, plan.deleted_at, seen))
-            self.ids += 1
+            self.insert(seen, plan.is_current, plan.deleted_at)
+        elif seen is not None and plan.existing is not None and plan.refresh:
+            self.measure(seen, plan.existing.inspection_id)
         return plan
 
-    def see(self, file_id: str, mtime: int | None, now: int = 0) -> Plan:
-        """An inspection found this version."""
-        seen = Seen(file_id, None if mtime is None else at(mtime), f"i{now}", at(1000 + now))
+    def insert(self, seen: Seen, is_current: bool = True, deleted_at: datetime | None = None) -> None:
+        """A row of files, with what was measured."""
+        row = version(self.ids, seen.file_id, seen.mtime, is_current, deleted_at, seen)
+        self.rows.append(replace(row, etag=seen.etag))
+        self.ids += 1
+        self.measure(seen, seen.inspection_id)
+
+    def measure(self, seen: Seen, owner: str) -> None:
+        """Insert the rows of an inspection."""
+        self.claims[owner] = seen.measured
+        for section in seen.measured:
+            if rows_come_of(section, seen.etag):
+                number = len(self.bytes_of)
+                self.measured[number] = Measurement(number, section, seen.file_id, owner)
+                self.bytes_of[number] = seen.etag
+
+    def settle(self, review: Review) -> None:
+        """Delete and hand over what the review says of the file's measurements."""
+        rows = [row for row in self.measured.values() if row.file_id == review.file_id and review.concerns(row.section[0])]
+        settlement = review.settle(rows, self.claims)
+        for row in settlement.gone:
+            del self.measured[row.row_id]
+        for row in settlement.adopted:
+            self.measured[row.row_id] = replace(row, inspection_id=review.owner)
+
+    def see(self, file_id: str, mtime: int | None, now: int = 0, measured: frozenset[Section] = frozenset()) -> Plan:
+        """An inspection found this version; every time of modification stands for other bytes."""
+        return self.inspect(sighting(file_id, mtime, now, measured))
+
+    def inspect(self, seen: Seen) -> Plan:
+        """Plan an inspection, and apply it."""
         return self.apply(vast_plan.inspect(self.rows, seen), seen)
 
     def remove(self, moment: int) -> Plan:
@@ -50,10 +94,25 @@ class Table:
         """What does not depend on the order of deliveries."""
         return {(row.file_id, row.mtime, row.is_current, row.deleted_at, row.inspection_count) for row in self.rows}
 
+    def known(self) -> set[tuple]:
+        """What is measured, and of which bytes; every row belongs to a row of files, and describes its bytes."""
+        owners = {(row.file_id, row.inspection_id): row.etag for row in self.rows}
+        for row in self.measured.values():
+            assert owners[row.file_id, row.inspection_id] == self.bytes_of[row.row_id]
+        found = [(row.file_id, row.section, self.bytes_of[row.row_id]) for row in self.measured.values()]
+        assert len(found) == len(set(found))
+        return set(found)
+
     def current(self) -> Version:
         """The one current row."""
         (row,) = (row for row in self.rows if row.is_current)
         return row
+
+
+def sighting(file_id: str, mtime: int | None, now: int = 0, measured: frozenset[Section] = frozenset()) -> Seen:
+    """An inspection of bytes that the time of modification tells apart."""
+    moment = None if mtime is None else at(mtime)
+    return Seen(file_id, moment, f"i{now}", at(1000 + now), None if mtime is None else str(mtime), None, measured)
 
 
 def version(
@@ -134,27 +193,29 @@ def test_a_removal_of_nothing_writes_nothing():
     assert vast_plan.remove([], at(1)) == Plan()
 
 
-events = st.lists(
-    st.one_of(st.tuples(st.just("see"), st.sampled_from("abc")), st.tuples(st.just("remove"), st.just(""))), max_size=8
-)
+measurements = st.frozensets(st.sampled_from([STATS, STRICT, LENIENT]))
+events = st.lists(st.tuples(st.sampled_from(["a", "b", "c", None]), st.lists(measurements, min_size=1, max_size=3)), max_size=8)
 
 
-@given(events, st.randoms(use_true_random=False), st.integers(1, 3))
-def test_deliveries_in_any_order_end_in_the_same_state(steps, random, repeats):
-    """Every event delivered several times, shuffled: the same versions, the same current one, the same counts."""
-    numbered = [("see", "a", 0), *((kind, name, 10 * (i + 1)) for i, (kind, name) in enumerate(steps))]
-    deliveries = [event for event in numbered[1:] for _ in range(repeats)]
+@given(events, st.randoms(use_true_random=False))
+def test_deliveries_in_any_order_end_in_the_same_state(steps, random):
+    """Every event delivered several times, shuffled: the same versions, current one, counts and measurements.
+
+    A step is a render of a version (None: a removal), and what each of its deliveries measures.
+    """
+    deliveries = [(name, 10 * (i + 1), sections) for i, (name, runs) in enumerate(steps) for sections in runs]
     shuffled = random.sample(deliveries, len(deliveries))
     tables = []
     for order in (deliveries, shuffled):
         table = Table()
-        for kind, name, moment in [numbered[0], *order]:
-            if kind == "see":
-                table.see(name, moment)
-            else:
+        for number, (name, moment, sections) in enumerate([("a", 0, frozenset()), *order]):
+            if name is None:
                 table.remove(moment)
+            else:
+                table.see(name, moment, number, sections)
         tables.append(table)
     assert tables[0].state() == tables[1].state()
+    assert tables[0].known() == tables[1].known()
     assert tables[0].current()
 
 
@@ -194,16 +255,103 @@ def test_an_inspection_mends_what_it_finds(stored, file_id, mtime):
     assert vast_plan.heal(table.rows) == Plan()
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), min_size=2, max_size=5))
-def test_processes_that_did_not_see_each_other_end_as_if_they_had(inspections):
-    """Each plans on an empty table; the read-back of the last one leaves what a serial run leaves, counts included."""
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9), measurements), min_size=2, max_size=5),
+    st.randoms(use_true_random=False),
+)
+def test_processes_that_did_not_see_each_other_end_as_if_they_had(inspections, random):
+    """Each plans on an empty table; the read-back of the last one leaves what a serial run leaves, measurements included."""
     raced, serial = Table(), Table()
-    for number, (file_id, mtime) in enumerate(sorted(inspections, key=lambda pair: pair[1])):
-        seen = Seen(file_id, at(mtime), f"i{number}", at(1000 + number))
-        raced.rows.append(version(number, file_id, seen.mtime, True, None, seen))
-        serial.see(file_id, mtime, number)
+    ordered = [sighting(name, mtime, number, sections) for number, (name, mtime, sections)
+               in enumerate(sorted(inspections, key=lambda inspection: inspection[1]))]  # fmt: skip
+    for seen in ordered:
+        serial.inspect(seen)
+    for seen in random.sample(ordered, len(ordered)):
+        raced.insert(seen)
     raced.apply(vast_plan.heal(raced.rows))
     assert raced.state() == serial.state()
+    assert raced.known() == serial.known()
+
+
+def test_an_inspection_after_a_race_replaces_what_both_measured():
+    """It mends the rows and stores its own measurements in one plan."""
+    table = Table()
+    for number, mtime in enumerate((1, 2)):
+        table.insert(sighting("a", mtime, number, frozenset({STATS, STRICT, LENIENT})))
+    table.see("a", 3, 5, frozenset({LENIENT}))
+    assert table.known() == {("a", LENIENT, "3")}
+
+
+@pytest.mark.parametrize("measured", [frozenset(), frozenset({STRICT})])
+def test_other_bytes_remove_what_is_not_measured_again(measured):
+    """The strict policy has nothing to say about the new bytes, or was not asked."""
+    table = Table()
+    table.see("a", 2, 0, frozenset({STATS, STRICT}))
+    assert table.known() == {("a", STATS, "2"), ("a", STRICT, "2")}
+    table.see("a", 3, 1, measured)
+    assert table.known() == set()
+
+
+def test_the_same_bytes_keep_what_is_not_measured_again():
+    """And their rows need not be looked at."""
+    table = Table()
+    table.see("a", 2, 0, frozenset({STATS, STRICT}))
+    assert table.see("a", 2, 1).reviews == ()
+    table.see("a", 2, 2, frozenset({LENIENT}))
+    assert table.known() == {("a", STATS, "2"), ("a", STRICT, "2"), ("a", LENIENT, "2")}
+
+
+def test_older_bytes_change_no_measurement():
+    """Whatever was measured of them describes nothing that is stored."""
+    table = Table()
+    table.see("a", 4, 0, frozenset({STATS}))
+    assert table.see("a", 2, 1, frozenset({STATS, STRICT})).reviews == ()
+    assert table.known() == {("a", STATS, "4")}
+
+
+def test_of_raced_measurements_of_the_same_bytes_the_latest_counts_even_without_rows():
+    """A policy that was changed in between finds nothing any more."""
+    table = Table()
+    for number in (0, 1):
+        table.insert(sighting("a", 2, number, frozenset({STRICT})))
+    table.claims["i1"], table.measured = frozenset({STRICT}), {0: table.measured[0]}
+    table.apply(vast_plan.heal(table.rows))
+    assert table.known() == set()
+
+
+def test_a_row_of_an_inspection_that_the_plan_did_not_see_is_left_alone():
+    """Its row of files may have been committed by another process after this one read."""
+    review = Review("a", "mine", sources=(), others=("mine",))
+    settlement = review.settle([Measurement(n, STATS, "a", owner) for n, owner in enumerate(("mine", "unseen"))], {})
+    assert [row.inspection_id for row in settlement.gone] == ["mine"]
+    assert settlement.adopted == ()
+
+
+ETAGS, TIMES, SIZES = ("x", "x"), (1, 1), (9, 9)
+
+
+@pytest.mark.parametrize(
+    ("etags", "times", "sizes", "same"),
+    [
+        (ETAGS, TIMES, SIZES, True),
+        (("x", "y"), TIMES, SIZES, False),
+        (ETAGS, (1, 2), SIZES, False),
+        (ETAGS, TIMES, (9, 8), False),
+        ((None, None), TIMES, SIZES, True),
+        (ETAGS, (None, 1), SIZES, True),
+        (ETAGS, TIMES, (None, 9), True),
+        ((None, "x"), (1, None), SIZES, False),
+        ((None, None), (None, None), SIZES, False),
+    ],
+)
+def test_bytes_are_the_same_where_an_etag_or_a_time_says_so_and_nothing_contradicts(etags, times, sizes, same):
+    """A render of the same size is as likely another one: then the statistics are not known."""
+    first, second = (
+        Seen("a", None if time is None else at(time), f"i{n}", at(n), etag, size)
+        for n, (etag, time, size) in enumerate(zip(etags, times, sizes, strict=True))
+    )
+    row = replace(version(0, "a", first.mtime, True, None, first), etag=first.etag, size_bytes=first.size_bytes)
+    assert (vast_plan.inspect([row], second).reviews == ()) is same
 
 
 def test_the_keeper_adopts_what_was_observed_last():

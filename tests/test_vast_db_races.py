@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 import vast_db_persistence as persistence
-from databases import Database, assert_sound, database, prepared, without_audit
-from sample_payloads import payload
+from databases import Database, assert_sound, database, measurements, prepared, without_audit
+from race_worker import document
+from sample_payloads import measured, payload
 from vast_schemas import CHILD_TABLES, TABLES
 from vast_session import PathLocks
 
@@ -82,6 +83,43 @@ def test_the_lower_row_adopts_what_was_observed_later(db: Database) -> None:
         persistence.persist_to_vast_database(payload("/adopt.exr"), session=second)
     row = db.current("/adopt.exr")
     assert (row["size_bytes"], row["mtime"].isoformat(), row["inspection_count"]) == (9, "2026-02-01T00:00:00", 2)
+
+
+NEWER = {"mtime": "2026-02-01T00:00:00Z", "etag": "newer", "size_bytes": 9}
+
+
+@pytest.mark.parametrize("newer_is_late", [True, False])
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({}, {("pixel_stats", None), ("validation_results", "strict")}),
+        ({"policy": "lenient"}, {("pixel_stats", None), ("validation_results", "lenient")}),
+        ({"stats": False, "policy": None}, set()),
+    ],
+)
+def test_measurements_are_those_of_the_bytes_that_won(db: Database, newer_is_late: bool, options: dict, kept: set) -> None:
+    """Whichever row stays, nothing of the older render is left, be it that nothing takes its place."""
+    path = f"/won/{newer_is_late}/{len(kept)}{options.get('policy', '')}.exr"
+    older, newer = measured(payload(path, size_bytes=7)), measured(payload(path, **NEWER), **options)
+    late, early = (newer, older) if newer_is_late else (older, newer)
+    first, second = db.warm(), db.warm()
+    with held_at_first_insert(db, lambda: persistence.persist_to_vast_database(late, session=first)):
+        persistence.persist_to_vast_database(early, session=second)
+    assert measurements(db.contents(), path) == {(*section, "newer of 9 bytes") for section in kept}
+    assert_sound(db.contents())
+
+
+def test_two_functions_that_measure_the_same_upload_keep_both_results(db: Database) -> None:
+    """One computes statistics, the other validates; neither knows of the other."""
+    first, second = db.warm(), db.warm()
+    path = "/two-functions.exr"
+    with held_at_first_insert(
+        db, lambda: persistence.persist_to_vast_database(measured(payload(path), policy=None), session=first)
+    ):
+        persistence.persist_to_vast_database(measured(payload(path), stats=False, policy="lenient"), session=second)
+    sections = {found[:2] for found in measurements(db.contents(), path)}
+    assert sections == {("pixel_stats", None), ("validation_results", "lenient")}
+    assert_sound(db.contents())
 
 
 def test_two_first_versions_at_the_same_time_leave_the_newer_current(db: Database) -> None:
@@ -151,9 +189,10 @@ def test_locks_of_many_paths_do_not_block_each_other() -> None:
     assert locks._locks == {}
 
 
-def deliveries() -> list[list[str]]:
-    """Fifty file versions on thirty paths: twenty paths have two versions."""
-    events = [[f"/race/{n % 30}.exr", f"v{n // 30}", f"2026-02-0{1 + n // 30}T00:00:00Z"] for n in range(FILES)]
+def deliveries() -> list[list[Any]]:
+    """Fifty file versions on thirty paths, and ten of them rendered again under the same header: path, header, day, bytes."""
+    events = [[f"/race/{n % 30}.exr", f"v{n // 30}", 1 + n // 30, 100 + n] for n in range(FILES)]
+    events += [[f"/race/{n}.exr", "v0", 3, 201 + n] for n in range(20, 30)]
     return [event for event in events for _ in range(DELIVERIES)]
 
 
@@ -164,7 +203,7 @@ def random_faults(random_: random.Random, requests: int, share: float) -> list[s
 
 
 def test_four_processes_of_eight_threads_end_as_a_serial_run() -> None:
-    """Fifty files, every event ten times in random order, faults at five in a hundred requests.
+    """Sixty renders, every event ten times in random order, faults at five in a hundred requests.
 
     The tables equal those of a serial run, but for the audit: every acknowledged inspection is counted, and counts that exceed
     them come from calls that failed after their commit, or whose commit was overwritten before it was read back.
@@ -185,11 +224,14 @@ def test_four_processes_of_eight_threads_end_as_a_serial_run() -> None:
         raced = db.contents()
         serial = db.at("serial")
         store = serial.store()
-        for path, header, mtime in dict.fromkeys(map(tuple, events)):
-            persistence.persist_to_vast_database(payload(path, header=header, mtime=mtime), session=store)
+        for event in dict.fromkeys(map(tuple, events)):
+            persistence.persist_to_vast_database(document(*event), session=store)
         assert struck > 100
         assert_sound(raced)
         assert without_audit(raced) == without_audit(serial.contents())
+        assert {section[:2] for section in measurements(raced)} == {
+            ("pixel_stats", None), ("validation_results", "strict"), ("validation_results", "lenient"),
+        }  # fmt: skip
         assert_counts(raced["files"], reports, struck)
 
 
@@ -197,7 +239,8 @@ def assert_counts(files: list[dict[str, Any]], reports: list[dict[str, dict[str,
     """Every acknowledged inspection is counted; no more than what was attempted and what was struck can be."""
     acknowledged, calls = (sum((Counter(report[key]) for report in reports), Counter()) for key in ("acknowledged", "calls"))
     counted = Counter({f"{row['file_path']} v{row['etag'][-1]}": row["inspection_count"] for row in files})
-    assert all(counted[event] >= DELIVERIES == acknowledged[event] for event in acknowledged)
+    assert acknowledged == Counter(f"{path} {header}" for path, header, *_ in deliveries())
+    assert all(counted[event] >= acknowledged[event] for event in acknowledged)
     assert sum(counted.values()) <= sum(calls.values()) + struck
 
 

@@ -45,15 +45,58 @@ def test_a_repeated_inspection_costs_four(db: Database, store: persistence.Store
     assert result["requests"] == 4
 
 
-def test_going_back_to_an_earlier_version_costs_five(db: Database, store: persistence.Store) -> None:
-    """Two rows change, in two updates, because only one of them has new values of what was observed."""
+def test_going_back_to_an_earlier_version_costs_seven(db: Database, store: persistence.Store) -> None:
+    """Two updates, because only one row has new values of what was observed, and two selects that look for measurements."""
     for header, day in (("v1", 1), ("v2", 2)):
         version = payload("/back.exr", header=header, mtime=f"2026-02-0{day}T00:00:00Z")
         persistence.persist_to_vast_database(version, session=store)
     db.server.clear_requests()
     version = payload("/back.exr", header="v1", mtime="2026-02-03T00:00:00Z")
     result = persistence.persist_to_vast_database(version, session=store, read_back=False)
-    assert len(db.server.requests) == result["requests"] == 5
+    assert len(db.server.requests) == result["requests"] == 4 + 1 + 2
+
+
+STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4}]}
+VALIDATION = {"policy_id": "p", "results": [{"policy_id": "p", "rule_id": "r", "status": "PASS"}]}
+
+
+def test_the_same_bytes_without_measurements_cost_four(db: Database, store: persistence.Store) -> None:
+    """Statistics and findings that are stored stay, and are not looked for."""
+    measured = payload("/measured.exr") | {"stats": STATS, "validation": VALIDATION}
+    persistence.persist_to_vast_database(measured, session=store)
+    db.server.clear_requests()
+    persistence.persist_to_vast_database(payload("/measured.exr"), session=store, read_back=False)
+    assert db.commands() == ["POST transaction", "GET data files", "PUT rows files", "PUT transaction"]
+
+
+def test_an_older_delivery_costs_four_whatever_it_measured(db: Database, store: persistence.Store) -> None:
+    """It is counted, and changes nothing else."""
+    persistence.persist_to_vast_database(payload("/older.exr"), session=store)
+    older = payload("/older.exr", mtime="2026-01-01T00:00:00Z") | {"stats": STATS, "validation": VALIDATION}
+    db.server.clear_requests()
+    result = persistence.persist_to_vast_database(older, session=store, read_back=False)
+    assert len(db.server.requests) == result["requests"] == 4
+
+
+def test_measuring_again_costs_three_more_for_each_table(db: Database, store: persistence.Store) -> None:
+    """Select, delete, insert."""
+    persistence.persist_to_vast_database(payload("/anew.exr") | {"stats": STATS}, session=store)
+    db.server.clear_requests()
+    persistence.persist_to_vast_database(payload("/anew.exr") | {"stats": STATS}, session=store, read_back=False)
+    commands = db.commands()
+    assert [command for command in commands if command.endswith("pixel_stats")] == [
+        "GET data pixel_stats", "DELETE rows pixel_stats", "POST rows pixel_stats",
+    ]  # fmt: skip
+    assert len(commands) == 4 + 3
+
+
+def test_other_bytes_cost_two_selects_more(db: Database, store: persistence.Store) -> None:
+    """Nobody knows without looking whether there is something that describes the earlier ones."""
+    persistence.persist_to_vast_database(payload("/rendered.exr"), session=store)
+    db.server.clear_requests()
+    persistence.persist_to_vast_database(payload("/rendered.exr", etag="other"), session=store, read_back=False)
+    assert db.commands()[2:4] == ["GET data pixel_stats", "GET data validation_results"]
+    assert len(db.server.requests) == 4 + 2
 
 
 def test_reading_back_costs_three_more(db: Database, store: persistence.Store) -> None:

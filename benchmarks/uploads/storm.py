@@ -1,12 +1,13 @@
-"""Many uploads at once, with faults on every way: afterwards each object has exactly one current row, and it is the right one.
+"""Many uploads at once, with faults on every way: afterwards each object has exactly one current row, and all tables are sound.
 
-    scripts/python -m benchmarks.uploads.storm [--uploads 1000] [--keys 900] [--threads 16] [--faults 0.05] [--seed 1]
+    scripts/python -m benchmarks.uploads.storm [--uploads 1000] [--keys 900] [--threads 16] [--faults 0.05] [--kills 1] [--seed 1]
 
-The local endpoint and the uploading threads run in this process, the function in one of its own behind `function_host.py`. With
-the probability `--faults` each, an upload brings along one fault of S3, one of the database, and its event is delivered twice,
-refused, or loses its answer. Fewer keys than uploads make overwrites, by threads that race; `--uploads 10000 --keys 50` shows
-whether memory stays flat. Retries of events wait a tenth of VAST's 2, 4 and 8 seconds. Exit status 1: a row is missing, double or
-wrong.
+The local endpoint and the uploading threads run in this process, the function in one of its own behind `function_host.py`, with
+statistics and validation switched on. With the probability `--faults` each, an upload brings along one fault of S3, one of the
+database, and its event is delivered twice, refused, or loses its answer. `--kills` times another process takes over while events
+are at work, and the former one is killed. Fewer keys than uploads make overwrites, by threads that race;
+`--uploads 10000 --keys 50` shows whether memory stays flat. Retries of events wait a tenth of VAST's 2, 4 and 8 seconds. Exit
+status 1: a row is missing, double or wrong in any of the tables.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -34,15 +35,21 @@ import boto3
 import vastdb
 from botocore.config import Config
 
+import vast_db_persistence as persistence
 from local_vast import LocalVast
 from local_vast.trigger import ElementTrigger, TriggerFaults
+from scripts import integrity
 from scripts.samples import SAMPLES, write_samples
+from vast_schemas import TABLES as ROWS_OF
+from vast_settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLES, SHOWS, SCHEMA = "tables", "shows", "exr"
 S3_FAULTS = ("503@object", "500@object", "reset@object", "lost@object")
 DATABASE_FAULTS = ("409@commit", "lost@commit", "503@insert", "503@query", "reset@begin", "500@update", "reset@query")
 WAITS = (0.2, 0.4, 0.8)
+# What a killed process left open keeps its rows locked for so long.
+IDLE_SECONDS = 30
 HOST = """
 import sys
 sys.modules["adbc_driver_vastdb"] = None  # the image has no query engine driver; with one, every transaction costs more
@@ -53,30 +60,59 @@ sys.exit(function_host.main())
 
 @dataclass(slots=True)
 class Run:
-    """What is measured: milliseconds of uploads, kilobytes of the function's memory as the run goes on, seconds in all."""
+    """What is measured: milliseconds of uploads, kilobytes of the function's memory as the run goes on, seconds in all.
+
+    `kills`: for each process that was killed, whether deliveries were unsettled.
+    """
 
     upload_ms: list[float] = field(default_factory=list)
     memory_kb: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    kills: list[bool] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Containers:
+    """The function's processes, all of them ready: the first one is at work, until it is killed and the next one takes over."""
+
+    trigger: ElementTrigger
+    ready: list[tuple[str, subprocess.Popen[bytes]]]
+
+    def __post_init__(self) -> None:
+        self.trigger.url = self.ready[0][0]
+
+    def kill(self) -> bool:
+        """Let the next process take over, and kill the one at work; whether deliveries were unsettled."""
+        _, former = self.ready.pop(0)
+        self.trigger.url = self.ready[0][0]
+        busy = not self.trigger.drain(0)
+        former.kill()
+        return busy
+
+    def memory_kb(self) -> int:
+        """Resident memory of the process at work."""
+        command = ["ps", "-o", "rss=", "-p", str(self.ready[0][1].pid)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 @contextmanager
-def function(vast: LocalVast, log: Path) -> Iterator[tuple[str, int]]:
-    """URL and process id of a function host that is ready."""
+def function(vast: LocalVast, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """URL and process of a function host that is ready."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("VAST", "S3_", "EXR_"))}
     for name in ("VAST_DB", "S3"):
         named = {"ENDPOINT": vast.url, "ACCESS_KEY": vast.access_key, "SECRET_KEY": vast.secret_key}
         environment |= {f"{name}_{key}": value for key, value in named.items()}
     environment |= {"VAST_DB_BUCKET": TABLES, "VAST_DB_SCHEMA": SCHEMA}
+    environment |= {"EXR_STATS": "full", "EXR_VALIDATE": "true", "EXR_REPORT_PASSES": "false"}
     command = [sys.executable, "-c", HOST, "--port", "0"]
     pipe = subprocess.PIPE
-    with log.open("wb") as errors, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=errors) as process:
+    with log.open("ab") as errors, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=errors) as process:
         assert process.stdout is not None
         url = process.stdout.readline().decode().strip().removeprefix("FUNCTION_HOST_URL=")
         try:
             while not ready(url):
                 time.sleep(0.05)
-            yield url, process.pid
+            yield url, process
         finally:
             process.terminate()
 
@@ -105,8 +141,8 @@ def client(vast: LocalVast) -> Any:
     )
 
 
-def storm(vast: LocalVast, bodies: list[bytes], options: argparse.Namespace, pid: int) -> Run:
-    """Upload everything, then wait until the last event is settled."""
+def storm(vast: LocalVast, bodies: list[bytes], options: argparse.Namespace, containers: Containers) -> Run:
+    """Upload everything, kill processes on the way, then wait until the last event is settled."""
     run, chance, s3 = Run(), random.Random(options.seed), client(vast)
     trigger = trigger_of(vast)
 
@@ -115,22 +151,27 @@ def storm(vast: LocalVast, bodies: list[bytes], options: argparse.Namespace, pid
         started = time.perf_counter()
         key = f"sq{number % options.keys:05}/beauty v001.{number % options.keys:05}.exr"
         s3.put_object(Bucket=SHOWS, Key=key, Body=bodies[number % len(bodies)])
-        return (time.perf_counter() - started) * 1000
+        spent = (time.perf_counter() - started) * 1000
+        if number in deaths:
+            run.kills.append(containers.kill())
+        return spent
 
+    tenth = max(1, options.uploads // 10)
+    # In the middle of a tenth, where the queue is long.
+    deaths = {options.uploads * (turn + 1) // (options.kills + 1) + tenth // 2 for turn in range(options.kills)}
     started = time.perf_counter()
     with ThreadPoolExecutor(options.threads) as pool:
         drawn = [
             [chance.choice(kind) for kind in (S3_FAULTS, DATABASE_FAULTS) if chance.random() < options.faults]
             for _ in range(options.uploads)
         ]
-        for done in as_completed(pool.submit(upload, *pair) for pair in enumerate(drawn)):
-            run.upload_ms.append(done.result())
-            if len(run.upload_ms) % max(1, options.uploads // 10) == 0:
-                run.memory_kb.append(memory_kb(pid))
-                wait_for_backlog(trigger)
+        for start in range(0, options.uploads, tenth):
+            run.upload_ms += pool.map(upload, range(start, min(start + tenth, options.uploads)), drawn[start : start + tenth])
+            run.memory_kb.append(containers.memory_kb())
+            wait_for_backlog(trigger)
     if not trigger.drain(3600):
         raise SystemExit("events are still unsettled after an hour")
-    run.memory_kb.append(memory_kb(pid))
+    run.memory_kb.append(containers.memory_kb())
     run.seconds = time.perf_counter() - started
     return run
 
@@ -146,12 +187,27 @@ def trigger_of(vast: LocalVast) -> ElementTrigger:
     return vast.trigger
 
 
-def memory_kb(pid: int) -> int:
-    """Resident memory of a process."""
-    return int(subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout)
-
-
 def problems(vast: LocalVast) -> Iterator[str]:
+    """What is wrong: objects without their row, tables without rows, and all that the integrity check finds."""
+    yield from misplaced(vast)
+    keys = {"db_access_key": vast.access_key, "db_secret_key": vast.secret_key}
+    store = persistence.open_store(Settings(db_endpoint=vast.url, **keys, db_bucket=TABLES, db_schema=SCHEMA))
+    with store.session.transaction() as tx:
+        schema = tx.bucket(TABLES).schema(SCHEMA)
+        owners = {name: schema.table(name).select(["file_id"]).read_all()["file_id"].to_pylist() for name in ROWS_OF}
+        files = schema.table("files").select(["file_id", "status", "is_deep"]).read_all().to_pylist()
+    counts = {name: len(file_ids) for name, file_ids in owners.items()}
+    print("rows: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    yield from (f"{name} is empty" for name, count in counts.items() if not count)
+    # Pixels of deep samples are not read.
+    flat = {row["file_id"] for row in files if row["status"] == "ok" and not row["is_deep"]}
+    for name in ("parts", "channels", "attributes", "pixel_stats"):
+        yield from (f"{file_id} has no {name}" for file_id in sorted(flat - {*owners[name]}))
+    for found in integrity.check(store):
+        yield f"{found.table} {found.subject}: {found.kind}: {found.detail}"
+
+
+def misplaced(vast: LocalVast) -> Iterator[str]:
     """Objects without exactly one current row that carries their ETag."""
     session = vastdb.connect(endpoint=vast.url, access=vast.access_key, secret=vast.secret_key)
     columns = ["file_path_normalized", "is_current", "etag", "deleted_at"]
@@ -181,6 +237,7 @@ def report(run: Run, vast: LocalVast, log: Path, options: argparse.Namespace) ->
     print(f"function: {spread(function_ms)}; {raised} calls raised and were repeated")
     print(f"events {counts.events}, attempts {counts.attempts}, delivered {counts.delivered}, dead letters {counts.dead}")
     print("function's memory, MB: " + " ".join(f"{kb / 1024:.0f}" for kb in run.memory_kb))
+    print(f"processes killed: {len(run.kills)}, {sum(run.kills)} of them with deliveries unsettled")
     print(f"peak {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
 
 
@@ -193,21 +250,24 @@ def spread(values: list[float]) -> str:
 def main() -> int:
     """Command line."""
     options = _parser().parse_args()
-    with tempfile.TemporaryDirectory() as scratch, LocalVast(buckets=(TABLES, SHOWS), trigger_url="http://127.0.0.1:9/") as vast:
+    sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # here as in the function: see HOST
+    endpoint = LocalVast(buckets=(TABLES, SHOWS), trigger_url="http://127.0.0.1:9/", idle_seconds=IDLE_SECONDS)
+    with tempfile.TemporaryDirectory() as scratch, endpoint as vast:
         samples, log = Path(scratch) / "samples", Path(scratch) / "function.log"
         write_samples(samples)
         bodies = [(samples / name).read_bytes() for name in SAMPLES]
-        with function(vast, log) as (url, pid):
+        with ExitStack() as stack:
             trigger = trigger_of(vast)
-            trigger.url, trigger.waits = url, WAITS
+            containers = Containers(trigger, [stack.enter_context(function(vast, log)) for _ in range(options.kills + 1)])
+            trigger.waits = WAITS
             trigger.faults = TriggerFaults(duplicate=options.faults, refuse=options.faults, lose_answer=options.faults)
-            run = storm(vast, bodies, options, pid)
+            run = storm(vast, bodies, options, containers)
         vast.faults.clear()
         wrong = list(problems(vast))
         report(run, vast, log, options)
         letters = trigger.dead_letter.read_text(encoding="utf-8") if trigger.dead_letter.exists() else ""
     print(letters, end="")
-    print("\n".join(wrong) or "every object has exactly one current row, with its ETag")
+    print("\n".join(wrong) or "every object has exactly one current row, with its ETag, and all tables are sound")
     return 1 if wrong else 0
 
 
@@ -217,6 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keys", type=int, default=900)
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--faults", type=float, default=0.05, help="probability, 0 to 1")
+    parser.add_argument("--kills", type=int, default=1, help="how many processes of the function are killed on the way")
     parser.add_argument("--seed", type=int, default=1)
     return parser
 
