@@ -8,6 +8,7 @@ disk has room. Should it fail all the same, the file and the log are intact: the
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -52,11 +53,9 @@ class Database:
         size = self._log_size()
         if self._path is None or size < self._due or shutil.disk_usage(self._path.parent).free < 2 * size + _ROOM:
             return
-        try:
+        # Another transaction may be in the way; after a fatal error the next transaction opens the database again.
+        with suppress(duckdb.TransactionException, duckdb.FatalException):
             self._root.execute("CHECKPOINT").fetchall()
-        except (duckdb.TransactionException, duckdb.FatalException):
-            # Another transaction is in the way, or the database has to be opened again, which the next transaction does.
-            pass
         self._due = self._log_size() + LOG_LIMIT
 
     def _log_size(self) -> int:

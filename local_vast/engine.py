@@ -34,8 +34,12 @@ BATCH_ROWS = 65_536
 # Results that their client never finished; the oldest go first.
 MAX_RESULTS = 64
 _STARTED, _COMPLETED = 1, 3
-# A list of plain numbers with a cast to a vector; DuckDB reads the same numbers from text.
-_VECTOR = re.compile(r"(\[[-+.0-9eE,\s]+\])::((?:FLOAT|DOUBLE)\[\d+\])")
+# Texts and quoted names, which are left alone, or a list of plain numbers, with or without ARRAY before it, with a cast to a
+# vector: DuckDB reads the same numbers from text. Behind a name or a bracket it would be an index.
+_VECTOR = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?:\bARRAY\s*|(?<![\w"\])]))(\[[-+.0-9eE,\s]+\])\s*::\s*((?:FLOAT|DOUBLE)\[(\d+)\])""",
+    re.IGNORECASE,
+)
 _MARKER = "local_vast_vector_"
 
 
@@ -68,11 +72,7 @@ class Engine:
         if request.command == "query-engine-capabilities":
             # server_version, session_options_support; here the version has five numbers.
             return Response([protobuf.encode((1, f"{self._version}.0"), (2, False))])
-        try:
-            message = protobuf.decode(request.body)
-        except ValueError as error:
-            raise bad_request(f"the request is not a Protocol Buffers message: {error}") from error
-        return self._step(request, message)
+        return self._step(request, _message(request.body))
 
     def _step(self, request: Request, message: protobuf.Fields) -> Response:
         if request.method == "DELETE":
@@ -92,7 +92,7 @@ class Engine:
         sql = message.get(3)
         if not isinstance(sql, bytes):
             raise not_implemented("queries that are not SQL text")
-        result = self._run(int(message.get(2, 0)), sql.decode())
+        result = self._run(_number(message, 2), _text(sql))
         with self._lock:
             number = next(self._ids)
             self._results[number] = result
@@ -112,8 +112,7 @@ class Engine:
     def _data(self, message: protobuf.Fields) -> Response:
         """GetDataRequest(1 query_id, 3 offset(1 record_batch_id)) -> GetDataResponse(1 next, 2 empty_stream), a record batch."""
         result = self._result(_query_number(message))
-        offset = message.get(3, b"")
-        at = int(protobuf.decode(offset).get(1, 0)) if isinstance(offset, bytes) else 0
+        at = _number(_message(message.get(3)), 1)
         if not result.batches:
             head = protobuf.encode((2, True))
             return Response([head], {"tabular-protobuf-size": str(len(head))})
@@ -145,6 +144,8 @@ class Engine:
             try:
                 found = tx.arrow(runnable)
             except duckdb.Error as error:
+                if isinstance(error, (duckdb.IOException, duckdb.FatalException)):
+                    raise
                 raise bad_request(f"the query failed: {_first_line(error)}", "QueryFailed") from error
         columns = [_plain(single(column)) for column in found.columns]
         schema = pa.schema([pa.field(name, column.type) for name, column in zip(found.column_names, columns, strict=True)])
@@ -202,6 +203,8 @@ def _mask_vectors(sql: str) -> tuple[str, list[str]]:
     vectors: list[str] = []
 
     def mask(found: re.Match[str]) -> str:
+        if found[1] is None or found[1].count(",") + 1 != int(found[3]):
+            return found[0]
         vectors.append(found[1])
         return f"'{_MARKER}{len(vectors) - 1}'::{found[2]}"
 
@@ -234,9 +237,30 @@ def _plain(column: pa.Array) -> pa.Array:
     return column
 
 
+def _message(content: bytes | int | None) -> protobuf.Fields:
+    """A message's fields; none where it is absent."""
+    try:
+        return protobuf.decode(content) if isinstance(content, bytes) else {}
+    except ValueError as error:
+        raise bad_request(f"the request is not a Protocol Buffers message: {error}") from error
+
+
+def _number(message: protobuf.Fields, field: int) -> int:
+    value = message.get(field, 0)
+    if not isinstance(value, int):
+        raise bad_request(f"field {field} of the request must be a number")
+    return value
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise bad_request(f"the query is not UTF-8: {error}", "QueryFailed") from error
+
+
 def _query_number(message: protobuf.Fields) -> int:
-    query_id = message.get(1, b"")
-    return int(protobuf.decode(query_id).get(1, 0)) if isinstance(query_id, bytes) else 0
+    return _number(_message(message.get(1)), 1)
 
 
 def _query_status(number: int, state: int, ticket: bytes | None = None) -> bytes:

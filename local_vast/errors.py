@@ -8,7 +8,6 @@ from xml.sax.saxutils import escape
 
 import duckdb
 
-
 # The disk, the quota, or the size that a file may have.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_TEXTS = tuple(os.strerror(number) for number in _FULL)
