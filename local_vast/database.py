@@ -17,7 +17,7 @@ import duckdb
 LOG_LIMIT = 16 * 1024 * 1024
 # Folding rewrites what was changed, and the log stays until that is done.
 _ROOM = 64 * 1024 * 1024
-_CONFIG = {"wal_autocheckpoint": "1TB"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"wal_autocheckpoint": "1TB"}
 _SETTINGS = (
     # SQL from clients must not read files.
     "enable_external_access = false",

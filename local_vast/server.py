@@ -105,7 +105,7 @@ class LocalVast:
         self._buckets = {*buckets, *self.store.catalogue.buckets_in_use()}
         self._make_buckets()
         self._tabular = Tabular(self.store, self._numbers, self._open_object)
-        self._engine = Engine(self.store, version)
+        self._engine = Engine(self.store, version, changes=self._numbers >= (5, 5))
         self._request_ids = itertools.count(1)
         self._http = HttpServer(self._application, port)
 
