@@ -36,10 +36,10 @@ Switch = Callable[[int], None]
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, size: str = "6m") -> Iterator[Path]:
     """A file system of a few megabytes in the folder; skips the test where this user may not mount one."""
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if subprocess.run(["mount", *options], check=False, capture_output=True).returncode:
         pytest.skip("a small file system cannot be mounted here (root may)")
     try:
@@ -98,6 +98,11 @@ def s3_of(url: str) -> Any:
 def wide(number: int) -> pa.RecordBatch:
     """Two rows that do not get smaller by compression: 200 KB."""
     return batch(*((number, base64.b64encode(os.urandom(75_000)).decode()) for _ in range(2)))
+
+
+def large(number: int) -> pa.RecordBatch:
+    """One row of 4 MB."""
+    return batch((number, base64.b64encode(os.urandom(3_000_000)).decode()))
 
 
 def long(number: int) -> pa.RecordBatch:
@@ -197,6 +202,16 @@ def test_nothing_of_an_upload_is_left_when_not_even_its_facts_fit(tmp_path: Path
         assert not (tmp_path / "objects" / BUCKET / "folder").exists()
         assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
         assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["there"]
+
+
+def test_a_commit_for_which_there_is_room_succeeds_whatever_the_log_needs(tmp_path: Path) -> None:
+    """The log is long enough to be folded in and the disk has no room for that: every commit's answer is true."""
+    with small_disk(tmp_path / "data", "26m") as data, LocalVast(data=data, buckets=(BUCKET,)) as server:
+        session = session_of(server.url)
+        fill(session, (0, "first"))
+        stored = 1 + insert_until_full(session, large)
+        assert (data / "local_vast.duckdb.wal").stat().st_size > database.LOG_LIMIT
+        assert count(session) == stored
 
 
 def test_a_database_that_refuses_everything_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
