@@ -68,7 +68,7 @@ def change_of(statement: exp.Expression) -> Change:
     """What a statement changes. Raises `VastError`: 501 for other statements, and for parts that are not understood."""
     parts = _PARTS.get(type(statement))
     if parts is None:
-        raise not_implemented(f"{statement.key.upper()} through the query engine")
+        raise not_implemented(f"{statement.sql('duckdb').split()[0].upper()} through the query engine")
     kind = statement.key.upper()
     for name, part in statement.args.items():
         if part and name not in parts:
