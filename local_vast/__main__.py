@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from .server import DEFAULT_VERSION, LocalVast
+from .server import DEFAULT_VERSION, IDLE_SECONDS, LocalVast
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every request")
     parser.add_argument("--fault", metavar="SPEC", action="append", default=[], help="such as 409@commit; see docs/LOCAL_VAST.md")
     parser.add_argument("--cell-limit", type=int, metavar="BYTES", help="the largest cell; default: what the version allows")
-    parser.add_argument("--idle-seconds", type=float, metavar="N", help="a transaction idle for longer expires; default: never")
+    parser.add_argument(
+        "--idle-seconds", type=float, metavar="N", default=IDLE_SECONDS,
+        help=f"a transaction idle for longer expires; default: {IDLE_SECONDS:g}; inf: never",
+    )  # fmt: skip
     return parser
 
 

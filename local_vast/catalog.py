@@ -13,9 +13,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
+from .database import Database
 from .errors import bad_request, conflict, mismatched_name, not_found
 from .transactions import Transaction, Transactions
 from .types import check_field, sql_type
@@ -121,7 +121,7 @@ class Projection:
     columns: tuple[tuple[str, bool], ...]
 
 
-def open_catalogue(root: duckdb.DuckDBPyConnection) -> None:
+def open_catalogue(root: Database) -> None:
     """Create the catalogue tables where they are missing, and remove physical tables that no row names."""
     root.execute(DDL)
     named = {row[0] for row in root.execute("SELECT id FROM catalogue.tables").fetchall()}
@@ -134,7 +134,7 @@ def open_catalogue(root: duckdb.DuckDBPyConnection) -> None:
 class Catalogue:
     """Schema and table operations inside a transaction."""
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, transactions: Transactions, has_bucket: Callable[[str], bool]) -> None:
+    def __init__(self, root: Database, transactions: Transactions, has_bucket: Callable[[str], bool]) -> None:
         self._root = root
         self._has_bucket = has_bucket
         self._transactions = transactions

@@ -2,7 +2,7 @@
 
 A query runs when it is started and its result is kept until it is finished or cancelled. Tables are written
 `"bucket/schema".table`; each becomes a sub-select over its physical table, so that a query sees the transaction's snapshot and
-its own writes. Every SELECT of DuckDB's dialect runs; statements that change something do not.
+its own writes. Every SELECT of DuckDB's dialect runs; of the statements that change something, those of `changes`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from . import protobuf
-from .catalog import Table
+from .catalog import ROW_ID, Table
+from .changes import Change, change_of
 from .errors import bad_request, not_found, not_implemented
 from .routes import Request, Response
 from .store import Store
@@ -34,8 +35,12 @@ BATCH_ROWS = 65_536
 # Results that their client never finished; the oldest go first.
 MAX_RESULTS = 64
 _STARTED, _COMPLETED = 1, 3
-# A list of plain numbers with a cast to a vector; DuckDB reads the same numbers from text.
-_VECTOR = re.compile(r"(\[[-+.0-9eE,\s]+\])::((?:FLOAT|DOUBLE)\[\d+\])")
+# Texts and quoted names, which are left alone, or a list of plain numbers, with or without ARRAY before it, with a cast to a
+# vector: DuckDB reads the same numbers from text. Behind a name or a bracket it would be an index.
+_VECTOR = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|(?:\bARRAY\s*|(?<![\w"\])]))(\[[-+.0-9eE,\s]+\])\s*::\s*((?:FLOAT|DOUBLE)\[(\d+)\])""",
+    re.IGNORECASE,
+)
 _MARKER = "local_vast_vector_"
 
 
@@ -55,9 +60,10 @@ class Result:
 class Engine:
     """The query engine over a store."""
 
-    def __init__(self, store: Store, version: str) -> None:
+    def __init__(self, store: Store, version: str, *, changes: bool = True) -> None:
         self._store = store
         self._version = version
+        self._may_change = changes
         self._ids = itertools.count(1)
         self._results: dict[int, Result] = {}
         self._lock = threading.Lock()
@@ -68,11 +74,7 @@ class Engine:
         if request.command == "query-engine-capabilities":
             # server_version, session_options_support; here the version has five numbers.
             return Response([protobuf.encode((1, f"{self._version}.0"), (2, False))])
-        try:
-            message = protobuf.decode(request.body)
-        except ValueError as error:
-            raise bad_request(f"the request is not a Protocol Buffers message: {error}") from error
-        return self._step(request, message)
+        return self._step(request, _message(request.body))
 
     def _step(self, request: Request, message: protobuf.Fields) -> Response:
         if request.method == "DELETE":
@@ -92,7 +94,7 @@ class Engine:
         sql = message.get(3)
         if not isinstance(sql, bytes):
             raise not_implemented("queries that are not SQL text")
-        result = self._run(int(message.get(2, 0)), sql.decode())
+        result = self._run(_number(message, 2), _text(sql))
         with self._lock:
             number = next(self._ids)
             self._results[number] = result
@@ -112,8 +114,7 @@ class Engine:
     def _data(self, message: protobuf.Fields) -> Response:
         """GetDataRequest(1 query_id, 3 offset(1 record_batch_id)) -> GetDataResponse(1 next, 2 empty_stream), a record batch."""
         result = self._result(_query_number(message))
-        offset = message.get(3, b"")
-        at = int(protobuf.decode(offset).get(1, 0)) if isinstance(offset, bytes) else 0
+        at = _number(_message(message.get(3)), 1)
         if not result.batches:
             head = protobuf.encode((2, True))
             return Response([head], {"tabular-protobuf-size": str(len(head))})
@@ -139,32 +140,41 @@ class Engine:
     def _run(self, txid: int, sql: str) -> Result:
         with self._store.transaction(txid) as tx:
             masked, vectors = _mask_vectors(sql)
-            statement, tables = self._resolve(tx, masked)
+            statement = _parse(masked)
+            if not isinstance(statement, exp.Query):
+                return self._change(tx, change_of(statement), vectors)
+            tables = self._resolve(tx, statement)
             runnable = _unmask_vectors(statement.sql("duckdb"), vectors)
             self._bind(runnable, tables)
-            try:
-                found = tx.arrow(runnable)
-            except duckdb.Error as error:
-                raise bad_request(f"the query failed: {_first_line(error)}", "QueryFailed") from error
+            found = _arrow(tx, runnable)
         columns = [_plain(single(column)) for column in found.columns]
         schema = pa.schema([pa.field(name, column.type) for name, column in zip(found.column_names, columns, strict=True)])
         return Result(schema, pa.Table.from_arrays(columns, schema=schema).to_batches(BATCH_ROWS))
 
-    def _resolve(self, tx: Transaction, sql: str) -> tuple[exp.Expression, list[Table]]:
-        """The statement with every table replaced by a sub-select, and the tables it reads."""
-        try:
-            statement = sqlglot.parse_one(sql, read="duckdb")
-        except SqlglotError as error:
-            raise bad_request(f"the query does not parse: {_first_line(error)}", "QueryFailed") from error
-        if not isinstance(statement, exp.Query):
-            raise not_implemented(f"{statement.key.upper()} through the query engine")
+    def _change(self, tx: Transaction, change: Change, vectors: list[str]) -> Result:
+        """Carry out a change; the result is the number of rows, as DuckDB answers it."""
+        if not self._may_change:
+            raise not_implemented(f"{change.kind} through the query engine before version 5.5")
+        table = self._table(tx, change.target)
+        tables = self._resolve(tx, change.values, change.target)
+        query = _unmask_vectors(change.values.sql("duckdb"), vectors)
+        self._bind(change.checkable(table, query), [table, *tables])
+        found = _arrow(tx, change.converted(table, query))
+        batch = _batch(table, change, found)
+        rows = self._store.rows
+        {"INSERT": rows.insert, "UPDATE": rows.update, "DELETE": rows.delete}[change.kind](tx, table, batch)
+        count = pa.record_batch([pa.array([batch.num_rows], pa.int64())], names=["Count"])
+        return Result(count.schema, [count])
+
+    def _resolve(self, tx: Transaction, statement: exp.Expression, target: exp.Table | None = None) -> list[Table]:
+        """Replace every table by a sub-select, that of `target` with its row ids; the tables it reads."""
         names = {expression.alias_or_name for expression in statement.find_all(exp.CTE)}
         tables: list[Table] = []
         for node in list(statement.find_all(exp.Table)):
             if isinstance(node.this, exp.Identifier) and not (node.name in names and not node.db):
                 tables.append(self._table(tx, node))
-                node.replace(_sub_select(node, tables[-1]))
-        return statement, tables
+                node.replace(_sub_select(node, tables[-1], with_row_ids=node is target))
+        return tables
 
     def _table(self, tx: Transaction, node: exp.Table) -> Table:
         bucket, _, path = node.db.partition("/")
@@ -197,11 +207,41 @@ class Engine:
                 self._binder = None
 
 
+def _parse(sql: str) -> exp.Expression:
+    try:
+        statements = [statement for statement in sqlglot.parse(sql, read="duckdb") if statement is not None]
+    except SqlglotError as error:
+        raise bad_request(f"the query does not parse: {_first_line(error)}", "QueryFailed") from error
+    if len(statements) != 1:
+        raise not_implemented(f"{len(statements)} statements in one query")
+    return statements[0]
+
+
+def _arrow(tx: Transaction, sql: str) -> pa.Table:
+    """What the query answers; an error on the data is 400, one of the disk goes on."""
+    try:
+        return tx.arrow(sql)
+    except (duckdb.IOException, duckdb.FatalException):
+        raise
+    except duckdb.Error as error:
+        raise bad_request(f"the query failed: {_first_line(error)}", "QueryFailed") from error
+
+
+def _batch(table: Table, change: Change, found: pa.Table) -> pa.RecordBatch:
+    """The rows that a change writes, in the declared types; row ids first where it finds rows."""
+    fields = [pa.field(ROW_ID, pa.uint64())] if change.finds_rows else []
+    fields += [table.columns.field(at) for at in change.fields(table)]
+    arrays = [conform(single(column), field.type) for column, field in zip(found.columns, fields, strict=True)]
+    return pa.record_batch(arrays, schema=pa.schema(fields))
+
+
 def _mask_vectors(sql: str) -> tuple[str, list[str]]:
     """The statement with a marker in the place of each vector literal, and the literals: parsing hundreds of numbers is slow."""
     vectors: list[str] = []
 
     def mask(found: re.Match[str]) -> str:
+        if found[1] is None or found[1].count(",") + 1 != int(found[3]):
+            return found[0]
         vectors.append(found[1])
         return f"'{_MARKER}{len(vectors) - 1}'::{found[2]}"
 
@@ -214,11 +254,14 @@ def _unmask_vectors(sql: str, vectors: list[str]) -> str:
 
 def _definitions(table: Table) -> str:
     columns = zip(table.numbers, table.columns, strict=True)
-    return ", ".join(f"c{number} {sql_type(column.type)}" for number, column in columns)
+    listed = (f"c{number} {sql_type(column.type)}" for number, column in columns)
+    return ", ".join([f"{quoted(ROW_ID)} UBIGINT", *listed])
 
 
-def _sub_select(node: exp.Table, table: Table) -> exp.Expression:
+def _sub_select(node: exp.Table, table: Table, *, with_row_ids: bool) -> exp.Expression:
     columns = ", ".join(f"c{number} AS {quoted(name)}" for number, name in zip(table.numbers, table.columns.names, strict=True))
+    if with_row_ids:
+        columns = f"{quoted(ROW_ID)}, {columns}"
     select = sqlglot.parse_one(f"SELECT {columns} FROM {table.physical}", read="duckdb")
     alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
     return exp.Subquery(this=select, alias=alias, joins=node.args.get("joins"))
@@ -234,9 +277,30 @@ def _plain(column: pa.Array) -> pa.Array:
     return column
 
 
+def _message(content: bytes | int | None) -> protobuf.Fields:
+    """A message's fields; none where it is absent."""
+    try:
+        return protobuf.decode(content) if isinstance(content, bytes) else {}
+    except ValueError as error:
+        raise bad_request(f"the request is not a Protocol Buffers message: {error}") from error
+
+
+def _number(message: protobuf.Fields, field: int) -> int:
+    value = message.get(field, 0)
+    if not isinstance(value, int):
+        raise bad_request(f"field {field} of the request must be a number")
+    return value
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise bad_request(f"the query is not UTF-8: {error}", "QueryFailed") from error
+
+
 def _query_number(message: protobuf.Fields) -> int:
-    query_id = message.get(1, b"")
-    return int(protobuf.decode(query_id).get(1, 0)) if isinstance(query_id, bytes) else 0
+    return _number(_message(message.get(1)), 1)
 
 
 def _query_status(number: int, state: int, ticket: bytes | None = None) -> bytes:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from xml.sax.saxutils import escape
+
+import duckdb
+
+# The disk, the quota, or the size that a file may have.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_TEXTS = tuple(os.strerror(number) for number in _FULL)
 
 
 class VastError(Exception):
@@ -65,6 +73,19 @@ def conflict(message: str, code: str = "TabularConflict") -> VastError:
 def slow_down(message: str = "Please reduce your request rate") -> VastError:
     """503 `SlowDown`: the one answer that the SDK retries by itself."""
     return VastError(503, "SlowDown", message)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """True where there was no room to write. DuckDB hands on the system's text alone."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    of_the_disk = isinstance(error, (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException))
+    return of_the_disk and any(text in str(error) for text in _FULL_TEXTS)
+
+
+def disk_full(message: str) -> VastError:
+    """507: there is no room on the disk, or the quota is used up."""
+    return VastError(507, "InsufficientCapacity", message)
 
 
 def not_implemented(what: str) -> VastError:

@@ -110,7 +110,7 @@ class Importer:
         try:
             with self._open(source.bucket, source.name) as file:
                 data = pq.read_table(file)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             raise bad_request(f"object {source.name!r} is not a Parquet file: {error}", "TabularInvalidParquet") from error
         if source.partition:
             constants = wire.read_batch(source.partition)

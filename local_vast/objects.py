@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .errors import is_disk_full
 from .objects_disk import Disk, Stored
 from .objects_errors import NotModified, S3Error
 from .objects_http import Environ, Request, Response
@@ -81,9 +82,7 @@ class ObjectStore:
         except S3Error as error:
             return _error(request, error)
         except OSError as error:
-            if error.errno not in _MAY_NOT_WRITE:
-                return _error(request, S3Error("InternalError", f"The disk refused: {error.strerror}"))
-            return _error(request, S3Error("AccessDenied", "The folder behind this endpoint may not be written"))
+            return _error(request, _refusal(error))
 
     def has_bucket(self, bucket: str) -> bool:
         """Whether S3 requests on that bucket find it."""
@@ -112,6 +111,13 @@ class ObjectStore:
                 principal=request.principal,
             )
         )
+
+
+def _refusal(error: OSError) -> S3Error:
+    if error.errno in _MAY_NOT_WRITE:
+        return S3Error("AccessDenied", "The folder behind this endpoint may not be written")
+    code = "InsufficientCapacity" if is_disk_full(error) else "InternalError"
+    return S3Error(code, f"The disk refused: {error.strerror}")
 
 
 def _error(request: Request, error: S3Error) -> Response:

@@ -207,13 +207,22 @@ class Disk:
             stored = Stored(
                 key, stamped.st_size, stamped.st_mtime_ns, about.etag or incoming.md5, about.headers, about.checksums
             )
-            self._write_meta(bucket, stored)
-            target = self._place(bucket, key) or self._new_place(bucket, key)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            incoming.path.replace(target)
+            self._put_in_place(bucket, stored, incoming.path)
             if current is not None:
                 self._meta_path(bucket, key, current.mtime_ns, current.size).unlink(missing_ok=True)
             return stored
+
+    def _put_in_place(self, bucket: str, stored: Stored, received: Path) -> None:
+        """Write the object's JSON and rename its file; where the disk refuses either, neither is left."""
+        target = self._place(bucket, stored.key) or self._new_place(bucket, stored.key)
+        try:
+            self._write_meta(bucket, stored)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            received.replace(target)
+        except OSError:
+            self._meta_path(bucket, stored.key, stored.mtime_ns, stored.size).unlink(missing_ok=True)
+            _prune(target.parent, (self.root / bucket, self._private / "escaped" / bucket))
+            raise
 
     def delete(self, bucket: str, key: str, check: Check = anything) -> Stored | None:
         """Remove the object and the folders that it leaves empty. Raises like `commit`.
@@ -336,6 +345,8 @@ def _prune(folder: Path, limits: tuple[Path, ...]) -> None:
     while folder not in limits:
         try:
             folder.rmdir()
+        except FileNotFoundError:
+            pass
         except OSError:
             return
         folder = folder.parent

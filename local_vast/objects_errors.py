@@ -10,6 +10,7 @@ STATUS = {
     "EntityTooLarge": 400,
     "EntityTooSmall": 400,
     "IncompleteBody": 400,
+    "InsufficientCapacity": 507,
     "InternalError": 500,
     "InvalidArgument": 400,
     "InvalidBucketName": 400,

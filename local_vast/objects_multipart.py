@@ -65,7 +65,12 @@ class Uploads:
         folder = self._disk.uploads_folder(bucket) / upload.upload_id
         folder.mkdir(parents=True)
         facts = {"key": key, "started_ns": upload.started_ns, "headers": dict(headers)}
-        (folder / "upload.json").write_text(json.dumps(facts), encoding="utf-8")
+        try:
+            (folder / "upload.new").write_text(json.dumps(facts), encoding="utf-8")
+            (folder / "upload.new").replace(folder / "upload.json")
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return upload
 
     def find(self, bucket: str, key: str, upload_id: str) -> Upload:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,9 +127,12 @@ class Tabular:
         if entry is None:
             raise not_implemented(f"{request.method} ?{request.command}")
         with self.store.transaction(request.txid) as tx:
-            response = entry[1](self, tx, request)
-            # Everything is read before the transaction's lock is given back.
-            return Response(list(response.body), response.headers, response.status)
+            try:
+                response = entry[1](self, tx, request)
+                # Everything is read before the transaction's lock is given back.
+                return Response(list(response.body), response.headers, response.status)
+            except (struct.error, UnicodeDecodeError) as error:
+                raise bad_request(f"the body of {request.method} ?{request.command} cannot be decoded: {error}") from error
 
     def _transaction(self, request: Request) -> Response:
         transactions = self.store.transactions

@@ -14,13 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import urlsplit
 
 import duckdb
 import pyarrow as pa
 
 from . import auth
 from .engine import Engine, is_engine
-from .errors import VastError
+from .errors import VastError, bad_request, disk_full, is_disk_full
 from .faults import BadFault, Fault, Faults
 from .http import CUT, HEADERS, HttpServer, status_line
 from .objects import ObjectStore
@@ -32,6 +33,10 @@ from .trigger import ElementTrigger
 
 DEFAULT_VERSION = "5.5.0.0"
 CONTROL = "/_local_vast/"
+# The names under which the loopback interface is reached.
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# After how many seconds an idle transaction expires. The vendor's connectors say after 60 that theirs are alive.
+IDLE_SECONDS = 300.0
 CELL_LIMIT_BEFORE_5_5 = 126 * 1024
 CELL_LIMIT = 5 * 1024 * 1024
 # The request log forgets its older half beyond this.
@@ -54,7 +59,7 @@ class LocalVast:
 
     Starts on construction and listens on 127.0.0.1. `data` is a directory that keeps tables across restarts, None memory;
     `objects` likewise for S3 objects. `cell_limit` is the largest cell in bytes (default: what `version` allows),
-    `idle_seconds` after how long an idle transaction expires (None: never), `latency_ms` is added to every request.
+    `idle_seconds` after how long, by `clock`, an idle transaction expires (None: never), `latency_ms` is added to every request.
     """
 
     def __init__(
@@ -71,7 +76,8 @@ class LocalVast:
         faults: Iterable[str] = (),
         port: int = 0,
         cell_limit: int | None = None,
-        idle_seconds: float | None = None,
+        idle_seconds: float | None = IDLE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.access_key, self.secret_key, self.version = access_key, secret_key, version
         self.faults = Faults(faults)
@@ -94,11 +100,12 @@ class LocalVast:
             cell_limit=cell_limit or default_limit,
             keep_zones=self._numbers >= (5, 4),
             idle_seconds=idle_seconds,
+            clock=clock,
         )
         self._buckets = {*buckets, *self.store.catalogue.buckets_in_use()}
         self._make_buckets()
         self._tabular = Tabular(self.store, self._numbers, self._open_object)
-        self._engine = Engine(self.store, version)
+        self._engine = Engine(self.store, version, changes=self._numbers >= (5, 5))
         self._request_ids = itertools.count(1)
         self._http = HttpServer(self._application, port)
 
@@ -160,8 +167,11 @@ class LocalVast:
 
     def _application(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = _parsed(environ)
+        if environ.get("CONTENT_LENGTH", "").startswith("-"):
+            refusal = bad_request("Content-Length must not be negative")
+            return _send(_refusal(request, refusal, next(self._request_ids)), start_response, self.version)
         if request.path.startswith(CONTROL):
-            return _send(self._control(replace(request, body=_body(environ))), start_response, self.version)
+            return _send(self._control(request, environ), start_response, self.version)
         self._remember(Served(request.method, request.path, request.command, int(environ["REMOTE_PORT"])))
         if self.latency_ms:
             time.sleep(self.latency_ms / 1000)
@@ -170,7 +180,7 @@ class LocalVast:
             self._strike(due, request, environ[CUT])
             answer = self._answer(request, environ, start_response)
         except (duckdb.Error, pa.ArrowException) as error:
-            failure = VastError(500, "InternalError", str(error).splitlines()[0])
+            failure = _failure(error)
             answer = _send(_refusal(request, failure, next(self._request_ids)), start_response, self.version)
         except VastError as error:
             drain(environ)
@@ -210,24 +220,54 @@ class LocalVast:
 
     # Control, for other processes
 
-    def _control(self, request: Request) -> Response:
+    def _control(self, request: Request, environ: dict[str, Any]) -> Response:
         """`/_local_vast/faults` (GET, POST a JSON list, DELETE), `/requests` (GET, DELETE) and `/reset` (POST)."""
-        what = (request.method, request.path[len(CONTROL) :])
         try:
-            if what == ("POST", "faults"):
-                self.faults.add(*json.loads(request.body))
-            elif what == ("DELETE", "faults"):
-                self.faults.clear()
-            elif what == ("DELETE", "requests"):
-                self.clear_requests()
-            elif what == ("POST", "reset"):
-                self.reset()
-            elif what not in (("GET", "faults"), ("GET", "requests")):
-                return Response([b'{"error": "no such control"}'], {"Content-Type": "application/json"}, 404)
+            if reason := _foreign(request):
+                drain(environ)
+                return _json({"error": reason}, 403)
+            return self._carry_out(replace(request, body=_body(environ)))
         except (BadFault, ValueError, TypeError) as error:
-            return Response([json.dumps({"error": str(error)}).encode()], {"Content-Type": "application/json"}, 400)
-        state = {"faults": self.faults.active(), "requests": [list(served) for served in self.requests]}
-        return Response([json.dumps(state).encode()], {"Content-Type": "application/json"})
+            return _json({"error": str(error)}, 400)
+        except duckdb.Error as error:
+            failure = _failure(error)
+            return _json({"error": failure.message}, failure.status)
+
+    def _carry_out(self, request: Request) -> Response:
+        what = (request.method, request.path[len(CONTROL) :])
+        if what == ("POST", "faults"):
+            self.faults.add(*json.loads(request.body))
+        elif what == ("DELETE", "faults"):
+            self.faults.clear()
+        elif what == ("DELETE", "requests"):
+            self.clear_requests()
+        elif what == ("POST", "reset"):
+            self.reset()
+        elif what not in (("GET", "faults"), ("GET", "requests")):
+            return _json({"error": "no such control"}, 404)
+        return _json({"faults": self.faults.active(), "requests": [list(served) for served in self.requests]})
+
+
+def _foreign(request: Request) -> str:
+    """Why a control request is not from this machine's own tools, or "".
+
+    A page in a browser can post here without asking: its requests carry `Origin` or `Sec-Fetch-Site`, and where it has its own
+    name lead here (DNS rebinding), a `Host` of another name.
+    """
+    if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none":
+        return "a web page may not control local_vast: the request carries Origin or Sec-Fetch-Site"
+    host = urlsplit(f"//{request.headers.get('host', 'localhost')}").hostname
+    return "" if host in _LOOPBACK else f"local_vast is controlled as 127.0.0.1 or localhost, not as {host!r}"
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Response:
+    return Response([json.dumps(content).encode()], {"Content-Type": "application/json"}, status)
+
+
+def _failure(error: Exception) -> VastError:
+    """What an error of the database answers."""
+    message = str(error).splitlines()[0]
+    return disk_full(message) if is_disk_full(error) else VastError(500, "InternalError", message)
 
 
 def _version_numbers(version: str) -> tuple[int, ...]:

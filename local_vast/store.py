@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 import pyarrow.types as pt
 
 from .catalog import DDL, TOUCH, Catalogue, Table, open_catalogue
+from .database import Database
 from .rows import RowStore
 from .transactions import Transaction, Transactions
 
 FILE_NAME = "local_vast.duckdb"
-_SETTINGS = (
-    # SQL from clients must not read files.
-    "enable_external_access = false",
-    # DuckDB 2.0.0 takes `struct_extract(s, 'x') IN (1, 2)` for true where x is NULL and its other values are 1 and 2.
-    "disabled_optimizers = 'statistics_propagation'",
-)
 # What a value of variable size is counted as in the size estimate.
 _VARIABLE_BITS = 256
 
@@ -27,7 +22,7 @@ _VARIABLE_BITS = 256
 class Store:
     """Open on construction, in memory or in `directory`; `close` releases the file.
 
-    `idle_seconds` is how long a transaction may be left alone before it expires; None never.
+    `idle_seconds` is how long a transaction may be left alone, by `clock`, before it expires; None never.
     """
 
     def __init__(
@@ -38,14 +33,13 @@ class Store:
         cell_limit: int,
         keep_zones: bool = True,
         idle_seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
-        self._root = duckdb.connect(str(directory / FILE_NAME) if directory else ":memory:")
-        for setting in _SETTINGS:
-            self._root.execute(f"SET GLOBAL {setting}")
+        self._root = Database(directory / FILE_NAME if directory else None)
         open_catalogue(self._root)
-        self.transactions = Transactions(self._root, idle_seconds, TOUCH)
+        self.transactions = Transactions(self._root, idle_seconds, TOUCH, clock)
         self.catalogue = Catalogue(self._root, self.transactions, has_bucket)
         self.rows = RowStore(self.transactions, cell_limit, keep_zones)
 
@@ -62,6 +56,8 @@ class Store:
                 if not txid:
                     self.transactions.rollback(tx.id)
                 raise
+            finally:
+                self.transactions.rest(tx)
             if not txid:
                 self.transactions.commit(tx.id)
 

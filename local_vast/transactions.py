@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
-from .errors import conflict, not_found
+from .database import Database
+from .errors import conflict, disk_full, is_disk_full, not_found
 
 Domain = Hashable
 Writes = dict[Domain, set[Hashable]]
@@ -85,6 +86,8 @@ class Transaction:
         except duckdb.Error as error:
             # DuckDB aborts the transaction on any error.
             self.broken = _first_line(error)
+            if is_disk_full(error):
+                raise disk_full(self.broken) from error
             if isinstance(error, duckdb.TransactionException):
                 raise conflict(f"write-write conflict: {self.broken}") from error
             raise
@@ -97,11 +100,15 @@ def _first_line(error: Exception) -> str:
 class Transactions:
     """The open transactions of one store."""
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, idle_seconds: float | None, touch: str) -> None:
+    def __init__(
+        self, root: Database, idle_seconds: float | None, touch: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._root = root
         self._idle = idle_seconds
         self._touch = touch
+        self._clock = clock
         self._lock = threading.RLock()
+        self._recovering = threading.Lock()
         self._open: dict[int, Transaction] = {}
         self._committed: list[tuple[int, Writes]] = []
         self._garbage: list[tuple[int, set[int]]] = []
@@ -110,15 +117,39 @@ class Transactions:
 
     def begin(self) -> Transaction:
         """Open a transaction; its snapshot is the state of this moment."""
+        try:
+            return self._begin()
+        except duckdb.FatalException:
+            self._recover()
+            return self._begin()
+
+    def _begin(self) -> Transaction:
         with self._lock:
+            self._expire_idle()
             connection = self._root.cursor()
             connection.execute("BEGIN")
             # DuckDB takes the snapshot at the first access, not at BEGIN.
             connection.execute(self._touch).fetchall()
             self._next_id += 1
-            transaction = Transaction(self._next_id, connection, self._sequence, time.monotonic())
+            transaction = Transaction(self._next_id, connection, self._sequence, self._clock())
             self._open[transaction.id] = transaction
             return transaction
+
+    def _recover(self) -> None:
+        """Open a database again that refuses everything. What was committed is there; open transactions are gone."""
+        with self._recovering:
+            if self._root.is_usable():
+                return
+            with self._lock:
+                lost = list(self._open.values())
+                self._open.clear()
+                self._committed.clear()
+            # Not below the registry's lock, which a request that holds its transaction's lock may be waiting for.
+            for transaction in lost:
+                with transaction.lock:
+                    transaction.connection.close()
+            with self._lock:
+                self._root.reopen()
 
     def get(self, txid: int) -> Transaction:
         """The open transaction `txid`; 404 when it ended, expired or never was."""
@@ -127,8 +158,12 @@ class Transactions:
             transaction = self._open.get(txid)
             if transaction is None:
                 raise not_found("Transaction", str(txid))
-            transaction.last_used = time.monotonic()
+            self.rest(transaction)
             return transaction
+
+    def rest(self, transaction: Transaction) -> None:
+        """The time for which the transaction is idle begins now."""
+        transaction.last_used = self._clock()
 
     def commit(self, txid: int) -> None:
         """Make the writes durable and visible to transactions that begin from now on."""
@@ -143,22 +178,27 @@ class Transactions:
         with self._lock:
             try:
                 transaction.connection.execute("COMMIT")
+            except duckdb.FatalException:
+                # Nobody can say whether it is durable.
+                self._close(transaction)
+                raise
             except duckdb.Error as error:
                 # The failed commit has rolled back.
                 self._close(transaction)
-                raise conflict(f"commit failed: {_first_line(error)}") from error
+                refuse = disk_full if is_disk_full(error) else conflict
+                raise refuse(f"commit failed: {_first_line(error)}") from error
             self._sequence += 1
             if transaction.writes:
                 self._committed.append((self._sequence, transaction.writes))
             if transaction.dropped:
                 self._garbage.append((self._sequence, transaction.dropped))
             self._close(transaction)
+            self._root.fold_log()
 
     def rollback(self, txid: int) -> None:
         """Undo the transaction."""
         transaction = self.get(txid)
         with transaction.lock, self._lock:
-            transaction.connection.execute("ROLLBACK")
             self._close(transaction)
 
     def expire(self, txid: int) -> None:
@@ -167,7 +207,8 @@ class Transactions:
             self.rollback(txid)
 
     def _close(self, transaction: Transaction) -> None:
-        del self._open[transaction.id]
+        """Forget the transaction; what it has not committed is rolled back with its connection."""
+        self._open.pop(transaction.id, None)
         transaction.connection.close()
         oldest = min((other.started for other in self._open.values()), default=self._sequence)
         self._committed = [entry for entry in self._committed if entry[0] > oldest]
@@ -177,19 +218,22 @@ class Transactions:
         """Drop the physical tables that no open snapshot can see any more."""
         ready = [entry for entry in self._garbage if entry[0] <= oldest]
         if ready and not self._open:
+            try:
+                for table in sorted(set().union(*(tables for _, tables in ready))):
+                    self._root.execute(f"DROP TABLE IF EXISTS rows.t{table}")
+            except duckdb.Error:
+                # The transaction that ends here is not to blame, for a full disk for instance: the next one tries again.
+                return
             self._garbage = [entry for entry in self._garbage if entry[0] > oldest]
-            for table in sorted(set().union(*(tables for _, tables in ready))):
-                self._root.execute(f"DROP TABLE IF EXISTS rows.t{table}")
 
     def _expire_idle(self) -> None:
         if self._idle is None:
             return
-        limit = time.monotonic() - self._idle
+        limit = self._clock() - self._idle
         for transaction in [open_ for open_ in self._open.values() if open_.last_used < limit]:
             # A request that is running right now holds the lock: the transaction is not idle.
             if transaction.lock.acquire(blocking=False):
                 try:
-                    transaction.connection.execute("ROLLBACK")
                     self._close(transaction)
                 finally:
                     transaction.lock.release()

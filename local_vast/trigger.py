@@ -28,7 +28,7 @@ from cloudevents.http import CloudEvent
 
 from .objects import ObjectChange
 from .trigger_events import EventMaker, encode
-from .trigger_journal import Journal
+from .trigger_journal import Journal, append_line
 
 WAITS = (2.0, 4.0, 8.0)
 _log = logging.getLogger(__name__)
@@ -234,16 +234,19 @@ class ElementTrigger:
         try:
             with self._changed:
                 self.dead_letter.parent.mkdir(parents=True, exist_ok=True)
-                with self.dead_letter.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+                with self.dead_letter.open("ab", buffering=0) as file:
+                    append_line(file, line)
         except OSError:
             _log.exception("the dead-letter file %s cannot be written; lost: %s", self.dead_letter, line)
         self._settle(delivery, dead=1)
 
     def _settle(self, delivery: _Delivery, **counts: int) -> None:
         with self._changed:
-            if self._journal:
-                self._journal.settle(delivery.event["id"])
+            try:
+                if self._journal:
+                    self._journal.settle(delivery.event["id"])
+            except OSError:
+                _log.exception("the journal cannot be written; the event is delivered again after a restart")
             self._count(**counts)
             self._unsettled -= 1
             self._changed.notify_all()

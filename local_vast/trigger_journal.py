@@ -7,8 +7,12 @@ letters. The file is emptied whenever nothing is open.
 from __future__ import annotations
 
 import json
+import os
 import threading
+from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 
 class Journal:
@@ -23,13 +27,13 @@ class Journal:
         lines = (_line({"id": event_id, "event": event}) for event_id, event in self.open_events.items())
         fresh.write_text("".join(lines), encoding="utf-8")
         fresh.replace(path)
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
 
     def accept(self, event_id: str, event: str) -> None:
         """Keep an event (structured JSON) until it is settled."""
         with self._lock:
+            append_line(self._file, {"id": event_id, "event": event})
             self._open.add(event_id)
-            self._append({"id": event_id, "event": event})
 
     def settle(self, event_id: str) -> None:
         """Forget an event; one that is unknown, or settled before, is no error."""
@@ -38,7 +42,7 @@ class Journal:
                 return
             self._open.remove(event_id)
             if self._open:
-                self._append({"settled": event_id})
+                append_line(self._file, {"settled": event_id})
             else:
                 self._file.truncate(0)
 
@@ -47,12 +51,20 @@ class Journal:
         with self._lock:
             self._file.close()
 
-    def _append(self, entry: dict[str, str]) -> None:
-        self._file.write(_line(entry))
-        self._file.flush()
+
+def append_line(file: FileIO, entry: Mapping[str, Any]) -> None:
+    """Add a line to a file that is open for appending; one that the disk takes only in part is taken back."""
+    size = os.fstat(file.fileno()).st_size
+    line = memoryview(_line(entry).encode())
+    try:
+        while line:
+            line = line[file.write(line) :]
+    except OSError:
+        file.truncate(size)
+        raise
 
 
-def _line(entry: dict[str, str]) -> str:
+def _line(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry) + "\n"
 
 

@@ -73,8 +73,32 @@ MISTAKES = {
     f"SELECT name + 1 FROM {T} WHERE name = date": "failed",
     "SELECT * FROM catalogue.tables": "is not written",
     "SELECT * FROM read_csv('/etc/passwd')": "failed",
-    f"DELETE FROM {T}": "does not implement DELETE",
     f"CREATE TABLE {T} (x INT)": "does not implement CREATE",
+    f"TRUNCATE {T}": "does not implement TRUNCATE",
+    f"EXPLAIN DELETE FROM {T}": "does not implement EXPLAIN",
+    f"COPY {T} TO 'x'": "does not implement COPY",
+    f"MERGE INTO {T} USING {T} AS u ON u.id = t.id WHEN MATCHED THEN DELETE": "does not implement MERGE",
+    f"ALTER TABLE {T} ADD COLUMN x INT": "does not implement ALTER",
+    f"DROP TABLE {T}": "does not implement DROP",
+    "SET threads = 1": "does not implement SET",
+    "BEGIN": "does not implement BEGIN",
+    f"DELETE FROM {T} LIMIT 1": "does not implement DELETE with LIMIT",
+    f"INSERT INTO {T} BY NAME SELECT 1 AS id": "does not implement INSERT with BY NAME",
+    f"INSERT INTO {T} DEFAULT VALUES": "does not implement INSERT with DEFAULT VALUES",
+    f"WITH q AS (SELECT 1, 'a') INSERT INTO {T} SELECT * FROM q": "does not implement INSERT with WITH",
+    f"UPDATE {T} SET (id, name) = (1, 'a')": "whole columns",
+    f"SELECT 1; DELETE FROM {T}": "does not implement 2 statements",
+    f"DELETE FROM {T} RETURNING id": "does not implement DELETE with RETURNING",
+    f"DELETE FROM {T} USING {T} AS u WHERE u.id = t.id": "does not implement DELETE with USING",
+    f"UPDATE {T} SET name = u.name FROM {T} AS u": "does not implement UPDATE with FROM",
+    f"UPDATE {T} SET name.x = 1": "whole columns",
+    f"UPDATE {T} SET nope = 1": "has no column 'nope'",
+    f"UPDATE {T} SET name = nope": "failed",
+    f"INSERT OR REPLACE INTO {T} VALUES (1, 'a')": "does not implement INSERT with OR",
+    f"INSERT INTO {T} VALUES (1, 'a') ON CONFLICT DO NOTHING": "does not implement INSERT with ON CONFLICT",
+    f"INSERT INTO {T} VALUES (1)": "expected 2 columns but 1",
+    f"INSERT INTO {T} (id) VALUES (1, 2)": "expected 1 columns but 2",
+    'INSERT INTO "exr/s".missing VALUES (1)': "does not exist",
 }
 
 
@@ -185,6 +209,114 @@ def test_a_vector_in_sql_is_the_stored_one(session: Session) -> None:
         assert sql(tx, f"SELECT array_distance(v, {value}::FLOAT[3]), v = {value}::FLOAT[3] FROM {T}") == [(0.0, True)]
 
 
+ARRAYS = {
+    "ARRAY[1.0, 2, 3e0]::FLOAT[3]": [1.0, 2.0, 3.0],
+    "array [1,2] :: FLOAT[2]": [1.0, 2.0],
+    "CAST(ARRAY[1, 2] AS FLOAT[2])": [1.0, 2.0],
+    "ARRAY[-1.5, 2]::DOUBLE[2]": [-1.5, 2.0],
+    "ARRAY[1, 2]": [1, 2],
+    "(SELECT v[1] FROM (SELECT [[7]] AS v))::FLOAT[1]": [7.0],
+    "'it''s ARRAY[1,2]::FLOAT[2]'": "it's ARRAY[1,2]::FLOAT[2]",
+}
+
+
+@pytest.mark.parametrize("text", ARRAYS)
+def test_an_array_may_be_written_as_vast_clients_do(session: Session, text: str) -> None:
+    """With or without the word ARRAY; what looks like one in a text stays text."""
+    with session.transaction() as tx:
+        assert sql(tx, f"SELECT {text}") == [(ARRAYS[text],)]
+
+
+def test_a_distance_to_an_array_finds_the_nearest(session: Session) -> None:
+    """The form of VAST's own vector clients, in the order and in the filter."""
+    columns = pa.schema([("id", pa.int64()), ("v", vector(3))])
+    fill(session, (1, [0.0, 0.0, 0.0]), (2, [1.0, 2.0, 3.0]), (3, [9.0, 9.0, 9.0]), columns=columns)
+    distance = "array_distance(v, ARRAY[1.0, 2.0, 3.5]::FLOAT[3])"
+    with session.transaction() as tx:
+        found = sql(tx, f"SELECT id, {distance} AS d FROM {T} WHERE {distance} < 10 ORDER BY d LIMIT 2")
+    assert found == [(2, 0.5), (1, pytest.approx(4.153, abs=1e-3))]
+
+
+def test_sql_changes_rows_in_the_transaction(session: Session) -> None:
+    """INSERT of values and of a query, UPDATE and DELETE: visible inside, outside after the commit, and gone with a rollback."""
+    fill(session, (1, "a"))
+    with pytest.raises(ZeroDivisionError), session.transaction() as tx:
+        assert sql(tx, f"DELETE FROM {T}") == [(1,)]
+        raise ZeroDivisionError
+    with session.transaction() as tx, session.transaction() as other:
+        assert sql(tx, f"INSERT INTO {T} (NAME, id) VALUES ('b', 2), (NULL, 3)") == [(2,)]
+        assert sql(tx, f"INSERT INTO {T} WITH old AS (SELECT * FROM {T} WHERE id < 3) SELECT id + 10, name FROM old") == [(2,)]
+        assert sql(tx, f"UPDATE {T} AS x SET name = x.name || x.id, id = id * 2 WHERE id > 10") == [(2,)]
+        assert sql(tx, f"DELETE FROM {T} WHERE name IS NULL OR id = (SELECT min(id) FROM {T})") == [(2,)]
+        assert sql(tx, f"UPDATE {T} SET id = 0 WHERE FALSE") == [(0,)]
+        assert rows(table(tx)) == [(2, "b"), (22, "a11"), (24, "b12")]
+        assert rows(table(other)) == [(1, "a")]
+    with session.transaction() as tx:
+        assert rows(table(tx)) == [(2, "b"), (22, "a11"), (24, "b12")]
+
+
+def test_sql_stores_every_type(session: Session) -> None:
+    """Values take the declared types, vectors included, as if they had come by the wire."""
+    kinds = (vector(2), pa.timestamp("us"), pa.decimal128(7, 3), pa.list_(pa.string()), pa.float16(), pa.timestamp("ns", "UTC"))
+    columns = pa.schema(list(zip("vtdlhz", kinds, strict=True)))
+    fill(session, columns=columns)
+    with session.transaction() as tx:
+        sql(tx, f"INSERT INTO {T} VALUES (ARRAY[1, 0.5]::FLOAT[2], '2024-05-06 07:08:09', 1.125, ['x', NULL], 0.5, '2024-05-06')")
+        sql(tx, f"INSERT INTO {T} (v) VALUES ([3, 4])")
+        found = table(tx).select().read_all()
+    assert found.schema.types == columns.types
+    moment, day = dt.datetime(2024, 5, 6, 7, 8, 9), dt.datetime(2024, 5, 6, tzinfo=dt.UTC)
+    first = ([1.0, 0.5], moment, decimal.Decimal("1.125"), ["x", None], 0.5, day)
+    assert [tuple(row.values()) for row in found.to_pylist()] == [first, ([3.0, 4.0], *(None,) * 5)]
+
+
+@pytest.mark.parametrize("text", [f"UPDATE {T} SET name = 'sql' WHERE id = 1", f"DELETE FROM {T} WHERE id = 1"])
+def test_sql_conflicts_as_the_wire_protocol_does(session: Session, text: str) -> None:
+    """A row that another open transaction writes is refused with 409; the first writer commits."""
+    fill(session, (1, "a"), (2, "b"))
+    with session.transaction() as first:
+        sql(first, f"UPDATE {T} SET name = 'first' WHERE id = 1")
+        with pytest.raises(dbapi.Error, match="TabularConflict"), session.transaction() as second:
+            sql(second, f"DELETE FROM {T} WHERE id = 2")
+            sql(second, text)
+    with session.transaction() as tx:
+        assert rows(table(tx)) == [(1, "first"), (2, "b")]
+
+
+def test_sql_obeys_the_limits_of_the_wire_protocol(session: Session) -> None:
+    """A vector column cannot be updated, a cell has a limit, and rows that come by both ways have different ids."""
+    columns = pa.schema([("id", pa.int64()), ("name", pa.string()), ("v", vector(1))])
+    with session.transaction() as tx:
+        made = make_table(tx, columns, vector_index=VectorIndexSpec("v", "l2sq"))
+        made.insert(batch((1, "a", [1.0]), columns=columns))
+        sql(tx, f"INSERT INTO {T} VALUES (2, 'b', [2])")
+        assert len(set(made.select(columns=["id"], internal_row_id=True).read_all()["$row_id"].to_pylist())) == 2
+        with pytest.raises(dbapi.Error, match="cannot be updated"):
+            sql(tx, f"UPDATE {T} SET v = [3]")
+        with pytest.raises(dbapi.Error, match="TabularCellTooLarge"):
+            sql(tx, f"UPDATE {T} SET name = repeat('x', 6000000)")
+        assert sql(tx, f"UPDATE {T} SET name = 'c' WHERE id = 2") == [(1,)]
+
+
+def test_the_driver_changes_rows_without_the_sdk(server: LocalVast, session: Session) -> None:
+    """Each statement is a transaction of its own; the driver commits it when the answer is read, or is not asked for."""
+    fill(session, (1, "a"))
+    with driver(server) as connection, connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {T} VALUES (2, 'b')")
+        assert cursor.fetchall() == [(1,)]
+        cursor.adbc_statement.set_sql_query(f"DELETE FROM {T} WHERE id = 1")
+        cursor.adbc_statement.execute_update()
+    with session.transaction() as tx:
+        assert rows(table(tx)) == [(2, "b")]
+
+
+def test_sql_does_not_change_rows_before_5_5() -> None:
+    """An older cluster's engine only reads."""
+    refused = pytest.raises(dbapi.Error, match=r"DELETE through the query engine before version 5\.5")
+    with LocalVast(version="5.4.0.0") as old, driver(old) as connection, connection.cursor() as cursor, refused:
+        cursor.execute(f"DELETE FROM {T}")
+
+
 def test_unknown_queries_and_garbage_are_refused(server: LocalVast) -> None:
     """404 for a query that does not exist, 400 for a body that is no message, 501 for queries that are no SQL."""
     identity = protobuf.encode((1, protobuf.encode((1, 99), (2, 0))))
@@ -193,6 +325,11 @@ def test_unknown_queries_and_garbage_are_refused(server: LocalVast) -> None:
         assert call("POST", "/?vastdb-data=", {}, identity).status_code == 404
         assert call("POST", "/?vastdb-data=", {}, b"\x0a\xff").status_code == 400
         assert call("POST", "/?vastdb-run-query=", {}, protobuf.encode((2, 0), (4, b"substrait"))).status_code == 501
+        for body in (protobuf.encode((3, b"\xff")), protobuf.encode((2, b"x"), (3, b"SELECT 1")), protobuf.encode((1, b"\xff"))):
+            for command in ("vastdb-run-query", "vastdb-query-status"):
+                answer = call("POST", f"/?{command}=", {}, body)
+                assert answer.status_code in (400, 404, 501), (command, body)
+                assert "<RequestId>" in answer.text
 
 
 VALUES = st.integers(0, 2**64 - 1) | st.binary(max_size=300)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import boto3
 import pytest
+import requests
 import vastdb
 
 from local_vast import LocalVast
 from local_vast.__main__ import main
+from local_vast.routes import _ROUTES
 from tabular_support import BUCKET, committed, connect, fill, make_table, raw, table
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +113,52 @@ def test_latency_is_for_every_request() -> None:
     with LocalVast(latency_ms=1) as slow, connect(slow).transaction() as tx:
         make_table(tx)
         assert table(tx).get_stats().num_rows == 0
+
+
+FOREIGN = [
+    {"Origin": "https://example.com"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:3000"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Host": "rebound.example.com"},
+    {"Host": "["},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_a_web_page_cannot_control_the_endpoint(server: LocalVast, headers: dict[str, str]) -> None:
+    """Requests as a browser sends them for a page, simple posts included, change nothing and learn nothing."""
+    fill(connect(server), (1, "a"))
+    for method, path in (("POST", "reset"), ("POST", "faults"), ("DELETE", "requests"), ("GET", "requests")):
+        sent = {"Content-Type": "text/plain", **headers}
+        answer = requests.request(
+            method, f"{server.url}/_local_vast/{path}", headers=sent, data=b'["409@commit**"]', timeout=20
+        )
+        assert answer.status_code in (400, 403)
+        assert set(answer.json()) == {"error"}
+    assert server.faults.active() == []
+    assert committed(connect(server)) == [(1, "a")]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Host": "localhost:80"}, {"Sec-Fetch-Site": "none"}], ids=str)
+def test_tools_control_the_endpoint(server: LocalVast, headers: dict[str, str]) -> None:
+    """Without those headers, under each name of the loopback interface, or from a browser's address line."""
+    answer = requests.post(f"{server.url}/_local_vast/faults", headers=headers, data=b'["409@commit"]', timeout=20)
+    assert (answer.status_code, answer.json()["faults"]) == (200, ["409@commit"])
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00", bytes(4), b"\xff" * 40, b"\x0c\x00\x00\x00" + bytes(8)])
+def test_a_body_that_cannot_be_decoded_is_refused(server: LocalVast, body: bytes) -> None:
+    """With 400 in XML, or as if it were empty: never 500, and never a cut connection."""
+    fill(connect(server), (1, "a"))
+    with raw(server) as call:
+        for method, command in _ROUTES:
+            if method in ("POST", "PUT") or command == "data":
+                answer = call(method, f"/{BUCKET}/s/t?{command}=&name=p", {"tabular-txid": "0"}, body)
+                assert answer.status_code < 500 or answer.status_code == 501, (method, command)
+                assert answer.status_code < 400 or "<Code>" in answer.text
+        for target in ("/?transaction", f"/{BUCKET}/key"):
+            assert call("PUT", target, {"Content-Length": "-5"}).status_code == 400
 
 
 class _Function(http.server.BaseHTTPRequestHandler):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pyarrow as pa
 import pytest
 from vastdb import errors
@@ -9,6 +11,7 @@ from vastdb.session import Session
 from vastdb.table import Table
 
 from local_vast import LocalVast
+from local_vast.server import IDLE_SECONDS
 from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, committed, connect, fill, make_table, raw, rows, table
 
 
@@ -182,6 +185,75 @@ def test_an_idle_transaction_expires_and_its_rows_are_free(session: Session) -> 
         txid = call("POST", "/?transaction").headers["tabular-txid"]
         assert call("POST", "/exr/s?schema", {"tabular-txid": txid}).status_code == 404
         assert len(strict.store.transactions) == 0
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_client_killed_in_ddl_blocks_the_schema_for_minutes_at_most(clock: Clock) -> None:
+    """Its transaction still holds the name after a moment; once it was idle for the default time the name is free."""
+    with LocalVast(clock=clock, buckets=(BUCKET,)) as server, raw(server) as call:
+
+        def create(name: str) -> int:
+            return int(call("POST", f"/{BUCKET}/{name}?schema", {"tabular-txid": "0"}).status_code)
+
+        txid = call("POST", "/?transaction").headers["tabular-txid"]
+        assert call("POST", f"/{BUCKET}/s?schema", {"tabular-txid": txid}).status_code == 200
+        clock.now += 60
+        assert create("s") == 409
+        clock.now += IDLE_SECONDS + 1
+        assert create("s") == 200
+        assert len(server.store.transactions) == 0
+        assert call("PUT", "/?transaction", {"tabular-txid": txid}).status_code == 404
+
+
+def test_a_transaction_that_is_used_does_not_expire(clock: Clock) -> None:
+    """However long it lasts: with statements, or with the keep-alive that VAST's connectors send."""
+    with LocalVast(clock=clock, idle_seconds=100, buckets=(BUCKET,)) as server, raw(server) as call:
+        txid = {"tabular-txid": call("POST", "/?transaction").headers["tabular-txid"]}
+        for number in range(10):
+            clock.now += 60
+            assert call("POST", f"/{BUCKET}/s{number}?schema", txid).status_code == 200
+            clock.now += 60
+            assert call("GET", "/?transaction", txid).status_code == 200
+        assert call("PUT", "/?transaction", txid).status_code == 200
+
+
+def test_a_long_request_is_not_idleness(clock: Clock) -> None:
+    """The idle time begins when a request ends, and does not end one that others overtake."""
+    with LocalVast(clock=clock, idle_seconds=100, buckets=(BUCKET,)) as server:
+        transactions = server.store.transactions
+        txid = transactions.begin().id
+        with server.store.transaction(txid):
+            clock.now += 1000
+            other = threading.Thread(target=transactions.begin)
+            other.start()
+            other.join()
+        clock.now += 60
+        transactions.begin()
+        transactions.commit(txid)
+
+
+def test_idle_transactions_expire_without_being_asked_for(clock: Clock) -> None:
+    """A new transaction clears away those that were left."""
+    with LocalVast(clock=clock, idle_seconds=100) as server:
+        for _ in range(3):
+            server.store.transactions.begin()
+        clock.now += 101
+        server.store.transactions.begin()
+        assert len(server.store.transactions) == 1
 
 
 def test_a_dropped_table_is_removed_when_nobody_can_see_it(server: LocalVast, session: Session) -> None:
