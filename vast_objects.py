@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from exr_errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
+from vast_errors import certificate_remedy, network_cause
 from vast_settings import Settings, environment_name
 
 T = TypeVar("T")
@@ -312,7 +313,9 @@ def as_inspector_error(error: Exception, place: str) -> InspectorError:
     name = type(error).__name__
     if isinstance(error, tuple(getattr(botocore.exceptions, item) for item in _RETRY_ERRORS)):
         remedy = f"Check {environment_name('s3_endpoint')} and the network; the event is delivered again"
-        return StorageUnavailable(f"{place}: the object store did not answer ({name})", remedy=remedy)
+        cause = network_cause(error) or name
+        remedy = certificate_remedy(cause) or remedy
+        return StorageUnavailable(f"{place}: the object store did not answer ({cause})", remedy=remedy)
     return ObjectUnavailable(f"{place}: the request cannot be made ({name})", remedy="Check the S3 settings and the key")
 
 
