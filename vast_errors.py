@@ -53,8 +53,7 @@ _NETWORK = "Check VAST_DB_ENDPOINT, and the network between here and it"
 _CERTIFICATE = "Name the PEM file of the certificate authority that signed it in VAST_CA_BUNDLE"
 # Driver 0.0.33 verifies by itself, whatever the client was told.
 _ENGINE_CERTIFICATE = (
-    "The query engine's driver knows no VAST_CA_BUNDLE: name the authority's PEM file in SSL_CERT_FILE, "
-    "or use --engine client"
+    "The query engine's driver knows no VAST_CA_BUNDLE: name the authority's PEM file in SSL_CERT_FILE, or use --engine client"
 )
 
 DATABASE_RULINGS: dict[str, Ruling] = {

@@ -5,10 +5,12 @@ The only module that imports `vastdb`, and only when a session is created: that 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
@@ -317,7 +319,8 @@ class Work:
         self._ledger.requests += 2
         metadata = _shared_metadata()(TableRef(self.store.bucket, self.store.schema, table))
         try:
-            metadata.load(self._transaction)
+            with _expecting_missing():
+                metadata.load(self._transaction)
         except (NotFound, Missing):
             return None
         return metadata
@@ -392,6 +395,28 @@ class Work:
 
     def _table(self, table: str) -> Any:
         return self._transaction.table_from_metadata(self._tables[table])
+
+
+_expects_missing: ContextVar[bool] = ContextVar("_expects_missing", default=False)
+
+
+@contextmanager
+def _expecting_missing() -> Iterator[None]:
+    """In this block of this thread, the client does not warn of an answer that says that there is no such thing.
+
+    It warns of every answer with an error status, also where the question was whether something is there.
+    """
+    logging.getLogger("vastdb.errors").addFilter(_is_unexpected)  # kept once, however often it is added
+    token = _expects_missing.set(True)
+    try:
+        yield
+    finally:
+        _expects_missing.reset(token)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Whether a record of the client's is to be logged."""
+    return not (_expects_missing.get() and isinstance(record.args, Mapping) and record.args.get("status") == 404)
 
 
 @cache

@@ -112,6 +112,20 @@ def test_a_connection_error_names_its_cause():
     assert vast_errors.describe(unknown) == "ConnectionError (InvalidHeader)"
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (vastdb.errors.MissingTable("renders", "exr", "files"), "there is no table files in renders/exr"),
+        (vastdb.errors.MissingSchema("renders", "exr"), "there is no schema exr in the bucket renders"),
+        (vastdb.errors.MissingBucket("renders"), "there is no bucket renders"),
+        (vastdb.errors.MissingTransaction(), "MissingTransaction"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_place(error, words):
+    """The client's own text is a dictionary."""
+    assert vast_errors.describe(error) == words
+
+
 def test_a_lost_commit_is_an_error_of_its_own():
     """It is delivered again when reading back does not settle it."""
     assert issubclass(CommitLost, VASTDatabaseError)
