@@ -14,7 +14,7 @@ RUN pip install -r requirements.txt -r requirements-host.txt \
     && useradd --system --uid 10001 --no-create-home inspector
 
 COPY main.py vast_inspection.py exr_errors.py exr_limits.py exr_attributes.py exr_naming.py exr_header.py exr_layout.py \
-     exr_chunks.py exr_consistency.py exr_cryptomatte.py exr_layers.py exr_production.py exr_payload.py exr_text.py exr_embedding_text.py exr_embedding_facts.py \
+     exr_chunks.py exr_consistency.py exr_cryptomatte.py exr_layers.py exr_production.py exr_payload.py exr_text.py exr_embedding_cache.py exr_embedding_text.py exr_embedding_facts.py \
      exr_embedding_tokens.py exr_embeddings.py \
      exr_bands.py exr_pixel_decode.py exr_pixel_plan.py exr_pixel_sampling.py exr_pixel_tally.py exr_pixel_stats.py \
      exr_policy.py exr_checks.py exr_validation.py \

@@ -7,11 +7,11 @@ spellings. A wrong type inside counts as absent; nothing here raises on a value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import exr_embedding_text as fold_text
+from exr_embedding_cache import MB, kept_within
 from exr_embedding_text import encode, number, text
 
 TRUE_WORDS = frozenset({b"1", b"true", b"yes"})
@@ -104,11 +104,10 @@ def read_channels(entries: list[Any]) -> tuple[Channel, ...]:
 
 
 def _read_channel(entry: Mapping[str, Any]) -> Channel:
-    return _channel.__wrapped__(*[entry.get(key) for key in CHANNEL_KEYS])
+    return _make_channel(*[entry.get(key) for key in CHANNEL_KEYS])
 
 
-@lru_cache(maxsize=16384, typed=True)  # typed, because True, 1 and 1.0 are one key otherwise and differ as numbers
-def _channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: Any, ys: Any) -> Channel:
+def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: Any, ys: Any) -> Channel:
     before, _, after = encode(name).rpartition(b".")
     sampling = b"%d:%d" % (1 if xs is None else number(xs), 1 if ys is None else number(ys))
     return Channel(
@@ -118,6 +117,10 @@ def _channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: An
         fold_text.pixel_type(kind),
         sampling,
     )
+
+
+# Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file.
+_channel = kept_within(16 * MB, typed=True)(_make_channel)
 
 
 def read_parts(entries: list[Any]) -> tuple[Part, ...]:
@@ -224,7 +227,7 @@ def _attribute(name: Any, kind: Any, value: Any) -> Attribute:
     return Attribute(text(name), lowered or _implied_type(value), value)
 
 
-@lru_cache(maxsize=256)
+@kept_within(MB // 4)
 def _lowered(kind: str) -> bytes:
     return text(kind).lower()
 

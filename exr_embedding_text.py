@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
+
+from exr_embedding_cache import MB, kept_within
 
 UNIT = 1 << 24
 OCTAVE = 1 << 16
@@ -57,12 +58,12 @@ def text(value: Any) -> bytes:
     return _short(value[:TEXT_LIMIT]) if type(value) is str else encode(value)[:TEXT_LIMIT]
 
 
-@lru_cache(maxsize=8192)
+@kept_within(MB)
 def _short(value: str) -> bytes:
     return encode(value)[:TEXT_LIMIT]
 
 
-@lru_cache(maxsize=8192)
+@kept_within(MB)
 def words(name: bytes) -> tuple[bytes, ...]:
     """The words of a name in order, lower-cased: camel case and separators split, a run of digits is `#`."""
     return tuple(b"#" if word.isdigit() else word.lower() for word in _WORD.findall(name))
@@ -74,7 +75,7 @@ def telling_words(name: bytes) -> tuple[bytes, ...]:
     return tuple(word for word in found if word not in GENERIC_WORDS) or found
 
 
-@lru_cache(maxsize=8192)
+@kept_within(MB)
 def fold(name: bytes) -> bytes:
     """Lower case, with hashes (six or more hex characters with a digit, not touching letters) and digit runs as `#`."""
     return _DIGITS.sub(b"#", _HEX_RUN.sub(b"#", name.lower()))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
+from exr_embedding_cache import MB, kept_within
 from exr_embedding_facts import LEAVES_LIMIT, Attribute, Box, Channel, Part, numbers, relation
 from exr_embedding_text import OCTAVE, UNIT, fold, number, octaves, soft, telling_words, text, words
 
@@ -76,7 +76,7 @@ def names(channels: tuple[Channel, ...]) -> Bag:
     return bag
 
 
-@lru_cache(maxsize=8192)
+@kept_within(4 * MB)
 def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[bytes, int], ...]:
     """One layer's tokens, its energy split over its components, words and trigrams."""
     telling = telling_words(layer)
@@ -247,14 +247,16 @@ def _assignment(attribute: Attribute) -> bytes | None:
     """Short scalars are remembered. Long texts would fill memory, and (1,) and (True,) are one key but not one value."""
     kind = type(attribute.value)
     if kind is int or kind is float or (kind is str and len(attribute.value) <= SHORT_TEXT):
-        return _spell_assignment(*attribute)
-    return _spell_assignment.__wrapped__(*attribute)
+        return _kept_assignment(*attribute)
+    return _spell_assignment(*attribute)
 
 
-@lru_cache(maxsize=8192, typed=True)
 def _spell_assignment(name: bytes, kind: bytes, value: Any) -> bytes | None:
     spelled = _spell(kind, value)
     return None if spelled is None else fold(name) + b"=" + spelled
+
+
+_kept_assignment = kept_within(MB, typed=True)(_spell_assignment)
 
 
 def attrs(known: tuple[tuple[bytes, bytes], ...], lists: int) -> Bag:
@@ -276,7 +278,7 @@ def values(spelled: tuple[bytes, ...], lists: int) -> Bag:
     return bag
 
 
-@lru_cache(maxsize=8192)
+@kept_within(MB)
 def _uses(name: bytes) -> tuple[bool, bool]:
     """Whether an attribute of this name counts by its name, and whether it also counts by its value."""
     lowered = name.lower()

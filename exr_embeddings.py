@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import Any
 
 import exr_embedding_tokens as tokens
+from exr_embedding_cache import MB, kept_within
 from exr_embedding_facts import Channel, Part, read_attributes, read_channels, read_parts
 from exr_embedding_text import UNIT
 from exr_errors import VectorEmbeddingError
@@ -44,6 +45,7 @@ DEFAULT_METADATA_EMBEDDING_DIM = 384
 DEFAULT_CHANNEL_FINGERPRINT_DIM = 128
 MINIMUM_DIM = 32
 HASHED_POSITIONS = 4
+KEPT_TOKEN = 96
 _FOUR_WORDS = struct.Struct(">4I")
 
 
@@ -153,14 +155,14 @@ def block_slices(blocks: tuple[Block, ...], dim: int) -> tuple[slice, ...]:
 
 
 # Frames of a sequence share their channels, parts and attribute names: their blocks are kept, and a frame costs little more
-# than being read. The numbers bound what is kept, also for files of thousands of channels.
-@lru_cache(maxsize=256)
+# than being read. The same channels come twice, for the embedding and for the fingerprint.
+@kept_within(10 * MB)
 def _of_channels(blocks: tuple[Block, ...], dim: int, channels: tuple[Channel, ...]) -> tuple[float, ...]:
     bags = (tokens.names(channels), tokens.types(channels))
     return _slices(blocks, dim, 0, bags)
 
 
-@lru_cache(maxsize=256)
+@kept_within(6 * MB)
 def _of_parts(dim: int, parts: tuple[Part, ...], channels: tuple[Channel, ...]) -> tuple[float, ...]:
     bags = (
         tokens.compression(parts),
@@ -173,12 +175,12 @@ def _of_parts(dim: int, parts: tuple[Part, ...], channels: tuple[Channel, ...]) 
     return _slices(BLOCKS, dim, 2, bags)
 
 
-@lru_cache(maxsize=256)
+@kept_within(MB)
 def _of_attributes(dim: int, known: tuple[tuple[bytes, bytes], ...], lists: int) -> tuple[float, ...]:
     return _slices(BLOCKS, dim, 8, (tokens.attrs(known, lists),))
 
 
-@lru_cache(maxsize=256)
+@kept_within(MB)
 def _of_values(dim: int, spelled: tuple[bytes, ...], lists: int) -> tuple[float, ...]:
     return _slices(BLOCKS, dim, 9, (tokens.values(spelled, lists),))
 
@@ -201,21 +203,21 @@ def _accumulate(block: str, size: int, bag: tokens.Bag) -> list[int]:
     sums = [0] * (2 * size + 1)
     for token, energy in (bag or {b"\0empty": UNIT}).items():
         amplitude = math.isqrt(energy << 16)
-        first, second, third, fourth = _places(block, size, token)
+        draw = _kept_places if len(token) <= KEPT_TOKEN else _draw_places
+        first, second, third, fourth = draw(block, size, token)
         sums[first] += amplitude
         sums[second] += amplitude
         sums[third] += amplitude
         sums[fourth] += amplitude
     folded = [plus - minus for plus, minus in zip(sums[:size], sums[size : 2 * size], strict=True)]
     if not any(folded):  # every token cancelled another
-        for place in _places(block, size, b"\0cancel"):
+        for place in _draw_places(block, size, b"\0cancel"):
             if place < 2 * size:
                 folded[place % size] += 1 if place < size else -1
     return folded
 
 
-@lru_cache(maxsize=32768)
-def _places(block: str, size: int, token: bytes) -> tuple[int, int, int, int]:
+def _draw_places(block: str, size: int, token: bytes) -> tuple[int, int, int, int]:
     """One place per quarter of the block: `place - size` is subtracted from when it is at least `size`, 2 * size is nowhere."""
     prefix, segments = _hashing(block, size)
     drawn = _FOUR_WORDS.unpack_from(sha256(prefix + token).digest())
@@ -224,6 +226,10 @@ def _places(block: str, size: int, token: bytes) -> tuple[int, int, int, int]:
         place = low + ((drawn[at] >> 1) * width >> 31)
         places[at] = place if drawn[at] & 1 else place + size
     return places[0], places[1], places[2], places[3]
+
+
+# Tokens are too many to measure each: of at most KEPT_TOKEN bytes, 16,384 of them take at most 8 MB.
+_kept_places = lru_cache(maxsize=16384)(_draw_places)
 
 
 @lru_cache(maxsize=256)

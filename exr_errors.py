@@ -24,6 +24,7 @@ Every message names the thing, the place and the remedy. No message carries a se
 
 from __future__ import annotations
 
+import reprlib
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -159,11 +160,25 @@ class BadPayload(Reject):
         code: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        described = words or ("nothing" if got is None else f"{type(got).__name__} {got!r}"[:120])
+        described = words or _shown(got)
         super().__init__(f"payload field {field!r}: expected {expected}, got {described}", code=code, remedy=remedy, field=field)
         self.field = field
         self.expected = expected
         self.got = got
+
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 100
+
+
+def _shown(value: Any) -> str:
+    """Type and value, however long or deep it is: Python refuses to print an integer of more than 4,300 digits."""
+    if value is None:
+        return "nothing"
+    try:
+        return f"{type(value).__name__} {_short.repr(value)}"[:120]
+    except ValueError:
+        return type(value).__name__
 
 
 class VectorEmbeddingError(BadPayload):

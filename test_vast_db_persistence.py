@@ -8,9 +8,12 @@ Every test goes through the unmodified `vastdb` SDK to a `local_vast` endpoint o
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import sys
+import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,12 +22,14 @@ import vastdb
 
 import vast_db_persistence as persistence
 import vast_schemas
-from exr_errors import VASTDatabaseError, VectorEmbeddingError
+from exr_errors import BadPayload, VASTDatabaseError, VectorEmbeddingError
 from local_vast import LocalVast
-from sample_payloads import PATH, channel, payload, unreadable
+from sample_payloads import PATH, channel, part, payload, unreadable
+from vast_rows import new_stamp
 from vast_settings import Settings
 
 Row = dict[str, Any]
+STAMP = new_stamp()
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,29 @@ class TestRows:
         table = getattr(persistence, f"payload_to_{name}_rows")(payload())
         assert table.schema.equals(vast_schemas.schema_for(name), check_metadata=True)
         assert set(table["file_id"].to_pylist()) == set(persistence.payload_to_files_row(payload())["file_id"].to_pylist())
+
+    def test_a_payload_of_the_first_documents_has_the_same_rows(self) -> None:
+        """Types in lower case, parts with `part_index` or in their order alone, and channels of the only part."""
+        sparse = payload()
+        del sparse["parts"][0]["index"]
+        for entry in sparse["channels"]:
+            entry["type"] = entry["type"].lower()
+            del entry["part_index"]
+        for name in ("parts", "channels"):
+            (mine, theirs) = (
+                getattr(persistence, f"payload_to_{name}_rows")(given, stamp=STAMP) for given in (sparse, payload())
+            )
+            assert mine.equals(theirs), name
+        assert persistence.payload_to_files_row(sparse)["bit_depth"].to_pylist() == [32]
+
+    def test_parts_are_numbered_as_they_say_or_as_they_stand(self) -> None:
+        """`index`, else `part_index`, else the position; with several parts a channel has to say which one it is of."""
+        document = payload() | {"parts": [part(1), part() | {"index": None, "part_index": 0}, part()]}
+        del document["parts"][2]["index"]
+        assert persistence.payload_to_parts_rows(document)["part_index"].to_pylist() == [1, 0, 2]
+        del document["channels"][0]["part_index"]
+        with pytest.raises(BadPayload, match=r"channels\[0\]\.part_index"):
+            persistence.payload_to_channels_rows(document)
 
 
 class TestPersist:
@@ -251,6 +279,26 @@ class TestWithoutDatabase:
         """Without a store, one is opened and kept for these settings."""
         assert persistence.persist_to_vast_database(payload(), settings=settings)["inserted"] is True
         assert persistence.persist_to_vast_database(payload(), settings=settings)["inserted"] is False
+
+    def test_a_plain_session_that_is_given_again_loads_the_tables_once(self, server: LocalVast, settings: Settings) -> None:
+        """The second new file costs ten requests, as with a store; the session is let go when its owner lets it go."""
+        session = persistence._create_vastdb_session(settings=settings)
+        persistence.persist_to_vast_database(payload(), session=session, settings=settings)
+        server.clear_requests()
+        result = persistence.persist_to_vast_database(payload("/second.exr"), session=session, settings=settings)
+        assert (result["requests"], len(server.requests)) == (10, 10)
+        alive = weakref.ref(session)
+        del session
+        gc.collect()
+        assert alive() is None
+
+    def test_a_plain_session_serves_several_schemas(self, settings: Settings) -> None:
+        """What is remembered of it goes by schema."""
+        session = persistence._create_vastdb_session(settings=settings)
+        other = replace(settings, db_schema=f"{settings.db_schema}_other")
+        for place in (settings, other, settings):
+            persistence.persist_to_vast_database(payload(), session=session, settings=place)
+        assert [current(place)["inspection_count"] for place in (settings, other)] == [2, 1]
 
     def test_a_plain_session_is_accepted(self, settings: Settings) -> None:
         """`_create_vastdb_session` makes what the SDK's `connect` makes."""

@@ -17,7 +17,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary, proxy
 
 import vast_settings
 from exr_embeddings import (
@@ -70,9 +71,12 @@ BATCH_FILES = 1000
 
 _REMEMBERED_STORES = 8
 _stores: dict[Settings, Store] = {}
+# Of `vastdb` sessions that callers made, by bucket and schema, as long as the session lives: a store holds it by a weak proxy.
+_stores_of_sessions: WeakKeyDictionary[Any, dict[tuple[str, str], Store]] = WeakKeyDictionary()
 _stores_guard = threading.Lock()
 
 Result = dict[str, Any]
+K = TypeVar("K")
 
 
 def persist_to_vast_database(
@@ -86,8 +90,9 @@ def persist_to_vast_database(
 ) -> Result:
     """Store one payload in one transaction and return what became of it.
 
-    `session`: a Store (`open_store`), shared by all threads, or a `vastdb` session. Without it one is opened for `settings` (from
-    the environment when None; with the event's credentials where the settings allow them) and kept for later calls.
+    `session`: a Store (`open_store`), shared by all threads, or a `vastdb` session, with which the tables' metadata are kept as
+    long as it lives. Without it one is opened for `settings` (from the environment when None; with the event's credentials where
+    the settings allow them) and kept for later calls.
     `embedding`: 384 floats, computed when None. `read_back`: whether races between processes are looked for after the commit
     (3 requests). Raises VASTDatabaseError where the database is unreachable or busy after bounded attempts.
     """
@@ -163,9 +168,23 @@ def _remembered_store(settings: Settings) -> Store:
     if store is None:
         opened = open_store(settings)
         with _stores_guard:
-            store = _stores.setdefault(settings, opened)
-            while len(_stores) > _REMEMBERED_STORES:
-                del _stores[next(iter(_stores))]
+            store = _remember(_stores, settings, opened)
+    return store
+
+
+def _store_of_session(session: Any, settings: Settings) -> Store:
+    """The store of a session that the caller made: the same one as long as the session lives, with its tables and locks."""
+    place = settings.db_bucket, settings.db_schema
+    with _stores_guard:
+        stores = _stores_of_sessions.setdefault(session, {})
+        return stores.get(place) or _remember(stores, place, _wrap(proxy(session), settings))
+
+
+def _remember(stores: dict[K, Store], key: K, opened: Store) -> Store:
+    """The store that is remembered under this key, from now on `opened` where there is none; the oldest ones go."""
+    store = stores.setdefault(key, opened)
+    while len(stores) > _REMEMBERED_STORES:
+        del stores[next(iter(stores))]
     return store
 
 
@@ -181,7 +200,7 @@ def _store_of(session: Any, settings: Settings | None, event: Any) -> Store | Re
         return session
     settings = _effective(settings, event)
     if session is not None:
-        return _wrap(session, settings)
+        return _store_of_session(session, settings)
     missing = settings.missing_for_database()
     if missing:
         return _result("skipped", message=f"{missing} is not set, so nothing was stored") | {"missing_setting": missing}
@@ -219,8 +238,9 @@ def _chunks(files: Mapping[int, FileRows]) -> Iterator[dict[int, FileRows]]:
     for index, file in files.items():
         turn = seen.get(file.path, 0)
         seen[file.path] = turn + 1
-        rounds += [{}] * (turn == len(rounds))
-        rounds[turn] = {**rounds[turn], index: file}
+        if turn == len(rounds):
+            rounds.append({})
+        rounds[turn][index] = file
     for one in rounds:
         items = list(one.items())
         for start in range(0, len(items), BATCH_FILES):

@@ -8,6 +8,7 @@ Classes are named by text, so that this module imports no client. `tests/test_va
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,6 +49,12 @@ _ENDPOINT = "Check that VAST_DB_ENDPOINT is a data VIP of a VAST DataBase that t
 _BUCKET = "Create the bucket as a view with the protocols S3 and DATABASE, or set VAST_DB_BUCKET"
 _REPORT = "The server does not accept what was sent; report it with the payload"
 _CAPACITY = "Free capacity or raise the quota"
+_NETWORK = "Check VAST_DB_ENDPOINT, and the network between here and it"
+_CERTIFICATE = "Name the PEM file of the certificate authority that signed it in VAST_CA_BUNDLE"
+# Driver 0.0.33 verifies by itself, whatever the client was told.
+_ENGINE_CERTIFICATE = (
+    "The query engine's driver knows no VAST_CA_BUNDLE: name the authority's PEM file in SSL_CERT_FILE, or use --engine client"
+)
 
 DATABASE_RULINGS: dict[str, Ruling] = {
     "vastdb.errors.Conflict": Ruling(Then.AGAIN, "database_conflict"),
@@ -57,7 +64,7 @@ DATABASE_RULINGS: dict[str, Ruling] = {
     "vastdb.errors.InternalServerError": Ruling(Then.AGAIN, "database_error"),
     "vastdb.errors.UnexpectedError": Ruling(Then.AGAIN, "database_error"),
     "vastdb.errors.HttpError": Ruling(Then.AGAIN, "database_error"),
-    "vastdb.errors.ConnectionError": Ruling(Then.AGAIN, "database_unreachable"),
+    "vastdb.errors.ConnectionError": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
     "vastdb.errors.ApiResponseError": Ruling(Then.AGAIN, "database_answer"),
     # A transaction that expired, or a table that was replaced since its metadata were loaded.
     "vastdb.errors.NotFound": Ruling(Then.AGAIN, "database_not_found"),
@@ -89,16 +96,44 @@ DATABASE_RULINGS: dict[str, Ruling] = {
     "vastdb.errors.ImportFilesError": Ruling(Then.REFUSE, "database_refused", _REPORT),
     "vastdb.transaction.TransactionNotActiveError": Ruling(Then.AGAIN, "database_not_found"),
     "vastdb._internal.UnsupportedServer": Ruling(Then.LATER, "database_endpoint", _ENDPOINT),
-    "requests.exceptions.RequestException": Ruling(Then.AGAIN, "database_unreachable"),
-    "urllib3.exceptions.HTTPError": Ruling(Then.AGAIN, "database_unreachable"),
+    "requests.exceptions.RequestException": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
+    "urllib3.exceptions.HTTPError": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
     "adbc_driver_manager.Error": Ruling(Then.AGAIN, "database_query_engine"),
-    "builtins.OSError": Ruling(Then.AGAIN, "database_unreachable"),
+    "builtins.OSError": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
     "builtins.EOFError": Ruling(Then.AGAIN, "database_answer"),
     # The client raises these two for a Server header of another kind, and for a status that it does not know, such as 502.
     "builtins.NotImplementedError": Ruling(Then.LATER, "database_endpoint", _ENDPOINT),
     "builtins.ValueError": Ruling(Then.AGAIN, "database_answer"),
 }
 """Error class, or a base class of it -> ruling; the nearest class in the method resolution order decides."""
+
+_NO_ANSWER = "there was no answer in time"
+_CLOSED = "the connection was closed before an answer came"
+_NETWORK_CAUSES = {
+    "ssl.SSLCertVerificationError": "the certificate is not trusted",
+    "ssl.SSLError": "the TLS handshake failed",
+    "socket.gaierror": "the name of the host was not found",
+    "builtins.ConnectionRefusedError": "the connection was refused",
+    "builtins.ConnectionResetError": _CLOSED,
+    "builtins.BrokenPipeError": _CLOSED,
+    "http.client.RemoteDisconnected": _CLOSED,
+    "builtins.TimeoutError": _NO_ANSWER,
+    "urllib3.exceptions.TimeoutError": _NO_ANSWER,
+    "requests.exceptions.Timeout": _NO_ANSWER,
+    "botocore.exceptions.ConnectTimeoutError": _NO_ANSWER,
+    "botocore.exceptions.ReadTimeoutError": _NO_ANSWER,
+}
+"""Error class, or a base class of it, of the layers below the clients -> what happened."""
+
+_LONGEST_CHAIN = 16
+_UNTRUSTED = _NETWORK_CAUSES["ssl.SSLCertVerificationError"]
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
+# What `ssl` says of a server that answers a handshake in plain text.
+_PLAIN_TEXT = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+# The query engine's driver tells only in its text.
+_DRIVER_UNTRUSTED = "invalid peer certificate"
+# The text of `requests` for a file that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names.
+_NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"
 
 # The table changed since its metadata were loaded: they are loaded again, and a drift is then reported by name.
 _STALE_CODES = frozenset({"TabularMismatchColumnType", "TabularMismatchColumnName"})
@@ -109,8 +144,19 @@ def ruling_of(error: BaseException) -> Ruling | None:
     for kind in type(error).__mro__:
         ruling = DATABASE_RULINGS.get(f"{kind.__module__}.{kind.__qualname__}")
         if ruling is not None:
-            return Ruling(Then.AGAIN, "database_stale") if _is_stale(error) else ruling
+            return _refined(error, ruling)
     return None
+
+
+def _refined(error: BaseException, ruling: Ruling) -> Ruling:
+    """The ruling on this error of a class: a certificate that is not trusted now will not be at the next attempt."""
+    if _is_stale(error):
+        return Ruling(Then.AGAIN, "database_stale")
+    remedy = certificate_remedy(network_cause(error) or "") if ruling.then is Then.AGAIN else None
+    if remedy:
+        engine = ruling.code == "database_query_engine"
+        return Ruling(Then.LATER, "database_certificate", _ENGINE_CERTIFICATE if engine else remedy)
+    return ruling
 
 
 def _is_stale(error: BaseException) -> bool:
@@ -131,5 +177,65 @@ def describe(error: BaseException) -> str:
     if status is not None:
         words = [str(status), *(str(text) for text in (getattr(error, "code", None), getattr(error, "message", None)) if text)]
         return f"{name} ({' '.join(words)})"
+    missing = _missing(error)
+    if missing:
+        return missing
     cause = getattr(error, "cause", None)
-    return f"{name} ({type(cause).__name__})" if cause is not None else name
+    return network_cause(error) or (f"{name} ({type(cause).__name__})" if cause is not None else name)
+
+
+def _missing(error: BaseException) -> str | None:
+    """What an error of the client says that there is not, by its name and place."""
+    found = [getattr(error, name, None) for name in ("table", "schema", "bucket")]
+    table, schema, bucket = (value if isinstance(value, str) else None for value in found)
+    if not type(error).__name__.startswith("Missing") or bucket is None:
+        return None
+    if table is not None:
+        return f"there is no table {table} in {bucket}/{schema}"
+    return f"there is no bucket {bucket}" if schema is None else f"there is no schema {schema} in the bucket {bucket}"
+
+
+def network_cause(error: BaseException) -> str | None:
+    """What kept a request from being answered, in words; None where the error and those that led to it do not tell.
+
+    It quotes no text of theirs but what `ssl` says of a certificate: they may hold headers.
+    """
+    chain = [error]
+    while len(chain) < _LONGEST_CHAIN:
+        last = chain[-1]
+        cause = last.__cause__ or last.__context__ or _held_cause(last)
+        if cause is None:
+            break
+        chain.append(cause)
+    # The innermost tells most: a refused connection is an error of connecting, and of having tried too often.
+    words = next((found for found in map(_words_of_cause, reversed(chain)) if found), None)
+    proxied = any(type(one).__name__.startswith("Proxy") for one in chain)
+    return f"{words}, by the proxy that the environment names" if words and proxied else words
+
+
+def certificate_remedy(cause: str) -> str | None:
+    """What can be done about a `network_cause` where it is a certificate."""
+    return _CERTIFICATE if cause.startswith(_UNTRUSTED) else None
+
+
+def _held_cause(error: BaseException) -> BaseException | None:
+    """The error that another one was made of, where it was not raised from it."""
+    held = (getattr(error, "cause", None), getattr(error, "reason", None), *error.args)
+    return next((one for one in held if isinstance(one, BaseException)), None)
+
+
+def _words_of_cause(error: BaseException) -> str | None:
+    if getattr(error, "errno", None) in _NO_ROUTE:
+        return "there is no route to the host"
+    text = str(error)
+    if _DRIVER_UNTRUSTED in text and type(error).__module__.startswith("adbc"):
+        return _UNTRUSTED
+    if text.startswith(_NO_BUNDLE):
+        return "the file with certificate authorities that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names is not there"
+    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
+    words = next((_NETWORK_CAUSES[name] for name in names if name in _NETWORK_CAUSES), None)
+    if words == _UNTRUSTED:
+        return f"{words}: {getattr(error, 'verify_message', 'it cannot be verified')}"
+    if words == _NETWORK_CAUSES["ssl.SSLError"] and getattr(error, "reason", None) in _PLAIN_TEXT:
+        return f"{words}: the endpoint does not speak TLS"
+    return words

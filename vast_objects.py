@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import vast_events
 from exr_errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
+from vast_errors import certificate_remedy, network_cause
 from vast_settings import Settings, environment_name
 
 T = TypeVar("T")
@@ -396,8 +397,9 @@ def as_inspector_error(error: Exception, place: str) -> InspectorError:
         return _answer_error(_status(error), str(error.response.get("Error", {}).get("Code", "")), place)
     name = type(error).__name__
     if isinstance(error, _botocore_errors(_RETRY_ERRORS)):
-        remedy = f"Check {environment_name('s3_endpoint')} and the network"
-        return StorageUnavailable(f"{place}: the object store did not answer ({name})", remedy=remedy)
+        cause = network_cause(error) or name
+        remedy = certificate_remedy(cause) or f"Check {environment_name('s3_endpoint')} and the network"
+        return StorageUnavailable(f"{place}: the object store did not answer ({cause})", remedy=remedy)
     if isinstance(error, _botocore_errors(_DEPLOYMENT_ERRORS)):
         return _misconfigured(place, name)
     return ObjectUnavailable(f"{place}: the request cannot be made ({name})", remedy="Check the S3 settings and the key")

@@ -195,7 +195,7 @@ def _file_rows(document: Mapping[str, Any]) -> list[Row]:
         "channel_fingerprint": _vector(compute_channel_fingerprint(channels), "channel_fingerprint"),
         "inspector_version": checked_text(document.get("inspector_version"), "inspector_version"),
         "raw_output": raw_output(document),
-        "bit_depth": max((_CHANNEL_BITS.get(str(channel.get("type")).upper(), 0) for channel in channels), default=0) or None,
+        "bit_depth": max((_CHANNEL_BITS.get(str(channel.get("type")), 0) for channel in channels), default=0) or None,
         "colorspace": next((part["color_space"] for part in _part_rows(document) if part["color_space"]), None),
         "chunk_sizes_sha256": _chunk_digest(document),
     }
@@ -203,11 +203,26 @@ def _file_rows(document: Mapping[str, Any]) -> list[Row]:
 
 
 def _channels(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [dict(entry) for entry in objects(document.get("channels"), "channels")]
+    """The channels, each with its type in upper case; in a file of one part none needs to say which part it is of."""
+    several = len(listed(document.get("parts"), "parts")) > 1
+    channels = [dict(entry) for entry in objects(document.get("channels"), "channels")]
+    for channel in channels:
+        if channel.get("part_index") is None and not several:
+            channel["part_index"] = 0
+        if isinstance(channel.get("type"), str):
+            channel["type"] = channel["type"].upper()
+    return channels
 
 
 def _part_rows(document: Mapping[str, Any]) -> list[Row]:
-    return _simple_rows("parts", objects(document.get("parts"), "parts"), "parts")
+    parts = [_indexed(entry, position) for position, entry in enumerate(objects(document.get("parts"), "parts"))]
+    return _simple_rows("parts", parts, "parts")
+
+
+def _indexed(part: Mapping[str, Any], position: int) -> Mapping[str, Any]:
+    """A part with its index: the one that it states, as `index` or as `part_index`, else its position."""
+    stated = part.get("part_index") if part.get("index") is None else part["index"]
+    return {**part, "index": position if stated is None else stated}
 
 
 def _chunk_digest(document: Mapping[str, Any]) -> str | None:
@@ -272,8 +287,17 @@ def _typed(value: Any, attr_type: str) -> Row:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return {}
     if isinstance(value, int):
-        return {"value_int": value if -(2**63) <= value < 2**63 else None, "value_float": float(value)}
+        fits = -(2**63) <= value < 2**63
+        return {"value_int": value if fits else None, "value_float": _float_of(value)}
     return {"value_float": value}
+
+
+def _float_of(value: int) -> float | None:
+    """The nearest float; None beyond the largest one, of 309 digits."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _stats_rows(document: Mapping[str, Any]) -> list[Row]:
@@ -289,13 +313,14 @@ def _section_rows(table: str, document: Mapping[str, Any], section: str, key: st
     return _simple_rows(table, objects(found.get(key) or [], f"{section}.{key}"), f"{section}.{key}")
 
 
+# `files` last: its `raw_output` takes the shape of the rest as given, and a refusal of the others names the field.
 _BUILDERS: dict[str, Callable[[Mapping[str, Any]], list[Row]]] = {
-    "files": _file_rows,
     "parts": _part_rows,
     "channels": _channel_rows,
     "attributes": _attribute_rows,
     "pixel_stats": _stats_rows,
     "validation_results": _validation_rows,
+    "files": _file_rows,
 }
 
 
@@ -308,7 +333,10 @@ def _vector(values: Any, name: str) -> list[float]:
     wanted = vast_schemas.FILES_SCHEMA.field(name).type.list_size
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise VectorEmbeddingError(name, f"{wanted} numbers", values)
-    vector = [float(value) for value in values]
+    try:
+        vector = [float(value) for value in values]
+    except (TypeError, ValueError, OverflowError):
+        raise VectorEmbeddingError(name, "finite numbers", values) from None
     if len(vector) != wanted:
         expected, found = f"{wanted} numbers, the dimension of the column", f"{len(vector)} numbers"
         raise VectorEmbeddingError(name, expected, len(vector), words=found, remedy=_VECTOR_REMEDY)

@@ -5,10 +5,12 @@ The only module that imports `vastdb`, and only when a session is created: that 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
@@ -34,6 +36,8 @@ _INSERTERS = 20
 # The client repeats what the server answered with SlowDown; longer waits are the platform's business, not a worker thread's.
 _SLOW_DOWN = {"max_tries": 4, "max_time": 10.0, "max_value": 2.0}
 
+# As the client has it.
+_ENTITIES_PER_PAGE = 10_000
 # Of VAST.
 _OLDEST = (5, 1)
 # Answers to a commit after which it certainly did not take effect.
@@ -90,24 +94,58 @@ def connect(settings: Settings) -> Any:
     if missing:
         names = ", ".join(environment_name(name) for name in missing)
         raise BadSettings(f"{names}: not set, so there is no database to connect to", remedy="docs/CONFIGURATION.md describes it")
-    import vastdb
-    from vastdb.config import BackoffConfig, SessionConfig
-
     place = f"VAST DataBase at {settings.db_endpoint}"
     with judged(lambda error, ruling: vast_errors.as_inspector_error(error, ruling, place)):
-        session = vastdb.connect(
-            endpoint=settings.db_endpoint,
-            access=settings.db_access_key,
-            secret=settings.db_secret_key,
-            ssl_verify=settings.verify(),
-            timeout=settings.db_timeout,
-            backoff_config=BackoffConfig(**_SLOW_DOWN),
-            config=SessionConfig(data_endpoints=[str(settings.db_endpoint)]),
-        )
+        session = _session_class()(settings)
     _check_version(session.features.vast_version, place)
     _apply_retries_once(session.api)
     _keep_connections(session.api)
     return session
+
+
+@cache
+def _session_class() -> type[Any]:
+    """The client's session and its requests, with TLS as the settings have it.
+
+    `requests` has REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE go before what the client (2.1) is told of TLS, and the client asks for
+    the server's version while it makes the session, so that nothing can be changed about the session before its first request.
+    """
+    from vastdb._internal import VastdbApi
+    from vastdb._session_context import SessionContext
+    from vastdb.config import BackoffConfig, SessionConfig
+    from vastdb.features import Features
+    from vastdb.session import Session
+
+    class Api(VastdbApi):  # type: ignore[misc]  # the client's classes are untyped
+        def _session_create(self, url: Any) -> Any:
+            made = super()._session_create(url)
+            merge = made.merge_environment_settings
+
+            def merge_settings(url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+                # Where the settings say nothing of TLS, the environment does.
+                return merge(url, proxies, stream, verify if self._ssl_verify is True else self._ssl_verify, cert)
+
+            made.merge_environment_settings = merge_settings
+            return made
+
+    class ConfiguredSession(Session):  # type: ignore[misc]
+        def __init__(self, settings: Settings) -> None:
+            endpoint = str(settings.db_endpoint)
+            self.access, self.secret = settings.db_access_key, settings.db_secret_key
+            self.api = Api(
+                access_key=self.access,
+                secret_key=self.secret,
+                endpoints=[endpoint],
+                max_entities_per_page=_ENTITIES_PER_PAGE,
+                ssl_verify=settings.verify(),
+                timeout=settings.db_timeout,
+                backoff_config=BackoffConfig(**_SLOW_DOWN),
+            )
+            self._context = SessionContext(api=self.api, endpoint=endpoint, config=SessionConfig(data_endpoints=[endpoint]))
+            self.features = Features(self.api.vast_version)
+            self.adbc_driver_path = self._end_user = None
+
+    return ConfiguredSession
 
 
 def _check_version(version: tuple[int, ...], place: str) -> None:
@@ -190,10 +228,15 @@ class Transaction:
         self._txid = 0
 
     def __enter__(self) -> Work:
+        """Begin. The client's own `with` opens a connection to the query engine as well, where its driver is installed.
+
+        That costs two requests, fails where there is no engine or where it has a certificate of the cluster's own, and nothing
+        here asks it.
+        """
         self._ledger.requests += 1
-        with judged(self._judge_begin):
-            self._transaction.__enter__()
-        self._txid = self._transaction.txid
+        with judged(self._store.judge):
+            answer = self._store.session.api.begin_transaction()
+        self._txid = self._transaction.txid = int(answer.headers["tabular-txid"])
         return Work(self._store, self._transaction, self._ledger, self._tables)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -207,13 +250,6 @@ class Transaction:
             self._transaction.__exit__(kind, error, trace)
         with judged(self._store.judge):
             raise error
-
-    def _judge_begin(self, error: BaseException, ruling: Ruling) -> InspectorError:
-        """Where the driver of the query engine is installed and the engine is down, the client fails after it began."""
-        self._txid = self._transaction.txid or 0
-        if self._txid:
-            self._abandon()
-        return self._store.judge(error, ruling)
 
     def _judge_commit(self, error: BaseException, ruling: Ruling) -> InspectorError:
         self._abandon()
@@ -283,7 +319,8 @@ class Work:
         self._ledger.requests += 2
         metadata = _shared_metadata()(TableRef(self.store.bucket, self.store.schema, table))
         try:
-            metadata.load(self._transaction)
+            with _expecting_missing():
+                metadata.load(self._transaction)
         except (NotFound, Missing):
             return None
         return metadata
@@ -358,6 +395,28 @@ class Work:
 
     def _table(self, table: str) -> Any:
         return self._transaction.table_from_metadata(self._tables[table])
+
+
+_expects_missing: ContextVar[bool] = ContextVar("_expects_missing", default=False)
+
+
+@contextmanager
+def _expecting_missing() -> Iterator[None]:
+    """In this block of this thread, the client does not warn of an answer that says that there is no such thing.
+
+    It warns of every answer with an error status, also where the question was whether something is there.
+    """
+    logging.getLogger("vastdb.errors").addFilter(_is_unexpected)  # kept once, however often it is added
+    token = _expects_missing.set(True)
+    try:
+        yield
+    finally:
+        _expects_missing.reset(token)
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Whether a record of the client's is to be logged."""
+    return not (_expects_missing.get() and isinstance(record.args, Mapping) and record.args.get("status") == 404)
 
 
 @cache

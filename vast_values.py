@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from vast_schemas import MAX_CELL_BYTES, TABLES, Column
 
 NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _HEAD_CHARACTERS = 200
+_SEARCHED_DEPTH = 16
 # At most four bytes of UTF-8 per character, six where a lone surrogate is spelled out.
 _SURELY_FITS = MAX_CELL_BYTES // 6
 # Parts of a payload that differ between two inspections of the same bytes.
@@ -150,7 +151,30 @@ def json_text(value: Any, field: str) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        raise BadPayload(field, "a JSON value", value) from None
+        raise BadPayload(*_unfit_part(value, field)) from None
+
+
+def _unfit_part(value: Any, field: str) -> tuple[str, str, Any]:
+    """What BadPayload says of a value that JSON cannot carry: the field, found some levels down, what was expected, what came."""
+    for _ in range(_SEARCHED_DEPTH):
+        entries: Iterable[tuple[Any, Any]] = ()
+        if isinstance(value, Mapping):
+            entries = ((f"{field}.{key}", held) for key, held in value.items() if isinstance(key, str))
+        elif isinstance(value, list | tuple):
+            entries = ((f"{field}[{index}]", held) for index, held in enumerate(value))
+        unfit = next(((place, held) for place, held in entries if not _is_json(held)), None)
+        if unfit is None:
+            break
+        field, value = unfit
+    return field.removeprefix("payload."), "a JSON value", value
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def raw_output(payload: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
+import vastdb
 
 import vast_db_persistence as persistence
 import vast_provision
@@ -151,6 +152,20 @@ def test_a_missing_bucket_is_named_with_its_remedy(db: Database) -> None:
         persistence.persist_to_vast_database(payload(), session=nowhere.store())
     assert caught.value.code == "database_bucket_missing"
     assert "elsewhere" in str(caught.value)
+
+
+def test_making_the_tables_warns_of_nothing_and_hides_nothing(db: Database, caplog: pytest.LogCaptureFixture) -> None:
+    """That there are no tables yet is no warning of the client's; that a bucket is missing, or that a look-up fails, is."""
+    first = db.at("silent")
+    assert persistence.persist_to_vast_database(payload(), session=first.store())["status"] == "stored"
+    assert caplog.messages == []
+    db.server.faults.add("400@stats")
+    assert persistence.persist_to_vast_database(payload(), session=first.store())["status"] == "error"
+    assert [record.args["status"] for record in caplog.records if record.msg.startswith("RPC failed")] == [400]
+    caplog.clear()
+    with first.session().transaction() as tx, pytest.raises(vastdb.errors.MissingBucket):
+        tx.bucket("elsewhere")
+    assert [record.args["status"] for record in caplog.records if record.msg.startswith("RPC failed")] == [404]
 
 
 def test_making_the_tables_is_done_once_per_store(db: Database) -> None:

@@ -81,7 +81,7 @@ def test_every_ruling_becomes_an_error_with_a_verdict(name):
     assert type(error) is kinds[ruling.then]
     assert error.verdict is (Verdict.REJECT if ruling.then is Then.REFUSE else Verdict.RETRY)
     assert error.code == ruling.code
-    assert bool(error.remedy) is (ruling.then is not Then.AGAIN)
+    assert error.remedy or ruling.then is Then.AGAIN
 
 
 def http(kind, status, code, message="why"):
@@ -107,7 +107,23 @@ def test_a_mismatch_with_the_table_makes_it_be_loaded_again():
 def test_a_connection_error_names_its_cause():
     """The cause's class, not its text, which may quote a request."""
     error = vastdb.errors.ConnectionError(cause=requests.exceptions.ConnectTimeout("s3cr3t"), may_retry=True)
-    assert vast_errors.describe(error) == "ConnectionError (ConnectTimeout)"
+    assert vast_errors.describe(error) == "there was no answer in time"
+    unknown = vastdb.errors.ConnectionError(cause=requests.exceptions.InvalidHeader("s3cr3t"), may_retry=True)
+    assert vast_errors.describe(unknown) == "ConnectionError (InvalidHeader)"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (vastdb.errors.MissingTable("renders", "exr", "files"), "there is no table files in renders/exr"),
+        (vastdb.errors.MissingSchema("renders", "exr"), "there is no schema exr in the bucket renders"),
+        (vastdb.errors.MissingBucket("renders"), "there is no bucket renders"),
+        (vastdb.errors.MissingTransaction(), "MissingTransaction"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_place(error, words):
+    """The client's own text is a dictionary."""
+    assert vast_errors.describe(error) == words
 
 
 def test_a_lost_commit_is_an_error_of_its_own():

@@ -142,7 +142,7 @@ WRONG = [
     (("file",), [], "file", "an object"),
     (("file", "completeness"), 3, "file.completeness", "an object"),
     (("parts", 0, "chunk_count"), 1.5, "parts[0].chunk_count", "an integer"),
-    (("parts", 0, "index"), None, "parts[0].index", "an integer"),
+    (("parts", 0, "index"), "0", "parts[0].index", "an integer"),
     (("parts", 0, "index"), 2**40, "parts[0].index", "an integer of 32 bits"),
     (("parts", 0, "pixel_aspect_ratio"), "1:1", "parts[0].pixel_aspect_ratio", "a number"),
     (("parts",), None, "parts", "a list"),
@@ -150,7 +150,7 @@ WRONG = [
     (("channels", 3, "type"), None, "channels[3].type", "a text"),
     (("channels", 1), "R", "channels[1]", "an object"),
     (("attributes", "parts", 0, 2, "name"), 7, "attributes.parts[0][2].name", "a text"),
-    (("attributes", "parts", 0, 1, "value"), float("nan"), "payload", "a JSON value"),
+    (("attributes", "parts", 0, 1, "value"), float("nan"), "attributes.parts[0][1].value", "a JSON value"),
     (("errors",), "none", "errors", "a list"),
 ]
 

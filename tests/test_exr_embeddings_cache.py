@@ -1,0 +1,90 @@
+"""What is kept of the headers that the vectors were computed of: up to a number of bytes, whatever the headers hold."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import tracemalloc
+from typing import Any
+
+import exr_embedding_facts
+import exr_embedding_text
+import exr_embedding_tokens
+import exr_embeddings
+from exr_embedding_cache import MB, kept_within, size_of
+from sample_payloads import channel, part
+
+MODULES = (exr_embeddings, exr_embedding_tokens, exr_embedding_facts, exr_embedding_text)
+
+
+def wide_payload(number: int, channels: int) -> dict[str, Any]:
+    """A file of many channels whose names no other file has."""
+    names = [f"light_group_of_file_{number}_{at // 4}.{'RGBA'[at % 4]}" for at in range(channels)]
+    return {"parts": [part()], "channels": [channel(name) for name in names], "attributes": {"parts": []}}
+
+
+def test_files_of_many_channels_leave_a_bounded_number_of_bytes() -> None:
+    """Ten files of 8,192 channels, all of other names, leave no more than 50 MB behind, and no more than the first five."""
+    tracemalloc.start()
+    try:
+        held = []
+        for number in range(10):
+            payload = wide_payload(number, 8192)
+            exr_embeddings.compute_metadata_embedding(payload)
+            exr_embeddings.compute_channel_fingerprint(payload["channels"])
+            del payload
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert max(held) < 50 * MB
+    assert max(held[5:]) < max(held[:5]) + 5 * MB
+
+
+def test_a_repeated_header_of_16384_channels_computes_nothing_again() -> None:
+    """All of its channels and its blocks are kept from the first time."""
+    payload = wide_payload(99, 16384)
+    exr_embeddings.compute_metadata_embedding(payload)
+    exr_embeddings.compute_channel_fingerprint(payload["channels"])
+    caches = (exr_embedding_facts._channel, exr_embeddings._of_channels, exr_embeddings._of_parts)
+    before = [cache.cache_info().misses for cache in caches]
+    exr_embeddings.compute_metadata_embedding(payload)
+    exr_embeddings.compute_channel_fingerprint(payload["channels"])
+    assert [cache.cache_info().misses for cache in caches] == before
+
+
+def test_no_cache_is_bounded_by_entries_of_any_size() -> None:
+    """Those with a number of entries have entries of a bounded size."""
+    counted = {
+        name for module in MODULES for name, value in vars(module).items()
+        if isinstance(value, functools._lru_cache_wrapper) and value.cache_parameters()["maxsize"] is not None
+    }  # fmt: skip
+    assert counted == {"_kept_places", "_hashing", "block_slices"}
+
+
+def test_long_tokens_are_not_kept() -> None:
+    """A place is kept for tokens of up to 96 bytes; the longer ones have the same places, drawn again."""
+    name = "a" * 200
+    exr_embeddings._kept_places.cache_clear()
+    exr_embeddings._accumulate("names", 96, {name.encode(): 1 << 24})
+    assert exr_embeddings._kept_places.cache_info().currsize == 0
+
+
+def test_results_are_forgotten_when_they_take_too_many_bytes() -> None:
+    """And computed again when they are asked for again; the ones before that are found."""
+    calls = []
+
+    @kept_within(10_000)
+    def repeat(text: str) -> str:
+        calls.append(text)
+        return text * 100
+
+    for text in ("a" * 30, "a" * 30, "b" * 30, "c" * 30, "a" * 30):
+        assert repeat(text) == text * 100
+    assert [text[0] for text in calls] == ["a", "b", "c", "a"]
+    assert repeat.cache_info().currsize <= 3
+
+
+def test_the_size_counts_what_tuples_hold() -> None:
+    """At every depth."""
+    assert size_of((b"x" * 1000, ((b"y" * 1000,), 3))) > 2000
