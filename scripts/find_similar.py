@@ -18,12 +18,12 @@ if __name__ == "__main__":
     _environment.ensure()
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from exr_errors import InspectorError, Retry, VASTDatabaseError
+from exr_errors import InspectorError, Retry, VASTDatabaseError, json_text
+from exr_text import Parser
 from scripts import connection, output, similarity
 from scripts.similarity import Neighbour, Reference
 
@@ -40,20 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted = similarity.reference(target, asked.reference, asked.by)
         found = _nearest(target, wanted, asked)
     except InspectorError as error:
-        print(f"find_similar.py: {error}", file=sys.stderr)
+        output.complain(f"find_similar.py: {error}")
         return 1 if isinstance(error, Retry) else 2
     if asked.format == "json":
-        json.dump([as_dict(one, wanted, explained=asked.explain) for one in found], sys.stdout, ensure_ascii=False, indent=2)
-        print()
+        print(json_text([as_dict(one, wanted, explained=asked.explain) for one in found], indent=2))
     else:
         _show(found, wanted, explained=asked.explain)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/find_similar.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="scripts/find_similar.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", metavar="FILE.exr|FILE_ID")
     parser.add_argument("--by", choices=tuple(similarity.VECTORS), default="metadata")
     parser.add_argument("--top", type=_positive, default=10, metavar="N", help="answers at most (default: %(default)s)")
@@ -81,7 +78,7 @@ def _nearest(target: connection.Target, wanted: Reference, asked: argparse.Names
         return similarity.nearest(target, wanted, asked.by, asked.top, **search)
     except VASTDatabaseError as error:
         # The index is asked through the query engine, which an endpoint may not have; reading through the SDK settles it.
-        print(f"find_similar.py: the vector index cannot be used ({error.code}); scanning", file=sys.stderr)
+        output.complain(f"find_similar.py: the vector index cannot be used ({error.code}); scanning")
         return similarity.nearest(target, wanted, asked.by, asked.top, **search, index=False)
 
 

@@ -16,6 +16,7 @@ if __name__ == "__main__":
 import argparse
 import sys
 
+from exr_text import Parser
 from scripts import questions
 from vast_settings import Settings
 
@@ -38,7 +39,7 @@ def stored() -> dict[str, str]:
 
 def main() -> int:
     """Write, or check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
         wanted, there = expected(), stored()

@@ -7,7 +7,6 @@ cannot be carried out, and the message says why; 3 something was found that is n
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 import threading
@@ -30,8 +29,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from exr_errors import BadSettings, InspectorError, Retry
-from scripts import connection
+from exr_errors import BadSettings, InspectorError, Retry, json_text, on_one_line
+from exr_text import Parser
+from scripts import connection, output
 from vast_db_persistence import open_store
 from vast_session import Store
 
@@ -43,9 +43,7 @@ Work = Callable[[argparse.Namespace], Answer]
 
 def parser(file: str, about: str | None, *, database: bool = True) -> argparse.ArgumentParser:
     """A parser with `--json` and `--dry-run`, and with `--endpoint` and `--schema` where they make sense."""
-    made = argparse.ArgumentParser(
-        prog=f"scripts/{Path(file).name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = Parser(prog=f"scripts/{Path(file).name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--json", action="store_true", help="answer with one JSON object on standard output")
     made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
     if database:
@@ -63,7 +61,7 @@ def run(file: str, arguments: argparse.Namespace, work: Work) -> int:
         answer = work(arguments)
     except InspectorError as error:
         _say({"ok": False, "error": error.as_dict(), "lines": []}, arguments.json)
-        print(f"{name}: {error}", file=sys.stderr)
+        output.complain(f"{name}: {error}")
         return UNREACHABLE if isinstance(error, Retry) else REFUSED
     except KeyboardInterrupt:
         print(f"{name}: interrupted; what is done stays done, and the same command goes on", file=sys.stderr)
@@ -75,10 +73,10 @@ def run(file: str, arguments: argparse.Namespace, work: Work) -> int:
 def _say(answer: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         shown = {key: value for key, value in answer.items() if key != "lines"}
-        print(json.dumps({"ok": True} | shown, ensure_ascii=False, default=str))
+        print(json_text({"ok": True} | shown))
         return
     for line in answer.get("lines", ()):
-        print(line)
+        print(on_one_line(line))
 
 
 def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
