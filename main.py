@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import vast_context
 import vast_settings
-from exr_errors import InspectorError, Reject, Retry, Verdict, escape_controls, on_lines, on_one_line
+from exr_errors import InspectorError, Reject, Retry, Verdict, on_one_line
 from vast_inspection import STATE, Answer, Job, exit_status, make_runtime, runtime_of
 
 
@@ -61,7 +61,7 @@ class _StandardError:
 
     def info(self, line: str) -> None:
         """One line, whatever its level."""
-        print(on_lines(line), file=sys.stderr)
+        print(line, file=sys.stderr)
 
     warning = error = info
 
@@ -123,7 +123,7 @@ def _form(options: Any) -> Callable[[Answer], str]:
 
     if options.summary:
         return lambda answer: exr_text.summary_line(answer) if "file" in answer else _refusal_line(answer)
-    return exr_text.pretty if options.pretty else lambda answer: escape_controls(json.dumps(answer, separators=(",", ":")))
+    return exr_text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
 
 
 def _refusal_line(answer: Answer) -> str:

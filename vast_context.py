@@ -14,8 +14,6 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
 
-from exr_errors import escape_controls
-
 T = TypeVar("T")
 LOGGER_NAME = "exr_inspector"
 
@@ -110,7 +108,7 @@ def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
 
     `level` is `info`, `warning` or `error`. The line is valid JSON whatever the entry holds: foreign values are written as text.
     """
-    line = escape_controls(json.dumps(entry, default=str, separators=(",", ":")))
+    line = json.dumps(entry, default=str, separators=(",", ":"))
     written = offered(lambda: (getattr(ctx.logger, level)(line), True)[1], False)
     if not written:
         import logging  # late: a context without a logger is the exception, and loading it takes time
