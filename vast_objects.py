@@ -146,7 +146,7 @@ def s3_client(settings: Settings) -> Any:
     if not settings.s3_endpoint:
         name = environment_name("s3_endpoint")
         remedy = f"Set {name} and the S3 keys"
-        raise BadSettings(f"{name} is missing, and the event names an object", remedy=remedy, settings=[name])
+        raise BadSettings(f"{name} is missing, so no object can be reached", remedy=remedy, settings=[name])
     import boto3
     import botocore.session
     from botocore.config import Config
@@ -219,7 +219,7 @@ class S3Object:
                 return self._get(0, first_range)
             except ObjectGone:
                 continue
-        raise ObjectGone(f"s3://{bucket}/{keys[0]} is not there", remedy="It was deleted after the event", object_key=keys[0])
+        raise ObjectGone(f"s3://{bucket}/{keys[0]} is not there", remedy="It was deleted meanwhile", object_key=keys[0])
 
     def read(self, offset: int, length: int) -> bytes:
         """See OpenObject.read. Raises ObjectChanged when the object was replaced since its first range."""
@@ -311,7 +311,7 @@ def as_inspector_error(error: Exception, place: str) -> InspectorError:
         return _answer_error(_status(error), str(error.response.get("Error", {}).get("Code", "")), place)
     name = type(error).__name__
     if isinstance(error, tuple(getattr(botocore.exceptions, item) for item in _RETRY_ERRORS)):
-        remedy = f"Check {environment_name('s3_endpoint')} and the network; the event is delivered again"
+        remedy = f"Check {environment_name('s3_endpoint')} and the network"
         return StorageUnavailable(f"{place}: the object store did not answer ({name})", remedy=remedy)
     return ObjectUnavailable(f"{place}: the request cannot be made ({name})", remedy="Check the S3 settings and the key")
 
@@ -319,13 +319,13 @@ def as_inspector_error(error: Exception, place: str) -> InspectorError:
 def _answer_error(status: int, code: str, place: str) -> InspectorError:
     """The verdict on an answer with an error status."""
     if code == "NoSuchBucket":
-        return ObjectUnavailable(f"{place}: there is no such bucket", remedy="Check the event's bucket and the endpoint")
+        return ObjectUnavailable(f"{place}: there is no such bucket", remedy="Check the bucket's name and the endpoint")
     if status == 404:
         return ObjectGone(f"{place} is not there")
     if status == 412:
         return ObjectChanged(f"{place} was replaced while it was read")
     if status in _RETRY_STATUS or code in _RETRY_CODES:
-        remedy = "The event is delivered again"
+        remedy = "It is worth another try later"
         return StorageUnavailable(f"{place}: the object store is busy (HTTP {status} {code})", remedy=remedy)
     if status in (401, 403):
         return ObjectUnavailable(f"{place} may not be read (HTTP {status} {code})", remedy="Allow the S3 access key to read it")
