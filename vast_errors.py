@@ -100,6 +100,12 @@ DATABASE_RULINGS: dict[str, Ruling] = {
 }
 """Error class, or a base class of it -> ruling; the nearest class in the method resolution order decides."""
 
+_ABSENT = {
+    "MissingBucket": "there is no bucket {bucket!r}",
+    "MissingSchema": "there is no schema {schema!r} in the bucket {bucket!r}",
+    "MissingTable": "there is no table {table!r} in the schema {schema!r} of the bucket {bucket!r}",
+}
+"""What the client found missing by itself, in words; it gives no status."""
 # The table changed since its metadata were loaded: they are loaded again, and a drift is then reported by name.
 _STALE_CODES = frozenset({"TabularMismatchColumnType", "TabularMismatchColumnName"})
 
@@ -127,6 +133,8 @@ def as_inspector_error(error: BaseException, ruling: Ruling, place: str) -> Insp
 def describe(error: BaseException) -> str:
     """An error in a few words: its class, and the status, code and message that the server gave."""
     name = type(error).__name__
+    if name in _ABSENT:
+        return _ABSENT[name].format(**vars(error))
     status = getattr(error, "status", None)
     if status is not None:
         words = [str(status), *(str(text) for text in (getattr(error, "code", None), getattr(error, "message", None)) if text)]

@@ -73,6 +73,8 @@ def backfill(options: argparse.Namespace) -> upkeep.Answer:
     missing = settings.missing_for_database()
     if missing:
         raise BadSettings(f"{missing} is not set, so there is nowhere to store", remedy="Set it, or give --endpoint")
+    if options.from_catalog and (absent := connection.nothing_stored(upkeep.store_of(options))):
+        raise absent
     if options.dry_run:
         count = sum(1 for _ in _listed(options, settings))
         return {"dry_run": True, "files": count, "lines": [f"{count} files would be looked at"]}
@@ -98,6 +100,8 @@ def _outcomes(options: argparse.Namespace, settings: Settings, batches: Iterable
 def _reported(path: Path | None) -> Iterator[Outcome]:
     """What became of the files; its failures are written at the end, also of a run that is interrupted or gives up."""
     total = Outcome()
+    if path:
+        path.open("a", encoding="utf-8").close()  # said now, not after the work; an earlier report may be what is read
     try:
         yield total
     except KeyboardInterrupt:

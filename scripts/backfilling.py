@@ -106,7 +106,7 @@ def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
     time and size.
     """
     if not root.is_dir():
-        raise NothingToRead(f"{root} is no folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
+        raise NothingToRead(f"{root} is not a folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
     closed: list[str] = []
     for folder, folders, names in os.walk(root, onerror=lambda error: closed.append(error.filename)):
         folders.sort()
@@ -150,10 +150,13 @@ def from_list(path: Path, *, described: bool = True) -> Iterator[Item]:
         with path.open(encoding="utf-8", errors="surrogateescape") as lines:
             for line in map(str.strip, lines):
                 if line:
-                    name = json.loads(line)["path"] if line.startswith("{") else line
+                    name = str(json.loads(line)["path"]) if line.startswith("{") else line
                     yield Item(name) if name.startswith("s3://") else _local(name, described)
     except (OSError, ValueError, KeyError) as error:
-        raise NothingToRead(f"{path}: {error}", remedy="One path a line, or a report of scripts/backfill.py") from error
+        reason = (
+            error.strerror if isinstance(error, OSError) else f"a line has no {error}" if isinstance(error, KeyError) else error
+        )
+        raise NothingToRead(f"{path}: {reason}", remedy="One path a line, or a report of scripts/backfill.py") from error
 
 
 def from_catalogue(store: Store, *, described: bool = True) -> Iterator[Item]:

@@ -22,14 +22,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from exr_errors import InspectorError, Retry, VASTDatabaseError, json_text
+from exr_errors import InspectorError, VASTDatabaseError, json_text
 from exr_text import Parser
-from scripts import connection, output, similarity
+from scripts import connection, output, similarity, upkeep
 from scripts.similarity import Neighbour, Reference
 
 # Below this a block's distance is rounding.
 NEGLIGIBLE = 1e-6
 NAMES_SHOWN = 6
+LARGEST_TOP = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,9 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         target = connection.from_arguments(asked)
         wanted = similarity.reference(target, asked.reference, asked.by)
         found = _nearest(target, wanted, asked)
-    except InspectorError as error:
-        output.complain(f"find_similar.py: {error}")
-        return 1 if isinstance(error, Retry) else 2
+    except (InspectorError, OSError) as error:
+        return upkeep.refuse("find_similar.py", error)
     if asked.format == "json":
         print(json_text([as_dict(one, wanted, explained=asked.explain) for one in found], indent=2))
     else:
@@ -53,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="scripts/find_similar.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", metavar="FILE.exr|FILE_ID")
     parser.add_argument("--by", choices=tuple(similarity.VECTORS), default="metadata")
-    parser.add_argument("--top", type=_positive, default=10, metavar="N", help="answers at most (default: %(default)s)")
+    parser.add_argument(
+        "--top", type=upkeep.count_to(LARGEST_TOP), default=10, metavar="N", help="answers at most (default: %(default)s)"
+    )
     parser.add_argument("--show", metavar="NAME", help="only files of this show")
     parser.add_argument("--every-frame", action="store_true", help="list frames of one sequence by themselves")
     parser.add_argument("--explain", action="store_true", help="say which fields make the distance")
@@ -61,13 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=("table", "json"), default="table")
     connection.add_arguments(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 1000:
-        raise ValueError
-    return number
 
 
 def _nearest(target: connection.Target, wanted: Reference, asked: argparse.Namespace) -> list[Neighbour]:

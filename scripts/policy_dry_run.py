@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ from exr_validation import Policy, validate
 from scripts import connection, output
 from scripts.validation import policy_named
 
+LONGEST = 100_000
+"""Days that can be asked for; nothing was stored before."""
 COLUMNS = ["file_path_normalized", "is_current", "deleted_at", "last_inspected", "raw_output"]
 
 
@@ -65,11 +68,21 @@ def lines(found: list[dict[str, Any]], counts: Counter[str]) -> Iterator[str]:
             yield f"FAIL {entry['path']}: {', '.join(failing)}"
 
 
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = math.nan
+    if not 0 <= days <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 0 to {LONGEST}")
+    return days
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = Parser(prog="policy_dry_run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", required=True, metavar="POLICY", help="a TOML file, or the name of a shipped policy")
-    parser.add_argument("--days", type=float, metavar="N", help="files inspected in the last N days alone")
+    parser.add_argument("--days", type=_days, metavar="N", help="files inspected in the last N days alone")
     parser.add_argument("--path", metavar="GLOB", help="files whose normalised path matches alone")
     parser.add_argument("--json", action="store_true", help="one JSON object per file that does not pass")
     connection.add_arguments(parser)

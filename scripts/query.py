@@ -24,9 +24,9 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
-from exr_errors import InspectorError, Retry, VASTDatabaseError, json_text
+from exr_errors import InspectorError, VASTDatabaseError, json_text
 from exr_text import Parser
-from scripts import catalogue, connection, output, questions
+from scripts import catalogue, connection, output, questions, upkeep
 
 ENGINES = ("auto", "server", "client")
 
@@ -39,9 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list(asked.format)
         else:
             _answer(asked)
-    except InspectorError as error:
-        output.complain(f"query.py: {error}")
-        return 1 if isinstance(error, Retry) else 2
+    except (InspectorError, OSError) as error:
+        return upkeep.refuse("query.py", error)
     return 0
 
 

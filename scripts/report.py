@@ -24,9 +24,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exr_errors import InspectorError, Retry
+from exr_errors import InspectorError
 from exr_text import Parser
-from scripts import connection, output, report_data
+from scripts import connection, report_data, upkeep
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -64,9 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         write(connection.from_arguments(asked), asked.out)
-    except InspectorError as error:
-        output.complain(f"report.py: {error}")
-        return 1 if isinstance(error, Retry) else 2
+    except (InspectorError, OSError) as error:
+        return upkeep.refuse("report.py", error)
     print(asked.out.resolve().as_uri())
     return 0
 

@@ -31,7 +31,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from exr_errors import BadSettings, InspectorError, Retry, json_text, on_one_line
+from exr_errors import BadSettings, InspectorError, Reject, Retry, json_text, on_one_line
 from exr_text import Parser
 from scripts import connection, output
 from vast_db_persistence import open_store
@@ -44,6 +44,12 @@ _MISSPELT = "database_bucket_missing"
 
 Answer = dict[str, Any]
 Work = Callable[[argparse.Namespace], Answer]
+
+
+class FileUnusable(Reject):
+    """A file or folder that was named cannot be read or written."""
+
+    code = "file_unusable"
 
 
 class Terminated(KeyboardInterrupt):
@@ -69,16 +75,30 @@ def run(file: str, arguments: argparse.Namespace, work: Work) -> int:
     try:
         with _terminable():
             answer = work(arguments)
-    except InspectorError as error:
-        _say({"ok": False, "error": error.as_dict(), "lines": []}, arguments.json)
-        output.complain(f"{name}: {error}")
-        return UNREACHABLE if isinstance(error, Retry) and error.code != _MISSPELT else REFUSED
+    except (InspectorError, OSError) as error:
+        _say({"ok": False, "error": refusal(error).as_dict(), "lines": []}, arguments.json)
+        return refuse(name, error)
     except KeyboardInterrupt as error:
         how, status = ("terminated", TERMINATED) if isinstance(error, Terminated) else ("interrupted", INTERRUPTED)
         output.complain(f"{name}: {how}; what is done stays done, and the same command goes on")
         return status
     _say(answer, arguments.json)
     return DONE if answer.get("ok", True) else FOUND
+
+
+def refuse(name: str, error: InspectorError | OSError) -> int:
+    """Say why a script called `name` ends, and return its exit status."""
+    reason = refusal(error)
+    output.complain(f"{name}: {reason}")
+    return UNREACHABLE if isinstance(reason, Retry) and reason.code != _MISSPELT else REFUSED
+
+
+def refusal(error: InspectorError | OSError) -> InspectorError:
+    """The error to tell people. The system's are about files that were named here: those of the network have their own."""
+    if isinstance(error, InspectorError):
+        return error
+    reason = (error.strerror or str(error)).lower()
+    return FileUnusable(f"{error.filename}: {reason}", remedy="Check the path, its permissions and the room on the disk")
 
 
 @contextmanager

@@ -21,11 +21,10 @@ import exr_chunks
 import exr_header
 import exr_payload
 from exr_errors import BadHeader, BadPolicy, json_text, on_one_line
+from exr_policy import SHIPPED
 from exr_text import Parser
 from exr_validation import Policy, load_policy, validate
 from scripts import output
-
-SHIPPED = Path(__file__).resolve().parent.parent / "policies"
 
 
 class FileReader:
