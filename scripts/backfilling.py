@@ -153,9 +153,7 @@ def from_list(path: Path, *, described: bool = True) -> Iterator[Item]:
                     name = str(json.loads(line)["path"]) if line.startswith("{") else line
                     yield Item(name) if name.startswith("s3://") else _local(name, described)
     except (OSError, ValueError, KeyError) as error:
-        reason = (
-            error.strerror if isinstance(error, OSError) else f"a line has no {error}" if isinstance(error, KeyError) else error
-        )
+        reason = f"a line has no {error}" if isinstance(error, KeyError) else getattr(error, "strerror", None) or error
         raise NothingToRead(f"{path}: {reason}", remedy="One path a line, or a report of scripts/backfill.py") from error
 
 
