@@ -21,6 +21,7 @@ from vast_errors import Ruling, as_inspector_error
 from vast_session import connect, judged
 from vast_settings import Settings
 
+_MADE = "The function makes it with the first file, and scripts/init_schema.py without one"
 SHOWN = 20
 """Schemas of a bucket that a message names."""
 
@@ -119,14 +120,14 @@ def _absence(where: Place, transaction: Any, tables: Iterable[str]) -> NothingSt
     if not missing:
         return None
     message = f"{where.place}: there is no table {missing[0]!r} in the schema {where.schema!r}"
-    return NothingStored(message, remedy="The function makes it with the first file, and scripts/init_schema.py without one")
+    return NothingStored(message, remedy=_MADE)
 
 
 def _named_schemas(names: list[str]) -> str:
     if not names:
-        return "The bucket has no schema: nothing was stored yet. The function makes it with the first file"
+        return f"The bucket has no schema: nothing was stored yet. {_MADE}"
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"The bucket has the schemas {', '.join(names[:SHOWN])}{more}: give one as --schema BUCKET/SCHEMA"
+    return f"The bucket has the schemas {', '.join(names[:SHOWN])}{more}: give one as --schema BUCKET/SCHEMA. {_MADE}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
