@@ -13,7 +13,7 @@ LONGEST = (
     "test_docs_blocks", "test_vast_db_races", "test_vast_db_faults", "test_scripts_integrity", "test_scripts_chains",
     "test_backfill_cluster", "test_scripts_sample", "test_migrations", "test_scripts_schema", "test_scripts_backfill",
     "test_scripts_backup", "test_main_storage", "test_report", "test_vast_db_secrets", "test_end_to_end",
-    "test_docs_troubleshooting", "test_vast_db_model",
+    "test_docs_troubleshooting", "test_vast_db_model", "test_backfill_processes",
 )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ KEPT_POLICIES = 16
 KEPT_REFERENCES = 4
 # A file that was written again within one tick of its file system's clock looks the same; so young a file is read again.
 _SETTLED_NS = 2_000_000_000
+SHIPPED = Path(__file__).resolve().parent / "policies"
 SEVERITIES = ("FAIL", "WARN")
 COMMON_KEYS = frozenset({"id", "kind", "severity", "message", "suggested_fix", "roles", "paths"})
 # Chromaticities (red, green, blue, white; x and y) of ST 2065-1 (AP0), ACEScg (AP1), Rec. 709, Rec. 2020 and P3 with a D65 white.
@@ -236,6 +237,11 @@ class Policy:
     references: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+def shipped_policies() -> list[str]:
+    """The names of the policies that come with this project."""
+    return sorted(file.stem for file in SHIPPED.glob("*.toml"))
+
+
 def load_policy(path: str | Path) -> Policy:
     """The policy in the file at `path`. Raises BadPolicy when it is missing, unreadable, or wrong in any way."""
     name = str(path)
@@ -245,7 +251,7 @@ def load_policy(path: str | Path) -> Policy:
         raise BadPolicy(
             f"policy file {name!r} cannot be read ({error.strerror})",
             path=name,
-            remedy="Give the path of a .toml file; the shipped ones are under policies/",
+            remedy=f"Give the path of a .toml file; the policies that ship are {', '.join(shipped_policies())}",
         ) from error
     except UnicodeDecodeError as error:
         raise BadPolicy(f"policy file {name!r} is not UTF-8 (byte {error.start})", path=name) from error
@@ -330,9 +336,12 @@ class _Reader:
 
     def policy(self, document: dict[str, Any]) -> Policy:
         self._known_keys(document, frozenset({"id", "version", "title", "source", "rule"}), 1, len(self.lines), None)
-        for key in ("id", "version"):
-            if not _is_text(document.get(key)):
-                raise self._error(f"{key!r} must be a text", 1)
+        for key, example in {"id": "plates", "version": "1"}.items():
+            if key not in document:
+                raise self._error(f'the policy has no {key!r}; write for example {key} = "{example}" above its rules', 1)
+            if not _is_text(document[key]):
+                line = self._line_of(key, 1, len(self.lines))
+                raise self._error(f'{key!r} must be a text in quotation marks, such as {key} = "{example}"', line)
         tables = document.get("rule")
         if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
             raise self._error("a policy has at least one [[rule]]", 1)

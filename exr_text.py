@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
+
+from exr_errors import escape_controls, on_lines, on_one_line
 
 WIDTH = 150
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints, which repeat what was typed, are fit for a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """See `argparse.ArgumentParser.error`."""
+        super().error(on_lines(message))
+
+
 def pretty(payload: Any, width: int = WIDTH) -> str:
     """JSON in which what fits on a line of `width` columns stands on one line, and longer lists of plain values fill lines.
+
+    Control characters are escaped, whatever a file has in its texts.
 
     >>> print(pretty({"window": {"x": 0, "y": 0}, "names": ["a", "b"]}, 30))
     {
@@ -18,7 +31,7 @@ def pretty(payload: Any, width: int = WIDTH) -> str:
       "names": ["a", "b"]
     }
     """
-    return "".join(_laid_out(payload, 0, 0, width))
+    return escape_controls("".join(_laid_out(payload, 0, 0, width)))
 
 
 def _laid_out(value: Any, indent: int, used: int, width: int) -> Iterator[str]:
@@ -62,15 +75,10 @@ def summary_line(payload: dict[str, Any]) -> str:
     """
     if "file" not in payload:
         errors = payload.get("errors") or [{}]
-        return "  ".join(_one_line(str(word)) for word in (payload.get("status"), errors[0].get("message")) if word)
+        return "  ".join(on_one_line(str(word)) for word in (payload.get("status"), errors[0].get("message")) if word)
     file = payload["file"]
     words = [file["status"], file["path"], *_pictures(payload), *_origin(payload), *_size(file), *_faults(payload)]
-    return "  ".join(_one_line(word) for word in words if word)
-
-
-def _one_line(word: str) -> str:
-    """Text without line breaks and other control characters, so that a name cannot fake a line."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in word)
+    return "  ".join(on_one_line(word) for word in words if word)
 
 
 def _pictures(payload: dict[str, Any]) -> Iterator[str]:

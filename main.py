@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import vast_context
 import vast_settings
-from exr_errors import InspectorError, Reject, Retry, Verdict
+from exr_errors import InspectorError, Reject, Retry, Verdict, on_one_line
 from vast_inspection import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
 
 
@@ -78,9 +78,9 @@ class _StandardError:
 
 def _command_line(arguments: Sequence[str] | None = None) -> int:
     """Local invocation; the exit status is the gravest of all inputs."""
-    import argparse
+    from exr_text import Parser
 
-    parser = argparse.ArgumentParser(prog="main.py", description="Inspect EXR files or run events as the function does.")
+    parser = Parser(prog="main.py", description="Inspect EXR files or run events as the function does.")
     parser.add_argument("inputs", nargs="+", metavar="EVENT.json|FILE.exr", help="an event, or the path of a file to inspect")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--pretty", action="store_true", help="JSON laid out to be read (default: on one line for each input)")
@@ -149,7 +149,8 @@ def _summary(answer: Answer) -> str:
 def _refusal_line(answer: Answer) -> str:
     """One line about an event that has no payload."""
     reasons = [answer["reason"]] if answer.get("reason") else answer["errors"]
-    return "  ".join([answer["status"], str(answer.get("path") or "-"), *(reason["message"] for reason in reasons)])
+    words = (answer["status"], str(answer.get("path") or "-"), *(reason["message"] for reason in reasons))
+    return "  ".join(map(on_one_line, words))
 
 
 def _invoke(ctx: Any, event: Any, stream: IO[str], form: Callable[[Answer], str]) -> int:

@@ -458,7 +458,8 @@ def policy_of(named: str | None, settings: Settings) -> Policy:
     try:
         return exr_policy.load_policy(vast_objects.allowed_path(named, settings.local_roots))
     except ObjectUnavailable as error:
-        raise BadPolicy(f"policy {error.message}", path=named, remedy=error.remedy) from None
+        remedy = f"{error.remedy}; the policies that ship are {', '.join(exr_policy.shipped_policies())}"
+        raise BadPolicy(f"policy {error.message}", path=named, remedy=remedy) from None
 
 
 def _counts(payload: dict[str, Any]) -> dict[str, int]:

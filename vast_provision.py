@@ -13,6 +13,8 @@ from vast_session import Ledger, Store
 
 _MIGRATE = "Run `python scripts/migrate_v1_0_to_v1_1.py`, which adds what is missing"
 _REPLACE = "Set VAST_DB_SCHEMA to another schema, or move this table away"
+_SHOWN = 5
+"""Differences that a message names."""
 
 
 def ensure_tables(store: Store, ledger: Ledger) -> Mapping[str, Any]:
@@ -71,7 +73,9 @@ def same_type(wanted: pa.DataType, stored: pa.DataType) -> bool:
 
 
 def _drift_error(store: Store, differences: list[tuple[str, str, str]]) -> SchemaDrift:
-    texts = "; ".join(f"column {column} of table {table} {what}" for table, column, what in differences)
+    texts = "; ".join(f"column {column} of table {table} {what}" for table, column, what in differences[:_SHOWN])
+    if len(differences) > _SHOWN:
+        texts += f"; and {len(differences) - _SHOWN} more"
     table, column, _ = differences[0]
     return SchemaDrift(
         f"{store.place}: {texts}",

@@ -6,7 +6,8 @@
     scripts/backfill.py ROOT|s3://BUCKET/PREFIX --cluster tcp://HOST:8786|local
 
 Skips what is stored and unchanged: by ETag in a bucket, by time and size on disk (--force inspects all). A batch is one
-transaction, so an interrupted run leaves whole batches behind, and the same command goes on. --report writes the failures, one
+transaction, so an interrupted run leaves whole batches behind, and the same command goes on; Ctrl-C and SIGTERM let the workers
+finish the batches in hand, and workers end with the script, however it ends. --report writes the failures, one
 JSON object a line, which --from-list takes back. --shard lets N machines share a tree without speaking to each other. --cluster
 gives the batches to the workers of a Dask scheduler (requirements-distributed.txt), which see the files at the same paths.
 Exit status: 0 all stored or skipped; 3 some failed; others as in scripts/upkeep.py.
@@ -20,28 +21,32 @@ if __name__ == "__main__":
     _environment.ensure()
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import vast_migrations
 from exr_errors import BadSettings
-from scripts import backfilling, clusters, connection, upkeep
+from scripts import backfilling, clusters, connection, output, upkeep
 from scripts.backfilling import AHEAD, Batch, Item, Outcome, WorkersDied
 from vast_provision import ensure_tables
 from vast_session import Ledger, Store
 from vast_settings import Settings
 
 BATCH = 500
+_PR_SET_PDEATHSIG = 1
+"""Of prctl(2): which signal this process gets when its parent ends."""
 RESTARTS = 3
 """How often workers that died are replaced before the run gives up."""
 
@@ -68,6 +73,8 @@ def backfill(options: argparse.Namespace) -> upkeep.Answer:
     missing = settings.missing_for_database()
     if missing:
         raise BadSettings(f"{missing} is not set, so there is nowhere to store", remedy="Set it, or give --endpoint")
+    if options.from_catalog and (absent := connection.nothing_stored(upkeep.store_of(options))):
+        raise absent
     if options.dry_run:
         count = sum(1 for _ in _listed(options, settings))
         return {"dry_run": True, "files": count, "lines": [f"{count} files would be looked at"]}
@@ -76,9 +83,10 @@ def backfill(options: argparse.Namespace) -> upkeep.Answer:
     batches = backfilling.batched(_listed(options, settings), options.batch)
     with upkeep.progress("backfilling (files)", None, quiet=options.json) as bar, _reported(options.report) as total:
         bar.expect_later(lambda: sum(1 for _ in _listed(options, settings, described=False)))
-        for outcome in _outcomes(options, settings, batches):
-            total.add(outcome)
-            bar(outcome.files)
+        with closing(_outcomes(options, settings, batches)) as outcomes:
+            for outcome in outcomes:
+                total.add(outcome)
+                bar(outcome.files)
     return _answer(total, time.monotonic() - started)
 
 
@@ -92,8 +100,13 @@ def _outcomes(options: argparse.Namespace, settings: Settings, batches: Iterable
 def _reported(path: Path | None) -> Iterator[Outcome]:
     """What became of the files; its failures are written at the end, also of a run that is interrupted or gives up."""
     total = Outcome()
+    if path:
+        path.open("a", encoding="utf-8").close()  # said now, not after the work; an earlier report may be what is read
     try:
         yield total
+    except KeyboardInterrupt:
+        output.complain(f"so far {_counts(total)}")
+        raise
     finally:
         if path:
             text = "".join(json.dumps(failure, ensure_ascii=True) + "\n" for failure in total.failures)
@@ -118,9 +131,13 @@ def _listed(options: argparse.Namespace, settings: Settings, *, described: bool 
     return backfilling.of_shard(items, options.shard)
 
 
+def _counts(total: Outcome) -> str:
+    return f"{total.stored} stored, {total.skipped} unchanged, {len(total.failures)} failed"
+
+
 def _answer(total: Outcome, seconds: float) -> upkeep.Answer:
     rate = total.files / seconds if seconds else 0.0
-    lines = [f"{total.stored} stored, {total.skipped} unchanged, {len(total.failures)} failed; {rate:.1f} files/s"]
+    lines = [f"{_counts(total)}; {rate:.1f} files/s"]
     lines += [f"  {one['path']}: {one['message']}" for one in total.failures[:20]]
     lines += ["  and more: --report FILE names all"] * (len(total.failures) > 20)
     return {
@@ -162,10 +179,9 @@ def _pool(
 ) -> Iterator[Outcome]:
     """Run batches until there are no more, or until a worker dies; `lost` gets the batches that were in hand then."""
     running: dict[Future[Outcome], Batch] = {}
-    # A forked child would share the parent's connections. Ctrl-C reaches every process of a terminal, and a worker that it struck
-    # while it held the queue's lock would leave the others waiting for ever.
-    context, deaf = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=deaf) as pool:
+    context = multiprocessing.get_context("spawn")  # a forked child would share the parent's connections
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=live_with_parent) as pool:
         try:
             while True:
                 while len(running) < workers * AHEAD and (batch := again.pop() if again else next(source, None)):
@@ -177,12 +193,43 @@ def _pool(
                     del running[future]
                     yield outcome
         except KeyboardInterrupt:
-            print("finishing the batches in hand", file=sys.stderr)
+            output.complain("finishing the batches in hand")
+            yield from _finish(running)
             raise
         except BrokenProcessPool:
             lost += [*running.values(), *again]
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.kill()  # the pool terminates them, to which they are deaf
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _finish(running: Iterable[Future[Outcome]]) -> Iterator[Outcome]:
+    """Take back the batches that nobody has begun, and wait for the outcomes of the others."""
+    for future in as_completed([future for future in running if not future.cancel()]):
+        if future.exception() is None:
+            yield future.result()
+
+
+def live_with_parent() -> None:
+    """Make this worker deaf to what is meant for its parent, and end it with its parent, however that ends.
+
+    Ctrl-C reaches every process of a terminal, and SIGTERM often every process of a group or a service. A worker that either
+    struck while it held the queue's lock would leave the others waiting for ever. Killed, a parent cannot take its workers along.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # also in the midst of a call that keeps the interpreter
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the pipe whose other end the parent alone holds."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _submit(pool: ProcessPoolExecutor, settings: Settings, batch: Batch, force: bool, lost: list[Batch]) -> Any:

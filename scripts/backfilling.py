@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,7 +106,7 @@ def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
     time and size.
     """
     if not root.is_dir():
-        raise NothingToRead(f"{root} is no folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
+        raise NothingToRead(f"{root} is not a folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
     closed: list[str] = []
     for folder, folders, names in os.walk(root, onerror=lambda error: closed.append(error.filename)):
         folders.sort()
@@ -117,13 +117,14 @@ def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
 
 
 def _local(path: str, described: bool = True) -> Item:
+    named = os.path.abspath(path)  # noqa: PTH100 - Path.resolve follows links
     if not described:
-        return Item(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
-    address = vast_objects.local_address(path)
+        return Item(named)
     try:
+        address = vast_objects.local_address(path)
         known = os.stat(address)  # noqa: PTH116 - as above
-    except OSError:
-        return Item(address)  # reading it says what is wrong
+    except (OSError, ValueError):
+        return Item(named)  # reading it says what is wrong
     return Item(address, None, datetime.fromtimestamp(known.st_mtime, tz=UTC).replace(tzinfo=None), known.st_size)
 
 
@@ -149,10 +150,11 @@ def from_list(path: Path, *, described: bool = True) -> Iterator[Item]:
         with path.open(encoding="utf-8", errors="surrogateescape") as lines:
             for line in map(str.strip, lines):
                 if line:
-                    name = json.loads(line)["path"] if line.startswith("{") else line
+                    name = str(json.loads(line)["path"]) if line.startswith("{") else line
                     yield Item(name) if name.startswith("s3://") else _local(name, described)
     except (OSError, ValueError, KeyError) as error:
-        raise NothingToRead(f"{path}: {error}", remedy="One path a line, or a report of scripts/backfill.py") from error
+        reason = f"a line has no {error}" if isinstance(error, KeyError) else getattr(error, "strerror", None) or error
+        raise NothingToRead(f"{path}: {reason}", remedy="One path a line, or a report of scripts/backfill.py") from error
 
 
 def from_catalogue(store: Store, *, described: bool = True) -> Iterator[Item]:
@@ -200,17 +202,19 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
     """
     runtime, store = _runtime(settings)
     known = {} if force else vast_migrations.repeated(lambda: _stored(store, items))
-    todo = [item for item in items if not _is_unchanged(item, known.get(normalize_path(item.path)), runtime)]
-    outcome = Outcome(skipped=len(items) - len(todo), database_requests=0 if force else 3)
+    rows = [known.get(normalize_path(item.path)) for item in items]
+    outcome = Outcome(database_requests=0 if force else 3)
     payloads = []
     with ThreadPoolExecutor(READERS) as readers:
-        for item, (payload, job) in zip(todo, readers.map(lambda item: _read(runtime, item), todo), strict=True):
+        for item, (found, job) in zip(items, readers.map(partial(_look_at, runtime), items, rows), strict=True):
             outcome.requests += job.requests
             outcome.bytes_read += job.bytes_read
-            if isinstance(payload, InspectorError):
-                outcome.failures.append(_failure(item, payload.as_dict(), str(payload.verdict)))
+            if found is None:
+                outcome.skipped += 1
+            elif isinstance(found, InspectorError):
+                outcome.failures.append(_failure(item, found.as_dict(), str(found.verdict)))
             else:
-                payloads.append((item, payload))
+                payloads.append((item, found))
     _store(store, payloads, outcome)
     return outcome
 
@@ -224,7 +228,7 @@ def _stored(store: Store, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
     return {row["file_path_normalized"]: row for row in rows if row["is_current"] and row["deleted_at"] is None}
 
 
-def _is_unchanged(item: Item, row: dict[str, Any] | None, runtime: Runtime) -> bool:
+def _is_unchanged(item: Item, row: dict[str, Any] | None, job: Job) -> bool:
     """By ETag in a bucket, by time and size on disk. An object that no listing described is asked for its ETag."""
     if row is None:
         return False
@@ -233,22 +237,27 @@ def _is_unchanged(item: Item, row: dict[str, Any] | None, runtime: Runtime) -> b
     etag = item.etag
     if etag is None and row["etag"]:
         bucket, _, key = item.path.removeprefix("s3://").partition("/")
-        etag = vast_objects.current_etag(runtime.clients.s3(), bucket, key)
+        job.requests += 1
+        etag = vast_objects.current_etag(job.runtime.clients.s3(), bucket, key)
     return etag is not None and etag == row["etag"]
 
 
-def _read(runtime: Runtime, item: Item) -> tuple[dict[str, Any] | InspectorError, Job]:
-    """The payload of one file, or the error that stood in its way."""
+def _look_at(runtime: Runtime, item: Item, row: dict[str, Any] | None) -> tuple[dict[str, Any] | InspectorError | None, Job]:
+    """The payload of one file, None where it is as its stored row says, or the error that stood in its way."""
+    job = Job(SimpleNamespace(), None, runtime)
+    try:
+        return None if _is_unchanged(item, row, job) else _payload_of(item, job), job
+    except InspectorError as error:
+        return error, job
+
+
+def _payload_of(item: Item, job: Job) -> dict[str, Any]:
     if item.is_object:
         bucket, _, key = item.path.removeprefix("s3://").partition("/")
         request = Request(bucket=bucket, keys=(key,))
     else:
         request = Request(path=item.path)
-    job = Job(SimpleNamespace(), None, runtime)
-    try:
-        return vast_objects.read_consistently(lambda: job.describe(request, job.read(request))), job
-    except InspectorError as error:
-        return error, job
+    return vast_objects.read_consistently(lambda: job.describe(request, job.read(request)))
 
 
 def _store(store: Store, payloads: Sequence[tuple[Item, dict[str, Any]]], outcome: Outcome) -> None:

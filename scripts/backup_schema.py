@@ -45,7 +45,8 @@ def back_up(options: argparse.Namespace) -> upkeep.Answer:
     store = upkeep.store_of(options)
     state = vast_migrations.read_state(store)
     if not state.tables:
-        raise SchemaDrift(f"{store.place}: there are no tables to back up", remedy="Check --schema")
+        message = f"{store.place}: there are no tables to back up"
+        raise connection.nothing_stored(store) or SchemaDrift(message, remedy="Check --schema")
     if options.dry_run:
         rows = {name: stored.rows for name, stored in state.tables.items()}
         lines = [f"{name}: {count} rows would be written" for name, count in rows.items()]

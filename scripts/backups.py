@@ -110,10 +110,15 @@ def _damaged(what: str, table: str | None = None) -> BadBackup:
     return BadBackup(f"the backup is damaged: {what}", remedy="Take another backup; nothing was written", table=table)
 
 
+def _absent(place: str | Path) -> BadBackup:
+    remedy = "A backup that was interrupted has none; take it again"
+    return BadBackup(f"{place}: there is no backup, {MANIFEST} is missing", remedy=remedy)
+
+
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.is_file():
-        raise BadBackup(f"no backup: {MANIFEST} is missing", remedy="A backup that was interrupted has none; take it again")
+        raise _absent(folder)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document.pop("format") != FORMAT:
@@ -171,6 +176,8 @@ def _pack(folder: Path, target: Path) -> None:
 def reading(path: str, settings: Settings) -> Iterator[Path]:
     """The folder with the files of the backup at `path`. Raises BadBackup where it cannot be read."""
     if not is_s3(path) and not is_archive(path):
+        if not (Path(path) / MANIFEST).is_file():
+            raise _absent(path)
         yield Path(path)
         return
     with tempfile.TemporaryDirectory() as scratch:

@@ -7,6 +7,7 @@ that VAST can apply itself, so that little more than the answer's raw material c
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 import vast_schemas
 from exr_errors import BadSettings, Reject
-from scripts import questions
+from scripts import connection, questions
 from scripts.connection import Target
 
 COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
@@ -36,6 +37,7 @@ COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
 }
 FILE_IDS_A_REQUEST, MOST_FILE_IDS = 1_000, 20_000
 """Of more files than that, all rows are read instead."""
+_MESSAGE = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
 # What VAST's storage refuses to compare: nested columns.
 _SCALAR = (pa.types.is_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_timestamp)
 
@@ -87,7 +89,14 @@ def ask_server(target: Target, statement: exp.Query) -> pa.Table:
             remedy = "Install adbc-driver-vastdb, or use --engine client"
             raise NoEngine("the ADBC driver is not installed", remedy=remedy) from error
         except Error as error:
-            raise QueryFailed(f"{target.place}: the query engine refused the statement: {str(error)[:500]}") from error
+            absent = connection.nothing_stored(target, {table.name for table in questions.tables_of(statement)})
+            raise absent or QueryFailed(f"{target.place}: the query engine refused the statement: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    """The engine's own words; around them the driver's text repeats the request."""
+    found = _MESSAGE.search(str(error))
+    return found[1].replace('\\"', '"') if found else str(error).splitlines()[0]
 
 
 def ask_client(target: Target, statement: exp.Query) -> pa.Table:

@@ -10,16 +10,50 @@ import argparse
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import vast_settings
-from exr_errors import BadSettings, InspectorError
-from vast_errors import as_inspector_error
+from exr_errors import BadSettings, InspectorError, Reject
+from vast_errors import Ruling, as_inspector_error
 from vast_session import connect, judged
 from vast_settings import Settings
+
+_MADE = "The function makes it with the first file, and scripts/init_schema.py without one"
+SHOWN = 20
+"""Schemas of a bucket that a message names."""
+
+
+class NothingStored(Reject):
+    """The bucket, the schema or the table that was asked is not there; the message says which schemas are."""
+
+    code = "nothing_stored"
+
+
+class Place(Protocol):
+    """Where tables are: a Target, or a Store."""
+
+    @property
+    def session(self) -> Any:
+        """The client's session."""
+        ...
+
+    @property
+    def bucket(self) -> str:
+        """The database."""
+        ...
+
+    @property
+    def schema(self) -> str:
+        """The schema in it."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """How messages name it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +77,57 @@ class Target:
         Where the ADBC driver is installed, the SDK's own `with` opens such a connection for every transaction, and fails where
         the endpoint has no query engine. Reading through the SDK needs none.
         """
-        with judged(lambda error, ruling: as_inspector_error(error, ruling, self.place)):
-            transaction = self.session.transaction()
-            if engine:
-                with transaction:
-                    yield transaction
-                return
-            transaction.txid = int(self.session.api.begin_transaction().headers["tabular-txid"])
-            try:
-                yield transaction
-            finally:
-                with suppress(InspectorError), judged(lambda error, ruling: as_inspector_error(error, ruling, self.place)):
-                    self.session.api.rollback_transaction(transaction.txid)
+        with judged(self._judge), self.session.transaction() if engine else _plain_transaction(self) as transaction:
+            yield transaction
+
+    def _judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
+        found = nothing_stored(self) if ruling.code in ("database_not_found", "database_bucket_missing") else None
+        return found or as_inspector_error(error, ruling, self.place)
+
+
+@contextmanager
+def _plain_transaction(where: Place) -> Iterator[Any]:
+    transaction = where.session.transaction()
+    transaction.txid = int(where.session.api.begin_transaction().headers["tabular-txid"])
+    try:
+        yield transaction
+    finally:
+        with suppress(InspectorError), judged(lambda error, ruling: as_inspector_error(error, ruling, where.place)):
+            where.session.api.rollback_transaction(transaction.txid)
+
+
+def nothing_stored(where: Place, tables: Iterable[str] = ("files",)) -> NothingStored | None:
+    """What is not there of a bucket, its schema and these tables; None where all is, or where the database does not say."""
+    told = judged(lambda error, ruling: as_inspector_error(error, ruling, where.place))
+    with suppress(InspectorError), told, _plain_transaction(where) as transaction:
+        return _absence(where, transaction, tables)
+    return None
+
+
+def _absence(where: Place, transaction: Any, tables: Iterable[str]) -> NothingStored | None:
+    from vastdb.errors import MissingBucket
+
+    try:
+        bucket = transaction.bucket(where.bucket)
+    except MissingBucket:
+        remedy = "Check --schema BUCKET/SCHEMA; a bucket for tables is a view with the protocols S3 and DATABASE"
+        return NothingStored(f"{where.place}: there is no bucket {where.bucket!r}", remedy=remedy)
+    schema = bucket.schema(where.schema, fail_if_missing=False)
+    if schema is None:
+        message = f"{where.place}: there is no schema {where.schema!r} in the bucket {where.bucket!r}"
+        return NothingStored(message, remedy=_named_schemas(sorted(one.name for one in bucket.schemas())))
+    missing = sorted(set(tables) - set(schema.tablenames()))
+    if not missing:
+        return None
+    message = f"{where.place}: there is no table {missing[0]!r} in the schema {where.schema!r}"
+    return NothingStored(message, remedy=_MADE)
+
+
+def _named_schemas(names: list[str]) -> str:
+    if not names:
+        return f"The bucket has no schema: nothing was stored yet. {_MADE}"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"The bucket has the schemas {', '.join(names[:SHOWN])}{more}: give one as --schema BUCKET/SCHEMA. {_MADE}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 import vast_migrations
 from exr_errors import BadSettings, SchemaDrift
-from scripts import upkeep
+from scripts import connection, upkeep
 from vast_migrations import RECORDS, State
 from vast_schemas import TABLES, VectorIndex
 from vast_session import ROW_ID, Ledger, Store
@@ -51,7 +51,8 @@ def copy(options: argparse.Namespace) -> upkeep.Answer:
         raise BadSettings("source and target are the same schema", remedy="Name another --target-schema")
     state = vast_migrations.read_state(source)
     if "files" not in state.tables:
-        raise SchemaDrift(f"{source.place}: there is no table files", remedy="Check --source-schema")
+        message = f"{source.place}: there is no table files"
+        raise connection.nothing_stored(source) or SchemaDrift(message, remedy="Check --source-schema")
     chosen = vast_migrations.repeated(lambda: _chosen(source, options.sample_size))
     there = vast_migrations.read_state(target)
     have = vast_migrations.repeated(lambda: set(_paths(target))) if "files" in there.tables else set()

@@ -7,13 +7,13 @@ With --check nothing is written: exit status 1 says that the page is out of date
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
+from exr_text import Parser
 from vast_schemas import CURRENT_VERSION, MAX_CELL_BYTES, TABLES, VERSIONS, Column, Role, TableSpec
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/DATABASE_SCHEMA.md"
@@ -108,7 +108,7 @@ def _versions() -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the page, or compare it."""
-    parser = argparse.ArgumentParser(description="Write docs/DATABASE_SCHEMA.md from vast_schemas.py.")
+    parser = Parser(description="Write docs/DATABASE_SCHEMA.md from vast_schemas.py.")
     parser.add_argument("--check", action="store_true", help="only compare; exit status 1 when the page is out of date")
     check = parser.parse_args(arguments).check
     if not check:

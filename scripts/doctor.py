@@ -45,6 +45,8 @@ from vast_session import Ledger, Store
 from vast_settings import Settings
 
 TIMEOUT = 5.0
+SHOWN = 5
+"""Differences of tables that are named."""
 _SAMPLE = "/exr-inspector/doctor.exr"
 
 
@@ -138,7 +140,8 @@ def credentials(patient: Patient) -> str:
     patient.store = open_store(patient.settings)
     with patient.store.transaction(Ledger()):
         pass
-    return f"a transaction was begun; the server is version {patient.store.session.features.vast_version}"
+    version = ".".join(map(str, patient.store.session.features.vast_version))
+    return f"a transaction was begun; the server is version {version}"
 
 
 def bucket(patient: Patient) -> str:
@@ -152,8 +155,12 @@ def schema(patient: Patient) -> str:
     """The schema, or that it will be made."""
     patient.state = vast_migrations.read_state(patient.opened)
     if not patient.state.tables:
-        return f"{patient.settings.db_schema} has no tables yet; the function makes them, or scripts/init_schema.py"
-    return f"{patient.settings.db_schema} is of version {patient.state.version}, recorded {patient.state.recorded_version}"
+        absent = connection.nothing_stored(patient.opened)
+        why = absent.remedy if absent else "the function makes them with the first file, and scripts/init_schema.py without one"
+        return f"{patient.settings.db_schema} has no tables yet. {why}"
+    recorded = patient.state.recorded_version
+    words = f"recorded as {recorded}" if recorded else "which is not recorded; scripts/init_schema.py does so"
+    return f"{patient.settings.db_schema} is of version {patient.state.version}, {words}"
 
 
 def tables(patient: Patient) -> str:
@@ -164,8 +171,12 @@ def tables(patient: Patient) -> str:
     found = verify_schema.differences(patient.state, CURRENT_VERSION)
     wrong = [entry for entry in found if entry["kind"] not in harmless]
     if wrong:
-        raise Unwell("; ".join(str(entry["what"]) for entry in wrong), remedy=f"Then {wrong[0]['remedy']}")
-    return f"{len(patient.state.tables)} tables fit"
+        said = [str(entry["what"]) for entry in wrong[:SHOWN]]
+        more = [f"and {len(wrong) - SHOWN} more, which scripts/verify_schema.py lists"] if len(wrong) > SHOWN else []
+        remedy = str(wrong[0]["remedy"])
+        raise Unwell("; ".join(said + more), remedy=remedy[0].upper() + remedy[1:])
+    held = ", ".join(f"{name} {stored.rows}" for name, stored in patient.state.tables.items())
+    return f"{len(patient.state.tables)} tables fit; they hold {held}"
 
 
 def payload(patient: Patient) -> str:
@@ -207,7 +218,8 @@ def rows(patient: Patient) -> str:
     """The Arrow rows that would be stored."""
     found = rows_of({**patient.payload, "file": {**patient.payload["file"], "path_normalized": _SAMPLE}})
     patient.tables = to_tables([(found, new_stamp())])
-    return ", ".join(f"{name} {table.num_rows}" for name, table in patient.tables.items())
+    made = ", ".join(f"{name} {table.num_rows}" for name, table in patient.tables.items())
+    return f"of this one payload would be stored: {made}"
 
 
 def write(patient: Patient) -> str:

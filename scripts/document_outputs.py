@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from docs_blocks import BadBlock
 from docs_run import Failed, Running
 from docs_stage import Stages
+from exr_text import Parser
 from project import tracked
 
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     about = "Write the outputs that documents show, by running their commands."
-    parser = argparse.ArgumentParser(prog="scripts/generate_outputs", description=about)
+    parser = Parser(prog="scripts/generate_outputs", description=about)
     parser.add_argument("documents", nargs="*", type=Path, metavar="DOCUMENT", help="default: all of the project")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when a document shows something else")
     return parser

@@ -18,18 +18,19 @@ if __name__ == "__main__":
     _environment.ensure()
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from exr_errors import InspectorError, Retry, VASTDatabaseError
-from scripts import connection, output, similarity
+from exr_errors import InspectorError, VASTDatabaseError, json_text
+from exr_text import Parser
+from scripts import connection, output, similarity, upkeep
 from scripts.similarity import Neighbour, Reference
 
 # Below this a block's distance is rounding.
 NEGLIGIBLE = 1e-6
 NAMES_SHOWN = 6
+LARGEST_TOP = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,24 +40,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         target = connection.from_arguments(asked)
         wanted = similarity.reference(target, asked.reference, asked.by)
         found = _nearest(target, wanted, asked)
-    except InspectorError as error:
-        print(f"find_similar.py: {error}", file=sys.stderr)
-        return 1 if isinstance(error, Retry) else 2
+    except (InspectorError, OSError) as error:
+        return upkeep.refuse("find_similar.py", error)
     if asked.format == "json":
-        json.dump([as_dict(one, wanted, explained=asked.explain) for one in found], sys.stdout, ensure_ascii=False, indent=2)
-        print()
+        print(json_text([as_dict(one, wanted, explained=asked.explain) for one in found], indent=2))
     else:
         _show(found, wanted, explained=asked.explain)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/find_similar.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="scripts/find_similar.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", metavar="FILE.exr|FILE_ID")
     parser.add_argument("--by", choices=tuple(similarity.VECTORS), default="metadata")
-    parser.add_argument("--top", type=_positive, default=10, metavar="N", help="answers at most (default: %(default)s)")
+    parser.add_argument(
+        "--top", type=upkeep.count_to(LARGEST_TOP), default=10, metavar="N", help="answers at most (default: %(default)s)"
+    )
     parser.add_argument("--show", metavar="NAME", help="only files of this show")
     parser.add_argument("--every-frame", action="store_true", help="list frames of one sequence by themselves")
     parser.add_argument("--explain", action="store_true", help="say which fields make the distance")
@@ -64,13 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=("table", "json"), default="table")
     connection.add_arguments(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 1000:
-        raise ValueError
-    return number
 
 
 def _nearest(target: connection.Target, wanted: Reference, asked: argparse.Namespace) -> list[Neighbour]:
@@ -81,7 +73,7 @@ def _nearest(target: connection.Target, wanted: Reference, asked: argparse.Names
         return similarity.nearest(target, wanted, asked.by, asked.top, **search)
     except VASTDatabaseError as error:
         # The index is asked through the query engine, which an endpoint may not have; reading through the SDK settles it.
-        print(f"find_similar.py: the vector index cannot be used ({error.code}); scanning", file=sys.stderr)
+        output.complain(f"find_similar.py: the vector index cannot be used ({error.code}); scanning")
         return similarity.nearest(target, wanted, asked.by, asked.top, **search, index=False)
 
 

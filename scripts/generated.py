@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from exr_text import Parser
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def command(path: Path, page: Callable[[], str], by: str) -> int:
     """Write `page()` to `path`; with --check write nothing and return 1 when the file says something else. `by`: the script."""
     name = path.relative_to(ROOT)
-    parser = argparse.ArgumentParser(prog=by, description=f"Write {name}.")
+    parser = Parser(prog=by, description=f"Write {name}.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when the page is out of date")
     if not parser.parse_args().check:
         path.write_text(page(), encoding="utf-8")

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 import vast_migrations
 from exr_errors import SchemaDrift
-from scripts import upkeep
+from scripts import connection, upkeep
 from vast_schemas import schema_for
 from vast_session import Ledger, Store, Work
 
@@ -45,7 +45,8 @@ def insert(options: argparse.Namespace) -> upkeep.Answer:
     state = vast_migrations.read_state(store)
     missing = [name for name in ("files", *TARGETS) if name not in state.tables]
     if missing:
-        raise SchemaDrift(f"{store.place}: table {missing[0]} is missing", remedy="Run `python scripts/migrate_v1_0_to_v1_1.py`")
+        message = f"{store.place}: table {missing[0]} is missing"
+        raise connection.nothing_stored(store) or SchemaDrift(message, remedy="Run `python scripts/migrate_v1_0_to_v1_1.py`")
     chosen, todo = vast_migrations.repeated(lambda: _files(store, options.file_count))
     rows = 0
     if not options.dry_run:

@@ -16,7 +16,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from exr_text import Parser
 from local_vast import LocalVast
+from scripts import output
 from scripts.demo import BUCKET, SCHEMA
 
 
@@ -25,13 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     database = asked.data / "database"
     if not database.is_dir():
-        print(f"scripts/local: {database} is not there; ./scripts/run makes it", file=sys.stderr)
+        output.complain(f"scripts/local: {database} is not there; ./scripts/run makes it")
         return 2
     with LocalVast(data=database, buckets=(BUCKET,)) as server:
         try:
             return subprocess.run([asked.command, *asked.arguments], env=os.environ | variables(server), check=False).returncode
         except OSError as error:
-            print(f"scripts/local: {asked.command}: {error.strerror}", file=sys.stderr)
+            output.complain(f"scripts/local: {asked.command}: {error.strerror}")
             return 127
 
 
@@ -45,7 +47,7 @@ def variables(server: LocalVast) -> dict[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     about = "Run a command with a local endpoint that holds what ./scripts/run has stored."
-    parser = argparse.ArgumentParser(prog="scripts/local", description=about)
+    parser = Parser(prog="scripts/local", description=about)
     parser.add_argument("--data", type=Path, default=Path(".local_vast"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("command", metavar="COMMAND", help="such as scripts/query.py, or bash for a shell")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT")

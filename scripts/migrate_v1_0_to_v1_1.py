@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import vast_migrations
 from exr_errors import SchemaDrift
-from scripts import upkeep
+from scripts import connection, upkeep
 from vast_schemas import VERSIONS
 from vast_session import Store
 
@@ -43,7 +43,8 @@ def migrate(options: argparse.Namespace) -> upkeep.Answer:
     state = vast_migrations.read_state(store)
     if state.version is None:
         message = f"{store.place}: there are no tables of version {FROM}"
-        raise SchemaDrift(message, remedy="Run `python scripts/init_schema.py`, which creates them")
+        remedy = "Run `python scripts/init_schema.py`, which creates them"
+        raise connection.nothing_stored(store) or SchemaDrift(message, remedy=remedy)
     todo = [step for step in vast_migrations.pending(state, TO) if VERSIONS.index(step.version) <= VERSIONS.index(TO)]
     answer: upkeep.Answer = {"place": store.place, "from": state.version, "to": TO, "steps": [step.name for step in todo]}
     if options.dry_run:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,9 +18,26 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exr_errors import Reject
+from exr_errors import Reject, json_text, on_lines, on_one_line
 
 FORMATS = ("table", "csv", "json", "parquet")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""Spreadsheets take a cell that begins with one of these for a formula, and run it."""
+
+
+def say(text: str) -> None:
+    """A line, or several, for people; whatever stands in the names that it holds."""
+    print(on_lines(text))
+
+
+def complain(text: str) -> None:
+    """The same on standard error."""
+    print(on_lines(text), file=sys.stderr)
+
+
+def say_exactly(text: str) -> None:
+    """Text that programs read, complete; on a terminal it is fit for one."""
+    print(on_lines(text) if sys.stdout.isatty() else text)
 
 
 def plain(value: Any) -> Any:
@@ -44,8 +60,11 @@ def rows_of(answer: pa.Table) -> list[dict[str, Any]]:
     return [{name: plain(value) for name, value in row.items()} for row in answer.to_pylist()]
 
 
-def write(answer: pa.Table, form: str, path: Path | None = None, title: str = "") -> None:
-    """Write an answer in one of FORMATS to a file, or to standard output where `path` is None; Parquet needs a file."""
+def write(answer: pa.Table, form: str, path: Path | None = None, title: str = "", *, safe_csv: bool = False) -> None:
+    """Write an answer in one of FORMATS to a file, or to standard output where `path` is None; Parquet needs a file.
+
+    With `safe_csv` an apostrophe stands before texts of CSV that a spreadsheet would take for formulas.
+    """
     if form == "parquet":
         if path is None:
             raise Reject("Parquet is not for a terminal", remedy="Name a file: --output FILE.parquet")
@@ -53,21 +72,38 @@ def write(answer: pa.Table, form: str, path: Path | None = None, title: str = ""
         return
     if path is not None:
         with path.open("w", encoding="utf-8", newline="") as file:
-            _write_text(answer, form, file, title)
+            _write_text(answer, form, file, title, safe_csv)
         return
-    _write_text(answer, form, sys.stdout, title)
+    _write_text(answer, form, sys.stdout, title, safe_csv)
 
 
-def _write_text(answer: pa.Table, form: str, file: TextIO, title: str) -> None:
+def _write_text(answer: pa.Table, form: str, file: TextIO, title: str, safe_csv: bool) -> None:
     if form == "json":
-        json.dump(rows_of(answer), file, ensure_ascii=False, indent=2)
-        file.write("\n")
+        file.write(json_text(rows_of(answer), indent=2) + "\n")
     elif form == "csv":
-        writer = csv.DictWriter(file, answer.column_names)
-        writer.writeheader()
-        writer.writerows(rows_of(answer))
+        _write_csv(answer, file, _as_text if safe_csv else _as_it_is)
     else:
         show(answer.column_names, [list(row.values()) for row in rows_of(answer)], file, title)
+
+
+def _write_csv(answer: pa.Table, file: TextIO, guard: Callable[[Any], Any]) -> None:
+    """CSV with every value as it is, so that programs read it back; on a terminal without control characters."""
+    cell, ending = (_on_terminal, "\n") if file.isatty() else (_as_it_is, "\r\n")
+    writer = csv.writer(file, lineterminator=ending)
+    writer.writerow(answer.column_names)
+    writer.writerows([cell(guard(value)) for value in row.values()] for row in rows_of(answer))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
+
+
+def _on_terminal(value: Any) -> Any:
+    return on_one_line(value) if isinstance(value, str) else value
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], file: TextIO, title: str = "") -> None:
@@ -88,5 +124,4 @@ def _cell(value: Any) -> str:
     """Text without control characters: a file name may hold any, also those that a terminal obeys."""
     if value is None:
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return on_one_line(f"{value:.6g}" if isinstance(value, float) else str(value))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,14 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exr_errors import InspectorError, Retry
+from exr_errors import InspectorError, Retry, json_text, on_one_line
+from exr_text import Parser
 from exr_validation import Policy, validate
-from scripts import connection
+from scripts import connection, output
 from scripts.validation import policy_named
 
+LONGEST = 100_000
+"""Days that can be asked for; nothing was stored before."""
 COLUMNS = ["file_path_normalized", "is_current", "deleted_at", "last_inspected", "raw_output"]
 
 
@@ -64,13 +68,21 @@ def lines(found: list[dict[str, Any]], counts: Counter[str]) -> Iterator[str]:
             yield f"FAIL {entry['path']}: {', '.join(failing)}"
 
 
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = math.nan
+    if not 0 <= days <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 0 to {LONGEST}")
+    return days
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="policy_dry_run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="policy_dry_run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", required=True, metavar="POLICY", help="a TOML file, or the name of a shipped policy")
-    parser.add_argument("--days", type=float, metavar="N", help="files inspected in the last N days alone")
+    parser.add_argument("--days", type=_days, metavar="N", help="files inspected in the last N days alone")
     parser.add_argument("--path", metavar="GLOB", help="files whose normalised path matches alone")
     parser.add_argument("--json", action="store_true", help="one JSON object per file that does not pass")
     connection.add_arguments(parser)
@@ -79,9 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         policy = policy_named(asked.policy)
         found, counts = judge(stored(connection.from_arguments(asked), asked.days, asked.path), policy)
     except InspectorError as error:
-        print(f"policy_dry_run: {error}", file=sys.stderr)
+        output.complain(f"policy_dry_run: {error}")
         return 3 if isinstance(error, Retry) else 2
-    for line in map(json.dumps, found) if asked.json else lines(found, counts):
+    for line in map(json_text, found) if asked.json else map(on_one_line, lines(found, counts)):
         print(line)
     return 1 if counts["FAIL"] else 0
 

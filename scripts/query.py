@@ -17,7 +17,6 @@ if __name__ == "__main__":
     _environment.ensure()
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,8 +24,9 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
-from exr_errors import InspectorError, Retry, VASTDatabaseError
-from scripts import catalogue, connection, output, questions
+from exr_errors import InspectorError, VASTDatabaseError, json_text
+from exr_text import Parser
+from scripts import catalogue, connection, output, questions, upkeep
 from vast_settings import Settings
 
 ENGINES = ("auto", "server", "client")
@@ -42,20 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list(asked.format)
         else:
             _answer(asked)
-    except InspectorError as error:
-        print(f"query.py: {error}", file=sys.stderr)
-        return 1 if isinstance(error, Retry) else 2
+    except (InspectorError, OSError) as error:
+        return upkeep.refuse("query.py", error)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="scripts/query.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="scripts/query.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", metavar="NAME", help="a question; without one they are listed")
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter's value; once for each")
     parser.add_argument("--format", choices=output.FORMATS, default="table")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the answer there")
+    parser.add_argument("--safe-csv", action="store_true", help="in CSV, put ' before texts that a spreadsheet would run")
     parser.add_argument("--engine", choices=ENGINES, default="auto")
     parser.add_argument("--sql", choices=("vast", "trino"), help="print the statement for this engine, and ask nobody")
     parser.add_argument("--all", type=Path, metavar="DIR", help="write every question there in Trino's dialect, one file each")
@@ -66,8 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list(form: str) -> None:
     found = [questions.load(name) for name in questions.names()]
     if form == "json":
-        json.dump([questions.describe(question) for question in found], sys.stdout, ensure_ascii=False, indent=2)
-        print()
+        print(json_text([questions.describe(question) for question in found], indent=2))
         return
     rows = [(one.name, one.question, " ".join(_signature(parameter) for parameter in one.parameters)) for one in found]
     output.show(("name", "question", "parameters"), rows, sys.stdout)
@@ -104,10 +101,10 @@ def _answer(asked: argparse.Namespace) -> None:
     settings = connection.settings_of(asked.endpoint, asked.schema)
     if asked.sql:
         write = questions.for_vast if asked.sql == "vast" else questions.for_trino
-        print(write(statement, settings.db_bucket, settings.db_schema))
+        output.say_exactly(write(statement, settings.db_bucket, settings.db_schema))
         return
     answer = ask(connection.from_arguments(asked), statement, asked.engine)
-    output.write(answer, asked.format, asked.output, title=question.question)
+    output.write(answer, asked.format, asked.output, title=question.question, safe_csv=asked.safe_csv)
 
 
 def ask(target: connection.Target, statement: exp.Query, engine: str = "auto") -> pa.Table:
@@ -121,7 +118,7 @@ def ask(target: connection.Target, statement: exp.Query, engine: str = "auto") -
     try:
         return catalogue.ask_server(target, statement)
     except (VASTDatabaseError, catalogue.NoEngine) as error:
-        print(f"query.py: the server's query engine cannot be used ({error.code}); answering here", file=sys.stderr)
+        output.complain(f"query.py: the server's query engine cannot be used ({error.code}); answering here")
         return catalogue.ask_client(target, statement)
 
 

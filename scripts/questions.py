@@ -59,7 +59,7 @@ class Parameter:
         try:
             return _LITERALS[self.kind](value)
         except (ValueError, OverflowError):
-            message = f"parameter {self.name!r}: {value[:80]!r} is no {self.kind}"
+            message = f"parameter {self.name!r}: {value[:80]!r} is not {_ARTICLES[self.kind]}"
             raise BadQuestion(message, remedy=f"Give {_SHAPES[self.kind]}", parameter=self.name) from None
 
 
@@ -95,6 +95,7 @@ def _time(text: str) -> exp.Expression:
 _AGO = re.compile(r"now(?:-(\d{1,6})([dhm]))?")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _LITERALS = {"text": _text, "integer": _integer, "number": _number, "time": _time}
+_ARTICLES = {"text": "a text", "integer": "an integer", "number": "a number", "time": "a time"}
 _SHAPES = {
     "text": "a text without NUL",
     "integer": "a whole number of 64 bits",

@@ -25,7 +25,7 @@ from typing import Any
 import vast_migrations
 from exr_embeddings import EMBEDDING_VERSION
 from exr_errors import SchemaDrift
-from scripts import upkeep, vectors
+from scripts import connection, upkeep, vectors
 from scripts.vectors import Replaced
 from vast_migrations import PREVIOUS_VECTORS
 from vast_session import Ledger, Store
@@ -48,7 +48,8 @@ def recompute(options: argparse.Namespace) -> upkeep.Answer:
     if options.drop_previous:
         return _drop(store, state, dry_run=options.dry_run)
     if "files" not in state.tables:
-        raise SchemaDrift(f"{store.place}: there is no table files", remedy="Run `python scripts/init_schema.py`")
+        message = f"{store.place}: there is no table files"
+        raise connection.nothing_stored(store) or SchemaDrift(message, remedy="Run `python scripts/init_schema.py`")
     done, unusable = 0, []
     ranges = vast_migrations.ranges(state.tables["files"].rows, options.batch)
     with upkeep.progress("recomputing (ranges)", len(ranges), quiet=options.json) as forward:

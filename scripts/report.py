@@ -24,8 +24,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exr_errors import InspectorError, Retry
-from scripts import connection, report_data
+from exr_errors import InspectorError
+from exr_text import Parser
+from scripts import connection, report_data, upkeep
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -57,17 +58,14 @@ def write(target: connection.Target, path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/report.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(prog="scripts/report.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.html")
     connection.add_arguments(parser)
     asked = parser.parse_args(arguments)
     try:
         write(connection.from_arguments(asked), asked.out)
-    except InspectorError as error:
-        print(f"report.py: {error}", file=sys.stderr)
-        return 1 if isinstance(error, Retry) else 2
+    except (InspectorError, OSError) as error:
+        return upkeep.refuse("report.py", error)
     print(asked.out.resolve().as_uri())
     return 0
 

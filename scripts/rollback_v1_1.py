@@ -25,7 +25,7 @@ import pyarrow as pa
 
 import vast_migrations
 from exr_errors import SchemaDrift
-from scripts import parquet_files, upkeep
+from scripts import connection, parquet_files, upkeep
 from vast_migrations import Step
 from vast_schemas import VERSIONS
 
@@ -45,11 +45,14 @@ def roll_back(options: argparse.Namespace) -> upkeep.Answer:
     store = upkeep.store_of(options)
     state = vast_migrations.read_state(store)
     if state.version is None:
-        raise SchemaDrift(f"{store.place}: there are no tables of version {TO}", remedy="Check --schema")
+        message = f"{store.place}: there are no tables of version {TO}"
+        raise connection.nothing_stored(store) or SchemaDrift(message, remedy="Check --schema")
     younger = [step for step in vast_migrations.steps(FROM) if VERSIONS.index(step.version) > VERSIONS.index(TO)]
     todo = [step for step in reversed(younger) if _is_there(state, step)]
     archives: list[str] = []
     if not options.dry_run:
+        if options.archive_tables and todo:
+            options.archive_tables.mkdir(parents=True, exist_ok=True)
         for step in todo:
             archive = Archive(options.archive_tables, archives) if options.archive_tables else None
             vast_migrations.revert(store, step, archive)
@@ -79,7 +82,6 @@ class Archive:
 
     def __call__(self, step: Step, rows: pa.RecordBatchReader) -> None:
         """Stream the rows into a file of their own, which gets its name when it is complete."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._free(step.table)
         parquet_files.write(path, rows)
         self._written.append(str(path))

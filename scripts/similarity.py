@@ -99,7 +99,7 @@ def reference(target: Target, text: str, by: str) -> Reference:
                 row = rows[0]
                 payload = json.loads(row["raw_output"])
                 return Reference(row["file_path"], row[VECTORS[by]], payload, row["file_id"], row["sequence_key"])
-    raise NoReference(f"{text!r} is no file on disk, and {target.place} has no such file", remedy="Give a path or a file_id")
+    raise NoReference(f"{text!r} is not a file on disk, and {target.place} has no such file", remedy="Give a path or a file_id")
 
 
 def nearest(

@@ -42,7 +42,7 @@ def _violations(statement: exp.Expression) -> Iterator[str]:
     for node in statement.walk():
         yield from _node(node)
         if isinstance(node, exp.Table) and not node.db and node.name not in {*local, *TABLES}:
-            yield f"{node.name!r} is no table"
+            yield f"{node.name!r} is not a table"
 
 
 def _node(node: exp.Expression) -> Iterator[str]:

@@ -141,7 +141,7 @@ def _calling(settings: Settings) -> Send:
 def _posting(url: str) -> Send:
     """A CloudEvent in binary mode, of the kind that the platform gives to an invocation by hand."""
     if not url.startswith(("http://", "https://")):
-        raise BadSettings(f"--url {url!r} is no address", remedy="Write it like http://127.0.0.1:8080")
+        raise BadSettings(f"--url {url!r} is not an address", remedy="Write it like http://127.0.0.1:8080")
 
     def send(event: dict[str, Any]) -> None:
         headers = {

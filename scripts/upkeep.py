@@ -1,14 +1,15 @@
 """What the scripts that keep a schema in order have in common: the store, the answer, the exit status, progress.
 
 Exit status: 0 done and all is well; 1 the database or the object store could not be reached, a second run goes on; 2 the request
-cannot be carried out, and the message says why; 3 something was found that is not as it should be; 130 interrupted.
+cannot be carried out, and the message says why; 3 something was found that is not as it should be; 130 interrupted (Ctrl-C), 143
+terminated (SIGTERM).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,22 +31,34 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from exr_errors import BadSettings, InspectorError, Retry
-from scripts import connection
+from exr_errors import BadSettings, InspectorError, Reject, Retry, json_text, on_one_line
+from exr_text import Parser
+from scripts import connection, output
 from vast_db_persistence import open_store
 from vast_session import Store
 
-DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+
+_MISSPELT = "database_bucket_missing"
+"""An event waits for its bucket; whoever types a name that is not there has to type another."""
 
 Answer = dict[str, Any]
 Work = Callable[[argparse.Namespace], Answer]
 
 
+class FileUnusable(Reject):
+    """A file or folder that was named cannot be read or written."""
+
+    code = "file_unusable"
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, which ends the work as Ctrl-C does."""
+
+
 def parser(file: str, about: str | None, *, database: bool = True) -> argparse.ArgumentParser:
     """A parser with `--json` and `--dry-run`, and with `--endpoint` and `--schema` where they make sense."""
-    made = argparse.ArgumentParser(
-        prog=f"scripts/{Path(file).name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = Parser(prog=f"scripts/{Path(file).name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--json", action="store_true", help="answer with one JSON object on standard output")
     made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
     if database:
@@ -60,25 +73,59 @@ def run(file: str, arguments: argparse.Namespace, work: Work) -> int:
     """
     name = Path(file).name
     try:
-        answer = work(arguments)
-    except InspectorError as error:
-        _say({"ok": False, "error": error.as_dict(), "lines": []}, arguments.json)
-        print(f"{name}: {error}", file=sys.stderr)
-        return UNREACHABLE if isinstance(error, Retry) else REFUSED
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted; what is done stays done, and the same command goes on", file=sys.stderr)
-        return INTERRUPTED
+        with _terminable():
+            answer = work(arguments)
+    except (InspectorError, OSError) as error:
+        _say({"ok": False, "error": refusal(error).as_dict(), "lines": []}, arguments.json)
+        return refuse(name, error)
+    except KeyboardInterrupt as error:
+        how, status = ("terminated", TERMINATED) if isinstance(error, Terminated) else ("interrupted", INTERRUPTED)
+        output.complain(f"{name}: {how}; what is done stays done, and the same command goes on")
+        return status
     _say(answer, arguments.json)
     return DONE if answer.get("ok", True) else FOUND
+
+
+def refuse(name: str, error: InspectorError | OSError) -> int:
+    """Say why a script called `name` ends, and return its exit status."""
+    reason = refusal(error)
+    output.complain(f"{name}: {reason}")
+    return UNREACHABLE if isinstance(reason, Retry) and reason.code != _MISSPELT else REFUSED
+
+
+def refusal(error: InspectorError | OSError) -> InspectorError:
+    """The error to tell people. The system's are about files that were named here: those of the network have their own."""
+    if isinstance(error, InspectorError):
+        return error
+    reason = (error.strerror or str(error)).lower()
+    return FileUnusable(f"{error.filename}: {reason}", remedy="Check the path, its permissions and the room on the disk")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises Terminated in the main thread, unless whoever started this process had it ignored."""
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
 
 
 def _say(answer: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         shown = {key: value for key, value in answer.items() if key != "lines"}
-        print(json.dumps({"ok": True} | shown, ensure_ascii=False, default=str))
+        print(json_text({"ok": True} | shown))
         return
     for line in answer.get("lines", ()):
-        print(line)
+        print(on_one_line(line))
 
 
 def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
@@ -141,16 +188,27 @@ def words(text: str) -> list[str]:
 def fraction(text: str) -> tuple[int, int]:
     """`i/n` with 1 <= i <= n."""
     part, _, whole = text.partition("/")
-    if not (part.isdigit() and whole.isdigit() and 1 <= int(part) <= int(whole)):
+    if not (part.isdecimal() and whole.isdecimal() and 1 <= int(part) <= int(whole)):
         raise argparse.ArgumentTypeError(f"{text!r} is not i/n with 1 <= i <= n, such as 2/8")
     return int(part), int(whole)
 
 
 def positive(text: str) -> int:
-    """A whole number from 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    """A whole number, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
     return int(text)
+
+
+def count_to(largest: int) -> Callable[[str], int]:
+    """A type of argument: a whole number from 1 to `largest`."""
+
+    def count(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= largest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {largest}")
+        return int(text)
+
+    return count
 
 
 def known(value: str, among: Sequence[str], what: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from exr_text import Parser
 from scripts.cloud import BUCKET, Cloud, local_cloud
 from scripts.samples import SAMPLES, write_samples
 
@@ -64,9 +65,9 @@ def multipart(cloud: Cloud, key: str, data: bytes) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line, which has no options of its own: do it, step by step, and print the rows after each."""
-    argparse.ArgumentParser(
-        prog="scripts/upload_demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args(arguments)
+    Parser(prog="scripts/upload_demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(
+        arguments
+    )
     console = Console(width=130)
     # What the clients and the function log on the way is not what is to be shown here.
     logging.disable(logging.ERROR)

@@ -20,10 +20,11 @@ from typing import Any
 import exr_chunks
 import exr_header
 import exr_payload
-from exr_errors import BadHeader, BadPolicy
+from exr_errors import BadHeader, BadPolicy, json_text, on_one_line
+from exr_policy import SHIPPED
+from exr_text import Parser
 from exr_validation import Policy, load_policy, validate
-
-SHIPPED = Path(__file__).resolve().parent.parent / "policies"
+from scripts import output
 
 
 class FileReader:
@@ -89,7 +90,7 @@ def lines(path: Path, section: dict[str, Any]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="validate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="validate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", metavar="PATH")
     parser.add_argument("--policy", required=True, metavar="POLICY")
     parser.add_argument("--json", action="store_true", help="one JSON object per file")
@@ -101,10 +102,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in find(asked.paths):
             section = validate(describe(path), policy, passes=asked.all)
             failed |= section["status"] == "FAIL"
-            shown = [json.dumps({"path": str(path), **section})] if asked.json else lines(path, section)
+            shown = [json_text({"path": str(path), **section})] if asked.json else map(on_one_line, lines(path, section))
             print(*shown, sep="\n")
     except (BadPolicy, OSError) as error:
-        print(f"validate: {error}", file=sys.stderr)
+        output.complain(f"validate: {error}")
         return 2
     return 1 if failed else 0
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 import vast_migrations
-from scripts import upkeep
+from scripts import connection, upkeep
 from vast_migrations import State, Stored
 from vast_provision import same_type
 from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, TableSpec, schema_for, tables_at
@@ -31,7 +31,8 @@ MIGRATE = "run scripts/migrate_v1_0_to_v1_1.py"
 INIT = "run scripts/init_schema.py"
 REBUILD = "back up, drop the table, and restore: scripts/backup_schema.py, scripts/restore_schema.py"
 ROLL_BACK = "run scripts/rollback_v1_1.py, or verify against --version 1.1.0"
-OWN = "it is not of exr-inspector; keep it elsewhere, or name it in --expected-tables"
+OWN = "it is not exr-inspector's; keep it elsewhere, or name it in --expected-tables"
+UNNAMED = "name it in --expected-tables as well"
 
 Difference = dict[str, str | None]
 
@@ -51,7 +52,9 @@ def verify(options: argparse.Namespace) -> upkeep.Answer:
     version = options.version or state.recorded_version or CURRENT_VERSION
     indexed = store.session.features.vast_version >= (5, 5)
     found = list(differences(state, version, options.expected_tables, indexed=indexed))
+    absent = None if state.tables else connection.nothing_stored(store)
     lines = [f"{entry['what']}; {entry['remedy']}" for entry in found]
+    lines[:0] = [str(absent)] if absent else []
     sound = "" if state.recorded_version else f"; no version is recorded yet, which {INIT.removeprefix('run ')} does"
     return {
         "ok": not found,
@@ -76,10 +79,15 @@ def differences(
         elif name in TABLES and TABLES[name] in tables_at(version):
             yield from _table(TABLES[name], state.tables[name], version, indexed=indexed)
     for name in sorted(set(state.tables) - {*wanted, vast_migrations.PREVIOUS_VECTORS}):
-        known = name in TABLES and expected is None
-        yield _difference("extra_table", name, None, f"table {name} is not expected", ROLL_BACK if known else OWN)
+        yield _difference("extra_table", name, None, f"table {name} is not expected", _remedy_for_extra(name, expected))
     if expected is None:
         yield from _recorded(state, version)
+
+
+def _remedy_for_extra(name: str, expected: Sequence[str] | None) -> str:
+    if name not in TABLES:
+        return OWN
+    return ROLL_BACK if expected is None else f"it is one of exr-inspector's, since {TABLES[name].since}: {UNNAMED}"
 
 
 def _table(table: TableSpec, stored: Stored, version: str, *, indexed: bool) -> Iterator[Difference]:

@@ -7,19 +7,15 @@ import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from distributed import Client, LocalCluster
 
-from databases import BUCKET, Database, assert_sound, database, without_audit
-from old_schema import run, state
-from project import ROOT
+from databases import Database, assert_sound, without_audit
+from old_schema import run
 from scripts import backfilling, clusters
 from scripts.backfilling import Item, Outcome
 from test_scripts_backfill import COUNT, counts, empty, write_tree  # noqa: F401 - `empty` is a fixture
@@ -151,10 +147,6 @@ def test_a_batch_that_kills_every_worker_ends_the_run(cluster: LocalCluster, mon
         list(clusters.run(cluster.scheduler_address, Settings(), [(Item("/x.exr"),)], 1))
 
 
-HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-"""Becomes the command after it, which hears SIGINT: what a shell starts in the background ignores it, as all its children do."""
-
-
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -187,39 +179,3 @@ def test_without_the_engine_the_remedy_is_the_installation(
     assert (status, answer["error"]["code"]) == (2, "no_engine")
     assert "pip install -r requirements-distributed.txt" in answer["error"]["remedy"]
     assert run(empty, "backfill", str(tmp_path / "tree"), "--workers", "1")[0] == 0
-
-
-@pytest.mark.parametrize("way", [("--workers", "2"), ("--workers", "2", "--cluster", "local")])
-def test_control_c_ends_every_process_and_the_same_command_goes_on(tmp_path: Path, way: tuple[str, ...]) -> None:
-    """The signal that a terminal sends to script and workers: no traceback, status 130, whole batches, nobody left behind."""
-    root = tree(tmp_path)
-    with database() as running:
-        running.server.faults.add("latency=1500@insert+8**")  # two files are stored; the others wait for the signal
-        given = running.settings
-        keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
-        place = ("--endpoint", str(given.db_endpoint), "--schema", f"{BUCKET}/{given.db_schema}")
-        command = [sys.executable, "-c", HEARING, sys.executable, "scripts/backfill.py", str(root), "--batch", "1", *way, *place]
-        options: dict[str, Any] = {"cwd": ROOT, "env": os.environ | keys, "start_new_session": True}
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options) as process:
-            while process.poll() is None and not stored_files(running):
-                continue
-            os.killpg(process.pid, signal.SIGINT)
-            running.server.faults.clear()
-            said = process.communicate(timeout=60)[1].decode()
-        assert (process.returncode, "Traceback" in said) == (130, False), said
-        assert "the same command goes on" in said
-        assert not left_behind(process.pid)
-        assert_sound(running.contents())
-        assert counts(run(running, "backfill", str(root), "--workers", "1")[1])[1] >= 1
-        assert len(running.rows("files")) == COUNT + 1
-
-
-def left_behind(group: int) -> list[psutil.Process]:
-    """The processes of a group that do not end; those that nobody has waited for have ended."""
-    found = [process for process in psutil.process_iter(["status"]) if process.info["status"] != psutil.STATUS_ZOMBIE]
-    return list(psutil.wait_procs([process for process in found if os.getpgid(process.pid) == group], timeout=20)[1])
-
-
-def stored_files(running: Database) -> int:
-    tables = state(running).tables
-    return tables["files"].rows if "files" in tables else 0

@@ -49,7 +49,9 @@ def test_a_policy_keeps_its_rules_in_order():
     ("text", "line", "said"),
     [
         ("id = \n", 1, "no TOML"),
-        ('id = "p"\nversion = 1\n', 1, "'version' must be a text"),
+        ('id = "p"\n', 1, "the policy has no 'version'"),
+        ('version = "1"\n', 1, "the policy has no 'id'"),
+        ('id = "p"\nversion = 1\n', 2, "'version' must be a text in quotation marks"),
         (HEAD, 1, "at least one"),
         (HEAD + 'flavour = "x"\n' + rule(), 4, "unknown key 'flavour'"),
         (HEAD + rule(id=None), 4, "needs an 'id'"),
@@ -88,7 +90,7 @@ def test_a_missing_policy_is_a_reject_with_its_path(tmp_path):
     with pytest.raises(BadPolicy, match=r"missing\.toml") as caught:
         load_policy(tmp_path / "missing.toml")
     assert caught.value.verdict is Verdict.REJECT
-    assert "policies/" in str(caught.value)
+    assert "the policies that ship are aces_container, comp_plate, default" in str(caught.value)
 
 
 def test_a_policy_that_is_no_utf_8_is_a_reject(tmp_path):

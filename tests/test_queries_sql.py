@@ -48,7 +48,7 @@ FORBIDDEN = {
     "SELECT * FROM read_csv('/etc/passwd')": "construct ReadCSV",
     "SELECT my_function(file_id) FROM files": "function my_function",
     "SELECT file_id::UUID FROM files": "type UUID",
-    "SELECT file_id FROM elsewhere": "'elsewhere' is no table",
+    "SELECT file_id FROM elsewhere": "'elsewhere' is not a table",
 }
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+import vast_objects
 from databases import BUCKET, Database, assert_sound, database, without_audit
 from exr_bytes import image, text
 from old_schema import interrupted_at, run
@@ -93,6 +95,53 @@ def test_a_prefix_is_stored_with_one_read_per_file(empty: Database) -> None:
     assert counts(go(empty, f"s3://{BUCKET}/show/")[1]) == (1, 5, 0)
     assert counts(go(empty, "--from-catalog")[1]) == (0, 6, 0)
     assert go(empty, "s3://nobody/")[0] == 2
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [("403@object", "reject"), ("503@object", "retry")])
+@pytest.mark.parametrize("source", ["catalogue", "list"])
+def test_an_object_that_does_not_say_its_etag_fails_alone(
+    empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, verdict: str, source: str
+) -> None:
+    """Objects that no listing described are asked one by one; the others of the batch are skipped as before."""
+    monkeypatch.setenv("S3_MAX_ATTEMPTS", "1")
+    s3, listed = client(empty), tmp_path / "list.txt"
+    keys = [f"show/a.{1001 + at}.exr" for at in range(6)]
+    for key in keys:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=image(text("owner", key)))
+    listed.write_text("".join(f"s3://{BUCKET}/{key}\n" for key in keys), encoding="utf-8")
+    given = ("--from-catalog",) if source == "catalogue" else ("--from-list", str(listed))
+    assert counts(go(empty, f"s3://{BUCKET}/show/")[1]) == (6, 0, 0)
+    empty.server.faults.add(fault)
+    status, answer = go(empty, *given)
+    assert (status, counts(answer), answer["requests"]) == (3, (0, 5, 1), 6)
+    (failure,) = answer["failures"]
+    assert failure["verdict"] == verdict
+    assert "event" not in failure["message"]
+    assert counts(go(empty, *given)[1]) == (0, 6, 0)
+
+
+def test_objects_are_asked_for_their_etags_side_by_side(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are readers: each waits here until all others of the batch have asked."""
+    s3, count = client(empty), backfilling.READERS
+    for at in range(count):
+        s3.put_object(Bucket=BUCKET, Key=f"show/a.{1001 + at}.exr", Body=image(text("owner", str(at))))
+    assert run(empty, "backfill", f"s3://{BUCKET}/show/", "--workers", "1")[0] == 0
+    together, ask = threading.Barrier(count), vast_objects.current_etag
+
+    def meet(*arguments: Any) -> str | None:
+        together.wait(60)
+        return ask(*arguments)
+
+    monkeypatch.setattr(vast_objects, "current_etag", meet)
+    assert counts(run(empty, "backfill", "--from-catalog", "--workers", "1")[1]) == (0, count, 0)
+
+
+def test_a_name_that_no_file_can_have_fails_alone(empty: Database, tmp_path: Path) -> None:
+    """A list may hold anything."""
+    paths = write_tree(tmp_path / "tree", 2)
+    (tmp_path / "list").write_text(f"a\0b.exr\n{'x' * 300}.exr\n{paths[0]}\n", encoding="utf-8")
+    status, answer = go(empty, "--from-list", str(tmp_path / "list"))
+    assert (status, counts(answer)) == (3, (1, 0, 2))
 
 
 def test_failures_are_reported_and_can_be_fed_back(empty: Database, tmp_path: Path) -> None:
