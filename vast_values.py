@@ -182,9 +182,9 @@ def raw_output(payload: Mapping[str, Any]) -> str:
 
     Where it is too long, the largest attribute values are replaced by their digests, then whole sections, until it fits.
     """
-    texts = {key: json_text(value, "payload") for key, value in payload.items() if key not in _VOLATILE}
+    texts = {key: json_text(value, f"payload.{key}") for key, value in payload.items() if key not in _VOLATILE}
     if (excess := _excess(texts)) > 0:
-        texts["attributes"] = json_text(_shrink_attributes(payload.get("attributes") or {}, excess), "payload")
+        texts["attributes"] = json_text(_shrink_attributes(payload.get("attributes") or {}, excess), "payload.attributes")
     if (excess := _excess(texts)) > 0:
         _shrink_sections(texts, excess)
     return cell(_joined(texts))

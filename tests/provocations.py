@@ -259,8 +259,25 @@ def wrong_database_keys(place: Place) -> Iterator[str]:
 
 @problem("The object store refuses the keys")
 def wrong_object_keys(place: Place) -> Iterator[str]:
+    with _bent(place.objects, 403, "SignatureDoesNotMatch"):
+        yield raised(lambda: answer(place, element("renders/a.exr")))
+
+
+@problem("The object may not be read")
+def a_forbidden_object(place: Place) -> Iterator[str]:
     with _bent(place.objects, 403, "AccessDenied"):
         yield refused(place, element("renders/a.exr"))
+
+
+@problem("A bucket's name is refused")
+def not_a_bucket(place: Place) -> Iterator[str]:
+    yield refused(place, {"bucket": "renders--x-s3", "object_key": "a.exr"})
+
+
+@problem("An event takes too much")
+def an_event_without_memory(place: Place) -> Iterator[str]:
+    with patch("vast_objects.LocalFile", side_effect=MemoryError):
+        yield refused(place, {"data": {"path": place.file(image())}})
 
 
 @problem("The object or its bucket is not there")
@@ -585,6 +602,14 @@ def a_lost_commit(place: Place) -> Iterator[str]:
         place.db.server.faults.add("lost@commit", "reset@begin+1**")
         yield raised(lambda: persistence.persist_to_vast_database(payload("/unknown.exr"), session=store))
         place.db.server.faults.clear()
+
+
+@problem("A part of a very large header is left out")
+def a_very_large_header(place: Place) -> Iterator[str]:
+    yield from entries(place, image(*(text(f"note{number}", "x" * 60_000) for number in range(40))))
+    names = (channel(f"c{number:03}") for number in range(500))
+    far = 2**30
+    yield from entries(place, header(part(window=(-far, -far, far, far), channels=chlist(*names))))
 
 
 @problem("Rows contradict each other")
