@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 
 from function_host_events import NoCloudEvent, VastEvent
 
@@ -80,6 +81,18 @@ class Context:
         self.secrets = Secrets(secrets)
 
 
+class Connection(HTTPConnection):
+    """A connection that closes its writer, too: cheroot leaves that to the garbage collector.
+
+    Where the client is gone before it has read everything, the writer would send the rest through a closed descriptor.
+    """
+
+    def close(self) -> None:
+        """Close the socket; what could not be sent is dropped."""
+        super().close()
+        self.wfile.raw.close()
+
+
 class FunctionHost:
     """A running function; starts on construction. `port` 0 takes a free one; `threads` handlers run at once."""
 
@@ -104,6 +117,7 @@ class FunctionHost:
         self._server = wsgi.Server(
             (host, port), self, numthreads=threads + _HTTP_THREADS_BESIDE, shutdown_timeout=max(1, round(grace))
         )
+        self._server.ConnectionClass = Connection
         self._server.max_request_body_size = MAX_BODY
         # How long an idle connection may keep the server from looking at its stop flag.
         self._server.expiration_interval = 0.05
