@@ -16,7 +16,7 @@ RUN pip install -r requirements.txt -r requirements-host.txt \
 COPY main.py vast_inspection.py exr_errors.py exr_attributes.py exr_naming.py exr_header.py exr_layout.py \
      exr_chunks.py exr_consistency.py exr_cryptomatte.py exr_layers.py exr_production.py exr_payload.py exr_text.py exr_embedding_text.py exr_embedding_facts.py \
      exr_embedding_tokens.py exr_embeddings.py \
-     exr_bands.py exr_pixel_decode.py exr_pixel_plan.py exr_pixel_sampling.py exr_pixel_tally.py exr_pixel_stats.py \
+     exr_bands.py exr_pixel_worker.py exr_pixel_decode.py exr_pixel_plan.py exr_pixel_sampling.py exr_pixel_tally.py exr_pixel_stats.py \
      exr_policy.py exr_checks.py exr_validation.py \
      vast_context.py vast_settings.py vast_events.py vast_objects.py vast_schemas.py vast_rows.py exr_roles.py \
      vast_errors.py vast_plan.py vast_session.py vast_values.py vast_provision.py vast_upsert.py vast_migrations.py vast_db_persistence.py \

@@ -217,17 +217,6 @@ def prepare() -> None:
     _is_nan()
 
 
-def flatten(block: Any, kind: str) -> tuple[Any, Any]:
-    """A deep channel's pixels: samples per pixel (one number for each, None counting 0), and all samples as one line."""
-    import numpy as np
-
-    pixels = block.reshape(-1).tolist()
-    counts = np.fromiter((0 if pixel is None else pixel.size for pixel in pixels), "i8", len(pixels))
-    held = [pixel for pixel in pixels if pixel is not None]
-    samples = np.concatenate(held) if held else np.empty(0, {"HALF": "f2", "FLOAT": "f4", "UINT": "u4"}[kind])
-    return counts, samples.reshape(1, -1)
-
-
 def _line_digests(block: Any) -> bytes:
     little = block.astype(block.dtype.newbyteorder("<"), copy=False)
     return b"".join(hashlib.sha256(line).digest() for line in little.view("u1"))

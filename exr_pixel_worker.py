@@ -1,0 +1,110 @@
+"""What runs in the process that decodes pixels: a request on standard input, an answer on standard output, until the input ends.
+
+A request is `REQUEST` (bytes of the file, bytes of memory that the process may hold) and the file. An answer is `ANSWER` (bytes
+of the JSON object), the object, and the samples of its channels, one after the other. exr_pixel_decode is the other end. This
+module imports nothing of the project: what decodes the bytes of strangers holds no settings and no keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+REQUEST = struct.Struct("<QQ")
+ANSWER = struct.Struct("<I")
+# Processor time, not that of the clock: a band takes a second or two, the largest chunk that memory allows less than a minute.
+MOST_SECONDS = 300
+# What the binding raises for input that it cannot make sense of; UnicodeDecodeError is a ValueError.
+LIBRARY_ERRORS = (RuntimeError, ValueError, TypeError, OverflowError)
+
+Blocks = list[Any]
+
+
+def main() -> None:
+    """Answer requests until there are no more, or until nobody listens."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks, whose end is the end of the input
+    _offer_to_the_kernel()
+    with _streams() as (requests, answers), contextlib.suppress(BrokenPipeError):
+        while len(head := requests.read(REQUEST.size)) == REQUEST.size:
+            length, memory = REQUEST.unpack(head)
+            data = requests.read(length)
+            _bound(memory)
+            description, blocks = answer(data)
+            text = json.dumps(description).encode()
+            answers.write(ANSWER.pack(len(text)) + text)
+            for block in blocks:
+                answers.write(block)
+            answers.flush()
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Standard input and output, and nothing in their place: OpenEXR's binding prints warnings (measured on 3.5.3)."""
+    with os.fdopen(os.dup(0), "rb") as requests, os.fdopen(os.dup(1), "wb") as answers, Path(os.devnull).open("r+b") as nothing:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(nothing.fileno(), 1)
+        yield requests, answers
+
+
+def _offer_to_the_kernel() -> None:
+    """Where memory runs out, this process is the one to end (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _bound(memory: int) -> None:
+    """Limits of this process for one request, where the platform has them: beyond them it gets a MemoryError, or ends."""
+    try:
+        import resource
+    except ImportError:
+        return
+    most = int(time.process_time()) + MOST_SECONDS
+    for limit, value in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, most)):
+        _, hard = resource.getrlimit(limit)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def answer(data: bytes) -> tuple[dict[str, Any], Blocks]:
+    """The pixels of a single-part OpenEXR file: what its channels are, and their samples; or `fault` and `message`.
+
+    HALF, FLOAT and UINT are float16, float32 and uint32. A deep channel has two blocks: samples per pixel, and the samples.
+    """
+    try:
+        import OpenEXR
+    except ImportError as error:
+        return {"fault": "unavailable", "message": str(error)}, []
+    try:
+        parts = OpenEXR.File(io.BytesIO(data), separate_channels=True, num_threads=0).parts
+    except MemoryError:
+        return {"fault": "damaged", "message": "OpenEXR needs more memory for it than the limit allows"}, []
+    except LIBRARY_ERRORS as error:
+        return {"fault": "refused", "message": f"OpenEXR refuses it: {error}"}, []
+    if len(parts) != 1:
+        return {"fault": "damaged", "message": "OpenEXR does not decode it"}, []
+    channels, blocks = [], []
+    for name, channel in parts[0].channels.items():
+        arrays = _arrays(channel.pixels)
+        channels.append({"name": name, "blocks": [[block.dtype.str, block.shape] for block in arrays]})
+        blocks += [block.reshape(-1).view("u1") for block in arrays]
+    return {"channels": channels}, blocks
+
+
+def _arrays(pixels: Any) -> list[Any]:
+    """A flat channel as it is; of a deep one the samples per pixel, and all samples in a row."""
+    import numpy as np
+
+    if pixels.dtype != object:
+        return [np.ascontiguousarray(pixels)]
+    cells = pixels.reshape(-1).tolist()
+    held = [cell for cell in cells if cell is not None]
+    counts = np.fromiter((0 if cell is None else cell.size for cell in cells), "u4", len(cells))
+    return [counts.reshape(pixels.shape), np.concatenate(held) if held else np.empty(0, "f4")]
