@@ -14,6 +14,7 @@ import os
 import signal
 import struct
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,7 +26,7 @@ MOST_SECONDS = 300
 # What the binding raises for input that it cannot make sense of; UnicodeDecodeError is a ValueError.
 LIBRARY_ERRORS = (RuntimeError, ValueError, TypeError, OverflowError)
 
-Blocks = list[Any]
+Blocks = deque[Any]
 
 
 def main() -> None:
@@ -79,18 +80,24 @@ def answer(data: bytes) -> tuple[dict[str, Any], Blocks]:
     HALF, FLOAT and UINT are float16, float32 and uint32. A deep channel has two blocks: samples per pixel, and the samples.
     """
     try:
-        import OpenEXR
+        return _decode(data)
     except ImportError as error:
-        return {"fault": "unavailable", "message": str(error)}, []
-    try:
-        parts = OpenEXR.File(io.BytesIO(data), separate_channels=True, num_threads=0).parts
+        fault, message = "unavailable", str(error)
     except MemoryError:
-        return {"fault": "damaged", "message": "OpenEXR needs more memory for it than the limit allows"}, []
+        fault, message = "damaged", "OpenEXR needs more memory for it than the limit allows"
     except LIBRARY_ERRORS as error:
-        return {"fault": "refused", "message": f"OpenEXR refuses it: {error}"}, []
+        fault, message = "refused", f"OpenEXR refuses it: {error}"
+    return {"fault": fault, "message": message}, deque()
+
+
+def _decode(data: bytes) -> tuple[dict[str, Any], Blocks]:
+    import OpenEXR
+
+    blocks: Blocks = deque()
+    parts = OpenEXR.File(io.BytesIO(data), separate_channels=True, num_threads=0).parts
     if len(parts) != 1:
-        return {"fault": "damaged", "message": "OpenEXR does not decode it"}, []
-    channels, blocks = [], []
+        return {"fault": "damaged", "message": "OpenEXR does not decode it"}, blocks
+    channels = []
     for name, channel in parts[0].channels.items():
         arrays = _arrays(channel.pixels)
         channels.append({"name": name, "blocks": [[block.dtype.str, block.shape] for block in arrays]})
