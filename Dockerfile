@@ -6,11 +6,13 @@ FROM python:3.12-slim
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
-    PIP_DISABLE_PIP_VERSION_CHECK=1
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    EXR_LOCAL_ROOTS=""
+# Events come from outside and the files of the image are nobody's renders, so no local path is read until a folder is named.
 
 WORKDIR /app
-COPY requirements.txt requirements-host.txt ./
-RUN pip install -r requirements.txt -r requirements-host.txt \
+COPY requirements.txt requirements-host.txt constraints.txt ./
+RUN pip install -r requirements.txt -r requirements-host.txt -c constraints.txt \
     && useradd --system --uid 10001 --no-create-home inspector
 
 COPY main.py vast_inspection.py exr_errors.py exr_attributes.py exr_naming.py exr_header.py exr_layout.py \
