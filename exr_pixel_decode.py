@@ -10,10 +10,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import mmap
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +32,8 @@ _PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT"
 # No threads that nobody needs; and large blocks go back to the system as soon as they are free (glibc).
 _FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20), "MALLOC_TRIM_THRESHOLD_": str(2**22)}
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import {0}; {0}.main()"
-# The usual pipe holds 64 KiB; a pipe of this size saves nine of ten changes between the two processes.
-_PIPE_BYTES = 2**20
+# A process that shares more than this with us is not kept: a band is 16 MiB, a single chunk may be more.
+_MOST_SHARED = 32 * 2**20
 
 
 class RefusedFile(DamagedChunk):
@@ -65,36 +67,48 @@ class _Process:
     def __init__(self) -> None:
         self.answered = 0
         self.is_busy = False
-        command = [sys.executable, "-c", _START.format(exr_pixel_worker.__name__), json.dumps(sys.path)]
+        self._shared = _nameless_file()
+        self._bytes: Any = b""
+        start = _START.format(exr_pixel_worker.__name__)
+        command = [sys.executable, "-c", start, json.dumps(sys.path), str(self._shared)]
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and code of this project
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
-                env={**kept, **_FRUGAL},
+                env={**kept, **_FRUGAL}, pass_fds=[self._shared],
             )  # fmt: skip
         except OSError as error:
+            os.close(self._shared)
             remedy = "Allow the container more processes or more memory, or switch statistics off"
             raise Retry(f"no process that decodes pixels starts: {error}", code="no_decoder", remedy=remedy) from error
         # Unbuffered, so both are FileIO.
         self._requests: Any = self._process.stdin
         self._answers: Any = self._process.stdout
-        _widen(self._answers)
 
     def ask(self, data: bytes, memory: int) -> dict[str, Any]:
-        """The channels of a file, by name. Raises DamagedChunk, RefusedFile, or DecoderCrashed, after which it is of no use."""
+        """The channels of a file, by name, until the next one is asked for.
+
+        Raises DamagedChunk, RefusedFile, or DecoderCrashed, after which the process is of no use.
+        """
         self.is_busy = True
         try:
             self._send(REQUEST.pack(len(data), memory))
             self._send(data)
             (length,) = ANSWER.unpack(self._receive(bytearray(ANSWER.size)))
             answer = json.loads(self._receive(bytearray(length)))
-            channels = {one["name"]: self._pixels(one["blocks"]) for one in answer.get("channels", [])}
         except (BrokenPipeError, EOFError):
             raise DecoderCrashed(f"the process that decoded it {_end(self._process.wait())}") from None
         self.is_busy = False
         self.answered += 1
         _raise_fault(answer)
-        return channels
+        if len(self._bytes) != answer["bytes"]:
+            self._bytes = mmap.mmap(self._shared, answer["bytes"])
+        return {one["name"]: self._pixels(one["blocks"]) for one in answer["channels"]}
+
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it can be asked again, and does not hold much memory meanwhile."""
+        return not self.is_busy and len(self._bytes) <= _MOST_SHARED
 
     def _send(self, data: bytes) -> None:
         left = memoryview(data)
@@ -111,12 +125,12 @@ class _Process:
             left = left[received:]
         return buffer
 
-    def _pixels(self, blocks: list[tuple[str, list[int]]]) -> Any:
+    def _pixels(self, blocks: list[tuple[str, list[int], int]]) -> Any:
         import numpy as np
 
-        arrays = [np.empty(shape, dtype) for dtype, shape in blocks]
+        arrays = [np.ndarray(shape, dtype, self._bytes, at) for dtype, shape, at in blocks]
         for array in arrays:
-            self._receive(array.reshape(-1).view("u1"))
+            array.flags.writeable = False
         return arrays[0] if len(arrays) == 1 else DeepPixels(*arrays)
 
     def end(self) -> None:
@@ -133,14 +147,15 @@ class _Process:
     def _close(self) -> None:
         self._requests.close()
         self._answers.close()
+        os.close(self._shared)
 
 
-def _widen(pipe: Any) -> None:
-    """Give a pipe a larger buffer, where the platform has them and allows it."""
-    with contextlib.suppress(ImportError, AttributeError, OSError):
-        import fcntl
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+def _nameless_file() -> int:
+    """A file in memory where the platform has them, else a temporary one; it is gone with its last user."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("pixels")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def _end(status: int) -> str:
@@ -167,34 +182,36 @@ class Decoders:
         self._room = threading.BoundedSemaphore(most)
         self._idle: list[_Process] = []
 
-    def decode(self, data: bytes, memory: int) -> dict[str, Any]:
+    @contextlib.contextmanager
+    def decode(self, data: bytes, memory: int) -> Iterator[dict[str, Any]]:
         """The pixels of a single-part OpenEXR file: channel name -> array of (lines, columns), or DeepPixels.
 
-        A process that decodes may hold `memory` bytes. Raises RefusedFile when the library does not open the file, DamagedChunk
+        They lie in memory of the process that decoded them, and are gone when the block ends: what is to stay is copied. A
+        process that decodes may hold `memory` bytes. Raises RefusedFile when the library does not open the file, DamagedChunk
         when it does not decode it all, DecoderCrashed when that ended the process. What an earlier file may have spoiled is
         not this one's fault: it is tried again in a new process.
         """
-        with self._room:
+        with self._room, contextlib.ExitStack() as stack:
+            process = stack.enter_context(self._process())
             try:
-                with self._process() as process:
-                    return process.ask(data, memory)
+                channels = process.ask(data, memory)
             except DecoderCrashed:
                 if not process.answered:
                     raise
-            with self._process(new=True) as process:
-                return process.ask(data, memory)
+                channels = stack.enter_context(self._process(new=True)).ask(data, memory)
+            yield channels
 
     @contextlib.contextmanager
     def _process(self, *, new: bool = False) -> Iterator[_Process]:
-        """A process for one request. Where the request is not answered to the end, the process is ended."""
+        """A process for one request. Where it is of no use after that, it is ended."""
         process = self._idle.pop() if self._idle and not new else _Process()
         try:
             yield process
         finally:
-            if process.is_busy:
-                process.end()
-            else:
+            if process.is_of_use:
                 self._idle.append(process)
+            else:
+                process.end()
 
     def close(self) -> None:
         """End the processes that are idle."""

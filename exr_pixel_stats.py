@@ -13,6 +13,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -306,19 +307,21 @@ class _PartRun:
         pieces = [exr_bands.cut(self.source.header, self.layout, band, chunk, data[chunk]) for chunk in band.chunks]
         if sum(piece.unpacked for piece in pieces) > self.most_packed:
             raise DamagedChunk("its samples do not fit into the memory limit")
-        arrays = self._decode(exr_bands.band_file(self.part, self.layout, band, pieces))
         names = [name.decode("utf-8", "replace") for name in exr_bands.channel_names(self.part, self.layout)]
-        if sorted(names) != sorted(arrays):
-            raise DamagedChunk("OpenEXR decodes other channels")
-        blocks = [(channel, arrays.pop(name)) for channel, name in zip(self.channels, names, strict=True)]
-        return self._measure_deep(band, blocks) if self.layout.deep else self._measure_flat(band, blocks)
+        with self._decoded(exr_bands.band_file(self.part, self.layout, band, pieces)) as arrays:
+            if sorted(names) != sorted(arrays):
+                raise DamagedChunk("OpenEXR decodes other channels")
+            blocks = [(channel, arrays[name]) for channel, name in zip(self.channels, names, strict=True)]
+            return self._measure_deep(band, blocks) if self.layout.deep else self._measure_flat(band, blocks)
 
-    def _decode(self, file: bytes) -> dict[str, Any]:
+    @contextmanager
+    def _decoded(self, file: bytes) -> Iterator[dict[str, Any]]:
         """The band's pixels; after too many crashes nothing more of the part is given to the decoder."""
         if self.crashes >= MAX_CRASHES:
             raise DecoderCrashed(f"it was not tried, because {self.crashes} crashes came before it in this part")
         try:
-            return decode(file, self.options.memory_limit)
+            with decode(file, self.options.memory_limit) as arrays:
+                yield arrays
         except DecoderCrashed:
             self.crashes += 1
             raise

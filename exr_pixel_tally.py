@@ -76,7 +76,8 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one block adds to its channel. `digests` are 32 bytes per line; `values` are there where percentiles need them."""
+    """What one block adds to its channel. `digests` are 32 bytes per line; `values` are there where percentiles need them,
+    as a copy: the block's own memory is used again."""
 
     counts: Counts
     lines: list[Moments]
@@ -284,7 +285,7 @@ def _measured_by_line(block: Any, digests: bytes) -> Measured:
     step = max(1, PIECE // 4 // max(block.shape[1], 1))
     for start in range(0, block.shape[0], step):
         _measure_lines(block[start : start + step].astype("f8"), counts, lines)
-    return Measured(counts, lines, digests, _first_nan(block) if counts.nan else None, block.reshape(-1))
+    return Measured(counts, lines, digests, _first_nan(block) if counts.nan else None, block.flatten())
 
 
 def _measure_lines(piece: Any, counts: Counts, lines: list[Moments]) -> None:

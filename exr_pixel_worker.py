@@ -1,8 +1,9 @@
 """What runs in the process that decodes pixels: a request on standard input, an answer on standard output, until the input ends.
 
 A request is `REQUEST` (bytes of the file, bytes of memory that the process may hold) and the file. An answer is `ANSWER` (bytes
-of the JSON object), the object, and the samples of its channels, one after the other. exr_pixel_decode is the other end. This
-module imports nothing of the project: what decodes the bytes of strangers holds no settings and no keys.
+of the JSON object) and the object; the samples lie in a file that both processes map, because a pipe copies them twice.
+exr_pixel_decode is the other end. This module imports nothing of the project: what decodes the bytes of strangers holds no
+settings and no keys.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import mmap
 import os
 import signal
 import struct
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -21,6 +24,7 @@ from typing import Any, BinaryIO
 
 REQUEST = struct.Struct("<QQ")
 ANSWER = struct.Struct("<I")
+ALIGNMENT = 8
 # Processor time, not that of the clock: a band takes a second or two, the largest chunk that memory allows less than a minute.
 MOST_SECONDS = 300
 # What the binding raises for input that it cannot make sense of; UnicodeDecodeError is a ValueError.
@@ -33,17 +37,44 @@ def main() -> None:
     """Answer requests until there are no more, or until nobody listens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks, whose end is the end of the input
     _offer_to_the_kernel()
+    shared = _Shared(int(sys.argv[-1]))
     with _streams() as (requests, answers), contextlib.suppress(BrokenPipeError):
         while len(head := requests.read(REQUEST.size)) == REQUEST.size:
             length, memory = REQUEST.unpack(head)
             data = requests.read(length)
             _bound(memory)
             description, blocks = answer(data)
+            description["bytes"] = shared.hold(blocks)
             text = json.dumps(description).encode()
             answers.write(ANSWER.pack(len(text)) + text)
-            for block in blocks:
-                answers.write(block)
             answers.flush()
+
+
+class _Shared:
+    """The file in which the samples of an answer lie; it grows and does not shrink."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._bytes: Any = b""
+
+    def hold(self, blocks: Blocks) -> int:
+        """Put the blocks there, one by one, letting go of each; the size of the file."""
+        needed = sum(map(_padded, blocks))
+        if needed > len(self._bytes):
+            os.ftruncate(self._file, needed)
+            self._bytes = mmap.mmap(self._file, needed)
+        held, at = memoryview(self._bytes), 0
+        while blocks:
+            size = _padded(blocks[0])
+            block = blocks.popleft()
+            held[at : at + block.nbytes] = block
+            at += size
+        return len(self._bytes)
+
+
+def _padded(block: Any) -> int:
+    """The bytes of a block, up to where the next one may begin."""
+    return -(-int(block.nbytes) // ALIGNMENT) * ALIGNMENT
 
 
 @contextlib.contextmanager
@@ -75,7 +106,7 @@ def _bound(memory: int) -> None:
 
 
 def answer(data: bytes) -> tuple[dict[str, Any], Blocks]:
-    """The pixels of a single-part OpenEXR file: what its channels are, and their samples; or `fault` and `message`.
+    """The pixels of a single-part OpenEXR file: its channels, with type, shape and place of their blocks; or `fault`, `message`.
 
     HALF, FLOAT and UINT are float16, float32 and uint32. A deep channel has two blocks: samples per pixel, and the samples.
     """
@@ -97,11 +128,14 @@ def _decode(data: bytes) -> tuple[dict[str, Any], Blocks]:
     parts = OpenEXR.File(io.BytesIO(data), separate_channels=True, num_threads=0).parts
     if len(parts) != 1:
         return {"fault": "damaged", "message": "OpenEXR does not decode it"}, blocks
-    channels = []
+    channels: list[dict[str, Any]] = []
+    at = 0
     for name, channel in parts[0].channels.items():
-        arrays = _arrays(channel.pixels)
-        channels.append({"name": name, "blocks": [[block.dtype.str, block.shape] for block in arrays]})
-        blocks += [block.reshape(-1).view("u1") for block in arrays]
+        channels.append({"name": name, "blocks": []})
+        for block in _arrays(channel.pixels):
+            channels[-1]["blocks"].append([block.dtype.str, block.shape, at])
+            blocks.append(block.reshape(-1).view("u1"))
+            at += _padded(block)
     return {"channels": channels}, blocks
 
 

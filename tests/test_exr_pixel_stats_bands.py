@@ -27,11 +27,11 @@ def opened(data: bytes) -> tuple[MemoryReader, exr_header.Header, list[Any], exr
 
 
 def in_cells(block: Any) -> Any:
-    """A channel as the library has it: of deep pixels an array in each cell, or None."""
+    """A copy of a channel as the library has it: of deep pixels an array in each cell, or None."""
     if not isinstance(block, DeepPixels):
-        return block
+        return block.copy()
     cells = np.empty(block.counts.size, dtype=object)
-    for number, samples in enumerate(np.split(block.samples, np.cumsum(block.counts.reshape(-1))[:-1])):
+    for number, samples in enumerate(np.split(block.samples.copy(), np.cumsum(block.counts.reshape(-1))[:-1])):
         cells[number] = samples if samples.size else None
     return cells.reshape(block.counts.shape)
 
@@ -46,9 +46,10 @@ def by_bands(data: bytes, number: int, most: int) -> dict[str, Any]:
     for band in exr_bands.bands(units, lambda unit: all(table.extent(number, chunk) for chunk in units.unit_chunks(unit)), most):
         chunks = exr_bands.fetch(reader, table, number, band.chunks)
         pieces = [exr_bands.cut(header, shape, band, chunk, chunks[chunk]) for chunk in band.chunks]
-        arrays = decode(exr_bands.band_file(part, shape, band, pieces), MEMORY_LIMIT)
+        with decode(exr_bands.band_file(part, shape, band, pieces), MEMORY_LIMIT) as decoded:
+            arrays = {name: in_cells(block) for name, block in decoded.items()}
         for name, channel in zip(names, part.channels, strict=True):
-            block = in_cells(arrays[name])
+            block = arrays[name]
             whole_size = (shape.window.height // channel.y_sampling, shape.window.width // channel.x_sampling)
             whole = found.setdefault(channel.name, np.zeros(whole_size, block.dtype))
             top = (band.window.y_min - shape.window.y_min) // channel.y_sampling

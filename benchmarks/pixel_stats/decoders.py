@@ -4,8 +4,8 @@
 
 `whole` is OpenEXR.File on the file, `lines` the deprecated OpenEXR.InputFile channel by channel in ranges of lines, `bands` what
 exr_pixel_stats does, figures included, `inside` the same without processes that decode, `sampled` its mode "sampled". Each is a
-process of its own that does it twice; the second time is shown, as a container has it that has decoded before. Processor time counts
-the processes that decode.
+process of its own that does it twice; the second time is shown, as a container has it that has decoded before. Processor time
+counts the processes that decode.
 """
 
 from __future__ import annotations
@@ -56,11 +56,13 @@ for top in range(box.min.y, box.max.y + 1, 64):
 """,
     "bands": "exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader))",
     "inside": """
+import contextlib
+@contextlib.contextmanager
 def decode(data, memory):
     description, blocks = exr_pixel_worker.answer(data)
     shapes = [one["blocks"][0] for one in description["channels"]]
     names = [one["name"] for one in description["channels"]]
-    return {name: block.view(kind).reshape(shape) for name, block, (kind, shape) in zip(names, blocks, shapes)}
+    yield {name: block.view(kind).reshape(shape) for name, block, (kind, shape, _) in zip(names, blocks, shapes)}
 exr_pixel_stats.decode = decode
 exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader))
 """,
