@@ -18,8 +18,10 @@ from exr_pixel_tally import HISTOGRAM_BYTES, KEPT_BYTES
 
 MEMORY_LIMIT = 512 * 2**20
 LEAST_MEMORY = 128 * 2**20
-# What a process holds that has imported NumPy and OpenEXR and has decoded something, and what the sums of a band need meanwhile.
+# What a process holds that has imported NumPy, together with one that decodes; what each further one that decodes holds of its
+# own; and what the sums of a band need meanwhile.
 BASE_MEMORY = 56 * 2**20
+DECODER_MEMORY = 16 * 2**20
 SUMS = 8 * 2**20
 # Larger bands are not faster: the processor's caches have been left long before.
 BAND_BYTES = 16 * 2**20
@@ -98,18 +100,21 @@ def most_packed(grid: Grid, options: Options) -> int:
 def plan(grid: Grid, channels: int, packed: int, held: State, options: Options) -> Plan:
     """The largest bands up to 16 MiB, several at a time if they fit, else one. `packed` is what a unit takes in the file.
 
-    A band costs its packed bytes twice, as fetched and as its file, its pixels once, and the codec's needs for one chunk.
+    A band costs its packed bytes three times, as fetched, as its file, and as the decoder's copy of that; its pixels once,
+    because the decoder lets go of what it has sent; and the codec's needs for one chunk.
     """
     layout, area = grid.layout, grid.unit(0).window
     chunk = layout.unpacked_bytes(0) or 0
-    unit = area.width * area.height * channels * DEEP_CELL_BYTES + 2 * packed if layout.deep else chunk * grid.group
+    pixels = area.width * area.height * channels * DEEP_CELL_BYTES + 2 * packed if layout.deep else chunk * grid.group
+    unit = pixels + 3 * packed
     fixed = int(chunk * (WAVELET_COST if layout.compression in WAVELETS else CODEC_COST)) + SUMS
     working = options.memory_limit - BASE_MEMORY - held.memory
     for in_flight in (options.threads + 1, 1) if options.threads and not layout.deep else (1,):
-        room = working // in_flight - fixed
-        if room >= unit + 2 * packed:
-            units = max(1, min(BAND_BYTES // max(unit, 1), room // (unit + 2 * packed)))
-            return Plan(units, in_flight, held.memory + in_flight * (fixed + units * (unit + 2 * packed)))
+        decoders = (in_flight - 1) * DECODER_MEMORY
+        room = (working - decoders) // in_flight - fixed
+        if room >= unit:
+            units = max(1, min(BAND_BYTES // max(pixels, 1), room // unit))
+            return Plan(units, in_flight, held.memory + decoders + in_flight * (fixed + units * unit))
     return Plan(0, 1, held.memory)
 
 

@@ -1,8 +1,9 @@
 """Pixels -> statistics per part and channel, in bounded memory whatever the image, from a file or from ranges of an object.
 
-A part is read band by band (exr_bands), decoded by OpenEXR (exr_pixel_decode) and reduced at once (exr_pixel_tally), so the
-memory depends on the band, not on the image. Chunks that are missing or damaged are left out and counted, and what they leave is
-marked partial. NumPy and OpenEXR are imported when the first part is read.
+A part is read band by band (exr_bands), decoded by OpenEXR in a process of its own (exr_pixel_decode) and reduced at once
+(exr_pixel_tally), so the memory depends on the band, not on the image. Chunks that are missing or damaged, or that end the
+process that decodes them, are left out and counted, and what they leave is marked partial. NumPy is imported when the first part
+is read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,13 +25,15 @@ from exr_attributes import COMPRESSIONS
 from exr_bands import Band, DamagedChunk, Table, TableUnreadable
 from exr_header import Finding, Header, Part, Reader
 from exr_layout import Layout, NoLayout, part_type, require_layouts
-from exr_pixel_decode import RefusedFile, decode
+from exr_pixel_decode import DecoderCrashed, RefusedFile, decode
 from exr_pixel_plan import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
 from exr_pixel_sampling import Choice
 from exr_pixel_tally import Measured, Tally
 
 MAX_THREADS = 4
 MAX_FINDINGS = 64
+# Every crash costs the start of two processes, so a part that goes on like that is given up.
+MAX_CRASHES = 4
 
 
 def compute_pixel_stats(
@@ -47,9 +51,9 @@ def compute_pixel_stats(
 
     `deep_stats` reads deep parts as well. `mode` "sampled" reads a deterministic choice of chunks and bounds the share of NaN.
     `sample_stride` n counts every n-th sample of every n-th line. A file of more than `max_pixels` pixels (all parts together) is
-    sampled. `memory_limit` in bytes holds for all files together that a process reads at a time. `threads`: 0 decodes in the
-    calling thread, None uses as many as there are processors, 4 at most. Tiled parts: level 0. Raises BadSettings for a setting
-    out of range; a damaged file raises nothing, it gives findings.
+    sampled. `memory_limit` in bytes holds for all files together that a process reads at a time. `threads`: 0 reads one band
+    after the other, None uses as many as there are processors, 4 at most. Tiled parts: level 0. Raises BadSettings for a setting
+    out of range, Retry where no process can be started; a damaged file raises nothing, it gives findings.
     """
     count = min(MAX_THREADS, os.cpu_count() or 1) if threads is None else threads
     options = Options(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
@@ -153,7 +157,7 @@ class _Outcome:
     band: Band
     measured: list[tuple[Measured, tuple[int, int] | None]] = field(default_factory=list)
     depth: _Depth | None = None
-    fault: str | None = None
+    fault: DamagedChunk | None = None
 
 
 class _PartRun:
@@ -176,6 +180,7 @@ class _PartRun:
         self.chunks_read = 0
         self.chunks_missing = 0
         self.chunks_damaged = 0
+        self.crashes = 0
 
     @property
     def is_sampled(self) -> bool:
@@ -289,8 +294,8 @@ class _PartRun:
             return [self._measure_whole(band, data)]
         except DamagedChunk as fault:
             units = self._units_of(band)
-            if len(units) == 1 or isinstance(fault, RefusedFile):
-                return [_Outcome(band, fault=str(fault))]
+            if len(units) == 1 or isinstance(fault, RefusedFile) or self.crashes >= MAX_CRASHES:
+                return [_Outcome(band, fault=fault)]
         return [outcome for unit in units for outcome in self._measure(unit, data)]
 
     def _units_of(self, band: Band) -> list[Band]:
@@ -302,12 +307,24 @@ class _PartRun:
         pieces = [exr_bands.cut(self.source.header, self.layout, band, chunk, data[chunk]) for chunk in band.chunks]
         if sum(piece.unpacked for piece in pieces) > self.most_packed:
             raise DamagedChunk("its samples do not fit into the memory limit")
-        arrays = decode(exr_bands.band_file(self.part, self.layout, band, pieces))
         names = [name.decode("utf-8", "replace") for name in exr_bands.channel_names(self.part, self.layout)]
-        if sorted(names) != sorted(arrays):
-            raise DamagedChunk("OpenEXR decodes other channels")
-        blocks = [(channel, arrays.pop(name)) for channel, name in zip(self.channels, names, strict=True)]
-        return self._measure_deep(band, blocks) if self.layout.deep else self._measure_flat(band, blocks)
+        with self._decoded(exr_bands.band_file(self.part, self.layout, band, pieces)) as arrays:
+            if sorted(names) != sorted(arrays):
+                raise DamagedChunk("OpenEXR decodes other channels")
+            blocks = [(channel, arrays[name]) for channel, name in zip(self.channels, names, strict=True)]
+            return self._measure_deep(band, blocks) if self.layout.deep else self._measure_flat(band, blocks)
+
+    @contextmanager
+    def _decoded(self, file: bytes) -> Iterator[dict[str, Any]]:
+        """The band's pixels; after too many crashes nothing more of the part is given to the decoder."""
+        if self.crashes >= MAX_CRASHES:
+            raise DecoderCrashed(f"it was not tried, because {self.crashes} crashes came before it in this part")
+        try:
+            with decode(file, self.options.memory_limit) as arrays:
+                yield arrays
+        except DecoderCrashed:
+            self.crashes += 1
+            raise
 
     def _measure_flat(self, band: Band, blocks: list[tuple[_Channel, Any]]) -> _Outcome:
         outcome = _Outcome(band)
@@ -323,12 +340,11 @@ class _PartRun:
         outcome = _Outcome(band)
         for channel, block in blocks:
             corner, block = self._strided(band, channel, block)
-            counts, samples = exr_pixel_tally.flatten(block, channel.kind)
-            outcome.depth = outcome.depth or _depth(counts)
-            measured, place = channel.tally.measure(samples), None
+            outcome.depth = outcome.depth or _depth(block.counts)
+            measured, place = channel.tally.measure(block.samples.reshape(1, -1)), None
             if measured.first_nan is not None:
-                pixel = int(counts.cumsum().searchsorted(measured.first_nan, "right"))
-                place = self._place(channel, corner, divmod(pixel, block.shape[1]))
+                pixel = int(block.counts.cumsum().searchsorted(measured.first_nan, "right"))
+                place = self._place(channel, corner, divmod(pixel, block.counts.shape[1]))
             outcome.measured.append((measured, place))
         return outcome
 
@@ -372,7 +388,8 @@ class _PartRun:
         window = outcome.band.window
         if len(self.findings) < MAX_FINDINGS:
             place = f"lines {window.y_min} to {window.y_max}, columns {window.x_min} to {window.x_max}"
-            self._find("chunk_not_decodable", f"the chunk of {place} gives no pixels: {outcome.fault}")
+            code = "decoder_crashed" if isinstance(outcome.fault, DecoderCrashed) else "chunk_not_decodable"
+            self._find(code, f"{_chunks(outcome.band)} of {place} gives no pixels: {outcome.fault}")
 
     def _too_large(self) -> None:
         self.chunks_damaged = self.grid.chunks - self.chunks_missing
@@ -451,6 +468,11 @@ class _PartRun:
             "units_read": units_read,
             "units": choice.population,
         }
+
+
+def _chunks(band: Band) -> str:
+    first, last = band.chunks[0], band.chunks[-1]
+    return f"chunk {first}" if first == last else f"the band of chunks {first} to {last}"
 
 
 def _depth(counts: Any) -> _Depth:

@@ -76,7 +76,8 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one block adds to its channel. `digests` are 32 bytes per line; `values` are there where percentiles need them."""
+    """What one block adds to its channel. `digests` are 32 bytes per line; `values` are there where percentiles need them,
+    as a copy: the block's own memory is used again."""
 
     counts: Counts
     lines: list[Moments]
@@ -217,17 +218,6 @@ def prepare() -> None:
     _is_nan()
 
 
-def flatten(block: Any, kind: str) -> tuple[Any, Any]:
-    """A deep channel's pixels: samples per pixel (one number for each, None counting 0), and all samples as one line."""
-    import numpy as np
-
-    pixels = block.reshape(-1).tolist()
-    counts = np.fromiter((0 if pixel is None else pixel.size for pixel in pixels), "i8", len(pixels))
-    held = [pixel for pixel in pixels if pixel is not None]
-    samples = np.concatenate(held) if held else np.empty(0, {"HALF": "f2", "FLOAT": "f4", "UINT": "u4"}[kind])
-    return counts, samples.reshape(1, -1)
-
-
 def _line_digests(block: Any) -> bytes:
     little = block.astype(block.dtype.newbyteorder("<"), copy=False)
     return b"".join(hashlib.sha256(line).digest() for line in little.view("u1"))
@@ -295,7 +285,7 @@ def _measured_by_line(block: Any, digests: bytes) -> Measured:
     step = max(1, PIECE // 4 // max(block.shape[1], 1))
     for start in range(0, block.shape[0], step):
         _measure_lines(block[start : start + step].astype("f8"), counts, lines)
-    return Measured(counts, lines, digests, _first_nan(block) if counts.nan else None, block.reshape(-1))
+    return Measured(counts, lines, digests, _first_nan(block) if counts.nan else None, block.flatten())
 
 
 def _measure_lines(piece: Any, counts: Counts, lines: list[Moments]) -> None:

@@ -42,6 +42,6 @@ def ensure():
     finished = subprocess.run([str(ROOT / "scripts/setup")], check=False)
     if finished.returncode:
         sys.exit(finished.returncode)
-    python = ROOT / os.environ.get("VENV", ".venv") / "bin/python"
+    python = ROOT / (os.environ.get("VENV") or ".venv") / "bin/python"
     os.environ[MARK] = "1"
     os.execv(str(python), [str(python), *sys.argv])  # noqa: S606 - the project's own interpreter

@@ -21,8 +21,8 @@ HOMES = {
     "boto3": r"vast_objects",
     "botocore": r"vast_objects",
     "tenacity": r"vast_\w+",
-    "OpenEXR": r"exr_pixel_decode|exr_checks",
-    "numpy": r"exr_pixel_tally",
+    "OpenEXR": r"exr_pixel_worker|exr_checks",
+    "numpy": r"exr_pixel_(tally|decode|worker)",
 }
 """Third-party package -> the modules that may import it. A package that is not here may not be imported at all."""
 

@@ -13,7 +13,8 @@ import exr_bands
 import exr_header
 from exr_bytes import MemoryReader
 from exr_layout import layout
-from exr_pixel_decode import decode
+from exr_pixel_decode import DeepPixels, decode
+from exr_pixel_plan import MEMORY_LIMIT
 from pixel_files import DEEP, FLAT, WINDOW, attributes, chunk_offsets, deep_plane, one, patched, planes, written
 
 
@@ -23,6 +24,16 @@ def opened(data: bytes) -> tuple[MemoryReader, exr_header.Header, list[Any], exr
     header = exr_header.read_header(reader)
     layouts = [layout(header, part) for part in header.parts]
     return reader, header, layouts, exr_bands.read_table(reader, header, layouts)
+
+
+def in_cells(block: Any) -> Any:
+    """A copy of a channel as the library has it: of deep pixels an array in each cell, or None."""
+    if not isinstance(block, DeepPixels):
+        return block.copy()
+    cells = np.empty(block.counts.size, dtype=object)
+    for number, samples in enumerate(np.split(block.samples.copy(), np.cumsum(block.counts.reshape(-1))[:-1])):
+        cells[number] = samples if samples.size else None
+    return cells.reshape(block.counts.shape)
 
 
 def by_bands(data: bytes, number: int, most: int) -> dict[str, Any]:
@@ -35,7 +46,8 @@ def by_bands(data: bytes, number: int, most: int) -> dict[str, Any]:
     for band in exr_bands.bands(units, lambda unit: all(table.extent(number, chunk) for chunk in units.unit_chunks(unit)), most):
         chunks = exr_bands.fetch(reader, table, number, band.chunks)
         pieces = [exr_bands.cut(header, shape, band, chunk, chunks[chunk]) for chunk in band.chunks]
-        arrays = decode(exr_bands.band_file(part, shape, band, pieces))
+        with decode(exr_bands.band_file(part, shape, band, pieces), MEMORY_LIMIT) as decoded:
+            arrays = {name: in_cells(block) for name, block in decoded.items()}
         for name, channel in zip(names, part.channels, strict=True):
             block = arrays[name]
             whole_size = (shape.window.height // channel.y_sampling, shape.window.width // channel.x_sampling)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import sys
-import threading
-from contextlib import redirect_stdout
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import exr_pixel_stats
 from exr_bands import DamagedChunk
 from exr_bytes import MemoryReader
 from exr_errors import BadHeader
+from exr_pixel_plan import MEMORY_LIMIT
 from pixel_files import attributes, chunk_offsets, deep_plane, one, patched, planes, rows, stats, written
 
 
@@ -156,9 +157,9 @@ def test_a_header_that_the_library_refuses_is_tried_once(monkeypatch: pytest.Mon
     """Chroma whose lines do not begin with the window: no unit would decode, so the units are not tried one by one."""
     tried: list[int] = []
 
-    def counted(data: bytes) -> dict[str, Any]:
+    def counted(data: bytes, memory: int) -> AbstractContextManager[dict[str, Any]]:
         tried.append(len(data))
-        return exr_pixel_decode.decode(data)
+        return exr_pixel_decode.decode(data, memory)
 
     monkeypatch.setattr(exr_pixel_stats, "decode", counted)
     data = one({"Y": planes()["A"]}, "zips", window=((0, 1), (63, 300)))
@@ -228,15 +229,13 @@ def test_the_librarys_warnings_do_not_reach_stdout(capfd: pytest.CaptureFixture[
     assert capfd.readouterr().out == ""
 
 
-def test_twenty_threads_of_damage_print_nothing_and_put_the_stream_back(capfd: pytest.CaptureFixture[str]) -> None:
-    """The last thread that stops decoding restores `sys.stdout`, whichever it is."""
-    before, data = sys.stdout, spoiled(one({"R": planes()["A"]}), 1)
-    threads = [threading.Thread(target=stats, args=(data,)) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sys.stdout is before
+def test_twenty_files_at_a_time_do_not_disturb_each_other(capfd: pytest.CaptureFixture[str]) -> None:
+    """More than there are processes that decode; damaged and whole ones, each with its own figures."""
+    whole, damaged = one({"R": planes()["A"]}), spoiled(one({"R": planes()["A"]}), 1)
+    expected = {False: stats(whole), True: stats(damaged)}
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(stats, [whole, damaged] * 10))
+    assert found == [expected[False], expected[True]] * 10
     assert capfd.readouterr().out == ""
 
 
@@ -247,37 +246,13 @@ def test_the_library_alone_would_print() -> None:
     assert "Warning" in printed.getvalue()
 
 
-def test_undecodable_bytes_raise_and_the_stream_is_put_back() -> None:
-    """`decode` says what the library said, and `sys.stdout` is what it was."""
-    before = sys.stdout
-    with pytest.raises(DamagedChunk, match="OpenEXR does not decode it"):
-        exr_pixel_decode.decode(spoiled(one(planes()), 1))
-    with pytest.raises(DamagedChunk, match="refuses it"):
-        exr_pixel_decode.decode(b"no file at all")
-    assert sys.stdout is before
-
-
-def test_other_threads_may_print_meanwhile() -> None:
-    """Only the thread that decodes is muted; what another writes at the same time arrives whole and in order."""
-    inside, done = threading.Event(), threading.Event()
-
-    def muted() -> None:
-        with exr_pixel_decode.quiet():
-            print("lost")
-            inside.set()
-            done.wait()
-            print("lost as well")
-
-    with redirect_stdout(io.StringIO()) as printed:
-        thread = threading.Thread(target=muted)
-        thread.start()
-        inside.wait()
-        print("first", flush=True)
-        print("second")
-        done.set()
-        thread.join()
-        print("third")
-    assert printed.getvalue() == "first\nsecond\nthird\n"
+def test_undecodable_bytes_raise_what_the_library_said() -> None:
+    """Whether it refused the file, or did not decode it."""
+    decode = exr_pixel_decode.DECODERS.decode
+    with pytest.raises(DamagedChunk, match="OpenEXR does not decode it"), decode(spoiled(one(planes()), 1), MEMORY_LIMIT):
+        pass
+    with pytest.raises(exr_pixel_decode.RefusedFile, match="refuses it"), decode(b"no file at all", MEMORY_LIMIT):
+        pass
 
 
 def test_a_process_without_stdout_decodes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,4 +260,3 @@ def test_a_process_without_stdout_decodes_all_the_same(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stdout", None)
     found = stats(spoiled(one(planes()), 1))
     assert found["parts"][0]["chunks_damaged"] == 1
-    assert sys.stdout is None

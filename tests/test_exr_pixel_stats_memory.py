@@ -73,7 +73,7 @@ def test_where_several_bands_do_not_fit_there_is_one() -> None:
     """And where not even one unit fits, there is none."""
     _, grid = opened(one({"A": np.zeros((256, 4096), "f4")}, "dwab"))
     size = 256 * 4096 * 4
-    needed = SUMS + int(2.25 * size) + 2 * size
+    needed = SUMS + int(2.25 * size) + 3 * size
     held = State(histograms=True, kept_bytes=KEPT_BYTES, memory=LEAST_MEMORY - BASE_MEMORY - needed)
     found = plan(grid, 1, size, held, options())
     assert (found.units, found.in_flight, found.memory) == (1, 1, LEAST_MEMORY - BASE_MEMORY)

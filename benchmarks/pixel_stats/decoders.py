@@ -1,9 +1,11 @@
-"""Three ways to have OpenEXR decode every pixel of a file once, and what sampling costs: time, memory, bytes and requests.
+"""Ways to have OpenEXR decode every pixel of a file once, and what sampling costs: time, memory, bytes and requests.
 
     python -m benchmarks.pixel_stats.decoders [--width 4096] [--height 2160] [--channels 16]
 
 `whole` is OpenEXR.File on the file, `lines` the deprecated OpenEXR.InputFile channel by channel in ranges of lines, `bands` what
-exr_pixel_stats does, figures included, `sampled` its mode "sampled". Each is a process of its own.
+exr_pixel_stats does, figures included, `inside` the same without processes that decode, `sampled` its mode "sampled". Each is a
+process of its own that does it twice; the second time is shown, as a container has it that has decoded before. Processor time
+counts the processes that decode.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ from benchmarks.pixel_stats.memory import band
 
 ROOT = str(Path(__file__).resolve().parents[2])
 START = """
-import json, pathlib, sys, time
+import json, os, pathlib, resource, sys, time
 sys.path.insert(0, {root!r})
 import numpy, OpenEXR
-import exr_header, exr_pixel_stats
+import exr_header, exr_pixel_decode, exr_pixel_stats, exr_pixel_worker
 path = pathlib.Path({path!r})
 class Reader:
     def __init__(self):
@@ -33,8 +35,15 @@ class Reader:
         self.reads.append(length)
         self.file.seek(offset)
         return self.file.read(length)
-reader = Reader()
-start = time.perf_counter()
+def processor():
+    ids = [one._process.pid for one in exr_pixel_decode.DECODERS._idle]
+    fields = [pathlib.Path(f"/proc/{{number}}/stat").read_text().rpartition(")")[2].split() for number in ids]
+    return time.process_time() + sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
+def run():
+    reader, start, before = Reader(), time.perf_counter(), processor()
+    exec({code!r}, globals() | {{"reader": reader}})
+    return time.perf_counter() - start, processor() - before, reader
+run()
 """
 WAYS = {
     "whole": "file = OpenEXR.File(str(path), separate_channels=True)",
@@ -46,12 +55,25 @@ for top in range(box.min.y, box.max.y + 1, 64):
         file.channel(name, scanLine1=top, scanLine2=min(top + 63, box.max.y))
 """,
     "bands": "exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader))",
+    "inside": """
+import contextlib
+@contextlib.contextmanager
+def decode(data, memory):
+    description, blocks = exr_pixel_worker.answer(data)
+    shapes = [one["blocks"][0] for one in description["channels"]]
+    names = [one["name"] for one in description["channels"]]
+    yield {name: block.view(kind).reshape(shape) for name, block, (kind, shape, _) in zip(names, blocks, shapes)}
+exr_pixel_stats.decode = decode
+exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader))
+""",
     "sampled": "exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader), mode='sampled')",
 }
 END = """
-seconds = time.perf_counter() - start
+seconds, spent, reader = run()
 peak = next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps([seconds, time.process_time(), peak, len(reader.reads), sum(reader.reads) / 2**20]))
+exr_pixel_decode.DECODERS.close()
+decoder = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+print(json.dumps([seconds, spent, peak, decoder, len(reader.reads), sum(reader.reads) / 2**20]))
 """
 
 
@@ -68,11 +90,12 @@ def main() -> None:
         OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, planes).write(str(path))
         print(f"{path.stat().st_size / 2**20:.0f} MiB, {sum(plane.nbytes for plane in _arrays(planes)) / 2**20:.0f} MiB unpacked")
         for way, code in WAYS.items():
-            program = START.format(root=ROOT, path=str(path)) + code + END
+            program = START.format(root=ROOT, path=str(path), code=code) + END
             answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-            seconds, processor, peak, requests, read = json.loads(answer)
+            seconds, processor, peak, decoder, requests, read = json.loads(answer)
             said = f"{requests:4.0f} reads, {read:5.0f} MiB" if requests else ""
-            print(f"{way:8} {seconds:6.2f} s {processor:6.2f} s processor, peak {peak:5.0f} MiB {said}", flush=True)
+            memory = f"peak {peak:5.0f} MiB, of a decoder {decoder:5.0f} MiB"
+            print(f"{way:8} {seconds:6.2f} s {processor:6.2f} s processor, {memory} {said}", flush=True)
 
 
 def _arrays(planes: dict[str, object]) -> list[object]:

@@ -11,11 +11,14 @@ import boto3
 from botocore.config import Config
 from cheroot import wsgi
 
+from local_vast.http import Connection
+
 
 @contextmanager
 def served(application: Any) -> Iterator[str]:
     """The URL under which the application answers until the block ends."""
     server = wsgi.Server(("127.0.0.1", 0), application, numthreads=20, shutdown_timeout=1)
+    server.ConnectionClass = Connection
     # How long an idle connection may keep the server from looking at its stop flag.
     server.expiration_interval = 0.02
     server.prepare()

@@ -1,0 +1,56 @@
+"""The image that the Dockerfile makes: it can be built, and it reads no local file unless it is told to."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from project import ROOT, shipped
+from vast_settings import load
+
+WITHOUT_COMMENTS = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+INSTRUCTIONS = WITHOUT_COMMENTS.replace("\\\n", " ")
+
+
+def copied() -> set[str]:
+    """What the COPY lines take from the folder in which the image is built."""
+    return {source for line in re.findall(r"^COPY (.+)$", INSTRUCTIONS, re.MULTILINE) for source in line.split()[:-1]}
+
+
+def in_context(name: str) -> bool:
+    """Whether .dockerignore lets a file or folder at the top of the project through; the last rule that matches decides."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
+    taken = True
+    for rule in (line.strip() for line in lines if line.strip() and not line.startswith("#")):
+        if fnmatchcase(name, rule.removeprefix("!")):
+            taken = rule.startswith("!")
+    return taken
+
+
+def test_what_is_copied_is_there_and_reaches_the_builder() -> None:
+    """A file that .dockerignore keeps out ends the build."""
+    assert {name for name in copied() if not (ROOT / name).exists()} == set()
+    assert {name for name in copied() if not in_context(name)} == set()
+
+
+def test_nothing_else_reaches_the_builder() -> None:
+    """No tests, no settings that somebody left there, no history."""
+    here = {path.name for path in ROOT.iterdir()}
+    assert {name for name in here if in_context(name)} == copied()
+    assert {f"{name}.py" for name in shipped()} < copied()
+
+
+def test_packages_are_those_that_were_tested() -> None:
+    """Each installation is bound by the constraints, and installs lists that were copied before it."""
+    commands = re.findall(r"pip install ([^&\n]+)", INSTRUCTIONS)
+    assert commands
+    for command in commands:
+        assert "-c constraints.txt" in command
+        assert {Path(name).name for name in re.findall(r"-[rc] (\S+)", command)} <= copied()
+
+
+def test_the_image_reads_no_local_file() -> None:
+    """Events come from outside; without a setting every folder below the working folder would be open to them."""
+    (value,) = re.findall(r'\bEXR_LOCAL_ROOTS="([^"]*)"', INSTRUCTIONS)
+    assert load({"EXR_LOCAL_ROOTS": value}).local_roots == ()
