@@ -10,10 +10,10 @@ settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 LONGEST = (
-    "test_docs_blocks", "test_vast_db_races", "test_vast_db_faults", "test_scripts_integrity", "test_scripts_chains",
-    "test_backfill_cluster", "test_scripts_sample", "test_migrations", "test_scripts_schema", "test_scripts_backfill",
-    "test_scripts_backup", "test_main_storage", "test_report", "test_vast_db_secrets", "test_end_to_end",
-    "test_docs_troubleshooting", "test_vast_db_model", "test_backfill_processes",
+    "test_docs_blocks", "test_upsert_races", "test_upsert_faults", "test_integrity", "test_chains",
+    "test_backfill_cluster", "test_copy", "test_migrations", "test_schema_commands", "test_backfill",
+    "test_backup", "test_handler_storage", "test_report", "test_secrets", "test_end_to_end",
+    "test_docs_troubleshooting", "test_upsert_model", "test_backfill_processes",
 )  # fmt: skip
 
 

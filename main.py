@@ -15,10 +15,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
-import vast_context
-import vast_settings
-from exr_errors import InspectorError, Reject, Retry, Verdict, on_one_line
-from vast_inspection import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
+from exr_inspector.errors import InspectorError, Reject, Retry, Verdict, on_one_line
+from exr_inspector.function import context
+from exr_inspector.function.job import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
+from exr_inspector.settings import load
 
 
 def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line rejects some annotations
@@ -31,7 +31,7 @@ def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line re
         try:
             connect()
         except InspectorError as error:
-            vast_context.write_log(ctx, "warning", {"message": "out of reach at the start", "error": error.as_dict()})
+            context.write_log(ctx, "warning", {"message": "out of reach at the start", "error": error.as_dict()})
 
 
 def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
@@ -57,7 +57,7 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
 # Local invocation
 
 
-class _Local(vast_context.NoTelemetry):
+class _Local(context.NoTelemetry):
     """The context of local invocation."""
 
     def __init__(self) -> None:
@@ -76,9 +76,9 @@ class _StandardError:
     warning = error = info
 
 
-def _command_line(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Local invocation; the exit status is the gravest of all inputs."""
-    from exr_text import Parser
+    from exr_inspector.payload.text import Parser
 
     parser = Parser(prog="main.py", description="Inspect EXR files or run events as the function does.")
     parser.add_argument("inputs", nargs="+", metavar="EVENT.json|FILE.exr", help="an event, or the path of a file to inspect")
@@ -120,7 +120,7 @@ def _allow_what_is_named(ctx: Any, arguments: Sequence[str], *, verbose: bool) -
 
     Whoever types a path has the right to read it already; the allowed roots are about paths that come in events.
     """
-    settings = vast_settings.load()
+    settings = load()
     named = (Path(argument).resolve() for argument in arguments if not _is_event(argument))
     level = settings.log_level if verbose else "CRITICAL"
     runtime = make_runtime(ctx, full_payload=True, local_roots=(*settings.local_roots, *named), log_level=level)
@@ -129,20 +129,20 @@ def _allow_what_is_named(ctx: Any, arguments: Sequence[str], *, verbose: bool) -
 
 def _form(options: Any) -> Callable[[Answer], str]:
     """How answers are printed."""
-    import exr_text
+    from exr_inspector.payload import text
 
     if options.summary:
         return _summary
-    return exr_text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
+    return text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
 
 
 def _summary(answer: Answer) -> str:
     """One line about each object of an event, with the reason wherever the exit status is not 0."""
-    import exr_text
+    from exr_inspector.payload import text
 
     if "results" in answer:
         return "\n".join(map(_summary, answer["results"]))
-    line = exr_text.summary_line(answer) if "file" in answer else _refusal_line(answer)
+    line = text.summary_line(answer) if "file" in answer else _refusal_line(answer)
     return "  ".join([line, *failures(answer)])
 
 
@@ -166,4 +166,4 @@ def _invoke(ctx: Any, event: Any, stream: IO[str], form: Callable[[Answer], str]
 
 
 if __name__ == "__main__":
-    sys.exit(_command_line())
+    sys.exit(main())

@@ -22,11 +22,11 @@ import vastdb
 
 import vast_db_persistence as persistence
 import vast_schemas
-from exr_errors import BadPayload, VASTDatabaseError, VectorEmbeddingError
+from exr_inspector.database.rows import new_stamp
+from exr_inspector.errors import BadPayload, VASTDatabaseError, VectorEmbeddingError
+from exr_inspector.settings import Settings
 from local_vast import LocalVast
 from sample_payloads import PATH, channel, part, payload, unreadable
-from vast_rows import new_stamp
-from vast_settings import Settings
 
 Row = dict[str, Any]
 STAMP = new_stamp()

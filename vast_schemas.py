@@ -13,7 +13,10 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from exr_embeddings import DEFAULT_CHANNEL_FINGERPRINT_DIM, DEFAULT_METADATA_EMBEDDING_DIM
+METADATA_EMBEDDING_DIM = 384
+CHANNEL_FINGERPRINT_DIM = 128
+"""Dimensions of the stored vectors; `embedding.vectors` computes them, and a test holds both equal."""
+
 
 VERSIONS = ("1.0.0", "1.1.0")
 CURRENT_VERSION = VERSIONS[-1]
@@ -145,10 +148,10 @@ FILES = TableSpec(
         Column("is_tiled", FLAG, "Whether any part is tiled", source="is_tiled"),
         Column(
             "metadata_embedding",
-            vector(DEFAULT_METADATA_EMBEDDING_DIM),
+            vector(METADATA_EMBEDDING_DIM),
             "Unit vector of how the file was made; near means made alike",
         ),
-        Column("channel_fingerprint", vector(DEFAULT_CHANNEL_FINGERPRINT_DIM), "Unit vector of the file's channels"),
+        Column("channel_fingerprint", vector(CHANNEL_FINGERPRINT_DIM), "Unit vector of the file's channels"),
         Column("embedding_version", SMALL, "Version of the algorithm that made both vectors; compare only equal versions"),
         Column("inspection_id", TEXT, "The inspection that wrote this row and its rows in the other tables", role=Role.AUDIT),
         Column("last_inspection_id", TEXT, "The latest inspection that found this version", role=Role.AUDIT),
@@ -233,7 +236,7 @@ CHANNELS = TableSpec(
         Column("p_linear", FLAG, "Whether the channel is perceptually linear", source="p_linear"),
         Column(
             "channel_fingerprint",
-            vector(DEFAULT_CHANNEL_FINGERPRINT_DIM),
+            vector(CHANNEL_FINGERPRINT_DIM),
             "Fingerprint of the part's channels, on the part's first channel; null on the others",
         ),
         Column("aov_role", TEXT, "What the channel holds, such as depth or normal, where its name tells it", since="1.1.0"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from exr_errors import BadSettings
+from exr_inspector.errors import BadSettings
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -447,4 +447,3 @@ def _check_sort_key(table: Table, positions: Iterable[int]) -> None:
     for at in positions:
         if not 0 <= at < len(table.columns):
             raise bad_request(f"table {table.name!r} has no column number {at} to sort by")
-

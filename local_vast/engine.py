@@ -310,4 +310,3 @@ def _query_status(number: int, state: int, ticket: bytes | None = None) -> bytes
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
-

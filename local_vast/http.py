@@ -47,7 +47,7 @@ class Connection(HTTPConnection):
 
     def close(self) -> None:
         """Close the socket; what could not be sent is dropped."""
-        super().close()  # type: ignore[no-untyped-call]
+        super().close()
         self.wfile.raw.close()
 
 

@@ -429,4 +429,3 @@ def _vector_index(request: Request, columns: pa.Schema) -> VectorIndex | None:
     if cluster not in QUANTIZATIONS or search not in QUANTIZATIONS or (cluster, search) == ("scalar_8bit", "none"):
         raise bad_request(f"invalid vector index quantization: cluster {cluster!r} with search {search!r}")
     return VectorIndex(name, metric, cluster, search)
-

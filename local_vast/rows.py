@@ -112,7 +112,7 @@ class RowStore:
             return
         self._claim(tx, table, ids)
         tx.load(
-            f'DELETE FROM {table.physical} AS target WHERE {_between("target", ids)}'
+            f"DELETE FROM {table.physical} AS target WHERE {_between('target', ids)}"
             f' AND target."{ROW_ID}" IN (SELECT "{ROW_ID}" FROM source)',
             pa.table({ROW_ID: ids}),
         )

@@ -24,12 +24,12 @@ from .engine import Engine, is_engine
 from .errors import VastError, bad_request, disk_full, is_disk_full
 from .faults import BadFault, Fault, Faults
 from .http import CUT, HEADERS, HttpServer, status_line
-from .objects import ObjectStore
-from .objects_errors import S3Error
-from .objects_http import drain
+from .objects.errors import S3Error
+from .objects.http import drain
+from .objects.service import ObjectStore
 from .routes import Request, Response, Tabular, is_tabular, operation
 from .store import Store
-from .trigger import ElementTrigger
+from .trigger.element import ElementTrigger
 
 DEFAULT_VERSION = "5.5.0.0"
 CONTROL = "/_local_vast/"
@@ -158,9 +158,7 @@ class LocalVast:
     def __enter__(self) -> LocalVast:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.stop()
 
     # One request

@@ -260,4 +260,3 @@ class Transactions:
 
     def __len__(self) -> int:
         return len(self._open)
-

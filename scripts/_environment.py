@@ -1,11 +1,6 @@
 """Makes `scripts/NAME.py` runnable as typed, with whatever Python 3 comes first on PATH.
 
-    if __name__ == "__main__":
-        import _environment
-
-        _environment.ensure()
-
-stands at the top of such a script, before its other imports. It puts the project's folder on the import path and, where a
+`ensure()` comes before a script's other imports. It puts the project's folder on the import path and, where a
 package that the scripts need is missing, runs the script again with the project's own Python, which scripts/setup makes.
 Any Python 3 can parse this file, also one that is too old for the project.
 """
@@ -32,14 +27,14 @@ def missing():
 def ensure():
     """Put the project on the import path; start over in the project's environment where this one lacks something."""
     folder = str(Path(__file__).resolve().parent)
-    sys.path[:] = [entry for entry in sys.path if entry != folder]  # its modules are imported as scripts.NAME
+    sys.path[:] = [entry for entry in sys.path if entry != folder]  # no module of the standard library is called like a script
     sys.path.insert(0, str(ROOT))
     absent = missing()
     if not absent:
         return
     if os.environ.get(MARK):
         sys.exit("The project's environment lacks {}. Remove it and run scripts/setup.".format(", ".join(absent)))
-    finished = subprocess.run([str(ROOT / "scripts/setup")], check=False)
+    finished = subprocess.run([str(ROOT / "scripts/setup"), "run"], check=False)
     if finished.returncode:
         sys.exit(finished.returncode)
     python = ROOT / (os.environ.get("VENV") or ".venv") / "bin/python"

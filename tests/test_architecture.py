@@ -1,8 +1,9 @@
-"""The structure that docs/ARCHITECTURE.md states is the structure of the code."""
+"""The structure that docs/ARCHITECTURE.md draws is the structure of the code: the folders are the layers."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -13,28 +14,32 @@ from pathlib import Path
 
 import pytest
 
-from project import ROOT, shipped, tracked
+from project import ROOT, SHIPPED_FOLDERS, shipped, tracked
 
+LAYERS = ("exr", "payload", "pixels", "embedding", "validation", "database", "function", "catalogue", "operations", "cli")
+"""Folders of the package, the lowest first; beneath them are `errors`, `settings` and `vast_schemas`."""
+PACKAGE = ROOT / "exr_inspector"
+ROOT_MODULES = {"main", "vast_schemas", "vast_db_persistence", "test_vast_db_persistence", "conftest"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
-    "pyarrow": r"vast_schemas|vast_rows|vast_db_\w+|vast_session|vast_upsert|vast_provision|vast_migrations",
-    "vastdb": r"vast_session",
-    "boto3": r"vast_objects",
-    "botocore": r"vast_objects",
-    "tenacity": r"vast_\w+",
-    "OpenEXR": r"exr_pixel_worker|exr_checks",
-    "numpy": r"exr_pixel_(tally|decode|worker)",
+    "pyarrow": {"database"},
+    "vastdb": {"database/session.py"},
+    "boto3": {"function/objects.py"},
+    "botocore": {"function/objects.py"},
+    "tenacity": {"database"},
+    "OpenEXR": {"pixels", "validation/checks.py"},
+    "numpy": {"pixels"},
+    "cheroot": {"function/host.py"},
+    "cloudevents": {"function"},
 }
-"""Third-party package -> the modules that may import it. A package that is not here may not be imported at all."""
-
+"""Third-party package -> the folders or modules that ship and may import it. One that is not here may not be imported there."""
 LATE = {"vastdb", "boto3", "botocore", "OpenEXR", "numpy"}
-"""Imported where they are used, never when a module loads: together they cost seconds."""
+"""Imported where they are used, never when a shipped module loads: together they cost seconds."""
 
 
-@cache
-def layers() -> dict[str, int]:
-    """Module -> layer, read from the table in docs/ARCHITECTURE.md."""
-    rows = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "docs/ARCHITECTURE.md").read_text(encoding="utf-8"), re.MULTILINE)
-    return {name: int(layer) for layer, names in rows for name in re.findall(r"`(\w+)`", names)}
+def name_of(path: Path) -> str:
+    """How a module is shown: its path without the root."""
+    return str(path.relative_to(ROOT))
 
 
 @cache
@@ -44,12 +49,34 @@ def tree(path: Path) -> ast.Module:
 
 
 def imports(nodes: Iterator[ast.AST]) -> Iterator[str]:
-    """The top-level names that these nodes import."""
+    """The dotted names that these nodes import; `from a import b` gives `a.b`."""
     for node in nodes:
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.split(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def top_level(names: Iterator[str]) -> set[str]:
+    """The packages that dotted names belong to."""
+    return {name.partition(".")[0] for name in names}
+
+
+def inside(path: Path) -> set[Path]:
+    """The modules of the package that a module imports, late or not."""
+    found = set()
+    for name in imports(ast.walk(tree(path))):
+        parts = name.split(".")
+        if parts[0] == "exr_inspector":
+            places = (ROOT.joinpath(*parts[:end]).with_suffix(".py") for end in range(len(parts), 1, -1))
+            found |= {next((place for place in places if place.exists()), PACKAGE / "__init__.py")}
+    return found
+
+
+def height(path: Path) -> int:
+    """The layer of a module; -1 for what lies beneath all folders."""
+    parts = path.relative_to(PACKAGE).parts
+    return LAYERS.index(parts[0]) if len(parts) > 1 else -1
 
 
 def load_time(node: ast.AST) -> Iterator[ast.AST]:
@@ -61,29 +88,56 @@ def load_time(node: ast.AST) -> Iterator[ast.AST]:
             yield from load_time(child)
 
 
-def test_every_runtime_module_has_a_layer_and_every_layer_a_module() -> None:
-    """The table in the architecture page lists exactly the modules that ship."""
-    assert shipped() == sorted(layers())
+def test_the_root_holds_what_users_were_told_of_and_nothing_more() -> None:
+    """Everything else has a folder."""
+    assert {path.stem for path in ROOT.glob("*.py")} == ROOT_MODULES
 
 
-@pytest.mark.parametrize("module", shipped())
-def test_a_module_imports_only_lower_layers(module: str) -> None:
-    """No module knows of one beside it or above it."""
-    own = set(imports(ast.walk(tree(ROOT / f"{module}.py")))) & set(shipped())
-    assert {name for name in own if layers()[name] >= layers()[module]} == set()
+def test_every_folder_is_a_layer() -> None:
+    """A new folder has to be given its place."""
+    assert {path.parent.relative_to(PACKAGE).parts[0] for path in MODULES if path.parent != PACKAGE} == set(LAYERS)
 
 
-@pytest.mark.parametrize("module", shipped())
-def test_a_third_party_package_is_imported_only_at_its_home(module: str) -> None:
-    """Beside the standard library and the project, a module imports only what has its home there."""
-    foreign = set(imports(ast.walk(tree(ROOT / f"{module}.py")))) - set(sys.stdlib_module_names) - set(shipped())
-    assert {name for name in foreign if not re.fullmatch(HOMES.get(name, "(?!)"), module)} == set()
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_imports_only_its_own_folder_and_lower_ones(path: Path) -> None:
+    """No arrow goes up. The command alone stands above everything."""
+    own = height(path) if path.name != "__main__.py" else len(LAYERS)
+    assert [name_of(other) for other in sorted(inside(path)) if height(other) > own] == []
 
 
-@pytest.mark.parametrize("module", shipped())
-def test_slow_packages_are_not_imported_when_a_module_loads(module: str) -> None:
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Late imports count as well."""
+    graph = {path: inside(path) - {PACKAGE / "__init__.py"} for path in MODULES}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) >= len(MODULES) - 1
+
+
+def test_the_tables_are_a_leaf() -> None:
+    """vast_schemas imports pyarrow, and nothing of the project."""
+    names = top_level(imports(ast.walk(tree(ROOT / "vast_schemas.py"))))
+    assert names - set(sys.stdlib_module_names) == {"pyarrow"}
+
+
+def test_the_public_face_has_no_logic_and_nothing_inside_knows_it() -> None:
+    """vast_db_persistence hands names on; what the package needs of them it takes from their homes."""
+    face = tree(ROOT / "vast_db_persistence.py")
+    assert not [node for node in face.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    for path in MODULES:
+        assert "vast_db_persistence" not in top_level(imports(ast.walk(tree(path)))), path
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path in shipped()], ids=name_of)
+def test_a_third_party_package_is_imported_only_at_its_home(path: Path) -> None:
+    """Beside the standard library and the project, a module that ships imports only what has its home there."""
+    ours = {"exr_inspector", *ROOT_MODULES}
+    place = str(path.relative_to(PACKAGE))
+    foreign = top_level(imports(ast.walk(tree(path)))) - set(sys.stdlib_module_names) - ours
+    assert {name for name in foreign if not {place, place.partition("/")[0]} & HOMES.get(name, set())} == set()
+
+
+@pytest.mark.parametrize("path", shipped(), ids=name_of)
+def test_slow_packages_are_not_imported_when_a_shipped_module_loads(path: Path) -> None:
     """vastdb, boto3 and OpenEXR load where they are used."""
-    assert set(imports(load_time(tree(ROOT / f"{module}.py")))) & LATE == set()
+    assert top_level(imports(load_time(tree(path)))) & LATE == set()
 
 
 def test_importing_main_loads_no_slow_package() -> None:
@@ -93,12 +147,13 @@ def test_importing_main_loads_no_slow_package() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-def test_the_endpoint_for_development_and_the_runtime_do_not_know_each_other() -> None:
-    """local_vast imports no runtime module, and no runtime module imports anything that does not ship."""
+def test_the_endpoint_for_development_and_what_ships_do_not_know_each_other() -> None:
+    """local_vast imports nothing of the project, and what ships imports neither it nor a folder that does not ship."""
     for path in (ROOT / "local_vast").rglob("*.py"):
-        assert set(imports(ast.walk(tree(path)))) & set(shipped()) == set(), path
-    for module in shipped():
-        assert set(imports(ast.walk(tree(ROOT / f"{module}.py")))) & {"local_vast", "scripts", "tests", "benchmarks"} == set()
+        assert top_level(imports(ast.walk(tree(path)))) & {"exr_inspector", *ROOT_MODULES} == set(), path
+    for path in shipped():
+        assert top_level(imports(ast.walk(tree(path)))) & {"local_vast", "scripts", "tests", "benchmarks"} == set(), path
+        assert {other for other in inside(path) if other not in shipped()} == set(), path
 
 
 def broad_handlers(node: ast.AST, function: str = "") -> Iterator[str]:
@@ -112,14 +167,14 @@ def broad_handlers(node: ast.AST, function: str = "") -> Iterator[str]:
         yield from broad_handlers(child, name)
 
 
-EXPECTED_BROAD = {"main": {"handler"}, "vast_context": {"offered"}}
+EXPECTED_BROAD = {"main.py": {"handler"}, "exr_inspector/function/context.py": {"offered"}}
 """Where everything may be caught: the handler, and calls of the platform's own objects, which may raise anything."""
 
 
-@pytest.mark.parametrize("module", shipped())
-def test_broad_excepts_stand_where_they_are_allowed(module: str) -> None:
+@pytest.mark.parametrize("path", shipped(), ids=name_of)
+def test_broad_excepts_stand_where_they_are_allowed(path: Path) -> None:
     """An error that nobody foresaw is seen, not swallowed."""
-    assert set(broad_handlers(tree(ROOT / f"{module}.py"))) <= EXPECTED_BROAD.get(module, set())
+    assert set(broad_handlers(tree(path))) <= EXPECTED_BROAD.get(name_of(path), set())
 
 
 def test_no_function_is_longer_than_fifty_lines() -> None:
@@ -130,27 +185,21 @@ def test_no_function_is_longer_than_fifty_lines() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 if body and (body[-1].end_lineno or 0) - body[0].lineno + 1 > 50:
-                    long.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+                    long.append(f"{name_of(path)}:{node.lineno} {node.name}")
     assert long == []
 
 
-def copied_by(name: str) -> set[str]:
-    """The modules that the Dockerfile copies into the image."""
-    text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
-    words = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()]
-    return {Path(word).stem for word in words if word.endswith(".py")}
+def test_the_image_copies_the_folders_that_ship() -> None:
+    """No folder that only people use is in the image, and none that the function needs is missing."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    copied = {word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()}
+    assert {Path(word).name for word in copied if word.startswith("exr_inspector/") and not word.endswith("/")} >= set(
+        SHIPPED_FOLDERS
+    )
+    assert not {Path(word).name for word in copied} & (set(LAYERS) - set(SHIPPED_FOLDERS))
 
 
-HOST = {"function_host", "function_host_events"}
-"""What stands in for the platform's runtime in the image."""
-
-
-def test_the_image_ships_exactly_the_runtime_modules_and_their_host() -> None:
-    """Nothing that has no prefix, apart from main and the host, is in the image, and nothing that is needed is missing."""
-    assert copied_by("Dockerfile") == set(shipped()) | HOST
-
-
-def test_the_type_checker_sees_every_runtime_module() -> None:
-    """mypy's list of files is the list of modules that ship."""
+def test_the_type_checker_sees_everything_that_ships() -> None:
+    """mypy names the root's modules and the package."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert sorted(Path(name).stem for name in settings["tool"]["mypy"]["files"]) == shipped()
+    assert {"main.py", "vast_schemas.py", "vast_db_persistence.py", "exr_inspector"} <= set(settings["tool"]["mypy"]["files"])

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import vast_settings
-from exr_errors import BadSettings
-from scripts import configuration
-from vast_settings import TEXT, Settings, environment_name, load, with_event_credentials
+from exr_inspector import settings as vast_settings
+from exr_inspector.errors import BadSettings
+from exr_inspector.settings import TEXT, Settings, environment_name, load, with_event_credentials
+from generators import configuration
 
 DATABASE = {"VAST_DB_ENDPOINT": "http://db:80", "VAST_DB_ACCESS_KEY": "AK", "VAST_DB_SECRET_KEY": "SK"}
 EVENT = {"vastdb_endpoint": "http://other:80", "vastdb_access_key": "EA", "vastdb_secret_key": "ES"}
@@ -92,7 +92,8 @@ def test_an_endpoint_without_keys_names_the_keys_that_are_missing(endpoint: str)
 
 
 @pytest.mark.parametrize(
-    "url", ["store", "ftp://store", "http://", "http://user:hush@store", "http://store:port", "http://s/?k=hush", "http://s:99999"]
+    "url",
+    ["store", "ftp://store", "http://", "http://user:hush@store", "http://store:port", "http://s/?k=hush", "http://s:99999"],
 )
 def test_a_wrong_address_is_refused_and_never_repeated(url: str) -> None:
     """A URL may hold a password, so the message gives its shape alone."""

@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
     """The scripts and the lists of packages, in a folder of their own."""
     folder = tmp_path / "project"
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     return folder
 
@@ -35,8 +35,9 @@ def installed(project: Path, folder: Path) -> None:
     """An environment at `folder` that the setup takes for complete."""
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/python").symlink_to(sys.executable)
-    lists = b"".join((project / name).read_bytes() for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt"))
-    (folder / ".installed").write_bytes(subprocess.run("cksum", input=lists, capture_output=True, check=True).stdout)
+    lists = b"".join((project / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    digest = subprocess.run("cksum", input=lists, capture_output=True, check=True).stdout
+    (folder / ".installed").write_bytes(b"dev " + digest)
 
 
 def run(script: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

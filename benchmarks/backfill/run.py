@@ -161,10 +161,10 @@ def contents(url: str, schema: str) -> dict[str, list[str]]:
 
 def count(url: str, schema: str) -> int:
     """Rows of files; none while there is no table."""
-    import vast_migrations
     from databases import Database, settings_for
+    from exr_inspector.operations import migrations
 
-    stored = vast_migrations.read_state(Database(None, settings_for(url, "local", "local-secret", schema)).store()).tables  # type: ignore[arg-type]
+    stored = migrations.read_state(Database(None, settings_for(url, "local", "local-secret", schema)).store()).tables  # type: ignore[arg-type]
     return stored["files"].rows if "files" in stored else 0
 
 

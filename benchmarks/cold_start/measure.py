@@ -22,8 +22,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
+from exr_inspector.operations.samples import SAMPLES, write_samples
 from local_vast import LocalVast
-from scripts.samples import SAMPLES, write_samples
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMPORT_BUDGET_MS = 150.0

@@ -23,15 +23,14 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import exr_chunks
-import exr_header
-import exr_payload
-import exr_text
-import vast_rows
 import vast_schemas
-from exr_errors import BadHeader
-from exr_limits import MAX_PAYLOAD_CHARACTERS
-from scripts.samples import write_samples
+from exr_inspector.database import rows
+from exr_inspector.errors import BadHeader
+from exr_inspector.exr import completeness
+from exr_inspector.exr.header import read_header
+from exr_inspector.exr.limits import MAX_PAYLOAD_CHARACTERS
+from exr_inspector.operations.samples import write_samples
+from exr_inspector.payload import document, text
 
 HEAD = 8 * 1024
 BATCH = 50
@@ -80,20 +79,20 @@ def change(rng: random.Random, data: bytearray, at: int, other: bytes) -> None:
 
 def describe(data: bytes) -> dict[str, Any]:
     """The payload of a file of these bytes."""
-    facts, reader = exr_payload.FileFacts("/fuzz/frame.1001.exr"), Bytes(data)
+    facts, reader = document.FileFacts("/fuzz/frame.1001.exr"), Bytes(data)
     try:
-        header = exr_header.read_header(reader)
-        return exr_payload.describe(facts, header, exr_chunks.assess(header, reader))
+        header = read_header(reader)
+        return document.describe(facts, header, completeness.assess(header, reader))
     except BadHeader as fault:
-        return exr_payload.describe_unreadable(facts, fault)
+        return document.describe_unreadable(facts, fault)
 
 
 def check(payload: dict[str, Any]) -> None:
     """A payload must be JSON of bounded length, have a line for people, and rows with both vectors in the tables' schemas."""
     assert len(json.dumps(payload, allow_nan=False)) <= MAX_PAYLOAD_CHARACTERS
     json.dumps(payload, allow_nan=False, ensure_ascii=False).encode()
-    exr_text.summary_line(payload)
-    tables = vast_rows.to_tables([(vast_rows.rows_of(payload), vast_rows.new_stamp())])
+    text.summary_line(payload)
+    tables = rows.to_tables([(rows.rows_of(payload), rows.new_stamp())])
     assert all(table.schema == vast_schemas.schema_for(name) for name, table in tables.items())
     (file,) = tables["files"].to_pylist()
     for column in ("metadata_embedding", "channel_fingerprint"):

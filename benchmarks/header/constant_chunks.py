@@ -1,4 +1,4 @@
-"""How small a chunk of one colour gets: the numbers behind `exr_chunks.CONSTANT_SIZE`.
+"""How small a chunk of one colour gets: the numbers behind `exr.completeness.CONSTANT_SIZE`.
 
     python -m benchmarks.header.constant_chunks
 
@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 
-import exr_chunks
-import exr_header
-import exr_layout
-from vast_objects import LocalFile
+from exr_inspector.exr import completeness, layout
+from exr_inspector.exr.header import read_header
+from exr_inspector.function.objects import LocalFile
 
 CODECS = ("RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "DWAA", "DWAB", "HTJ2K256", "HTJ2K32", "LJ2K", "ZSTD")
 SIZES = ((320, 256), (1920, 1080), (4096, 512))
@@ -41,9 +40,9 @@ def share_of_limit(channels: dict[str, np.ndarray], codec: str, path: Path) -> f
     header = {"compression": getattr(OpenEXR, f"{codec}_COMPRESSION"), "type": OpenEXR.scanlineimage}
     OpenEXR.File(header, channels).write(str(path))
     with LocalFile(str(path), (path.parent,)) as reader:
-        found = exr_header.read_header(reader)
-        verdict = exr_chunks.assess(found, reader)
-    limit = exr_chunks.constant_bytes(exr_layout.layout(found, found.parts[0]))
+        found = read_header(reader)
+        verdict = completeness.assess(found, reader)
+    limit = completeness.constant_bytes(layout.layout(found, found.parts[0]))
     return verdict.profiles[0].total_bytes / (verdict.chunks_expected or 1) / (limit or 1)
 
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import OpenEXR
 
-import exr_chunks
-import exr_header
-import exr_payload
-from exr_errors import BadHeader
+from exr_inspector.errors import BadHeader
+from exr_inspector.exr import completeness
+from exr_inspector.exr.header import FIRST_RANGE, parse_header, read_header
+from exr_inspector.payload import document
 
 
 class PlainFile:
@@ -49,7 +49,7 @@ class PlainFile:
 def header_of_file(path: Path) -> None:
     """Open, read the first range, parse, close."""
     file = PlainFile(path)
-    exr_header.read_header(file)
+    read_header(file)
     file.close()
 
 
@@ -57,8 +57,8 @@ def whole_inspection(path: Path) -> dict[str, Any]:
     """Open, header, chunks, payload, close."""
     file = PlainFile(path)
     try:
-        header = exr_header.read_header(file)
-        return exr_payload.describe(exr_payload.FileFacts(str(path)), header, exr_chunks.assess(header, file))
+        header = read_header(file)
+        return document.describe(document.FileFacts(str(path)), header, completeness.assess(header, file))
     finally:
         file.close()
 
@@ -70,12 +70,12 @@ def openexr(path: Path) -> None:
 
 def header_of_bytes(path: Path) -> Callable[[Path], None]:
     """The header alone, from bytes at hand."""
-    data, size = path.read_bytes()[: exr_header.FIRST_RANGE], path.stat().st_size
+    data, size = path.read_bytes()[:FIRST_RANGE], path.stat().st_size
     return lambda _: _swallow(data, size)
 
 
 def _swallow(data: bytes, size: int) -> None:
-    exr_header.parse_header(data, size=size)
+    parse_header(data, size=size)
 
 
 def fastest(calls: dict[str, Callable[[Path], object]], path: Path, rounds: int) -> dict[str, float]:

@@ -28,8 +28,8 @@ sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in th
 
 import vast_db_persistence as persistence  # noqa: E402
 from benchmarks.ingest import straightforward  # noqa: E402
+from exr_inspector.settings import Settings  # noqa: E402
 from sample_payloads import channel, payload  # noqa: E402
-from vast_settings import Settings  # noqa: E402
 
 BATCHES = (1, 50, 500)
 CHANNELS = 40

@@ -10,9 +10,9 @@ from typing import Any
 
 import vastdb
 
-import vast_rows
+from exr_inspector.database.rows import new_stamp, rows_of, to_tables
+from exr_inspector.settings import Settings
 from vast_schemas import TABLES, schema_for, wire_schema
-from vast_settings import Settings
 
 
 def persist(payload: dict[str, Any], settings: Settings) -> bool:
@@ -20,7 +20,7 @@ def persist(payload: dict[str, Any], settings: Settings) -> bool:
     session = vastdb.connect(
         endpoint=settings.db_endpoint, access=settings.db_access_key, secret=settings.db_secret_key, timeout=settings.db_timeout
     )
-    rows = vast_rows.rows_of(payload)
+    rows = rows_of(payload)
     with session.transaction() as tx:
         schema = tx.bucket(settings.db_bucket).create_schema(settings.db_schema, fail_if_exists=False)
         tables = {name: schema.create_table(name, wire_schema(schema_for(name)), fail_if_exists=False) for name in TABLES}
@@ -30,7 +30,7 @@ def persist(payload: dict[str, Any], settings: Settings) -> bool:
         if found.num_rows:
             files.update(found.set_column(0, "inspection_count", [[found["inspection_count"][0].as_py() + 1]]))
             return False
-        for name, table in vast_rows.to_tables([(rows, vast_rows.new_stamp())]).items():
+        for name, table in to_tables([(rows, new_stamp())]).items():
             if table.num_rows:
                 tables[name].insert(table)
         return True

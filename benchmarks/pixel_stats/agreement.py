@@ -1,6 +1,6 @@
 """The table of docs/PIXEL_STATISTICS.md: who has the same figures for which file, and why not.
 
-    python -m benchmarks.pixel_stats.agreement DIRECTORY
+python -m benchmarks.pixel_stats.agreement DIRECTORY
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from exr_errors import BadHeader
+from exr_inspector.errors import BadHeader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import pixel_agreement

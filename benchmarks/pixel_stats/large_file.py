@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import OpenEXR
 
-import exr_header
+from exr_inspector.exr.header import MAGIC, MULTI_PART, VERSION, Header, parse_header
 
 WIDTH, HEIGHT, PARTS, COMPONENTS = 8192, 4096, 10, "RGBA"
 OURS = """
@@ -63,7 +63,7 @@ def write_large(path: Path, width: int, height: int, compression: Any) -> None:
     OpenEXR.File({"compression": compression, "type": OpenEXR.scanlineimage}, planes).write(str(one))
     data = one.read_bytes()
     one.unlink()
-    header = exr_header.parse_header(data, size=len(data))
+    header = parse_header(data, size=len(data))
     first = struct.unpack_from("<Q", data, header.header_bytes)[0]
     count = (first - header.header_bytes) // 8
     offsets = [*struct.unpack_from(f"<{count}Q", data, header.header_bytes), len(data)]
@@ -71,7 +71,7 @@ def write_large(path: Path, width: int, height: int, compression: Any) -> None:
     with path.open("r+b") as out:
         heads = b"".join(_part_header(data, header, number, count) for number in range(PARTS)) + b"\0"
         start = 8 + len(heads) + 8 * count * PARTS
-        out.write(exr_header.MAGIC + struct.pack("<I", exr_header.VERSION | exr_header.MULTI_PART) + heads)
+        out.write(MAGIC + struct.pack("<I", VERSION | MULTI_PART) + heads)
         stride = len(data) - first + 4 * count
         for number in range(PARTS):
             base = start + number * stride - first
@@ -81,7 +81,7 @@ def write_large(path: Path, width: int, height: int, compression: Any) -> None:
                 out.write(struct.pack("<i", number) + data[offsets[index] : offsets[index + 1]])
 
 
-def _part_header(data: bytes, header: exr_header.Header, number: int, chunks: int) -> bytes:
+def _part_header(data: bytes, header: Header, number: int, chunks: int) -> bytes:
     added = {"name": ("string", b"aov%d" % number), "chunkCount": ("int", struct.pack("<i", chunks))}
     kept = data[8 : header.header_bytes - 1]
     assert header.parts[0].value("type", "string") == "scanlineimage"
@@ -131,7 +131,7 @@ def main() -> None:
 def report(path: Path, tool: str, options: argparse.Namespace) -> None:
     """One round: this project, then oiiotool."""
     *figures, samples = ours(path, options.limit_mb * 2**20, options.threads)
-    rows = {"exr_pixel_stats": figures}
+    rows = {"exr_inspector.pixels.statistics": figures}
     if Path(tool).exists():
         rows["oiiotool --stats"] = theirs(path, tool)
     millions = samples / 1e6

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import OpenEXR
 
-from exr_layout import LINES_PER_CHUNK
+from exr_inspector.exr.layout import LINES_PER_CHUNK
 
 ROOT = str(Path(__file__).resolve().parents[2])
 CHILD = """

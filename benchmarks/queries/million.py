@@ -2,11 +2,12 @@
 
     scripts/python benchmarks/queries/million.py [--files N] [--markdown FILE]
 
-Answers each question with DuckDB over tables in this process, as `scripts/query.py --engine client` does once the columns are
+Answers each question with DuckDB over tables in this process, as `exr-inspector ask --engine client` does once the columns are
 here: `seconds` is the statement alone, the best of three; `reading` is the copy of the columns that it needs from a stream of
 Arrow batches (here from a file, so without network and server) into tables, and what tells which files' rows to read. On a
-cluster the query engine reads them where they are. The nearest ten are found by the scan of scripts/similarity.py and, for
-comparison, by DuckDB's own scan of the same vectors. Of the report, `seconds` is what scripts/report.py does with the columns,
+cluster the query engine reads them where they are. The nearest ten are found by the scan of
+exr_inspector/catalogue/similarity.py and, for
+comparison, by DuckDB's own scan of the same vectors. Of the report, `seconds` is what exr-inspector report does with the columns,
 the page included. Each measurement runs in a process of its own; its peak resident memory includes what it read.
 """
 
@@ -34,8 +35,10 @@ import pyarrow.compute as pc
 from pyarrow import feather, ipc
 
 import vast_schemas
-from exr_embeddings import EMBEDDING_VERSION
-from scripts import catalogue, questions, report, report_data, similarity
+from exr_inspector.catalogue import engine, questions, similarity
+from exr_inspector.catalogue.report.data import described, scans
+from exr_inspector.cli import report
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 
 FRAMES, CHANNELS, SHOWS, SHOTS = 100, 5, 20, 25
 OF_A_SHOW = 20
@@ -189,7 +192,7 @@ def _channels(ids: pa.Array, count: int, setup: np.ndarray[Any, Any]) -> dict[st
     }  # fmt: skip
 
 
-def streamed(folder: Path, scan: catalogue.Scan, file_ids: Sequence[str] | None = None) -> pa.RecordBatchReader:
+def streamed(folder: Path, scan: engine.Scan, file_ids: Sequence[str] | None = None) -> pa.RecordBatchReader:
     """The columns of a scan, batch by batch, as the SDK would give them; of these files alone, if given."""
     file = pa.OSFile(str(folder / f"{scan.table}.arrow"))
     names = ipc.open_file(file).schema.names
@@ -204,24 +207,24 @@ def streamed(folder: Path, scan: catalogue.Scan, file_ids: Sequence[str] | None 
 def ask(folder: Path, name: str) -> Measured:
     """One question: its columns are read, then it is asked three times."""
     statement = questions.load(name).bind(PARAMETERS.get(name, {}))
-    with catalogue.engine() as sql:
+    with engine.engine() as sql:
         began = time.perf_counter()
-        rest = catalogue.gather(sql, statement, partial(streamed, folder))
+        rest = engine.gather(sql, statement, partial(streamed, folder))
         reading = time.perf_counter() - began
-        answers, best = _best(lambda: catalogue.run(sql, rest).num_rows)
+        answers, best = _best(lambda: engine.run(sql, rest).num_rows)
     return Measured(name, best, reading, _peak(), answers)
 
 
 def make_report(folder: Path, _: str) -> Measured:
-    """The page of scripts/report.py; the vectors on its map, those of first frames, are read before."""
+    """The page of exr-inspector report; the vectors on its map, those of first frames, are read before."""
     known = _first_vectors(folder)
-    with catalogue.engine() as sql:
+    with engine.engine() as sql:
         began = time.perf_counter()
-        for scan in report_data.scans():
-            catalogue.take(sql, scan.table, streamed(folder, scan))
+        for scan in scans():
+            engine.take(sql, scan.table, streamed(folder, scan))
         reading = time.perf_counter() - began
         began = time.perf_counter()
-        data = report_data.described(sql, "benchmark", lambda file_ids: {name: known[name] for name in file_ids})
+        data = described(sql, "benchmark", lambda file_ids: {name: known[name] for name in file_ids})
         size = len(report.page(data).encode())
         taken = time.perf_counter() - began
     return Measured(f"report.py, a page of {size / 1e6:.1f} MB", taken, reading, _peak(), data["totals"]["files"])
@@ -229,28 +232,28 @@ def make_report(folder: Path, _: str) -> Measured:
 
 def _first_vectors(folder: Path) -> dict[str, list[float]]:
     known: dict[str, list[float]] = {}
-    for batch in streamed(folder, catalogue.Scan("files", ("file_id", "metadata_embedding"), ())):
+    for batch in streamed(folder, engine.Scan("files", ("file_id", "metadata_embedding"), ())):
         firsts = batch.take(pa.array(range(0, batch.num_rows, FRAMES)))  # a batch begins with a sequence
         known |= zip(firsts["file_id"].to_pylist(), firsts["metadata_embedding"].to_pylist(), strict=True)
     return known
 
 
 def scan_here(folder: Path, _: str) -> Measured:
-    """The nearest ten by scripts/similarity.py, over record batches as the SDK streams them."""
+    """The nearest ten by exr_inspector/catalogue/similarity.py, over record batches as the SDK streams them."""
     table = feather.read_table(folder / "files.arrow", columns=[*similarity.KEYS, "metadata_embedding"], memory_map=True)
     wanted = _reference(table)
     choose = similarity._Chooser(wanted, 10, False)
     found, best = _best(lambda: len(similarity._by_scan(table.to_reader(131_072), "metadata_embedding", wanted, choose)))
-    return Measured("exact top 10: scripts/similarity.py", best, 0.0, _peak(), found)
+    return Measured("exact top 10: exr_inspector/catalogue/similarity.py", best, 0.0, _peak(), found)
 
 
 def scan_duckdb(folder: Path, _: str) -> Measured:
     """The nearest ten by DuckDB's scan of the same vectors, from its own table."""
     table = feather.read_table(folder / "files.arrow", columns=["file_id", "metadata_embedding"])
     wanted = _reference(table).vector
-    with catalogue.engine() as sql:
+    with engine.engine() as sql:
         began = time.perf_counter()
-        catalogue.take(sql, "files", table.to_reader())
+        engine.take(sql, "files", table.to_reader())
         reading = time.perf_counter() - began
         query = f"SELECT file_id FROM files ORDER BY array_distance(metadata_embedding, {wanted}::FLOAT[384]) LIMIT 10"
         found, best = _best(lambda: len(sql.sql(query).fetchall()))

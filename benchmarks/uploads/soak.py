@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
-from scripts.samples import beauty
+from exr_inspector.operations.samples import beauty
 
 REPORTS = 10
 

@@ -2,7 +2,7 @@
 
     scripts/python -m benchmarks.uploads.storm [--uploads 1000] [--keys 900] [--threads 16] [--faults 0.05] [--kills 1] [--seed 1]
 
-The local endpoint and the uploading threads run in this process, the function in one of its own behind `function_host.py`, with
+The local endpoint and the uploading threads run in this process, the function in one of its own behind the function host, with
 statistics and validation switched on. With the probability `--faults` each, an upload brings along one fault of S3, one of the
 database, and its event is delivered twice, refused, or loses its answer. `--kills` times another process takes over while events
 are at work, and the former one is killed. Fewer keys than uploads make overwrites, by threads that race;
@@ -36,12 +36,12 @@ import vastdb
 from botocore.config import Config
 
 import vast_db_persistence as persistence
+from exr_inspector.operations import integrity
+from exr_inspector.operations.samples import SAMPLES, write_samples
+from exr_inspector.settings import Settings
 from local_vast import LocalVast
-from local_vast.trigger import ElementTrigger, TriggerFaults
-from scripts import integrity
-from scripts.samples import SAMPLES, write_samples
+from local_vast.trigger.element import ElementTrigger, TriggerFaults
 from vast_schemas import TABLES as ROWS_OF
-from vast_settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLES, SHOWS, SCHEMA = "tables", "shows", "exr"

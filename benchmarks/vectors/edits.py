@@ -17,9 +17,23 @@ from benchmarks.vectors.shows import COMPRESSIONS, RESOLUTIONS, Setup
 Recipe = dict[str, Any]
 NEW_LAYERS = ("caustics_extra", "rim_light", "fog", "wetness", "id_matte", "hair_spec", "eye_catch", "dust")
 SHORT = {
-    "direct": "dir", "indirect": "ind", "diffuse": "diff", "specular": "spec", "glossy": "gloss", "transmission": "trans",
-    "lighting": "lgt", "light": "lgt", "subsurface": "sss", "reflection": "refl", "refraction": "refr", "emission": "emit",
-    "volume": "vol", "albedo": "alb", "normals": "nrm", "velocity": "vel", "depth": "z",
+    "direct": "dir",
+    "indirect": "ind",
+    "diffuse": "diff",
+    "specular": "spec",
+    "glossy": "gloss",
+    "transmission": "trans",
+    "lighting": "lgt",
+    "light": "lgt",
+    "subsurface": "sss",
+    "reflection": "refl",
+    "refraction": "refr",
+    "emission": "emit",
+    "volume": "vol",
+    "albedo": "alb",
+    "normals": "nrm",
+    "velocity": "vel",
+    "depth": "z",
 }
 
 

@@ -1,6 +1,6 @@
 """The table of docs/VECTOR_STRATEGY.md: what the two vectors find, beside three baselines.
 
-    scripts/python -m benchmarks.vectors.run [--seeds 3] [--shows 5] [--frames 5] [--json FILE]
+scripts/python -m benchmarks.vectors.run [--seeds 3] [--shows 5] [--frames 5] [--json FILE]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.vectors import baselines, edits, measures
 from benchmarks.vectors.shows import Payload, Setup, Show
-from exr_embeddings import compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
 
 Vector = Callable[[Payload], list[float]]
 Edits = tuple[Callable[[dict[str, Any], random.Random], None], ...]

@@ -1,6 +1,6 @@
 """What the vectors cost: the first call, a frame of a known sequence, a setup not seen before, and 600 channels.
 
-    scripts/python -m benchmarks.vectors.speed
+scripts/python -m benchmarks.vectors.speed
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-import exr_embedding_facts
-import exr_embedding_text
-import exr_embedding_tokens
-import exr_embeddings
 from benchmarks.vectors.shows import Payload
+from exr_inspector.embedding import facts, text, tokens, vectors
 
-MODULES = (exr_embeddings, exr_embedding_tokens, exr_embedding_facts, exr_embedding_text)
+MODULES = (vectors, tokens, facts, text)
 KEPT_BLOCKS = ("_of_channels", "_of_parts", "_of_attributes", "_of_values")
 AOVS = (
     *("", "diffuse_direct", "diffuse_indirect", "specular_direct", "specular_indirect"),
@@ -72,14 +69,14 @@ def main() -> None:
     frames = [render(list(AOVS), at) for at in range(400)]
     lights = [f"light_{a}{b}_{kind}" for a in "abcde" for b in "vwxyz" for kind in ("key", "fill", "rim", "top", "env", "bg")]
     many = [render(lights, at) for at in range(20)]
-    embed = exr_embeddings.compute_metadata_embedding
+    embed = vectors.compute_metadata_embedding
     gc.disable()
     rows = {
         "40 channels, first call": timed(embed, frames[:60], forget),
         "40 channels, next frame": timed(embed, frames),
         "40 channels, known names, unknown setup": timed(embed, frames[:200], lambda: forget(KEPT_BLOCKS)),
         "40 channels, fingerprint of the next frame": timed(
-            lambda payload: exr_embeddings.compute_channel_fingerprint(payload["channels"]), frames
+            lambda payload: vectors.compute_channel_fingerprint(payload["channels"]), frames
         ),
         "600 channels, first call": timed(embed, many, forget),
         "600 channels, next frame": timed(embed, many),

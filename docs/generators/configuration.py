@@ -1,25 +1,24 @@
-"""docs/CONFIGURATION.md, made from the declarations in vast_settings.py.
+"""docs/CONFIGURATION.md, made from the declarations in exr_inspector/settings.py.
 
-    scripts/generate_configuration [--check]
+    scripts/generate configuration [--check]
 
 With --check nothing is written: exit status 1 says that the page is out of date.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-from scripts.generated import ROOT, command
-from vast_settings import EVENT_CREDENTIALS, KIB, MIB, NAMES, Settings
+from exr_inspector.settings import EVENT_CREDENTIALS, KIB, MIB, NAMES, Settings
+from generators import ROOT
 
 PAGE = ROOT / "docs/CONFIGURATION.md"
 
 HEAD = """# Configuration
 
-This page is generated from `vast_settings.py` by `scripts/generate_configuration`.
+This page is generated from `exr_inspector/settings.py` by `scripts/generate configuration`.
 
 Everything is read once, when the function starts. For each setting the first source that has a value counts:
 
@@ -29,7 +28,7 @@ Everything is read once, when the function starts. For each setting the first so
 3. the default.
 
 All wrong settings are reported at once, each with what was expected, and the function does not become ready with any of them;
-[TROUBLESHOOTING.md](TROUBLESHOOTING.md) has each message with its remedy, and `scripts/doctor.py` tries where the settings lead.
+[TROUBLESHOOTING.md](TROUBLESHOOTING.md) has each message with its remedy; `exr-inspector doctor` tries the settings.
 Secret values appear in no log, result or error.
 
 An event may bring its own database in {credentials}:
@@ -78,7 +77,3 @@ def default(item: Field[Any]) -> Iterator[str]:
         yield f"`{','.join(value)}`"
     else:
         yield f"`{value}`"
-
-
-if __name__ == "__main__":
-    sys.exit(command(PAGE, page, "scripts/generate_configuration"))

@@ -1,26 +1,24 @@
 """docs/DATABASE_SCHEMA.md, made from the tables in vast_schemas.py.
 
-    scripts/generate_database_schema [--check]
+    scripts/generate database_schema [--check]
 
 With --check nothing is written: exit status 1 says that the page is out of date.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
-from exr_text import Parser
+from generators import ROOT
 from vast_schemas import CURRENT_VERSION, MAX_CELL_BYTES, TABLES, VERSIONS, Column, Role, TableSpec
 
-PAGE = Path(__file__).resolve().parent.parent / "docs/DATABASE_SCHEMA.md"
+PAGE = ROOT / "docs/DATABASE_SCHEMA.md"
 
 HEAD = f"""# Database schema
 
-This page is generated from `vast_schemas.py` by `scripts/generate_database_schema`. Current version: {CURRENT_VERSION}.
+This page is generated from `vast_schemas.py` by `scripts/generate database_schema`. Current version: {CURRENT_VERSION}.
 
 The tables live in one schema of one bucket (`VAST_DB_BUCKET`, `VAST_DB_SCHEMA`) and are made on first use. Every column is
 nullable, because VAST DataBase treats it so; absent values are null. Times are UTC without zone. A cell holds at most
@@ -104,20 +102,3 @@ def _versions() -> Iterator[str]:
             if table.since != version and column.since == version
         ]
         yield f"* {version}: adds " + ", ".join([*tables, *columns]) + "."
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or compare it."""
-    parser = Parser(description="Write docs/DATABASE_SCHEMA.md from vast_schemas.py.")
-    parser.add_argument("--check", action="store_true", help="only compare; exit status 1 when the page is out of date")
-    check = parser.parse_args(arguments).check
-    if not check:
-        PAGE.write_text(page(), encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        print(f"{PAGE} is out of date: run scripts/generate_database_schema", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,25 +1,44 @@
-"""Pages of documentation that are made from code: one command line for all of them."""
+"""Every generated page: `scripts/generate [PAGE...] [--check]` writes the pages, or says which are out of date."""
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from exr_text import Parser
+PAGES = ("configuration", "database_schema", "events", "queries", "reference", "outputs", "summary")
+"""Modules of this folder, in an order in which none reads what a later one writes."""
 
-ROOT = Path(__file__).resolve().parent.parent
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; the exit status is 1 where a page is out of date, 2 where one cannot be written."""
+    parser = argparse.ArgumentParser(prog="scripts/generate", description="Write the pages of docs/ that are made from the code.")
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"one of {', '.join(PAGES)} (default: all)")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 says that a page is out of date")
+    parser.add_argument("--document", action="append", default=[], type=Path, help="outputs: of this document alone")
+    asked = parser.parse_args(arguments)
+    unknown = sorted(set(asked.pages) - set(PAGES))
+    if unknown:
+        parser.error(f"there is no page {unknown[0]!r}; there are {', '.join(PAGES)}")
+    return max([_generate(name, asked.document, check=asked.check) for name in PAGES if name in (asked.pages or PAGES)])
 
 
-def command(path: Path, page: Callable[[], str], by: str) -> int:
-    """Write `page()` to `path`; with --check write nothing and return 1 when the file says something else. `by`: the script."""
-    name = path.relative_to(ROOT)
-    parser = Parser(prog=by, description=f"Write {name}.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when the page is out of date")
-    if not parser.parse_args().check:
-        path.write_text(page(), encoding="utf-8")
+def _generate(name: str, documents: Sequence[Path], *, check: bool) -> int:
+    module = importlib.import_module(f"generators.{name}")
+    if hasattr(module, "write_outputs"):
+        status: int = module.write_outputs(documents, check=check)
+        return status
+    made = module.page()
+    if made == (module.PAGE.read_text(encoding="utf-8") if module.PAGE.exists() else None):
         return 0
-    if path.exists() and path.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{name} is out of date; {by} writes it", file=sys.stderr)
-    return 1
+    if check:
+        print(f"{module.PAGE.name} is out of date; scripts/generate {name} writes it", file=sys.stderr)
+        return 1
+    module.PAGE.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,6 @@
-"""The parts of docs/VAST_ANALYTICS_QUERIES.md that repeat what the files of docs/queries say, made from these files.
+"""The parts of docs/VAST_ANALYTICS_QUERIES.md that say what the files of exr_inspector/catalogue/queries say.
 
-    scripts/generate_analytics [--check]
+    scripts/generate queries [--check]
 
 The page is written by hand but for what stands between `<!-- question: NAME -->` and `<!-- /question -->`, and between
 `<!-- questions -->` and `<!-- /questions -->`: the list of all questions below their headings. Outputs are made by
@@ -10,16 +10,15 @@ scripts/generate_outputs. With --check nothing is written: exit status 1 says th
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlglot import exp
 
-from scripts import catalogue, questions
-from scripts.catalogue import Scan
-from scripts.generated import ROOT, command
-from scripts.questions import Parameter, Question
+from exr_inspector.catalogue import engine, questions
+from exr_inspector.catalogue.engine import Scan
+from exr_inspector.catalogue.questions import Parameter, Question
+from generators import ROOT
 from vast_schemas import TABLES, VectorIndex, schema_for
 
 PAGE = ROOT / "docs/VAST_ANALYTICS_QUERIES.md"
@@ -35,7 +34,7 @@ _STEP = re.compile(r"^## (.+)$|<!-- question: (\w+) -->", re.MULTILINE)
 
 
 class Unasked(ValueError):
-    """A file of docs/queries that the page does not have, or a question of the page that no file has."""
+    """A file of exr_inspector/catalogue/queries that the page does not have, or a question of the page that no file has."""
 
 
 def page(path: Path = PAGE) -> str:
@@ -81,7 +80,7 @@ def scans(question: Question) -> list[Scan]:
     """What the question reads with its defaults, 0 where it needs a value, and MOMENT for every time."""
     given = {parameter.name: "0" for parameter in question.parameters if parameter.required}
     times = {parameter.name: MOMENT for parameter in question.parameters if parameter.kind == "time"}
-    return catalogue.scans(question.bind(given | times))
+    return engine.scans(question.bind(given | times))
 
 
 def _sentence(text: str) -> str:
@@ -118,7 +117,3 @@ def _condition(condition: exp.Expression) -> str:
         return f"`{condition.this.this.name} IS NOT NULL`"
     text = condition.sql(questions.DIALECT)
     return f"`{re.sub(_MOMENT, 'a time', text)}`"
-
-
-if __name__ == "__main__":
-    sys.exit(command(PAGE, page, "scripts/generate_analytics"))

@@ -15,13 +15,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import vast_settings
-from exr_errors import BadSettings, InspectorError, Reject
-from vast_errors import Ruling, as_inspector_error
-from vast_session import connect, judged
-from vast_settings import Settings
+from exr_inspector.database.rulings import Ruling, as_inspector_error
+from exr_inspector.database.session import connect, judged
+from exr_inspector.errors import BadSettings, InspectorError, Reject
+from exr_inspector.settings import Settings, load
 
-_MADE = "The function makes it with the first file, and scripts/init_schema.py without one"
+_MADE = "The function makes it with the first file, and exr-inspector schema init without one"
 SHOWN = 20
 """Schemas of a bucket that a message names."""
 
@@ -147,7 +146,7 @@ def settings_of(endpoint: str | None, schema: str | None, environ: Mapping[str, 
         if not bucket or not name:
             raise BadSettings(f"--schema {schema!r}: expected BUCKET/SCHEMA", remedy="Write it like renders/exr")
         chosen |= {"VAST_DB_BUCKET": bucket, "VAST_DB_SCHEMA": name}
-    return vast_settings.load(chosen)
+    return load(chosen)
 
 
 def open_target(settings: Settings) -> Target:

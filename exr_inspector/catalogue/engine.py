@@ -23,9 +23,9 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 import vast_schemas
-from exr_errors import BadSettings, Reject
-from scripts import connection, questions
-from scripts.connection import Target
+from exr_inspector.catalogue import connection, questions
+from exr_inspector.catalogue.connection import Target
+from exr_inspector.errors import BadSettings, Reject
 
 COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.EQ: operator.eq,

@@ -1,4 +1,4 @@
-"""The questions in docs/queries: what each asks, its parameters, and its SQL for the engine that will run it.
+"""The questions in exr_inspector/catalogue/queries: what each asks, its parameters, and its SQL for the engine that will run it.
 
 A file begins with comments:
 
@@ -23,11 +23,10 @@ from typing import Any, cast
 import sqlglot
 from sqlglot import exp
 
-from exr_errors import Reject
+from exr_inspector.errors import Reject
 from vast_schemas import TABLES
 
-ROOT = Path(__file__).resolve().parent.parent
-QUERIES = ROOT / "docs/queries"
+QUERIES = Path(__file__).resolve().parent / "queries"
 DIALECT = "duckdb"
 MAX_INTEGER = 2**63 - 1
 
@@ -106,7 +105,7 @@ _SHAPES = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One file of docs/queries."""
+    """One file of exr_inspector/catalogue/queries."""
 
     name: str
     question: str

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-import exr_chunks
-import exr_embedding_facts
-import exr_embedding_text
-import exr_embedding_tokens
-import exr_header
-import exr_payload
-import vast_objects
-from exr_embeddings import (
+from exr_inspector.catalogue.connection import Target
+from exr_inspector.embedding import tokens
+from exr_inspector.embedding.facts import read_attributes
+from exr_inspector.embedding.text import fold
+from exr_inspector.embedding.vectors import (
     EMBEDDING_VERSION,
     BlockDistance,
     compute_channel_fingerprint,
     compute_metadata_embedding,
     explain_distance,
 )
-from exr_errors import Reject
-from scripts.connection import Target
+from exr_inspector.errors import Reject
+from exr_inspector.exr import completeness
+from exr_inspector.exr.header import read_header
+from exr_inspector.function import objects
+from exr_inspector.payload import document
 
 VECTORS = {"metadata": "metadata_embedding", "channels": "channel_fingerprint"}
 KEYS = ("file_id", "file_path", "sequence_key", "show_name", "shot_name")
@@ -80,9 +80,9 @@ def vector_of(payload: dict[str, Any], by: str) -> list[float]:
 def described(path: Path) -> dict[str, Any]:
     """The payload of a file on disk. Raises BadHeader where it is no EXR, ObjectUnavailable where it cannot be read."""
     resolved = path.resolve()
-    with vast_objects.LocalFile(str(resolved), [resolved.parent]) as file:
-        header = exr_header.read_header(file)
-        return exr_payload.describe(exr_payload.FileFacts(str(resolved)), header, exr_chunks.assess(header, file))
+    with objects.LocalFile(str(resolved), [resolved.parent]) as file:
+        header = read_header(file)
+        return document.describe(document.FileFacts(str(resolved)), header, completeness.assess(header, file))
 
 
 def reference(target: Target, text: str, by: str) -> Reference:
@@ -92,7 +92,7 @@ def reference(target: Target, text: str, by: str) -> Reference:
         return Reference(text, vector_of(payload, by), payload, None, payload["file"]["sequence_key"])
     with target.reading() as transaction:
         table = _files(target, transaction)
-        path = exr_payload.normalize_path(text)
+        path = document.normalize_path(text)
         for condition in (table["file_id"] == text, _current(table) & (table["file_path_normalized"] == path)):
             rows = table.select([*KEYS, VECTORS[by], "raw_output"], condition).read_all().to_pylist()
             if rows:
@@ -251,9 +251,9 @@ def _facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
 def _attribute_facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     for entries in (payload.get("attributes") or {}).get("parts", []):
         for entry in entries:
-            named, valued = exr_embedding_tokens.told_apart(exr_embedding_facts.read_attributes([[entry]]))
+            named, valued = tokens.told_apart(read_attributes([[entry]]))
             if block == "attrs":
-                yield from ((exr_embedding_text.fold(name) + kind, entry["name"]) for name, kind in named)
+                yield from ((fold(name) + kind, entry["name"]) for name, kind in named)
             else:
                 yield from ((token, f"{entry['name']} = {entry.get('value')}"[:80]) for token in valued)
 

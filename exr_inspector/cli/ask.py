@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
-"""Ask the stored rows one of the questions in docs/queries.
+"""Ask the stored rows one of the questions in exr_inspector/catalogue/queries.
 
-    scripts/query.py                                        lists the questions
-    scripts/query.py missing_frames --param show=apollo     asks one
+    exr-inspector ask                                        lists the questions
+    exr-inspector ask missing_frames --param show=apollo     asks one
 
 `--engine server` has VAST's query engine answer, through the ADBC driver. `--engine client` streams the columns and rows that the
 question needs and answers in this process, which works on every endpoint. Without it the server is asked where it has an engine.
@@ -10,11 +9,6 @@ Exit status: 0 with an answer, also an empty one; 2 for a question or a value th
 """
 
 from __future__ import annotations
-
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
 
 import argparse
 import sys
@@ -24,10 +18,12 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
-from exr_errors import InspectorError, VASTDatabaseError, json_text
-from exr_text import Parser
-from scripts import catalogue, connection, output, questions, upkeep
-from vast_settings import Settings
+from exr_inspector.catalogue import connection, output, questions
+from exr_inspector.catalogue.engine import NoEngine, ask_client, ask_server
+from exr_inspector.cli import common
+from exr_inspector.errors import InspectorError, VASTDatabaseError, json_text
+from exr_inspector.payload.text import Parser
+from exr_inspector.settings import Settings
 
 ENGINES = ("auto", "server", "client")
 
@@ -43,12 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _answer(asked)
     except (InspectorError, OSError) as error:
-        return upkeep.refuse("query.py", error)
+        return common.refuse("query.py", error)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="scripts/query.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", metavar="NAME", help="a question; without one they are listed")
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter's value; once for each")
     parser.add_argument("--format", choices=output.FORMATS, default="table")
@@ -110,17 +106,13 @@ def _answer(asked: argparse.Namespace) -> None:
 def ask(target: connection.Target, statement: exp.Query, engine: str = "auto") -> pa.Table:
     """The answer of the engine that is asked for; `auto`: the server's, or the client's where the server has no engine."""
     ways: dict[str, Callable[[connection.Target, exp.Query], pa.Table]] = {
-        "server": catalogue.ask_server,
-        "client": catalogue.ask_client,
+        "server": ask_server,
+        "client": ask_client,
     }
     if engine != "auto":
         return ways[engine](target, statement)
     try:
-        return catalogue.ask_server(target, statement)
-    except (VASTDatabaseError, catalogue.NoEngine) as error:
+        return ask_server(target, statement)
+    except (VASTDatabaseError, NoEngine) as error:
         output.complain(f"query.py: the server's query engine cannot be used ({error.code}); answering here")
-        return catalogue.ask_client(target, statement)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return ask_client(target, statement)

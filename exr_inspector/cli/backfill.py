@@ -1,24 +1,18 @@
-#!/usr/bin/env python3
 """Inspect renders that exist already, in parallel, and store them in batches.
 
-    scripts/backfill.py ROOT|s3://BUCKET/PREFIX [--shard I/N] [--workers W] [--batch B] [--report FILE]
-    scripts/backfill.py --from-list FILE | --from-catalog
-    scripts/backfill.py ROOT|s3://BUCKET/PREFIX --cluster tcp://HOST:8786|local
+    exr-inspector backfill ROOT|s3://BUCKET/PREFIX [--shard I/N] [--workers W] [--batch B] [--report FILE]
+    exr-inspector backfill --from-list FILE | --from-catalog
+    exr-inspector backfill ROOT|s3://BUCKET/PREFIX --cluster tcp://HOST:8786|local
 
 Skips what is stored and unchanged: by ETag in a bucket, by time and size on disk (--force inspects all). A batch is one
 transaction, so an interrupted run leaves whole batches behind, and the same command goes on; Ctrl-C and SIGTERM let the workers
 finish the batches in hand, and workers end with the script, however it ends. --report writes the failures, one
 JSON object a line, which --from-list takes back. --shard lets N machines share a tree without speaking to each other. --cluster
-gives the batches to the workers of a Dask scheduler (requirements-distributed.txt), which see the files at the same paths.
-Exit status: 0 all stored or skipped; 3 some failed; others as in scripts/upkeep.py.
+gives the batches to the workers of a Dask scheduler (the extra `cluster`), which see the files at the same paths.
+Exit status: 0 all stored or skipped; 3 some failed; others as in exr_inspector/cli/common.py.
 """
 
 from __future__ import annotations
-
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
 
 import argparse
 import ctypes
@@ -29,20 +23,22 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import vast_migrations
-from exr_errors import BadSettings
-from scripts import backfilling, clusters, connection, output, upkeep
-from scripts.backfilling import AHEAD, Batch, Item, Outcome, WorkersDied
-from vast_provision import ensure_tables
-from vast_session import Ledger, Store
-from vast_settings import Settings
+from exr_inspector.catalogue import connection, output
+from exr_inspector.cli import common
+from exr_inspector.database.session import Ledger, Store
+from exr_inspector.database.tables import ensure_tables
+from exr_inspector.errors import BadSettings
+from exr_inspector.operations import backfill as backfilling
+from exr_inspector.operations import clusters, migrations
+from exr_inspector.operations.backfill import AHEAD, Batch, Item, Outcome, WorkersDied
+from exr_inspector.settings import Settings
 
 BATCH = 500
 _PR_SET_PDEATHSIG = 1
@@ -53,35 +49,35 @@ RESTARTS = 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("root", nargs="?", metavar="ROOT|s3://BUCKET/PREFIX", help="a folder, or a prefix in a bucket")
     source.add_argument("--from-list", type=Path, metavar="FILE", help="paths, one a line, or an earlier run's report")
     source.add_argument("--from-catalog", action="store_true", help="every current file that is stored")
-    parser.add_argument("--shard", type=upkeep.fraction, default=(1, 1), metavar="I/N", help="only this share of the files")
-    parser.add_argument("--workers", type=upkeep.positive, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    parser.add_argument("--shard", type=common.fraction, default=(1, 1), metavar="I/N", help="only this share of the files")
+    parser.add_argument("--workers", type=common.positive, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, or `local`: --workers processes here")
-    parser.add_argument("--batch", type=upkeep.positive, default=BATCH, help="files per transaction (default: %(default)s)")
+    parser.add_argument("--batch", type=common.positive, default=BATCH, help="files per transaction (default: %(default)s)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the failures there")
     parser.add_argument("--force", action="store_true", help="inspect also what is stored and unchanged")
-    return upkeep.run(__file__, parser.parse_args(arguments), backfill)
+    return common.run(parser.parse_args(arguments), backfill)
 
 
-def backfill(options: argparse.Namespace) -> upkeep.Answer:
+def backfill(options: argparse.Namespace) -> common.Answer:
     """List, share out, count."""
     settings = connection.settings_of(options.endpoint, options.schema)
     missing = settings.missing_for_database()
     if missing:
         raise BadSettings(f"{missing} is not set, so there is nowhere to store", remedy="Set it, or give --endpoint")
-    if options.from_catalog and (absent := connection.nothing_stored(upkeep.store_of(options))):
+    if options.from_catalog and (absent := connection.nothing_stored(common.store_of(options))):
         raise absent
     if options.dry_run:
         count = sum(1 for _ in _listed(options, settings))
         return {"dry_run": True, "files": count, "lines": [f"{count} files would be looked at"]}
-    _prepare(upkeep.store_of(options))
+    _prepare(common.store_of(options))
     started = time.monotonic()
     batches = backfilling.batched(_listed(options, settings), options.batch)
-    with upkeep.progress("backfilling (files)", None, quiet=options.json) as bar, _reported(options.report) as total:
+    with common.progress("backfilling (files)", None, quiet=options.json) as bar, _reported(options.report) as total:
         bar.expect_later(lambda: sum(1 for _ in _listed(options, settings, described=False)))
         with closing(_outcomes(options, settings, batches)) as outcomes:
             for outcome in outcomes:
@@ -90,14 +86,14 @@ def backfill(options: argparse.Namespace) -> upkeep.Answer:
     return _answer(total, time.monotonic() - started)
 
 
-def _outcomes(options: argparse.Namespace, settings: Settings, batches: Iterable[Batch]) -> Iterator[Outcome]:
+def _outcomes(options: argparse.Namespace, settings: Settings, batches: Iterable[Batch]) -> Generator[Outcome, None, None]:
     if options.cluster:
         return clusters.run(options.cluster, settings, batches, options.workers, force=options.force)
     return run(settings, batches, options.workers, force=options.force)
 
 
 @contextmanager
-def _reported(path: Path | None) -> Iterator[Outcome]:
+def _reported(path: Path | None) -> Generator[Outcome, None, None]:
     """What became of the files; its failures are written at the end, also of a run that is interrupted or gives up."""
     total = Outcome()
     if path:
@@ -115,7 +111,7 @@ def _reported(path: Path | None) -> Iterator[Outcome]:
 
 def _prepare(store: Store) -> None:
     """Make the tables before workers race to do so; a wrong key or an old schema is said here, once."""
-    vast_migrations.repeated(lambda: ensure_tables(store, Ledger()))
+    migrations.repeated(lambda: ensure_tables(store, Ledger()))
 
 
 def _listed(options: argparse.Namespace, settings: Settings, *, described: bool = True) -> Iterator[Item]:
@@ -123,7 +119,7 @@ def _listed(options: argparse.Namespace, settings: Settings, *, described: bool 
     if options.from_list:
         items = backfilling.from_list(options.from_list, described=described)
     elif options.from_catalog:
-        items = backfilling.from_catalogue(upkeep.store_of(options), described=described)
+        items = backfilling.from_catalogue(common.store_of(options), described=described)
     elif options.root.startswith("s3://"):
         items = backfilling.from_bucket(options.root, settings)
     else:
@@ -135,7 +131,7 @@ def _counts(total: Outcome) -> str:
     return f"{total.stored} stored, {total.skipped} unchanged, {len(total.failures)} failed"
 
 
-def _answer(total: Outcome, seconds: float) -> upkeep.Answer:
+def _answer(total: Outcome, seconds: float) -> common.Answer:
     rate = total.files / seconds if seconds else 0.0
     lines = [f"{_counts(total)}; {rate:.1f} files/s"]
     lines += [f"  {one['path']}: {one['message']}" for one in total.failures[:20]]
@@ -156,7 +152,7 @@ def _answer(total: Outcome, seconds: float) -> upkeep.Answer:
     }
 
 
-def run(settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False) -> Iterator[Outcome]:
+def run(settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False) -> Generator[Outcome, None, None]:
     """The outcomes of the batches, in the order in which they are done. One worker is this process itself.
 
     A worker that dies takes its batches with it; they are run again by new workers. Raises WorkersDied after RESTARTS.
@@ -176,7 +172,7 @@ def run(settings: Settings, batches: Iterable[Batch], workers: int, *, force: bo
 
 def _pool(
     settings: Settings, again: list[Batch], source: Iterator[Batch], workers: int, force: bool, lost: list[Batch]
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Run batches until there are no more, or until a worker dies; `lost` gets the batches that were in hand then."""
     running: dict[Future[Outcome], Batch] = {}
     context = multiprocessing.get_context("spawn")  # a forked child would share the parent's connections
@@ -204,7 +200,7 @@ def _pool(
             pool.shutdown(cancel_futures=True)
 
 
-def _finish(running: Iterable[Future[Outcome]]) -> Iterator[Outcome]:
+def _finish(running: Iterable[Future[Outcome]]) -> Generator[Outcome, None, None]:
     """Take back the batches that nobody has begun, and wait for the outcomes of the others."""
     for future in as_completed([future for future in running if not future.cancel()]):
         if future.exception() is None:
@@ -238,7 +234,3 @@ def _submit(pool: ProcessPoolExecutor, settings: Settings, batch: Batch, force: 
     except BrokenProcessPool:
         lost.append(batch)
         raise
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Look for rows that contradict each other, and mend what can be mended from what is stored.
 
     scripts/data_integrity_check.py [--repair [--dry-run]] [--endpoint URL] [--schema BUCKET/SCHEMA]
@@ -7,18 +6,12 @@ Looks for orphans, duplicates, several current versions of a path or none, count
 contradict their row of files, vectors that are missing, not of unit length or not finite, vectors of an older algorithm, and a
 raw_output that is not the columns'. Every finding names its remedy. Repairs are small transactions; an interrupted run leaves
 whole repairs behind, and a second one does the rest.
-Exit status: 0 sound, or mended; 3 findings are left; others as in scripts/upkeep.py.
+Exit status: 0 sound, or mended; 3 findings are left; others as in exr_inspector/cli/common.py.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -26,13 +19,13 @@ from typing import Any
 
 import pyarrow as pa
 
-import vast_migrations
-from exr_errors import SchemaDrift
-from scripts import integrity, upkeep, vectors
-from scripts.integrity import POSITION, REMEDIES, Finding
+from exr_inspector.cli import common
+from exr_inspector.database.session import ROW_ID, Ledger, Store
+from exr_inspector.database.upsert import mend
+from exr_inspector.errors import SchemaDrift
+from exr_inspector.operations import integrity, migrations, recompute
+from exr_inspector.operations.integrity import POSITION, REMEDIES, Finding
 from vast_schemas import wire_schema
-from vast_session import ROW_ID, Ledger, Store
-from vast_upsert import mend
 
 SHOWN = 20
 BATCH = 200
@@ -42,38 +35,38 @@ ORDER = ("duplicate_file", "several_current", "no_current", "orphan", "duplicate
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--repair", action="store_true", help="mend what can be mended; with --dry-run only say what")
-    return upkeep.run(__file__, parser.parse_args(arguments), examine)
+    return common.run(parser.parse_args(arguments), examine)
 
 
-def examine(options: argparse.Namespace) -> upkeep.Answer:
+def examine(options: argparse.Namespace) -> common.Answer:
     """Find, mend where that is asked for, and find again."""
-    store = upkeep.store_of(options)
-    if "files" not in vast_migrations.read_state(store).tables:
-        raise SchemaDrift(f"{store.place}: there is no table files", remedy="Check --schema, or run scripts/init_schema.py")
-    found = vast_migrations.repeated(lambda: integrity.check(store))
+    store = common.store_of(options)
+    if "files" not in migrations.read_state(store).tables:
+        raise SchemaDrift(f"{store.place}: there is no table files", remedy="Check --schema, or run exr-inspector schema init")
+    found = migrations.repeated(lambda: integrity.check(store))
     repaired: Counter[str] = Counter()
     if options.repair and not options.dry_run:
-        with upkeep.progress("repairing", len(found), quiet=options.json) as forward:
+        with common.progress("repairing", len(found), quiet=options.json) as forward:
             for kind in ORDER:
                 todo = [finding for finding in found if finding.kind == kind]
                 repair(store, kind, todo)
                 forward(len(todo))
-        left = vast_migrations.repeated(lambda: integrity.check(store))
+        left = migrations.repeated(lambda: integrity.check(store))
         repaired = Counter(finding.kind for finding in found) - Counter(finding.kind for finding in left)
         found = left
     return _answer(store.place, found, repaired)
 
 
-def _answer(place: str, found: Sequence[Finding], repaired: Counter[str]) -> upkeep.Answer:
+def _answer(place: str, found: Sequence[Finding], repaired: Counter[str]) -> common.Answer:
     counts = Counter(finding.kind for finding in found)
     lines = [f"repaired: {count} {kind}" for kind, count in repaired.items()]
     lines += [f"{kind}: {count}; {REMEDIES[kind]}" for kind, count in counts.items()]
     lines += [f"  {one.table} {one.subject}: {one.detail}" for one in found[:SHOWN]]
     lines += [f"  and {len(found) - SHOWN} more: --json names all"] * (len(found) > SHOWN)
     entries = [asdict(finding) | {"remedy": REMEDIES[finding.kind]} for finding in found]
-    answer: upkeep.Answer = {"ok": not found, "place": place, "counts": counts, "repaired": repaired, "findings": entries}
+    answer: common.Answer = {"ok": not found, "place": place, "counts": counts, "repaired": repaired, "findings": entries}
     return answer | {"lines": lines or [f"{place}: sound"]}
 
 
@@ -84,7 +77,7 @@ def repair(store: Store, kind: str, findings: Sequence[Finding]) -> None:
         if kind in ("duplicate_file", "several_current", "no_current"):
             mend(store, sorted({finding.subject for finding in batch}), Ledger())
         else:
-            vast_migrations.repeated(lambda batch=batch: _rows(store, kind, batch))  # type: ignore[misc]
+            migrations.repeated(lambda batch=batch: _rows(store, kind, batch))  # type: ignore[misc]
 
 
 def _rows(store: Store, kind: str, findings: Sequence[Finding]) -> None:
@@ -92,7 +85,7 @@ def _rows(store: Store, kind: str, findings: Sequence[Finding]) -> None:
     with store.transaction(Ledger(), loaded) as work:
         loaded.update({name: work.load(name) for name in {"files", *(finding.table for finding in findings)}})
         if kind == "vector":
-            vectors.replace(work, loaded, sorted({finding.subject for finding in findings}), keep_previous=False)
+            recompute.replace(work, loaded, sorted({finding.subject for finding in findings}), keep_previous=False)
             return
         for table in sorted({finding.table for finding in findings}):
             mine = [finding for finding in findings if finding.table == table]
@@ -130,7 +123,7 @@ def _write_again(work: Any, table: str, findings: Sequence[Finding]) -> None:
     stored = _of(work, "files", findings, ("file_path", "file_path_normalized", "raw_output", "multipart_count", "channel_count"))
     fresh, owners = [], set()
     for row in stored:
-        tables, _ = vast_migrations.recomputed(row)
+        tables, _ = migrations.recomputed(row)
         wanted = row["multipart_count"] if table == "parts" else row["channel_count"]
         if len(tables[table]) == wanted:
             owners.add((row["file_id"], row["inspection_id"]))
@@ -151,7 +144,7 @@ def _measure_again(work: Any, table: str, findings: Sequence[Finding]) -> None:
     work.delete(table, [row[ROW_ID] for row in _of(work, table, findings, policy) if is_wanted(row)])
     fresh = []
     for row in _of(work, "files", findings, ("file_path", "file_path_normalized", "raw_output")):
-        tables, _ = vast_migrations.recomputed(row)
+        tables, _ = migrations.recomputed(row)
         owner = {"file_id": row["file_id"], "inspection_id": row["inspection_id"]}
         fresh += [entry | owner for entry in tables[table] if is_wanted(entry | owner)]
     _insert(work, table, fresh)
@@ -169,7 +162,3 @@ REPAIRS: dict[str, Callable[[Any, str, Sequence[Finding]], None]] = {
     "contradiction": _measure_again,
 }
 """Kind of finding -> what mends the rows of a table; the other kinds concern whole paths, or vectors."""
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,10 +12,10 @@ import vastdb
 from botocore.config import Config
 
 import main
-from exr_payload import normalize_path
-from function_host import FunctionHost
+from exr_inspector.function.host import FunctionHost
+from exr_inspector.payload.document import normalize_path
 from local_vast import LocalVast
-from local_vast.trigger import ElementTrigger
+from local_vast.trigger.element import ElementTrigger
 
 BUCKET, DATABASE, SCHEMA = "shows", "renders", "exr"
 SECONDS = 60

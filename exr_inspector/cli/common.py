@@ -31,11 +31,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from exr_errors import BadSettings, InspectorError, Reject, Retry, json_text, on_one_line
-from exr_text import Parser
-from scripts import connection, output
-from vast_db_persistence import open_store
-from vast_session import Store
+from exr_inspector.catalogue import connection, output
+from exr_inspector.database.persist import open_store
+from exr_inspector.database.session import Store
+from exr_inspector.errors import BadSettings, InspectorError, Reject, Retry, json_text, on_one_line
+from exr_inspector.payload.text import Parser
 
 DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -56,9 +56,9 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came, which ends the work as Ctrl-C does."""
 
 
-def parser(file: str, about: str | None, *, database: bool = True) -> argparse.ArgumentParser:
+def parser(about: str | None, *, database: bool = True) -> argparse.ArgumentParser:
     """A parser with `--json` and `--dry-run`, and with `--endpoint` and `--schema` where they make sense."""
-    made = Parser(prog=f"scripts/{Path(file).name}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--json", action="store_true", help="answer with one JSON object on standard output")
     made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
     if database:
@@ -66,12 +66,12 @@ def parser(file: str, about: str | None, *, database: bool = True) -> argparse.A
     return made
 
 
-def run(file: str, arguments: argparse.Namespace, work: Work) -> int:
+def run(arguments: argparse.Namespace, work: Work) -> int:
     """Do the work, print its answer, and return the exit status: FOUND where the answer's `ok` is false.
 
     `lines` of the answer are for people, the rest for programs.
     """
-    name = Path(file).name
+    name = Path(sys.argv[0]).name
     try:
         with _terminable():
             answer = work(arguments)

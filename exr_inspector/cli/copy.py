@@ -1,34 +1,28 @@
-#!/usr/bin/env python3
 """Copy some files with all their versions and all their rows in other tables into another schema, to try things on.
 
     scripts/copy_sample_data.py --source-schema [BUCKET/]A --target-schema [BUCKET/]B --sample-size N [--endpoint URL]
 
 Which files depends on their paths alone: the same N are the same files, and a larger sample holds the smaller one. The target's
 tables are made as the source's are; what it holds already is not copied again, so that an interrupted run goes on.
-Exit status: scripts/upkeep.py.
+Exit status: docs/OPERATIONS.md.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
 import hashlib
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-import vast_migrations
-from exr_errors import BadSettings, SchemaDrift
-from scripts import connection, upkeep
-from vast_migrations import RECORDS, State
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.database.session import ROW_ID, Ledger, Store
+from exr_inspector.errors import BadSettings, SchemaDrift
+from exr_inspector.operations import migrations
+from exr_inspector.operations.migrations import RECORDS, State
 from vast_schemas import TABLES, VectorIndex
-from vast_session import ROW_ID, Ledger, Store
 
 PATHS = 100
 """Paths per transaction."""
@@ -36,26 +30,26 @@ PATHS = 100
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--source-schema", required=True, metavar="A", help="in the same bucket, or BUCKET/SCHEMA")
     parser.add_argument("--target-schema", required=True, metavar="B", help="likewise")
-    parser.add_argument("--sample-size", required=True, type=upkeep.positive, metavar="N", help="paths")
-    return upkeep.run(__file__, parser.parse_args(arguments), copy)
+    parser.add_argument("--sample-size", required=True, type=common.positive, metavar="N", help="paths")
+    return common.run(parser.parse_args(arguments), copy)
 
 
-def copy(options: argparse.Namespace) -> upkeep.Answer:
+def copy(options: argparse.Namespace) -> common.Answer:
     """Choose, make the tables, copy what is not there."""
-    source = upkeep.store_of(options, options.source_schema)
-    target = upkeep.store_of(options, options.target_schema)
+    source = common.store_of(options, options.source_schema)
+    target = common.store_of(options, options.target_schema)
     if source.place == target.place:
         raise BadSettings("source and target are the same schema", remedy="Name another --target-schema")
-    state = vast_migrations.read_state(source)
+    state = migrations.read_state(source)
     if "files" not in state.tables:
         message = f"{source.place}: there is no table files"
         raise connection.nothing_stored(source) or SchemaDrift(message, remedy="Check --source-schema")
-    chosen = vast_migrations.repeated(lambda: _chosen(source, options.sample_size))
-    there = vast_migrations.read_state(target)
-    have = vast_migrations.repeated(lambda: set(_paths(target))) if "files" in there.tables else set()
+    chosen = migrations.repeated(lambda: _chosen(source, options.sample_size))
+    there = migrations.read_state(target)
+    have = migrations.repeated(lambda: set(_paths(target))) if "files" in there.tables else set()
     todo = [path for path in chosen if path not in have]
     counts: dict[str, int] = {}
     if not options.dry_run:
@@ -99,25 +93,25 @@ def _make_tables(target: Store, state: State, there: State) -> None:
         with target.transaction(Ledger(), loaded) as work:
             work.create({name: (one.schema, VectorIndex(*one.index) if one.index else None) for name, one in missing.items()})
             if not there.records and state.records:
-                work.create({RECORDS: (vast_migrations.RECORDS_SCHEMA, None)})
+                work.create({RECORDS: (migrations.RECORDS_SCHEMA, None)})
                 loaded[RECORDS] = work.load(RECORDS)
-                work.insert({RECORDS: pa.Table.from_pylist(_records(state), schema=vast_migrations.RECORDS_SCHEMA)})
+                work.insert({RECORDS: pa.Table.from_pylist(_records(state), schema=migrations.RECORDS_SCHEMA)})
 
-    vast_migrations.repeated(make)
+    migrations.repeated(make)
 
 
 def _records(state: State) -> list[dict[str, Any]]:
-    columns = [name for name in vast_migrations.RECORDS_SCHEMA.names if name != "inspector_version"]
+    columns = [name for name in migrations.RECORDS_SCHEMA.names if name != "inspector_version"]
     return [{name: getattr(one, name) for name in columns} for one in state.records]
 
 
 def _copy_all(source: Store, target: Store, todo: Sequence[str], *, quiet: bool) -> dict[str, int]:
     counts: dict[str, int] = {}
-    with upkeep.progress("copying (paths)", len(todo), quiet=quiet) as forward:
+    with common.progress("copying (paths)", len(todo), quiet=quiet) as forward:
         for start in range(0, len(todo), PATHS):
             batch = todo[start : start + PATHS]
-            rows = vast_migrations.repeated(lambda batch=batch: _read(source, batch))  # type: ignore[misc]
-            vast_migrations.repeated(lambda batch=batch, rows=rows: _write(target, batch, rows))  # type: ignore[misc]
+            rows = migrations.repeated(lambda batch=batch: _read(source, batch))  # type: ignore[misc]
+            migrations.repeated(lambda batch=batch, rows=rows: _write(target, batch, rows))  # type: ignore[misc]
             for name, table in rows.items():
                 counts[name] = counts.get(name, 0) + table.num_rows
             forward(len(batch))
@@ -144,7 +138,3 @@ def _write(target: Store, paths: Iterable[str], rows: dict[str, pa.Table]) -> No
         loaded.update({name: work.load(name) for name in rows})
         if not work.select("files", ["file_id"], "file_path_normalized", list(paths)).num_rows:
             work.insert(rows)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

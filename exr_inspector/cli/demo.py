@@ -24,11 +24,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-import exr_text
 import main
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import report
+from exr_inspector.operations.samples import write_samples
+from exr_inspector.payload import text
 from local_vast import LocalVast
-from scripts import connection, report
-from scripts.samples import write_samples
 
 BUCKET, SCHEMA = "renders", "exr"
 REFERENCE = "sq010_sh020_beauty_v003.1001.exr"
@@ -66,9 +67,10 @@ def inspect(server: LocalVast, paths: Sequence[Path], log: Path) -> dict[Path, d
     logger.propagate = False
     logger.addHandler(logging.FileHandler(log, mode="w", encoding="utf-8"))
     context = SimpleNamespace(logger=logger)
-    main.init(context)
+    main.init(context)  # type: ignore[no-untyped-call]
     events = {path: {"data": {"path": str(path)}} for path in paths}
-    return {path: main.handler(context, event) for path, event in track(events.items(), "Inspecting", console=console)}
+    inspecting = track(events.items(), "Inspecting", console=console)
+    return {path: main.handler(context, event) for path, event in inspecting}  # type: ignore[no-untyped-call]
 
 
 def stored(server: LocalVast) -> dict[str, pa.Table]:
@@ -84,7 +86,7 @@ def show_result(result: dict[str, Any]) -> None:
     brief = dict(result)
     brief["channels"] = [*result["channels"][:3], f"... {len(result['channels'])} in all"]
     brief["attributes"] = {"parts": [[*part[:3], f"... {len(part)} in all"] for part in result["attributes"]["parts"]]}
-    console.print(exr_text.pretty(brief), highlight=False, markup=False)
+    console.print(text.pretty(brief), highlight=False, markup=False)
 
 
 def show_tables(tables: dict[str, pa.Table]) -> None:

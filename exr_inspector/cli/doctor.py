@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
 """Try each step from the settings to a stored row by itself, and say what is wrong with the first that fails.
 
-    scripts/doctor.py [EVENT.json|FILE.exr] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    exr-inspector doctor [EVENT.json|FILE.exr] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Steps: settings, dns, endpoint, tls, credentials, bucket, schema, tables, payload, vectors, rows, write. Nothing stays behind: the
 write is rolled back, and looked for afterwards; --dry-run leaves it out. Without an argument the payload is that of a file that
 cannot be read.
-Exit status: 0 all is well; 3 a step failed; others as in scripts/upkeep.py.
+Exit status: 0 all is well; 3 a step failed; others as in exr_inspector/cli/common.py.
 """
 
 from __future__ import annotations
-
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
 
 import argparse
 import json
@@ -32,17 +26,20 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-import exr_payload
-import vast_migrations
-from exr_errors import BadHeader, BadSettings, InspectorError, Reject
-from scripts import connection, upkeep, verify_schema
-from vast_db_persistence import compute_channel_fingerprint, compute_metadata_embedding, open_store
-from vast_inspection import Job, make_runtime
-from vast_migrations import State
-from vast_rows import new_stamp, rows_of, to_tables
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.cli.verify import differences
+from exr_inspector.database.persist import open_store
+from exr_inspector.database.rows import new_stamp, rows_of, to_tables
+from exr_inspector.database.session import Ledger, Store
+from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.errors import BadHeader, BadSettings, InspectorError, Reject
+from exr_inspector.function.job import Job, make_runtime
+from exr_inspector.operations import migrations
+from exr_inspector.operations.migrations import State
+from exr_inspector.payload import document
+from exr_inspector.settings import Settings
 from vast_schemas import CURRENT_VERSION, TABLES, schema_for
-from vast_session import Ledger, Store
-from vast_settings import Settings
 
 TIMEOUT = 5.0
 SHOWN = 5
@@ -153,13 +150,15 @@ def bucket(patient: Patient) -> str:
 
 def schema(patient: Patient) -> str:
     """The schema, or that it will be made."""
-    patient.state = vast_migrations.read_state(patient.opened)
+    patient.state = migrations.read_state(patient.opened)
     if not patient.state.tables:
         absent = connection.nothing_stored(patient.opened)
-        why = absent.remedy if absent else "the function makes them with the first file, and scripts/init_schema.py without one"
+        why = (
+            absent.remedy if absent else "the function makes them with the first file, and exr-inspector schema init without one"
+        )
         return f"{patient.settings.db_schema} has no tables yet. {why}"
     recorded = patient.state.recorded_version
-    words = f"recorded as {recorded}" if recorded else "which is not recorded; scripts/init_schema.py does so"
+    words = f"recorded as {recorded}" if recorded else "which is not recorded; exr-inspector schema init does so"
     return f"{patient.settings.db_schema} is of version {patient.state.version}, {words}"
 
 
@@ -168,7 +167,7 @@ def tables(patient: Patient) -> str:
     if patient.state is None or not patient.state.tables:
         return "none to compare"
     harmless = ("extra_table", "extra_column", "version", "index")
-    found = verify_schema.differences(patient.state, CURRENT_VERSION)
+    found = differences(patient.state, CURRENT_VERSION)
     wrong = [entry for entry in found if entry["kind"] not in harmless]
     if wrong:
         said = [str(entry["what"]) for entry in wrong[:SHOWN]]
@@ -183,8 +182,8 @@ def payload(patient: Patient) -> str:
     """The payload of what was named."""
     given = patient.options.input
     if given is None:
-        facts = exr_payload.FileFacts(path=_SAMPLE, bucket=None, object_key=None, size_bytes=0, mtime=None, etag=None)
-        patient.payload = exr_payload.describe_unreadable(facts, BadHeader("a trial", offset=0))
+        facts = document.FileFacts(path=_SAMPLE, bucket=None, object_key=None, size_bytes=0, mtime=None, etag=None)
+        patient.payload = document.describe_unreadable(facts, BadHeader("a trial", offset=0))
         return "of a file that cannot be read; name an EVENT.json or FILE.exr for a real one"
     patient.payload = _inspected(Path(given), patient.settings)
     file = patient.payload["file"]
@@ -266,12 +265,12 @@ NEEDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("input", nargs="?", metavar="EVENT.json|FILE.exr", help="what to inspect")
-    return upkeep.run(__file__, parser.parse_args(arguments), examine)
+    return common.run(parser.parse_args(arguments), examine)
 
 
-def examine(options: argparse.Namespace) -> upkeep.Answer:
+def examine(options: argparse.Namespace) -> common.Answer:
     """Every step that can be tried."""
     logging.getLogger("vastdb").setLevel(logging.CRITICAL)
     patient = Patient(options)
@@ -297,7 +296,3 @@ def _try(step: Callable[[Patient], str], patient: Patient, before: dict[str, dic
         return {"verdict": "ok", "detail": step(patient)}
     except InspectorError as error:
         return {"verdict": "failed", "detail": str(error), "remedy": error.remedy, "code": error.code}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,46 +1,39 @@
-#!/usr/bin/env python3
 """Create the schema and its tables where they are missing, and record their version.
 
-    scripts/init_schema.py [--version 1.1.0] [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    exr-inspector schema init [--version 1.1.0] [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Tables that are there already are left as they are; one that lacks columns is for scripts/migrate_v1_0_to_v1_1.py. A second run
-changes nothing. Exit status: scripts/upkeep.py.
+changes nothing. Exit status: docs/OPERATIONS.md.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
-import sys
 from collections.abc import Sequence
 
-import vast_migrations
-from exr_errors import SchemaDrift
-from scripts import upkeep
-from vast_migrations import State
+from exr_inspector.cli import common
+from exr_inspector.errors import SchemaDrift
+from exr_inspector.operations import migrations
+from exr_inspector.operations.migrations import State
 from vast_schemas import CURRENT_VERSION, VERSIONS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--version", choices=VERSIONS, default=CURRENT_VERSION, help="default: %(default)s")
-    return upkeep.run(__file__, parser.parse_args(arguments), initialise)
+    return common.run(parser.parse_args(arguments), initialise)
 
 
-def initialise(options: argparse.Namespace) -> upkeep.Answer:
+def initialise(options: argparse.Namespace) -> common.Answer:
     """Every step to the version, each in a transaction of its own; what an interrupted run did is not done again."""
-    store = upkeep.store_of(options)
-    state = vast_migrations.read_state(store)
-    todo = vast_migrations.pending(state, options.version)
+    store = common.store_of(options)
+    state = migrations.read_state(store)
+    todo = migrations.pending(state, options.version)
     _refuse_older(store.place, state, options.version)
     if not options.dry_run:
         for step in todo:
-            vast_migrations.apply(store, step)
+            migrations.apply(store, step)
     done = "would be done" if options.dry_run else "done"
     lines = [f"{step.name}: {done}" for step in todo] or [f"{store.place}: nothing to do, the schema is {options.version}"]
     return {"place": store.place, "version": options.version, "steps": [step.name for step in todo], "lines": lines}
@@ -55,7 +48,3 @@ def _refuse_older(place: str, state: State, version: str) -> None:
             f"{place}: the tables are of version {state.version} and hold rows",
             remedy="Run `python scripts/migrate_v1_0_to_v1_1.py`",
         )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,31 +1,25 @@
-#!/usr/bin/env python3
 """Give files of a test schema pixel statistics and findings, so that what reads them can be tried without reading pixels.
 
     scripts/insert_test_stats.py --file-count N [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 The figures follow from file_ids, so that two runs agree; the policy is called `test`, and `details` says the same. Files that
-have statistics already are left alone: a second run goes on. Exit status: scripts/upkeep.py.
+have statistics already are left alone: a second run goes on. Exit status: docs/OPERATIONS.md.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
-import vast_migrations
-from exr_errors import SchemaDrift
-from scripts import connection, upkeep
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.database.session import Ledger, Store, Work
+from exr_inspector.errors import SchemaDrift
+from exr_inspector.operations import migrations
 from vast_schemas import schema_for
-from vast_session import Ledger, Store, Work
 
 TARGETS = ("pixel_stats", "validation_results")
 BATCH = 200
@@ -34,25 +28,25 @@ PIXELS = 1920 * 1080
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
-    parser.add_argument("--file-count", required=True, type=upkeep.positive, metavar="N", help="files that shall have statistics")
-    return upkeep.run(__file__, parser.parse_args(arguments), insert)
+    parser = common.parser(__doc__)
+    parser.add_argument("--file-count", required=True, type=common.positive, metavar="N", help="files that shall have statistics")
+    return common.run(parser.parse_args(arguments), insert)
 
 
-def insert(options: argparse.Namespace) -> upkeep.Answer:
+def insert(options: argparse.Namespace) -> common.Answer:
     """Rows for the first N current files by file_id."""
-    store = upkeep.store_of(options)
-    state = vast_migrations.read_state(store)
+    store = common.store_of(options)
+    state = migrations.read_state(store)
     missing = [name for name in ("files", *TARGETS) if name not in state.tables]
     if missing:
         message = f"{store.place}: table {missing[0]} is missing"
         raise connection.nothing_stored(store) or SchemaDrift(message, remedy="Run `python scripts/migrate_v1_0_to_v1_1.py`")
-    chosen, todo = vast_migrations.repeated(lambda: _files(store, options.file_count))
+    chosen, todo = migrations.repeated(lambda: _files(store, options.file_count))
     rows = 0
     if not options.dry_run:
         for start in range(0, len(todo), BATCH):
             batch = todo[start : start + BATCH]
-            rows += vast_migrations.repeated(lambda batch=batch: _write(store, batch))  # type: ignore[misc]
+            rows += migrations.repeated(lambda batch=batch: _write(store, batch))  # type: ignore[misc]
     word = "would get" if options.dry_run else "have"
     lines = [f"{len(todo)} files {word} statistics now, {chosen - len(todo)} had some"]
     return {"files": len(todo), "already": chosen - len(todo), "rows": rows, "lines": lines}
@@ -105,7 +99,3 @@ def _finding(row: dict[str, Any]) -> dict[str, Any]:
     outcome = {"severity": "FAIL", "status": "PASS" if passed else "FAIL", "status_code": "test"}
     rule = {"policy_id": "test", "policy_version": "1", "rule_id": "test"} | outcome
     return {"file_id": row["file_id"], "inspection_id": row["inspection_id"], **rule, "message": "a finding to try things on"}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

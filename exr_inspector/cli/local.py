@@ -1,6 +1,6 @@
 """Runs a command with an endpoint on a laptop: starts local_vast, says where it is in the environment, and stops it afterwards.
 
-    scripts/local [--data DIR] COMMAND [ARGUMENT...]
+    exr-inspector local [--data DIR] COMMAND [ARGUMENT...]
 
 The endpoint holds what `./scripts/run` has stored in DIR (default `.local_vast`), and keeps what the command stores. The command
 finds its address and keys under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. The exit status is
@@ -16,10 +16,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from exr_text import Parser
+from exr_inspector.catalogue import output
+from exr_inspector.cli.command import SUBCOMMANDS
+from exr_inspector.cli.demo import BUCKET, SCHEMA
+from exr_inspector.payload.text import Parser
 from local_vast import LocalVast
-from scripts import output
-from scripts.demo import BUCKET, SCHEMA
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,13 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     database = asked.data / "database"
     if not database.is_dir():
-        output.complain(f"scripts/local: {database} is not there; ./scripts/run makes it")
+        output.complain(f"exr-inspector local: {database} is not there; ./scripts/run makes it")
         return 2
     with LocalVast(data=database, buckets=(BUCKET,)) as server:
+        command = [asked.command, *asked.arguments]
+        if asked.command in {name.split()[0] for name in SUBCOMMANDS}:
+            command = [sys.executable, "-m", "exr_inspector", *command]
         try:
-            return subprocess.run([asked.command, *asked.arguments], env=os.environ | variables(server), check=False).returncode
+            return subprocess.run(command, env=os.environ | variables(server), check=False).returncode
         except OSError as error:
-            output.complain(f"scripts/local: {asked.command}: {error.strerror}")
+            output.complain(f"exr-inspector local: {asked.command}: {error.strerror}")
             return 127
 
 
@@ -47,12 +51,8 @@ def variables(server: LocalVast) -> dict[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     about = "Run a command with a local endpoint that holds what ./scripts/run has stored."
-    parser = Parser(prog="scripts/local", description=about)
+    parser = Parser(description=about)
     parser.add_argument("--data", type=Path, default=Path(".local_vast"), metavar="DIR", help="default: %(default)s")
-    parser.add_argument("command", metavar="COMMAND", help="such as scripts/query.py, or bash for a shell")
+    parser.add_argument("command", metavar="COMMAND", help="a subcommand such as ask, or a program such as bash")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

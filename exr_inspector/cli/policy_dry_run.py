@@ -1,6 +1,6 @@
 """Which of the files that are stored would fail a policy, without reading one of them again.
 
-    scripts/policy_dry_run --policy POLICY [--days N] [--path GLOB] [--json] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    exr-inspector validate --stored --policy POLICY [--days N] [--path GLOB] [--json] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Judges the payloads in `files.raw_output` of current files: those inspected in the last N days whose path matches GLOB (`*` also
 crosses `/`). Values that were too large to store count by their digest. Exit status: 0 nothing would fail, 1 something would,
@@ -12,18 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exr_errors import InspectorError, Retry, json_text, on_one_line
-from exr_text import Parser
-from exr_validation import Policy, validate
-from scripts import connection, output
-from scripts.validation import policy_named
+from exr_inspector.catalogue import connection, output
+from exr_inspector.cli.validate import policy_named
+from exr_inspector.errors import InspectorError, Retry, json_text, on_one_line
+from exr_inspector.payload.text import Parser
+from exr_inspector.validation.validate import Policy, validate
 
 LONGEST = 100_000
 """Days that can be asked for; nothing was stored before."""
@@ -80,7 +79,7 @@ def _days(text: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = Parser(prog="policy_dry_run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", required=True, metavar="POLICY", help="a TOML file, or the name of a shipped policy")
     parser.add_argument("--days", type=_days, metavar="N", help="files inspected in the last N days alone")
     parser.add_argument("--path", metavar="GLOB", help="files whose normalised path matches alone")
@@ -96,7 +95,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in map(json_text, found) if asked.json else map(on_one_line, lines(found, counts)):
         print(line)
     return 1 if counts["FAIL"] else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """The staging procedure, step by step, on a sample of a real schema: what works here works in production.
 
-    scripts/rehearsal [--sample-size N] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    exr-inspector schema rehearse [--sample-size N] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Reads from the schema and writes only into SCHEMA_rehearsal, which is dropped at the end. Without an endpoint it runs on a local
 one that holds what schema 1.0.0 wrote. Stops at the first step that fails, with its exit status. --dry-run lists the commands.
@@ -14,7 +14,6 @@ import importlib
 import io
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,24 +23,30 @@ from typing import Any
 
 import pyarrow as pa
 
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.cli.command import SUBCOMMANDS
+from exr_inspector.database.session import Ledger, Store
+from exr_inspector.operations import parquet_files
 from local_vast import LocalVast
-from scripts import connection, parquet_files, upkeep
 from vast_schemas import TABLES, schema_for, tables_at, wire_schema
-from vast_session import Ledger, Store
 
-FIXTURES = Path(__file__).resolve().parent.parent / "tests/fixtures/schema_1_0_0"
+FIXTURES = Path(__file__).resolve().parents[1] / "operations/schema_1_0_0"
 BUCKET, SCHEMA = "renders", "exr"
+MODULES = {name: module for name, (module, _) in SUBCOMMANDS.items()} | {
+    "insert_test_stats": "exr_inspector.cli.insert_test_stats"
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One command of the procedure."""
 
-    script: str
+    command: str
     arguments: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join((f"{self.script}.py", *self.arguments))
+        return " ".join((self.command, *self.arguments))
 
 
 def procedure(source: str, target: str, size: int, folder: Path) -> list[Stage]:
@@ -49,37 +54,37 @@ def procedure(source: str, target: str, size: int, folder: Path) -> list[Stage]:
     sample = ("--source-schema", source, "--target-schema", target, "--sample-size", str(size))
     backup = str(folder / "backup.tar.gz")
     return [
-        Stage("copy_sample_data", sample),
-        Stage("init_schema", ("--version", "1.0.0")),
-        Stage("verify_schema", ("--version", "1.0.0")),
-        Stage("backup_schema", ("--backup-path", backup)),
-        Stage("migrate_v1_0_to_v1_1", ("--dry-run",)),
-        Stage("migrate_v1_0_to_v1_1", ("--backfill",)),
-        Stage("verify_schema", ("--version", "1.1.0")),
-        Stage("recompute_embeddings"),
+        Stage("schema copy", sample),
+        Stage("schema init", ("--version", "1.0.0")),
+        Stage("schema verify", ("--version", "1.0.0")),
+        Stage("schema backup", ("--backup-path", backup)),
+        Stage("schema migrate", ("--dry-run",)),
+        Stage("schema migrate", ("--backfill",)),
+        Stage("schema verify", ("--version", "1.1.0")),
+        Stage("schema recompute"),
         Stage("insert_test_stats", ("--file-count", str(size))),
-        Stage("data_integrity_check"),
-        Stage("rollback_v1_1", ("--archive-tables", str(folder / "archive"))),
-        Stage("verify_schema", ("--version", "1.0.0")),
-        Stage("data_integrity_check"),
-        Stage("migrate_v1_0_to_v1_1", ("--backfill",)),
-        Stage("verify_schema", ("--version", "1.1.0")),
-        Stage("data_integrity_check"),
+        Stage("schema check"),
+        Stage("schema rollback", ("--archive-tables", str(folder / "archive"))),
+        Stage("schema verify", ("--version", "1.0.0")),
+        Stage("schema check"),
+        Stage("schema migrate", ("--backfill",)),
+        Stage("schema verify", ("--version", "1.1.0")),
+        Stage("schema check"),
     ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser("rehearsal", __doc__)
-    parser.add_argument("--sample-size", type=upkeep.positive, default=100, help="paths (default: %(default)s)")
-    return upkeep.run("rehearsal", parser.parse_args(arguments), rehearse)
+    parser = common.parser(__doc__)
+    parser.add_argument("--sample-size", type=common.positive, default=100, help="paths (default: %(default)s)")
+    return common.run(parser.parse_args(arguments), rehearse)
 
 
-def rehearse(options: argparse.Namespace) -> upkeep.Answer:
+def rehearse(options: argparse.Namespace) -> common.Answer:
     """Run the procedure; the answer names each command with its exit status."""
     if options.dry_run:
-        source = connection.settings_of(options.endpoint, options.schema)
-        place = f"{source.db_bucket or BUCKET}/{source.db_schema}"
+        settings = connection.settings_of(options.endpoint, options.schema)
+        place = f"{settings.db_bucket or BUCKET}/{settings.db_schema}"
         commands = [str(stage) for stage in procedure(place, f"{place}_rehearsal", options.sample_size, Path("FOLDER"))]
         return {"dry_run": True, "stages": commands, "lines": [f"would run {command}" for command in commands]}
     with contextlib.ExitStack() as stack:
@@ -88,10 +93,10 @@ def rehearse(options: argparse.Namespace) -> upkeep.Answer:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = connection.settings_of(options.endpoint, options.schema)
         source, target = (f"{settings.db_bucket}/{settings.db_schema}{tail}" for tail in ("", "_rehearsal"))
-        place = [*(("--endpoint", options.endpoint) if options.endpoint else ()), "--schema", target]
-        stack.callback(_drop, upkeep.store_of(options, target))
-        _drop(upkeep.store_of(options, target))
-        done = list(_until_failure(procedure(source, target, options.sample_size, folder), place))
+        options_of_all = [*(("--endpoint", options.endpoint) if options.endpoint else ()), "--schema", target]
+        stack.callback(_drop, common.store_of(options, target))
+        _drop(common.store_of(options, target))
+        done = list(_until_failure(procedure(source, target, options.sample_size, folder), options_of_all))
     lines = [f"{'ok    ' if one['status'] == 0 else 'FAILED'} {one['command']}" for one in done]
     failed = next((one for one in done if one["status"]), None)
     lines += [str(failed["answer"])] if failed else []
@@ -102,7 +107,7 @@ def _until_failure(stages: Sequence[Stage], place: Sequence[str]) -> Iterator[di
     for stage in stages:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            status = importlib.import_module(f"scripts.{stage.script}").main([*stage.arguments, "--json", *place])
+            status = importlib.import_module(MODULES[stage.command]).main([*stage.arguments, "--json", *place])
         yield {"command": str(stage), "status": status, "answer": json.loads(out.getvalue() or "{}")}
         if status:
             return
@@ -124,7 +129,7 @@ def _local(options: argparse.Namespace) -> Iterator[None]:
         os.environ.update(keys)
         options.endpoint, options.schema = server.url, f"{BUCKET}/{SCHEMA}"
         try:
-            _load(upkeep.store_of(options))
+            _load(common.store_of(options))
             yield
         finally:
             for name, value in before.items():
@@ -141,7 +146,3 @@ def _load(store: Store) -> None:
             schema = wire_schema(schema_for(name, "1.0.0"))
             rows = parquet_files.read(FIXTURES / f"{name}.parquet", schema)
             work.insert({name: pa.Table.from_batches(rows, schema=schema)})
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,36 +1,30 @@
-#!/usr/bin/env python3
 """Restore a backup into an empty schema, the backup's own or another one.
 
     scripts/restore_schema.py --backup-path FOLDER|FILE.tar.gz|s3://BUCKET/PREFIX [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Every file is compared with the manifest first: a damaged backup is refused before anything is written. Then all tables are made
 and filled in one transaction, so that an interrupted restore leaves nothing behind, and is begun again. Tables that hold rows
-are never touched. Exit status: scripts/upkeep.py.
+are never touched. Exit status: docs/OPERATIONS.md.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-import vast_migrations
-from exr_errors import Reject
-from scripts import backups, connection, parquet_files, upkeep
-from scripts.backups import Entry, Manifest
-from vast_errors import CommitLost, Transient
-from vast_migrations import RECORDS, State
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.database.rulings import CommitLost, Transient
+from exr_inspector.database.session import ROW_ID, Ledger, Store, Work
+from exr_inspector.errors import Reject
+from exr_inspector.operations import backups, migrations, parquet_files
+from exr_inspector.operations.backups import Entry, Manifest
+from exr_inspector.operations.migrations import RECORDS, State
 from vast_schemas import VectorIndex
-from vast_session import ROW_ID, Ledger, Store, Work
 
 ROWS = 500
 """Rows in memory at a time: with raw_output of the largest size 63 MB."""
@@ -44,18 +38,18 @@ class NotEmpty(Reject):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--backup-path", required=True, metavar="P", help="a folder, a .tar.gz, or s3://BUCKET/PREFIX")
-    return upkeep.run(__file__, parser.parse_args(arguments), restore)
+    return common.run(parser.parse_args(arguments), restore)
 
 
-def restore(options: argparse.Namespace) -> upkeep.Answer:
+def restore(options: argparse.Namespace) -> common.Answer:
     """Check, then write."""
     settings = connection.settings_of(options.endpoint, options.schema)
     with backups.reading(options.backup_path, settings) as folder:
         manifest = backups.read_checked(folder)
-        store = upkeep.store_of(options)
-        _refuse_rows(store, vast_migrations.read_state(store), manifest)
+        store = common.store_of(options)
+        _refuse_rows(store, migrations.read_state(store), manifest)
         if not options.dry_run:
             read(store, manifest, folder, quiet=options.json)
     done = "would be restored" if options.dry_run else "restored"
@@ -79,7 +73,7 @@ def _refuse_rows(store: Store, state: State, manifest: Manifest) -> None:
 
 def read(store: Store, manifest: Manifest, folder: Path, *, quiet: bool = True) -> None:
     """Make and fill the tables in one transaction."""
-    vast_migrations.repeated(lambda: _read(store, manifest, folder, quiet))
+    migrations.repeated(lambda: _read(store, manifest, folder, quiet))
 
 
 def _read(store: Store, manifest: Manifest, folder: Path, quiet: bool) -> None:
@@ -92,7 +86,7 @@ def _read(store: Store, manifest: Manifest, folder: Path, quiet: bool) -> None:
             if RECORDS in loaded:
                 work.delete(RECORDS, work.scan(RECORDS, ["name"], row_ids=True).read_all()[ROW_ID].to_pylist())
             total = sum(entry.rows for entry in manifest.tables.values())
-            with upkeep.progress("restoring (rows)", total, quiet=quiet) as forward:
+            with common.progress("restoring (rows)", total, quiet=quiet) as forward:
                 for name, entry in manifest.tables.items():
                     _fill(work, name, entry, folder, forward)
     except CommitLost as lost:
@@ -111,11 +105,7 @@ def _fill(work: Work, name: str, entry: Entry, folder: Path, forward: Any) -> No
 
 def _settle(store: Store, manifest: Manifest, lost: CommitLost) -> None:
     """Whether a commit without an answer took effect: the tables have the backup's rows, or none."""
-    state = vast_migrations.read_state(store)
+    state = migrations.read_state(store)
     wanted = {name: entry.rows for name, entry in manifest.tables.items() if name != RECORDS}
     if {name: state.tables[name].rows for name in wanted if name in state.tables} != wanted:
         raise Transient(f"{lost.message}; it did not take effect", code="commit_lost") from lost
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Take back what migrate_v1_0_to_v1_1.py added. The columns and rows of schema 1.0.0 are not touched.
 
     scripts/rollback_v1_1.py [--archive-tables [DIR]] [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
@@ -6,27 +5,22 @@
 `--archive-tables` writes what goes to Parquet first: the tables pixel_stats and validation_results, and of the others the new
 columns with the keys of their rows. A step's archive is complete before the step commits; an archive that is there is never
 overwritten. Without it, statistics and findings are lost. The other columns come back with migrate_v1_0_to_v1_1.py --backfill.
-Exit status: scripts/upkeep.py.
+Exit status: docs/OPERATIONS.md.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-import vast_migrations
-from exr_errors import SchemaDrift
-from scripts import connection, parquet_files, upkeep
-from vast_migrations import Step
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.errors import SchemaDrift
+from exr_inspector.operations import migrations, parquet_files
+from exr_inspector.operations.migrations import Step
 from vast_schemas import VERSIONS
 
 FROM, TO = "1.1.0", "1.0.0"
@@ -34,20 +28,20 @@ FROM, TO = "1.1.0", "1.0.0"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     folder = Path("archive-1.1.0")
     parser.add_argument("--archive-tables", nargs="?", type=Path, const=folder, metavar="DIR", help=f"default: {folder}")
-    return upkeep.run(__file__, parser.parse_args(arguments), roll_back)
+    return common.run(parser.parse_args(arguments), roll_back)
 
 
-def roll_back(options: argparse.Namespace) -> upkeep.Answer:
+def roll_back(options: argparse.Namespace) -> common.Answer:
     """Undo the steps of 1.1.0, the last one first."""
-    store = upkeep.store_of(options)
-    state = vast_migrations.read_state(store)
+    store = common.store_of(options)
+    state = migrations.read_state(store)
     if state.version is None:
         message = f"{store.place}: there are no tables of version {TO}"
         raise connection.nothing_stored(store) or SchemaDrift(message, remedy="Check --schema")
-    younger = [step for step in vast_migrations.steps(FROM) if VERSIONS.index(step.version) > VERSIONS.index(TO)]
+    younger = [step for step in migrations.steps(FROM) if VERSIONS.index(step.version) > VERSIONS.index(TO)]
     todo = [step for step in reversed(younger) if _is_there(state, step)]
     archives: list[str] = []
     if not options.dry_run:
@@ -55,7 +49,7 @@ def roll_back(options: argparse.Namespace) -> upkeep.Answer:
             options.archive_tables.mkdir(parents=True, exist_ok=True)
         for step in todo:
             archive = Archive(options.archive_tables, archives) if options.archive_tables else None
-            vast_migrations.revert(store, step, archive)
+            migrations.revert(store, step, archive)
     done = "would be taken back" if options.dry_run else "taken back"
     lines = [f"{step.name}: {done}" for step in todo] or [f"{store.place}: nothing of {FROM} is there"]
     return {
@@ -66,7 +60,7 @@ def roll_back(options: argparse.Namespace) -> upkeep.Answer:
     }
 
 
-def _is_there(state: vast_migrations.State, step: Step) -> bool:
+def _is_there(state: migrations.State, step: Step) -> bool:
     """Whether any of a step is there: also what an interrupted run left of it."""
     stored = state.tables.get(step.table)
     present = stored is not None and (step.kind == "create" or set(step.schema.names) & set(stored.schema.names))
@@ -93,7 +87,3 @@ class Archive:
             number += 1
             path = self._folder / f"{table}-{number}.parquet"
         return path
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Which stored files were made like this one?
 
-    scripts/find_similar.py shot/beauty.1001.exr              an EXR on disk is enough
-    scripts/find_similar.py FILE_ID --by channels --top 5     or a stored file, by its file_id or its path
+    exr-inspector similar shot/beauty.1001.exr              an EXR on disk is enough
+    exr-inspector similar FILE_ID --by channels --top 5     or a stored file, by its file_id or its path
 
 `--by metadata` compares how files were made, `--by channels` which channels they have. Distances are cosine distances: 0 is
 alike; by metadata the same setup lies below about 0.09. One frame stands for its sequence. `--explain` says what makes each
@@ -12,20 +11,16 @@ Exit status: 0 with an answer, also an empty one; 2 for a reference that is none
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from exr_errors import InspectorError, VASTDatabaseError, json_text
-from exr_text import Parser
-from scripts import connection, output, similarity, upkeep
-from scripts.similarity import Neighbour, Reference
+from exr_inspector.catalogue import connection, output, similarity
+from exr_inspector.catalogue.similarity import Neighbour, Reference
+from exr_inspector.cli import common
+from exr_inspector.errors import InspectorError, VASTDatabaseError, json_text
+from exr_inspector.payload.text import Parser
 
 # Below this a block's distance is rounding.
 NEGLIGIBLE = 1e-6
@@ -41,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         wanted = similarity.reference(target, asked.reference, asked.by)
         found = _nearest(target, wanted, asked)
     except (InspectorError, OSError) as error:
-        return upkeep.refuse("find_similar.py", error)
+        return common.refuse("find_similar.py", error)
     if asked.format == "json":
         print(json_text([as_dict(one, wanted, explained=asked.explain) for one in found], indent=2))
     else:
@@ -50,11 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="scripts/find_similar.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", metavar="FILE.exr|FILE_ID")
     parser.add_argument("--by", choices=tuple(similarity.VECTORS), default="metadata")
     parser.add_argument(
-        "--top", type=upkeep.count_to(LARGEST_TOP), default=10, metavar="N", help="answers at most (default: %(default)s)"
+        "--top", type=common.count_to(LARGEST_TOP), default=10, metavar="N", help="answers at most (default: %(default)s)"
     )
     parser.add_argument("--show", metavar="NAME", help="only files of this show")
     parser.add_argument("--every-frame", action="store_true", help="list frames of one sequence by themselves")
@@ -113,7 +108,3 @@ def _show(found: Sequence[Neighbour], wanted: Reference, *, explained: bool) -> 
 def _brief(sign: str, names: Sequence[str]) -> str:
     shown = ", ".join(f"{sign}{name}" for name in names[:NAMES_SHOWN])
     return shown + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

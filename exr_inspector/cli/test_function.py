@@ -1,25 +1,18 @@
-#!/usr/bin/env python3
 """Try the function end to end: sample renders go in as events, and the rows that come out are compared with what was sent.
 
     scripts/test_function.py [--sample-files N] [--version V] [--url URL [--bucket B]] [--schema BUCKET/SCHEMA]
 
-Without --url the handler runs in this process. With --url the events are posted to a function host (function_host.py, or the
+Without --url the handler runs in this process. With --url the events are posted to a function host (`exr-inspector serve`, or the
 platform's) as CloudEvents; --bucket names a bucket that both sides reach through S3_ENDPOINT, where the samples are put, else the
 host must see this machine's files. --version is the inspector version that the rows must name (default: that of this checkout).
 The samples' rows are marked as removed at the end. --dry-run connects and sends nothing. Exit status: 0 all as expected, 3 not
-so; others as in scripts/upkeep.py.
+so; others as in exr_inspector/cli/common.py.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
 import json
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -31,18 +24,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import exr_payload
 import main as function
-import vast_migrations
-import vast_objects
-from exr_errors import BadSettings, Reject, Retry
-from scripts import connection, samples, upkeep
-from vast_db_persistence import mark_removed
-from vast_inspection import STATE, make_runtime
-from vast_provision import ensure_tables
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.database.persist import mark_removed
+from exr_inspector.database.session import Ledger, Store
+from exr_inspector.database.tables import ensure_tables
+from exr_inspector.errors import BadSettings, Reject, Retry
+from exr_inspector.function import objects
+from exr_inspector.function.job import STATE, make_runtime
+from exr_inspector.operations import migrations, samples
+from exr_inspector.payload import document
+from exr_inspector.settings import Settings
 from vast_schemas import CHILD_TABLES
-from vast_session import Ledger, Store
-from vast_settings import Settings
 
 TIMEOUT = 60.0
 FILES = 3
@@ -59,17 +53,17 @@ class NotDelivered(Reject):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
-    parser.add_argument("--sample-files", type=upkeep.positive, default=FILES, metavar="N", help="default: %(default)s")
-    parser.add_argument("--version", default=exr_payload.INSPECTOR_VERSION, metavar="V", help="default: %(default)s")
+    parser = common.parser(__doc__)
+    parser.add_argument("--sample-files", type=common.positive, default=FILES, metavar="N", help="default: %(default)s")
+    parser.add_argument("--version", default=document.INSPECTOR_VERSION, metavar="V", help="default: %(default)s")
     parser.add_argument("--url", help="a function host")
     parser.add_argument("--bucket", help="put the samples into this bucket")
-    return upkeep.run(__file__, parser.parse_args(arguments), examine)
+    return common.run(parser.parse_args(arguments), examine)
 
 
-def examine(options: argparse.Namespace) -> upkeep.Answer:
+def examine(options: argparse.Namespace) -> common.Answer:
     """Send, read back, compare, tidy up."""
-    store = upkeep.store_of(options)
+    store = common.store_of(options)
     settings = connection.settings_of(options.endpoint, options.schema)
     if options.dry_run:
         place = f"{options.url or 'the handler in this process'}, and rows looked for in {store.place}"
@@ -78,8 +72,8 @@ def examine(options: argparse.Namespace) -> upkeep.Answer:
         send = _posting(options.url) if options.url else _calling(settings)
         for _, event in sent:
             send(event)
-        paths = [exr_payload.normalize_path(path) for path, _ in sent]
-        rows = vast_migrations.repeated(lambda: _stored(store, paths))
+        paths = [document.normalize_path(path) for path, _ in sent]
+        rows = migrations.repeated(lambda: _stored(store, paths))
         for path, _ in sent:
             mark_removed(path, session=store)
     found = [problem for path in paths for problem in problems(path, rows.get(path), options.version)]
@@ -99,7 +93,7 @@ def _samples(options: argparse.Namespace, settings: Settings) -> Iterator[list[t
             yield [(str(file), {"data": {"path": str(file)}}) for file in files]
             return
         prefix = f"exr-inspector-test/{uuid.uuid4()}"
-        client = vast_objects.s3_client(settings)
+        client = objects.s3_client(settings)
         keys = [f"{prefix}/{file.name}" for file in files]
         try:
             for key, file in zip(keys, files, strict=True):
@@ -117,7 +111,7 @@ def _asking(bucket: str, call: Callable[[], Any]) -> None:
     try:
         call()
     except (BotoCoreError, ClientError) as error:
-        raise vast_objects.as_inspector_error(error, f"s3://{bucket}") from error
+        raise objects.as_inspector_error(error, f"s3://{bucket}") from error
     except Boto3Error as error:
         raise BadSettings(f"s3://{bucket}: {error}", remedy="Check --bucket and S3_ENDPOINT") from error
 
@@ -133,7 +127,7 @@ def _calling(settings: Settings) -> Send:
         answer = function.handler(ctx, event)  # type: ignore[no-untyped-call]
         if answer["errors"]:
             message = answer["errors"][0]["message"]
-            raise NotDelivered(f"the handler answered: {message}", remedy="Try scripts/doctor.py with the file")
+            raise NotDelivered(f"the handler answered: {message}", remedy="Try exr-inspector doctor with the file")
 
     return send
 
@@ -191,7 +185,3 @@ def problems(path: str, row: dict[str, Any] | None, version: str) -> Iterator[st
         yield f"{path}: status {row['status']}, expected ok"
     if (row["channels"], row["parts"]) != (row["channel_count"], row["multipart_count"]) or not row["attributes"]:
         yield f"{path}: {row['parts']} parts, {row['channels']} channels and {row['attributes']} attributes are stored"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Judge files on disk by a delivery policy, for people and for CI.
 
-    scripts/validate PATH|GLOB|FOLDER ... --policy POLICY [--json] [--all]
+    exr-inspector validate PATH|GLOB|FOLDER ... --policy POLICY [--json] [--all]
 
 POLICY is a TOML file, or the name of a shipped policy such as `aces_container`. Exit status: 0 nothing fails, 1 something fails,
 2 the policy or the arguments are wrong.
@@ -11,20 +11,19 @@ from __future__ import annotations
 import argparse
 import glob
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import exr_chunks
-import exr_header
-import exr_payload
-from exr_errors import BadHeader, BadPolicy, json_text, on_one_line
-from exr_policy import SHIPPED
-from exr_text import Parser
-from exr_validation import Policy, load_policy, validate
-from scripts import output
+from exr_inspector.catalogue import output
+from exr_inspector.errors import BadHeader, BadPolicy, json_text, on_one_line
+from exr_inspector.exr import completeness
+from exr_inspector.exr.header import read_header
+from exr_inspector.payload import document
+from exr_inspector.payload.text import Parser
+from exr_inspector.validation.policy import SHIPPED
+from exr_inspector.validation.validate import Policy, load_policy, validate
 
 
 class FileReader:
@@ -47,13 +46,13 @@ class FileReader:
 def describe(path: Path) -> dict[str, Any]:
     """The payload of a file on disk; one that is no readable EXR says so."""
     stat = path.stat()
-    facts = exr_payload.FileFacts(str(path.absolute()), size_bytes=stat.st_size, mtime=datetime.fromtimestamp(stat.st_mtime, UTC))
+    facts = document.FileFacts(str(path.absolute()), size_bytes=stat.st_size, mtime=datetime.fromtimestamp(stat.st_mtime, UTC))
     reader = FileReader(path)
     try:
-        header = exr_header.read_header(reader)
-        return exr_payload.describe(facts, header, exr_chunks.assess(header, reader))
+        header = read_header(reader)
+        return document.describe(facts, header, completeness.assess(header, reader))
     except BadHeader as error:
-        return exr_payload.describe_unreadable(facts, error)
+        return document.describe_unreadable(facts, error)
     finally:
         reader.close()
 
@@ -90,7 +89,7 @@ def lines(path: Path, section: dict[str, Any]) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = Parser(prog="validate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", metavar="PATH")
     parser.add_argument("--policy", required=True, metavar="POLICY")
     parser.add_argument("--json", action="store_true", help="one JSON object per file")
@@ -108,7 +107,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.complain(f"validate: {error}")
         return 2
     return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,34 +1,28 @@
-#!/usr/bin/env python3
 """Compare the stored tables with what a schema version says they are.
 
     scripts/verify_schema.py [--version 1.1.0] [--expected-tables files,parts] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Looks at missing and extra tables and columns, types, nullability, dimensions of vectors, the vector index, and the recorded
 version; the function makes its tables without a record. Nothing is written, with --dry-run or without. Exit status: 0 all as it
-should be, 3 not so (each difference with its remedy), others as in scripts/upkeep.py.
+should be, 3 not so (each difference with its remedy), others as in exr_inspector/cli/common.py.
 """
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    import _environment
-
-    _environment.ensure()
-
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-import vast_migrations
-from scripts import connection, upkeep
-from vast_migrations import State, Stored
-from vast_provision import same_type
+from exr_inspector.catalogue import connection
+from exr_inspector.cli import common
+from exr_inspector.database.tables import same_type
+from exr_inspector.operations import migrations
+from exr_inspector.operations.migrations import State, Stored
 from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, TableSpec, schema_for, tables_at
 
 MIGRATE = "run scripts/migrate_v1_0_to_v1_1.py"
-INIT = "run scripts/init_schema.py"
+INIT = "run exr-inspector schema init"
 REBUILD = "back up, drop the table, and restore: scripts/backup_schema.py, scripts/restore_schema.py"
 ROLL_BACK = "run scripts/rollback_v1_1.py, or verify against --version 1.1.0"
 OWN = "it is not exr-inspector's; keep it elsewhere, or name it in --expected-tables"
@@ -39,16 +33,16 @@ Difference = dict[str, str | None]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = upkeep.parser(__file__, __doc__)
+    parser = common.parser(__doc__)
     parser.add_argument("--version", choices=VERSIONS, help=f"default: what is recorded, else {CURRENT_VERSION}")
-    parser.add_argument("--expected-tables", type=upkeep.words, metavar="A,B", help="exactly these tables")
-    return upkeep.run(__file__, parser.parse_args(arguments), verify)
+    parser.add_argument("--expected-tables", type=common.words, metavar="A,B", help="exactly these tables")
+    return common.run(parser.parse_args(arguments), verify)
 
 
-def verify(options: argparse.Namespace) -> upkeep.Answer:
+def verify(options: argparse.Namespace) -> common.Answer:
     """Every difference, with its remedy."""
-    store = upkeep.store_of(options)
-    state = vast_migrations.read_state(store)
+    store = common.store_of(options)
+    state = migrations.read_state(store)
     version = options.version or state.recorded_version or CURRENT_VERSION
     indexed = store.session.features.vast_version >= (5, 5)
     found = list(differences(state, version, options.expected_tables, indexed=indexed))
@@ -78,7 +72,7 @@ def differences(
             yield _difference("missing_table", name, None, f"table {name} is missing", MIGRATE if younger else INIT)
         elif name in TABLES and TABLES[name] in tables_at(version):
             yield from _table(TABLES[name], state.tables[name], version, indexed=indexed)
-    for name in sorted(set(state.tables) - {*wanted, vast_migrations.PREVIOUS_VECTORS}):
+    for name in sorted(set(state.tables) - {*wanted, migrations.PREVIOUS_VECTORS}):
         yield _difference("extra_table", name, None, f"table {name} is not expected", _remedy_for_extra(name, expected))
     if expected is None:
         yield from _recorded(state, version)
@@ -138,15 +132,11 @@ def _recorded(state: State, version: str) -> Iterator[Difference]:
     recorded = state.recorded_version
     unrecorded = recorded is None and state.version == version  # as the function makes them, and as releases before 1.1.0 did
     if recorded != version and not unrecorded:
-        what = f"version {version} is expected, and {recorded or 'none'} is recorded in {vast_migrations.RECORDS}"
+        what = f"version {version} is expected, and {recorded or 'none'} is recorded in {migrations.RECORDS}"
         younger = recorded is None or VERSIONS.index(recorded) < VERSIONS.index(version)
         remedy = (INIT if state.version == version or not state.tables else MIGRATE) if younger else ROLL_BACK
-        yield _difference("version", vast_migrations.RECORDS, None, what, remedy)
+        yield _difference("version", migrations.RECORDS, None, what, remedy)
 
 
 def _difference(kind: str, table: str, column: str | None, what: str, remedy: str) -> Difference:
     return {"kind": kind, "table": table, "column": column, "what": what, "remedy": remedy}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import vast_schemas
-from exr_errors import BadPayload
+from exr_inspector.errors import BadPayload
 from vast_schemas import MAX_CELL_BYTES, TABLES, Column
 
 NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}

@@ -1,16 +1,4 @@
-"""Connect, and store one inspected file or a batch. The documented facade: what it names lives in the modules it imports from.
-
-    result = persist_to_vast_database(payload)          # settings from the environment
-    results = persist_batch(payloads)
-    mark_removed("s3://renders/a.exr", removed_at)
-
-A result is a dict: `status` (`stored`, `skipped`, `error`), `file_id`, `inserted`, `superseded`, `inspection_count`,
-`is_current`, `attempts`, `requests`, `message`, `error`. What the payload causes is returned with the status `error`; what the
-surroundings cause is raised as VASTDatabaseError, so that the platform delivers the event again.
-
-`inspection_count` counts the transactions that took effect. A delivery that raised after its commit took effect is counted, and
-so is its repetition; a lost answer to a commit that another process wrote over before it was read back is counted twice.
-"""
+"""Connect, and store one payload or a batch: `vast_db_persistence` is the public face of this module."""
 
 from __future__ import annotations
 
@@ -20,51 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, proxy
 
-import vast_settings
-from exr_embeddings import (
-    DEFAULT_CHANNEL_FINGERPRINT_DIM,
-    DEFAULT_METADATA_EMBEDDING_DIM,
-    compute_channel_fingerprint,
-    compute_metadata_embedding,
-)
-from exr_errors import InspectorError, Reject, Retry, VASTDatabaseError, VectorEmbeddingError
-from exr_payload import normalize_path
-from vast_rows import (
-    FileRows,
-    payload_to_attributes_rows,
-    payload_to_channels_rows,
-    payload_to_files_row,
-    payload_to_parts_rows,
-    payload_to_pixel_stats_rows,
-    payload_to_validation_rows,
-    rows_of,
-    utc_now,
-)
-from vast_session import Ledger, Store, connect
-from vast_settings import Settings
-from vast_upsert import Stored, store_files
-from vast_upsert import mark_removed as _mark_removed
-
-__all__ = [
-    "DEFAULT_CHANNEL_FINGERPRINT_DIM",
-    "DEFAULT_METADATA_EMBEDDING_DIM",
-    "Store",
-    "VASTDatabaseError",
-    "VectorEmbeddingError",
-    "_create_vastdb_session",
-    "compute_channel_fingerprint",
-    "compute_metadata_embedding",
-    "mark_removed",
-    "open_store",
-    "payload_to_attributes_rows",
-    "payload_to_channels_rows",
-    "payload_to_files_row",
-    "payload_to_parts_rows",
-    "payload_to_pixel_stats_rows",
-    "payload_to_validation_rows",
-    "persist_batch",
-    "persist_to_vast_database",
-]
+from exr_inspector.database.rows import FileRows, rows_of, utc_now
+from exr_inspector.database.session import Ledger, Store, connect
+from exr_inspector.database.upsert import Stored, store_files
+from exr_inspector.database.upsert import mark_removed as _mark_removed
+from exr_inspector.errors import InspectorError, Reject, Retry
+from exr_inspector.payload.document import normalize_path
+from exr_inspector.settings import Settings, load, with_event_credentials
 
 BATCH_FILES = 1000
 """Files in one transaction: the paths fit into one select, and a conflict costs no more than this to repeat."""
@@ -189,9 +139,9 @@ def _remember(stores: dict[K, Store], key: K, opened: Store) -> Store:
 
 
 def _effective(settings: Settings | None, event: Any) -> Settings:
-    settings = vast_settings.load() if settings is None else settings
+    settings = load() if settings is None else settings
     data = event.get("data", event) if isinstance(event, Mapping) else None
-    return vast_settings.with_event_credentials(settings, data)[0] if isinstance(data, Mapping) else settings
+    return with_event_credentials(settings, data)[0] if isinstance(data, Mapping) else settings
 
 
 def _store_of(session: Any, settings: Settings | None, event: Any) -> Store | Result:

@@ -18,13 +18,23 @@ from typing import Any
 import pyarrow as pa
 
 import vast_schemas
-from exr_embeddings import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
-from exr_errors import BadPayload, VectorEmbeddingError
-from exr_payload import normalize_path
-from exr_roles import aov_role, place_of
-from vast_plan import Section
+from exr_inspector.database.cells import (
+    NOT_NUMBERS,
+    cell,
+    checked_integer,
+    checked_text,
+    listed,
+    mapping,
+    objects,
+    raw_output,
+    taken,
+)
+from exr_inspector.database.versions import Section
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.errors import BadPayload, VectorEmbeddingError
+from exr_inspector.payload.document import normalize_path
+from exr_inspector.payload.roles import aov_role, place_of
 from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
-from vast_values import NOT_NUMBERS, cell, checked_integer, checked_text, listed, mapping, objects, raw_output, taken
 
 Row = dict[str, Any]
 

@@ -3,7 +3,7 @@
 What a payload causes is refused; what the surroundings cause (network, load, credentials, a missing bucket) is retried: an event
 that is acknowledged is gone, whereas one that keeps failing ends in the dead-letter topic and can be replayed.
 
-Classes are named by text, so that this module imports no client. `tests/test_vast_errors.py` holds that the map is total.
+Classes are named by text, so that this module imports no client. `tests/database/test_rulings.py` holds that the map is total.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exr_errors import InspectorError, Reject, VASTDatabaseError
+from exr_inspector.errors import InspectorError, Reject, VASTDatabaseError
 
 
 class Then(StrEnum):

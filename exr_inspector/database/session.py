@@ -19,11 +19,11 @@ from typing import Any
 
 import pyarrow as pa
 
-import vast_errors
-from exr_errors import BadSettings, InspectorError, VASTDatabaseError
-from vast_errors import CommitLost, Ruling, Then
+from exr_inspector.database import rulings
+from exr_inspector.database.rulings import CommitLost, Ruling, Then
+from exr_inspector.errors import BadSettings, InspectorError, VASTDatabaseError
+from exr_inspector.settings import Settings, environment_name
 from vast_schemas import VectorIndex, wire_schema
-from vast_settings import Settings, environment_name
 
 ROW_ID = "$row_id"
 # The client sends at most 0.98 of 5 MiB in one insert; a wider one it splits into an insert and updates.
@@ -95,7 +95,7 @@ def connect(settings: Settings) -> Any:
         names = ", ".join(environment_name(name) for name in missing)
         raise BadSettings(f"{names}: not set, so there is no database to connect to", remedy="docs/CONFIGURATION.md describes it")
     place = f"VAST DataBase at {settings.db_endpoint}"
-    with judged(lambda error, ruling: vast_errors.as_inspector_error(error, ruling, place)):
+    with judged(lambda error, ruling: rulings.as_inspector_error(error, ruling, place)):
         session = _session_class()(settings)
     _check_version(session.features.vast_version, place)
     _apply_retries_once(session.api)
@@ -214,7 +214,7 @@ class Store:
         """The error to raise for one of the client's."""
         if ruling.code in ("database_not_found", "database_stale"):
             self.tables = None
-        return vast_errors.as_inspector_error(error, ruling, self.place)
+        return rulings.as_inspector_error(error, ruling, self.place)
 
 
 class Transaction:
@@ -256,12 +256,12 @@ class Transaction:
         answered = getattr(error, "status", None) is not None
         if answered and (ruling.code in _NOT_COMMITTED or ruling.then is not Then.AGAIN):
             return self._store.judge(error, ruling)
-        return CommitLost(f"{self._store.place}: no clear answer to the commit: {vast_errors.describe(error)}")
+        return CommitLost(f"{self._store.place}: no clear answer to the commit: {rulings.describe(error)}")
 
     def _abandon(self) -> None:
         """Roll the transaction back if it is still open: it would keep its rows locked, and could take effect later."""
         self._ledger.requests += 1
-        with suppress(InspectorError), judged(lambda error, ruling: vast_errors.as_inspector_error(error, ruling, "rollback")):
+        with suppress(InspectorError), judged(lambda error, ruling: rulings.as_inspector_error(error, ruling, "rollback")):
             self._store.session.api.rollback_transaction(self._txid)
 
 
@@ -445,7 +445,7 @@ class judged:  # noqa: N801 - used as a `with` statement, like contextlib.suppre
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        ruling = vast_errors.ruling_of(error) if error is not None else None
+        ruling = rulings.ruling_of(error) if error is not None else None
         if error is not None and ruling is not None:
             raise self.judge(error, ruling) from error
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from exr_errors import SchemaDrift
+from exr_inspector.database.session import Ledger, Store
+from exr_inspector.errors import SchemaDrift
 from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, TableSpec, schema_for, tables_at
-from vast_session import Ledger, Store
 
 _MIGRATE = "Run `python scripts/migrate_v1_0_to_v1_1.py`, which adds what is missing"
 _REPLACE = "Set VAST_DB_SCHEMA to another schema, or move this table away"

@@ -1,6 +1,6 @@
 """The upsert: files in one transaction, tried again where that can help, and read back so that races between processes end well.
 
-A transaction reads the paths' rows, plans (`vast_plan`), inserts, updates. In one process a lock per path serialises. Processes
+A transaction reads the paths' rows, plans (`versions`), inserts, updates. In one process a lock per path serialises. Processes
 race, because the database offers neither unique keys nor locks: after the commit the paths are read back, and whichever commits
 last sees what the others wrote and mends it. A commit without a clear answer is settled by reading which inspections are there.
 """
@@ -16,14 +16,26 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import tenacity
 
-import vast_plan
-from exr_errors import CommitUnknown, VASTDatabaseError
-from vast_errors import CommitLost, Transient
-from vast_plan import COLUMNS, Measurement, Merge, Plan, Review, Section, Seen, Settlement, Version
-from vast_provision import ensure_tables
-from vast_rows import FileRows, Row, Stamp, new_stamp, sections_of_stored, to_tables
+from exr_inspector.database.rows import FileRows, Row, Stamp, new_stamp, sections_of_stored, to_tables
+from exr_inspector.database.rulings import CommitLost, Transient
+from exr_inspector.database.session import ROW_ID, Ledger, Store, Work
+from exr_inspector.database.tables import ensure_tables
+from exr_inspector.database.versions import (
+    COLUMNS,
+    Measurement,
+    Merge,
+    Plan,
+    Review,
+    Section,
+    Seen,
+    Settlement,
+    Version,
+    heal,
+    inspect,
+    remove,
+)
+from exr_inspector.errors import CommitUnknown, VASTDatabaseError
 from vast_schemas import CHILD_TABLES, FILES, FILES_SCHEMA, TABLES, Role, schema_for
-from vast_session import ROW_ID, Ledger, Store, Work
 
 ATTEMPTS = 8
 _FIRST_WAIT = 0.05
@@ -130,7 +142,7 @@ def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[Stor
 def _planned(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
     etag, size = file.file["etag"], file.file["size_bytes"]
     seen = Seen(file.file_id, file.mtime, stamp.inspection_id, stamp.now, etag, size, file.measured)
-    plan = vast_plan.inspect(stored, seen)
+    plan = inspect(stored, seen)
     return _Step(file, replace(stamp, is_current=plan.is_current, deleted_at=plan.deleted_at), plan)
 
 
@@ -158,12 +170,12 @@ def _mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
     """Read the paths back, and mend what racing processes left."""
     with store.transaction(ledger, ensure_tables(store, ledger)) as work:
         by_path = _versions(work, paths)
-        _apply(work, [vast_plan.heal(versions) for versions in by_path.values()])
+        _apply(work, [heal(versions) for versions in by_path.values()])
 
 
 def _remove(store: Store, path: str, removed_at: datetime, ledger: Ledger) -> str | None:
     with store.transaction(ledger, ensure_tables(store, ledger)) as work:
-        plan = vast_plan.remove(_versions(work, [path])[path], removed_at)
+        plan = remove(_versions(work, [path])[path], removed_at)
         _apply(work, [plan])
     return plan.existing.file_id if plan.existing else None
 

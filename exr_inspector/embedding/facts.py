@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import exr_embedding_text as fold_text
-from exr_embedding_cache import MB, kept_within
-from exr_embedding_text import encode, number, text
+from exr_inspector.embedding import text as fold_text
+from exr_inspector.embedding.cache import MB, kept_within
+from exr_inspector.embedding.text import encode, number, text
 
 TRUE_WORDS = frozenset({b"1", b"true", b"yes"})
 EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -168,9 +168,7 @@ def _tile_size(entry: Mapping[str, Any]) -> bytes:
     return b"%dx%d" % (across, down) if across > 0 and down > 0 else b"-"
 
 
-def _window(
-    entry: Mapping[str, Any], key: str, width: str, height: str, offsets: tuple[str, str] | None
-) -> Box | None:
+def _window(entry: Mapping[str, Any], key: str, width: str, height: str, offsets: tuple[str, str] | None) -> Box | None:
     """The window under `key`, else one made of the integers derived from it, else None."""
     box = _proper(read_box(entry.get(key)))
     if box is not None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from exr_embedding_cache import MB, kept_within
+from exr_inspector.embedding.cache import MB, kept_within
 
 UNIT = 1 << 24
 OCTAVE = 1 << 16
@@ -29,9 +29,7 @@ PIXEL_TYPES = {
     b"f16": b"half",
 }
 # The order is that of the compression byte in the file.
-COMPRESSIONS = (
-    b"none rle zips zip piz pxr24 b44 b44a dwaa dwab htj2k256 htj2k32 lj2k zstd".split()
-)
+COMPRESSIONS = b"none rle zips zip piz pxr24 b44 b44a dwaa dwab htj2k256 htj2k32 lj2k zstd".split()
 UNCOMPRESSED = frozenset({b"no", b"none", b"uncompressed"})
 LINE_ORDERS = (b"increasing", b"decreasing", b"random")
 

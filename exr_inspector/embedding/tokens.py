@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from exr_embedding_cache import MB, kept_within
-from exr_embedding_facts import LEAVES_LIMIT, Attribute, Box, Channel, Part, numbers, relation
-from exr_embedding_text import OCTAVE, UNIT, fold, number, octaves, soft, telling_words, text, words
+from exr_inspector.embedding.cache import MB, kept_within
+from exr_inspector.embedding.facts import LEAVES_LIMIT, Attribute, Box, Channel, Part, numbers, relation
+from exr_inspector.embedding.text import OCTAVE, UNIT, fold, number, octaves, soft, telling_words, text, words
 
 Bag = dict[bytes, int]
 

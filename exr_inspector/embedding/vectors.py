@@ -1,6 +1,6 @@
 """Two vectors per file: how it was made (384 numbers), and which channels it has (128 numbers).
 
-A file is described by ten bags of tokens (`exr_embedding_tokens`). Each bag is hashed into a block of the vector, and a block's
+A file is described by ten bags of tokens (`embedding.tokens`). Each bag is hashed into a block of the vector, and a block's
 length is the root of its weight. The cosine distance of two files is therefore a sum over blocks, and `explain_distance` reads
 it back. Same payload, same bits, on every machine and Python version: accumulators are integers, and the only floating-point
 steps are divisions, products and `math.sqrt`, which IEEE 754 rounds correctly, and a final rounding to float32.
@@ -19,11 +19,11 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
-import exr_embedding_tokens as tokens
-from exr_embedding_cache import MB, kept_within
-from exr_embedding_facts import Channel, Part, read_attributes, read_channels, read_parts
-from exr_embedding_text import UNIT
-from exr_errors import VectorEmbeddingError
+from exr_inspector.embedding import tokens as tokens
+from exr_inspector.embedding.cache import MB, kept_within
+from exr_inspector.embedding.facts import Channel, Part, read_attributes, read_channels, read_parts
+from exr_inspector.embedding.text import UNIT
+from exr_inspector.errors import VectorEmbeddingError
 
 __all__ = [
     "BLOCKS",

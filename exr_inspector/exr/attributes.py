@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from exr_limits import (
+from exr_inspector.exr.limits import (
     FIRST_BYTES,
     LISTED_MANIFEST_ENTRIES,
     LISTED_MANIFEST_GROUPS,

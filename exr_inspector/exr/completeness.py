@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
-from exr_header import Finding, Header, Reader
-from exr_layout import Layout, NoLayout, Window, layouts, tile_area
-from exr_limits import MAX_RANGES
+from exr_inspector.exr.header import Finding, Header, Reader
+from exr_inspector.exr.layout import Layout, NoLayout, Window, layouts, tile_area
+from exr_inspector.exr.limits import MAX_RANGES
 
 # 262,144 chunks: an 8K frame of single scanlines in thirty parts, or a 16K texture of 32-pixel tiles, is judged entry by entry.
 TABLE_BUDGET = 2 * 2**20

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from exr_header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quoted
-from exr_layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
+from exr_inspector.exr.header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quoted
+from exr_inspector.exr.layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
 
 REQUIRED = {
     "channels": "chlist",

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-import exr_attributes
-from exr_attributes import Channel, DecodeError
-from exr_errors import BadHeader
-from exr_limits import (
+from exr_inspector.errors import BadHeader
+from exr_inspector.exr import attributes as exr_attributes
+from exr_inspector.exr.attributes import Channel, DecodeError
+from exr_inspector.exr.limits import (
     LARGE_VALUE,
     MATRIX_WEIGHT,
     MAX_ATTRIBUTE_NAME_BYTES,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from exr_header import NON_IMAGE, TILED, Header, Part
-from exr_limits import MAX_LEVELS
+from exr_inspector.exr.header import NON_IMAGE, TILED, Header, Part
+from exr_inspector.exr.limits import MAX_LEVELS
 
 # Scanlines per chunk; the values of the codecs added in 3.4 and 3.5 were measured on files written by OpenEXR 3.5.3.
 LINES_PER_CHUNK = {

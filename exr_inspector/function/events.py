@@ -18,8 +18,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from exr_errors import BadEvent, NotAnExr
-from vast_context import offered
+from exr_inspector.errors import BadEvent, NotAnExr
+from exr_inspector.function.context import offered
 
 SUFFIX = ".exr"
 MAX_RECORDS = 1_000

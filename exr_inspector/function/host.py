@@ -1,6 +1,6 @@
 """Runs a function as the platform does, for laptops and for any Knative platform: CloudEvents in over HTTP, a status out.
 
-    python function_host.py [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20]
+    python exr_inspector/function/host.py [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20]
                             [--secrets FILE.json] [--grace 30] [--log-level INFO]
 
 POST a CloudEvent, structured or binary, to any path: 204 when the handler returned, 500 with the error's text when it raised or
@@ -37,8 +37,8 @@ from typing import Any, Self, TypeVar
 
 import uvicorn
 
-from function_host_events import NoCloudEvent, VastEvent
-from vast_context import NoTelemetry
+from exr_inspector.function.context import NoTelemetry
+from exr_inspector.function.host_events import NoCloudEvent, VastEvent
 
 THREADS = 20
 MAX_BODY = 16 * 1024**2
@@ -46,7 +46,7 @@ BODY_SECONDS = 30.0
 GRACE_SECONDS = 30.0
 # Connections that the system accepts while this process is busy; beyond it a burst is reset.
 BACKLOG = 1024
-_log = logging.getLogger("function_host")
+_log = logging.getLogger("exr_inspector.function.host")
 
 T = TypeVar("T")
 Answer = tuple[int, str]
@@ -127,7 +127,7 @@ class FunctionHost:
         self._ready: Future[Any] = self._workers.submit(init or _nothing, self.context)
         self._ready.add_done_callback(_report_init)
         self._server = uvicorn.Server(_configuration(self, grace))
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="function_host")
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="exr_inspector.function.host")
         self._thread.start()
 
     @property
@@ -364,8 +364,8 @@ def _port(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="function_host", description="Run a VAST DataEngine function behind HTTP.")
-    here = Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description="Run a VAST DataEngine function behind HTTP.")
+    here = Path(__file__).resolve().parents[2]
     port = os.environ.get("PORT", "8080")
     parser.add_argument("--app-path", type=Path, default=here, metavar="DIR", help="where the module is")
     parser.add_argument("--handler", default="main.py", metavar="FILE", help="the module; default: main.py")

@@ -15,25 +15,31 @@ from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import exr_chunks
-import exr_header
-import exr_payload
-import vast_context
-import vast_events
-import vast_objects
-import vast_settings
-from exr_errors import BadHeader, BadPolicy, InspectorError, ObjectChanged, ObjectUnavailable, Reject, Retry, Skip, Verdict
-from exr_header import Header
-from vast_events import Request
-from vast_settings import Settings
+from exr_inspector.errors import (
+    BadHeader,
+    BadPolicy,
+    InspectorError,
+    ObjectChanged,
+    ObjectUnavailable,
+    Reject,
+    Retry,
+    Skip,
+    Verdict,
+)
+from exr_inspector.exr import completeness
+from exr_inspector.exr.header import Header, read_header
+from exr_inspector.function import context, events, objects
+from exr_inspector.function.events import Request
+from exr_inspector.payload import document
+from exr_inspector.settings import Settings, load, secret_names, with_event_credentials
 
 if TYPE_CHECKING:
-    from exr_policy import Policy
-    from vast_db_persistence import Store
+    from exr_inspector.database.session import Store
+    from exr_inspector.validation.policy import Policy
 
 Answer = dict[str, Any]
 STATE = "exr_inspector"
-POLICIES = Path(__file__).resolve().parent / "policies"
+POLICIES = Path(__file__).resolve().parents[1] / "validation/policies"
 STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}
 VERDICT_OF = {"skipped": "skip", "rejected": "reject", "unreadable": "reject", "retry": "retry"}
 GRAVITY = ("skip", "done", "reject", "retry")
@@ -64,15 +70,15 @@ class Clients:
         """The object store's client. Raises BadSettings where no object store is configured."""
         with self._lock:
             if self._s3 is None:
-                self._s3 = vast_objects.s3_client(self._settings)
+                self._s3 = objects.s3_client(self._settings)
             return self._s3
 
     def store(self) -> Store:
         """The database's tables. Raises VASTDatabaseError while the database is out of reach."""
-        import vast_db_persistence  # brings pyarrow and vastdb, which take longer to load than all else here
+        from exr_inspector.database import persist  # brings pyarrow and vastdb, which take longer to load than all else here
 
         if self._store is None:
-            opened = vast_db_persistence.open_store(self._settings)  # may wait for the network: not under the lock
+            opened = persist.open_store(self._settings)  # may wait for the network: not under the lock
             with self._lock:
                 self._store = self._store or opened
         return self._store
@@ -83,22 +89,22 @@ class Runtime:
     """What all events of a container share."""
 
     settings: Settings
-    metrics: vast_context.Metrics
+    metrics: context.Metrics
     clients: Clients
 
 
 def runtime_of(ctx: Any) -> Runtime:
     """The runtime that a context keeps, made at the first call. Raises BadSettings with every wrong setting, or BadPolicy."""
-    return vast_context.state(ctx, STATE, Runtime, lambda: make_runtime(ctx))
+    return context.state(ctx, STATE, Runtime, lambda: make_runtime(ctx))
 
 
 def make_runtime(ctx: Any, **overrides: Any) -> Runtime:
     """A runtime for the settings in the context's secrets and the environment, some of them overridden."""
-    secrets = vast_context.read_secrets(ctx, vast_settings.secret_names())
-    settings = replace(vast_settings.load(secrets=secrets), **overrides)
+    secrets = context.read_secrets(ctx, secret_names())
+    settings = replace(load(secrets=secrets), **overrides)
     if settings.validate:
         policy_of(None, settings)
-    return Runtime(settings, vast_context.Metrics(ctx), _clients(settings))
+    return Runtime(settings, context.Metrics(ctx), _clients(settings))
 
 
 @lru_cache(maxsize=4)
@@ -123,15 +129,15 @@ class Job:
 
     def locate(self) -> Iterator[Request]:
         """The objects that the event is about. Raises NotAnExr or BadEvent."""
-        self.event_id = vast_events.event_id(self.event)
-        for request in vast_events.read_requests(self.event):
+        self.event_id = events.event_id(self.event)
+        for request in events.read_requests(self.event):
             self.request = request
             yield request
 
     def inspect(self, request: Request) -> Answer:
         """Read, describe, store; again from the start while the object changes under it. What is hopeless is an answer too."""
         try:
-            payload = vast_objects.read_consistently(lambda: self.store(request, self.describe(request, self.read(request))))
+            payload = objects.read_consistently(lambda: self.store(request, self.describe(request, self.read(request))))
         except (Skip, Reject) as error:
             return self.refusal(error)
         except EXHAUSTED as error:
@@ -147,7 +153,7 @@ class Job:
             gone = self._gone(request) if request.removed else []
             if not gone:
                 return None
-            settings, _ = vast_settings.with_event_credentials(self.runtime.settings, request.data)
+            settings, _ = with_event_credentials(self.runtime.settings, request.data)
             missing = settings.missing_for_database()
             marked = _not_stored(missing) if missing else self._mark_removed(request, gone, settings)
             back = marked.get("file_id") is not None and len(self._gone(request)) < len(gone)
@@ -157,15 +163,15 @@ class Job:
             return self.exhausted(error)
         return None if back else self._answer("removed", gone[0], persistence=marked, file_id=marked.get("file_id"))
 
-    def read(self, request: Request) -> vast_objects.OpenObject:
+    def read(self, request: Request) -> objects.OpenObject:
         """The object, with its first range where it is in a bucket."""
         settings = self.runtime.settings
         with self._step("fetch"):
             if request.path is not None:
-                return vast_objects.LocalFile(request.path, settings.local_roots)
-            return vast_objects.S3Object(self.runtime.clients.s3(), str(request.bucket), request.keys, settings.first_range)
+                return objects.LocalFile(request.path, settings.local_roots)
+            return objects.S3Object(self.runtime.clients.s3(), str(request.bucket), request.keys, settings.first_range)
 
-    def describe(self, request: Request, opened: vast_objects.OpenObject) -> dict[str, Any]:
+    def describe(self, request: Request, opened: objects.OpenObject) -> dict[str, Any]:
         """The payload of the object, with the statistics and the validation that were asked for; an unreadable file says so."""
         try:
             with opened:
@@ -177,9 +183,9 @@ class Job:
             self.bytes_read += opened.bytes_read
         return self._validated(request, payload)
 
-    def _described(self, opened: vast_objects.OpenObject) -> tuple[dict[str, Any], Header | None]:
+    def _described(self, opened: objects.OpenObject) -> tuple[dict[str, Any], Header | None]:
         settings = self.runtime.settings
-        facts = exr_payload.FileFacts(
+        facts = document.FileFacts(
             path=opened.path,
             bucket=opened.bucket,
             object_key=opened.object_key,
@@ -189,23 +195,23 @@ class Job:
         )
         with self._step("inspect"):
             try:
-                header = exr_header.read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
+                header = read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
                 held = None if settings.exact_tail else opened.held
-                return exr_payload.describe(facts, header, exr_chunks.assess(header, opened, held=held)), header
+                return document.describe(facts, header, completeness.assess(header, opened, held=held)), header
             except BadHeader as error:
-                return exr_payload.describe_unreadable(facts, error), None
+                return document.describe_unreadable(facts, error), None
 
-    def _stats(self, request: Request, opened: vast_objects.OpenObject, header: Header) -> dict[str, Any]:
+    def _stats(self, request: Request, opened: objects.OpenObject, header: Header) -> dict[str, Any]:
         """Pixel statistics where the event or the settings ask for them, else nothing."""
         settings, options = self.runtime.settings, request.options
         deep = options.deep_stats or settings.deep_stats
         mode = settings.stats if options.stats is False else "sampled" if options.stats == "sampled" else "full"
         if mode == "off" and not deep:
             return {}
-        import exr_pixel_stats  # late: most events ask for no pixels
+        from exr_inspector.pixels import statistics  # late: most events ask for no pixels
 
         with self._step("stats"):
-            return exr_pixel_stats.compute_pixel_stats(
+            return statistics.compute_pixel_stats(
                 opened,
                 header,
                 deep_stats=deep,
@@ -220,7 +226,7 @@ class Job:
         settings, options = self.runtime.settings, request.options
         if not (options.validate or settings.validate):
             return payload
-        import exr_validation
+        from exr_inspector.validation import validate
 
         with self._step("validate"):
             try:
@@ -228,12 +234,12 @@ class Job:
             except BadPolicy as error:
                 payload["errors"] = [*payload["errors"], error.as_dict()]
             else:
-                payload["validation"] = exr_validation.validate(payload, policy, passes=settings.report_passes)
+                payload["validation"] = validate.validate(payload, policy, passes=settings.report_passes)
         return payload
 
     def store(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload with what became of its rows. Raises ObjectChanged where a newer object may have been stored before it."""
-        settings, warning = vast_settings.with_event_credentials(self.runtime.settings, request.data)
+        settings, warning = with_event_credentials(self.runtime.settings, request.data)
         missing = settings.missing_for_database()
         payload["persistence"] = _not_stored(missing) if missing else self._persist(payload, settings)
         payload["timings_ms"] = self.timings
@@ -242,12 +248,13 @@ class Job:
         return payload
 
     def _persist(self, payload: dict[str, Any], settings: Settings) -> dict[str, Any]:
-        import vast_db_persistence
+        from exr_inspector.database import persist
+        from exr_inspector.embedding.vectors import compute_metadata_embedding
 
         with self._step("embed"):
-            embedding = vast_db_persistence.compute_metadata_embedding(payload)
+            embedding = compute_metadata_embedding(payload)
         with self._step("persist"):
-            return vast_db_persistence.persist_to_vast_database(
+            return persist.persist_to_vast_database(
                 payload, session=self._store(settings), settings=settings, embedding=embedding, read_back=settings.db_read_back
             )
 
@@ -262,7 +269,7 @@ class Job:
         if file["bucket"] is None or persistence["status"] != "stored" or first:
             return
         with self._step("fetch"):
-            now = vast_objects.current_etag(self.runtime.clients.s3(), file["bucket"], file["object_key"])
+            now = objects.current_etag(self.runtime.clients.s3(), file["bucket"], file["object_key"])
             self.requests += 1
         if now not in (None, file["etag"]):
             raise ObjectChanged(f"{file['path']} was replaced while it was stored", path=file["path"])
@@ -270,23 +277,21 @@ class Job:
     def _gone(self, request: Request) -> list[str]:
         """The request's addresses at which nothing is now."""
         if request.path is not None:
-            there = vast_objects.local_exists(request.path, self.runtime.settings.local_roots)
-            return [] if there else [vast_objects.local_address(request.path)]
+            there = objects.local_exists(request.path, self.runtime.settings.local_roots)
+            return [] if there else [objects.local_address(request.path)]
         client, bucket = self.runtime.clients.s3(), str(request.bucket)
         with self._step("fetch"):
             self.requests += len(request.keys)
-            return [f"s3://{bucket}/{key}" for key in request.keys if vast_objects.current_etag(client, bucket, key) is None]
+            return [f"s3://{bucket}/{key}" for key in request.keys if objects.current_etag(client, bucket, key) is None]
 
     def _mark_removed(self, request: Request, gone: Sequence[str], settings: Settings) -> dict[str, Any]:
         """The store's answer for the address under which it knew the object, else for the last spelling of the key."""
-        import vast_db_persistence
+        from exr_inspector.database import persist
 
         with self._step("persist"):
             store, moment = self._store(settings), request.event_time
             mend = settings.db_read_back
-            answers = [
-                vast_db_persistence.mark_removed(path, moment, session=store, settings=settings, read_back=mend) for path in gone
-            ]
+            answers = [persist.mark_removed(path, moment, session=store, settings=settings, read_back=mend) for path in gone]
         return next((answer for answer in answers if answer["file_id"]), answers[-1])
 
     def _store(self, settings: Settings) -> Store | None:
@@ -295,7 +300,7 @@ class Job:
 
     def _step(self, name: str) -> AbstractContextManager[None]:
         """A span of the platform's tracer, whose milliseconds also go to the log line."""
-        return vast_context.span(self.ctx, name, self.timings)
+        return context.span(self.ctx, name, self.timings)
 
     def _shaped(self, request: Request, payload: dict[str, Any]) -> Answer:
         """The payload where the settings want it whole, else what is worth a line in the platform's log."""
@@ -327,15 +332,15 @@ class Job:
 
     def exhausted(self, error: BaseException) -> Answer:
         """The answer to an event that takes more memory, or more levels of nesting, than there are."""
-        remedy = "Give the container more memory, then inspect it with scripts/backfill.py"
+        remedy = "Give the container more memory, then inspect it with exr-inspector backfill"
         return self.refusal(Reject(f"the event takes too much ({type(error).__name__})", code="exhausted", remedy=remedy))
 
     def _answer(self, status: str, path: str | None, **more: Any) -> Answer:
         """A summary; what a kind of event does not have is empty."""
         empty: Answer = {"file_id": None, "inserted": False, "counts": {}, "errors": [], "warnings": [], "validation": {}}
         return {
-            "schema_version": exr_payload.SCHEMA_VERSION,
-            "inspector_version": exr_payload.INSPECTOR_VERSION,
+            "schema_version": document.SCHEMA_VERSION,
+            "inspector_version": document.INSPECTOR_VERSION,
             "status": status,
             "path": path,
             **empty,
@@ -351,7 +356,7 @@ class Job:
         self.runtime.metrics.record(status_of(answer), total, self.bytes_read)
         level = LOG_LEVEL_OF.get(judged, "info")
         if self.runtime.settings.logs(level):
-            vast_context.write_log(self.ctx, level, self._log_entry(answer, judged, total) | more)
+            context.write_log(self.ctx, level, self._log_entry(answer, judged, total) | more)
         return answer
 
     def _log_entry(self, answer: Answer, judged: str, total: float) -> dict[str, Any]:
@@ -447,18 +452,18 @@ def policy_of(named: str | None, settings: Settings) -> Policy:
 
     An event's path has to lie below an allowed folder, as the path of an image has to.
     """
-    import exr_policy
+    from exr_inspector.validation.policy import load_policy, shipped_policies
 
     name = named or settings.policy
     shipped = POLICIES / f"{name}.toml"
     if Path(name).name == name and os.path.isfile(shipped):  # noqa: PTH113 - before Python 3.14 Path.is_file raises for long names
-        return exr_policy.load_policy(shipped)
+        return load_policy(shipped)
     if named is None:
-        return exr_policy.load_policy(name)
+        return load_policy(name)
     try:
-        return exr_policy.load_policy(vast_objects.allowed_path(named, settings.local_roots))
+        return load_policy(objects.allowed_path(named, settings.local_roots))
     except ObjectUnavailable as error:
-        remedy = f"{error.remedy}; the policies that ship are {', '.join(exr_policy.shipped_policies())}"
+        remedy = f"{error.remedy}; the policies that ship are {', '.join(shipped_policies())}"
         raise BadPolicy(f"policy {error.message}", path=named, remedy=remedy) from None
 
 

@@ -16,10 +16,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import vast_events
-from exr_errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
-from vast_errors import certificate_remedy, network_cause
-from vast_settings import Settings, environment_name
+from exr_inspector.database.rulings import certificate_remedy, network_cause
+from exr_inspector.errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
+from exr_inspector.function import events
+from exr_inspector.settings import Settings, environment_name
 
 T = TypeVar("T")
 REREADS = 3
@@ -240,7 +240,7 @@ def s3_client(settings: Settings) -> Any:
 
 def _check_bucket(params: dict[str, Any], **_: Any) -> None:
     if "Bucket" in params:
-        vast_events.check_bucket(params["Bucket"])
+        events.check_bucket(params["Bucket"])
 
 
 def _redirect_once(model: Any, context: dict[str, Any], **_: Any) -> None:

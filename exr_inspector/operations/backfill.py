@@ -22,16 +22,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import vast_migrations
-import vast_objects
-from exr_errors import InspectorError, Reject, Retry
-from exr_payload import normalize_path
-from vast_db_persistence import open_store, persist_batch
-from vast_events import Request
-from vast_inspection import Job, Runtime, make_runtime
-from vast_provision import ensure_tables
-from vast_session import Ledger, Store
-from vast_settings import Settings
+from exr_inspector.database.persist import open_store, persist_batch
+from exr_inspector.database.session import Ledger, Store
+from exr_inspector.database.tables import ensure_tables
+from exr_inspector.errors import InspectorError, Reject, Retry
+from exr_inspector.function import objects
+from exr_inspector.function.events import Request
+from exr_inspector.function.job import Job, Runtime, make_runtime
+from exr_inspector.operations import migrations
+from exr_inspector.payload.document import normalize_path
+from exr_inspector.settings import Settings
 
 SUFFIX = ".exr"
 COLLECTIONS = (100_000, 50, 100)
@@ -121,7 +121,7 @@ def _local(path: str, described: bool = True) -> Item:
     if not described:
         return Item(named)
     try:
-        address = vast_objects.local_address(path)
+        address = objects.local_address(path)
         known = os.stat(address)  # noqa: PTH116 - as above
     except (OSError, ValueError):
         return Item(named)  # reading it says what is wrong
@@ -133,7 +133,7 @@ def from_bucket(address: str, settings: Settings) -> Iterator[Item]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    client = vast_objects.s3_client(settings)
+    client = objects.s3_client(settings)
     try:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
@@ -141,7 +141,7 @@ def from_bucket(address: str, settings: Settings) -> Iterator[Item]:
                     modified = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
                     yield Item(f"s3://{bucket}/{entry['Key']}", entry["ETag"].strip('"'), modified, entry["Size"])
     except (BotoCoreError, ClientError) as error:
-        raise vast_objects.as_inspector_error(error, address) from error
+        raise objects.as_inspector_error(error, address) from error
 
 
 def from_list(path: Path, *, described: bool = True) -> Iterator[Item]:
@@ -154,7 +154,7 @@ def from_list(path: Path, *, described: bool = True) -> Iterator[Item]:
                     yield Item(name) if name.startswith("s3://") else _local(name, described)
     except (OSError, ValueError, KeyError) as error:
         reason = f"a line has no {error}" if isinstance(error, KeyError) else getattr(error, "strerror", None) or error
-        raise NothingToRead(f"{path}: {reason}", remedy="One path a line, or a report of scripts/backfill.py") from error
+        raise NothingToRead(f"{path}: {reason}", remedy="One path a line, or a report of exr-inspector backfill") from error
 
 
 def from_catalogue(store: Store, *, described: bool = True) -> Iterator[Item]:
@@ -201,7 +201,7 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
     Raises BadSettings, SchemaDrift, or VASTDatabaseError where the database is out of reach before anything was read.
     """
     runtime, store = _runtime(settings)
-    known = {} if force else vast_migrations.repeated(lambda: _stored(store, items))
+    known = {} if force else migrations.repeated(lambda: _stored(store, items))
     rows = [known.get(normalize_path(item.path)) for item in items]
     outcome = Outcome(database_requests=0 if force else 3)
     payloads = []
@@ -238,7 +238,7 @@ def _is_unchanged(item: Item, row: dict[str, Any] | None, job: Job) -> bool:
     if etag is None and row["etag"]:
         bucket, _, key = item.path.removeprefix("s3://").partition("/")
         job.requests += 1
-        etag = vast_objects.current_etag(job.runtime.clients.s3(), bucket, key)
+        etag = objects.current_etag(job.runtime.clients.s3(), bucket, key)
     return etag is not None and etag == row["etag"]
 
 
@@ -257,7 +257,7 @@ def _payload_of(item: Item, job: Job) -> dict[str, Any]:
         request = Request(bucket=bucket, keys=(key,))
     else:
         request = Request(path=item.path)
-    return vast_objects.read_consistently(lambda: job.describe(request, job.read(request)))
+    return objects.read_consistently(lambda: job.describe(request, job.read(request)))
 
 
 def _store(store: Store, payloads: Sequence[tuple[Item, dict[str, Any]]], outcome: Outcome) -> None:

@@ -21,11 +21,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import vast_objects
-from exr_errors import Reject
-from scripts import parquet_files
+from exr_inspector.errors import Reject
+from exr_inspector.function import objects
+from exr_inspector.operations import parquet_files
+from exr_inspector.settings import Settings
 from vast_schemas import wire_schema
-from vast_settings import Settings
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -206,7 +206,7 @@ class _Prefix:
         if not bucket or not prefix.strip("/"):
             raise BadBackup(f"{address}: expected s3://BUCKET/PREFIX", remedy="Write it like s3://backups/exr/2026-01-31")
         self._address, self._bucket, self._prefix = address, bucket, prefix.strip("/")
-        self._client = vast_objects.s3_client(settings)
+        self._client = objects.s3_client(settings)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -216,7 +216,7 @@ class _Prefix:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
-            raise vast_objects.as_inspector_error(error, self._address) from error
+            raise objects.as_inspector_error(error, self._address) from error
         except Boto3Error as error:
             raise BadBackup(f"{self._address}: {error}", remedy="Check the bucket and S3_ENDPOINT") from error
 

@@ -13,17 +13,17 @@ import logging
 import pickle
 import pkgutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import exr_payload
-from exr_errors import BadSettings, Reject, Retry
-from scripts import backfilling
-from scripts.backfilling import AHEAD, Batch, Outcome, WorkersDied
-from vast_settings import Settings
+from exr_inspector.errors import BadSettings, Reject, Retry
+from exr_inspector.operations import backfill
+from exr_inspector.operations.backfill import AHEAD, Batch, Outcome, WorkersDied
+from exr_inspector.payload import document
+from exr_inspector.settings import Settings
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -66,7 +66,9 @@ def packed(*parts: Any) -> io.BytesIO:
     return io.BytesIO(pickle.dumps(Call(*parts)))
 
 
-def run(address: str, settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False) -> Iterator[Outcome]:
+def run(
+    address: str, settings: Settings, batches: Iterable[Batch], workers: int, *, force: bool = False
+) -> Generator[Outcome, None, None]:
     """The outcomes of the batches, in the order in which they are done.
 
     `address` is a scheduler's, such as tcp://host:8786, or LOCAL for `workers` processes here. At most AHEAD batches per thread
@@ -74,7 +76,7 @@ def run(address: str, settings: Settings, batches: Iterable[Batch], workers: int
     Raises NoEngine, BadSettings, ClusterUnreachable, WorkersDied, and what `backfilling.ingest` raises.
     """
     if importlib.util.find_spec(PACKAGE) is None:
-        raise NoEngine(f"--cluster needs the package {PACKAGE}", remedy="Run `pip install -r requirements-distributed.txt`")
+        raise NoEngine(f"--cluster needs the package {PACKAGE}", remedy="Run `pip install 'exr-inspector[cluster]'`")
     with _judged(address), _client(address, workers) as client:
         _check_workers(client)
         yield from _outcomes(client, settings, iter(batches), force)
@@ -117,18 +119,18 @@ def _client(address: str, workers: int) -> Iterator[Client]:
 def _check_workers(client: Client) -> None:
     """Whether the workers have this project, in this version. Raises NoEngine with the address of one that has not."""
     client.wait_for_workers(1, timeout=SECONDS)
-    found = client.run(pkgutil.resolve_name, "exr_payload:INSPECTOR_VERSION", on_error="return")
-    entry = client.run(pkgutil.resolve_name, f"{backfilling.__name__}:SUFFIX", on_error="return")
+    found = client.run(pkgutil.resolve_name, "exr_inspector.payload.document:INSPECTOR_VERSION", on_error="return")
+    entry = client.run(pkgutil.resolve_name, f"{backfill.__name__}:SUFFIX", on_error="return")
     for worker, version in found.items():
         if isinstance(version, Exception) or isinstance(entry.get(worker), Exception):
             remedy = "Start workers with the project's environment, and its folder in PYTHONPATH"
             raise NoEngine(f"worker {worker} cannot import this project", remedy=remedy)
-        if version != exr_payload.INSPECTOR_VERSION:
-            text = f"worker {worker} has version {version} of this project, here is {exr_payload.INSPECTOR_VERSION}"
+        if version != document.INSPECTOR_VERSION:
+            text = f"worker {worker} has version {version} of this project, here is {document.INSPECTOR_VERSION}"
             raise NoEngine(text, remedy="Give all the same")
 
 
-def _outcomes(client: Client, settings: Settings, batches: Iterator[Batch], force: bool) -> Iterator[Outcome]:
+def _outcomes(client: Client, settings: Settings, batches: Iterator[Batch], force: bool) -> Generator[Outcome, None, None]:
     from distributed import wait
 
     run_id, numbers = uuid.uuid4().hex[:8], count(1)
@@ -138,7 +140,7 @@ def _outcomes(client: Client, settings: Settings, batches: Iterator[Batch], forc
             room = AHEAD * max(1, sum(client.nthreads().values()))
             while len(running) < room and (batch := next(batches, None)):
                 key = f"backfill-{run_id}-{next(numbers)}"
-                running.add(client.submit(pickle.load, packed(backfilling.ingest, settings, batch, force), key=key))
+                running.add(client.submit(pickle.load, packed(backfill.ingest, settings, batch, force), key=key))
             if not running:
                 return
             done, running = wait(running, return_when="FIRST_COMPLETED")

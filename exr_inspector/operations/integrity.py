@@ -17,12 +17,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from exr_embeddings import EMBEDDING_VERSION
-from exr_errors import BadPayload
-from vast_rows import measured_sections
+from exr_inspector.database.cells import objects, taken
+from exr_inspector.database.rows import measured_sections
+from exr_inspector.database.session import Ledger, Store, Work
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION
+from exr_inspector.errors import BadPayload
 from vast_schemas import schema_for
-from vast_session import Ledger, Store, Work
-from vast_values import objects, taken
 
 UNIT_TOLERANCE = 1e-3
 """How far a vector's length may be from 1: float32 sums of 384 squares stay below 1e-5."""
@@ -55,8 +55,8 @@ REMEDIES = {
     "count": "--repair writes the rows again from raw_output",
     "contradiction": "--repair deletes them and writes those that raw_output tells; inspect the file again for the others",
     "vector": "--repair computes them again from raw_output",
-    "old_embedding": "run scripts/recompute_embeddings.py",
-    "stale_raw_output": "inspect the file again: scripts/backfill.py --from-list",
+    "old_embedding": "run exr-inspector schema recompute",
+    "stale_raw_output": "inspect the file again: exr-inspector backfill --from-list",
 }
 """Kind of finding -> what mends it."""
 

@@ -22,15 +22,15 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import tenacity
 
-from exr_embeddings import DEFAULT_METADATA_EMBEDDING_DIM
-from exr_errors import BadPayload, SchemaDrift
-from exr_naming import parse_name
-from exr_payload import INSPECTOR_VERSION
-from vast_errors import CommitLost, Transient
-from vast_provision import same_type
-from vast_rows import rows_of, utc_now
+from exr_inspector.database.rows import rows_of, utc_now
+from exr_inspector.database.rulings import CommitLost, Transient
+from exr_inspector.database.session import ROW_ID, Ledger, Store, Work
+from exr_inspector.database.tables import same_type
+from exr_inspector.embedding.vectors import DEFAULT_METADATA_EMBEDDING_DIM
+from exr_inspector.errors import BadPayload, SchemaDrift
+from exr_inspector.payload.document import INSPECTOR_VERSION
+from exr_inspector.payload.names import parse_name
 from vast_schemas import CURRENT_VERSION, TABLES, TEXT, TIME, VERSIONS, TableSpec, schema_for, tables_at
-from vast_session import ROW_ID, Ledger, Store, Work
 
 RECORDS = "schema_migrations"
 RECORDS_SCHEMA = pa.schema(
@@ -39,7 +39,7 @@ RECORDS_SCHEMA = pa.schema(
 """One row per step that was carried out; `progress` says how far an unfinished one got: the file_id below which all is done."""
 
 PREVIOUS_VECTORS = "previous_vectors"
-"""The vectors of earlier algorithms, kept by scripts/recompute_embeddings.py; not part of any schema version."""
+"""The vectors of earlier algorithms, kept by exr-inspector schema recompute; not part of any schema version."""
 
 FILL_FILES = 200
 """Files per transaction of `fill`: their raw_output is at most 25 MB."""
@@ -243,7 +243,7 @@ def _present(store: Store, step: Step, metadata: Any) -> Any:
     if metadata is None:
         raise SchemaDrift(
             f"{store.place}: table {step.table} is missing, so it cannot be extended",
-            remedy="Run `python scripts/init_schema.py`, which creates what is missing",
+            remedy="Run `exr-inspector schema init`, which creates what is missing",
             table=step.table,
         )
     return metadata

@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-import vast_migrations
-from exr_embeddings import EMBEDDING_VERSION
-from vast_migrations import PREVIOUS_VECTORS
+from exr_inspector.database.session import ROW_ID, Work
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION
+from exr_inspector.operations import migrations
+from exr_inspector.operations.migrations import PREVIOUS_VECTORS
 from vast_schemas import FILES, FILES_SCHEMA, wire_schema
-from vast_session import ROW_ID, Work
 
 PREVIOUS_SCHEMA = wire_schema(
     pa.schema(
@@ -42,7 +42,7 @@ def replace(work: Work, loaded: dict[str, Any], file_ids: Sequence[str], *, keep
     rows = work.select("files", loaded["files"].arrow_schema.names, "file_id", file_ids)
     made, unusable, computed = [], [], {}
     for row in rows.select([*_SOURCES, "inspection_id"]).to_pylist():
-        tables, usable = vast_migrations.recomputed(row, None)
+        tables, usable = migrations.recomputed(row, None)
         made.append(tables["files"][0] if usable else None)
         if usable:
             computed[row["file_id"], row["inspection_id"]] = tables["channels"]
@@ -95,4 +95,4 @@ def _renew_channels(work: Work, computed: Mapping[tuple[str, str], Sequence[Mapp
         fingerprint = wanted.get(tuple(row[name] for name in columns))
         if fingerprint is not None:
             changes.append((row[ROW_ID], {"channel_fingerprint": fingerprint}))
-    vast_migrations.update(work, "channels", ["channel_fingerprint"], changes)
+    migrations.update(work, "channels", ["channel_fingerprint"], changes)

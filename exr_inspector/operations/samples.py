@@ -1,6 +1,6 @@
 """Sample renders: a small show on disk, written with the OpenEXR library and the same bytes on every run.
 
-    python -m scripts.samples DIRECTORY
+    python -m exr_inspector.operations.samples DIRECTORY
 
 writes, below DIRECTORY, the files that `SAMPLES` lists. They are what a studio's tree looks like in miniature, faults included.
 """
@@ -34,7 +34,8 @@ def pattern(width: int, height: int, seed: int, kind: str = "float16") -> np.nda
     """
     y, x = np.mgrid[0:height, 0:width]
     ramps = _triangle(x + 13 * seed, 40 + seed % 5) * 3 + _triangle(y + 5 * seed, 30 + seed % 7) * 2 + _triangle(x + y, 64)
-    return (ramps / 2048).astype("float32").astype(kind)
+    scaled: np.ndarray = (ramps / 2048).astype("float32").astype(kind)
+    return scaled
 
 
 def _triangle(values: np.ndarray, period: int) -> np.ndarray:

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import exr_consistency
-import exr_cryptomatte
-import exr_layers
-import exr_naming
-import exr_production
-from exr_attributes import Channel, base64_text, channel_value
-from exr_chunks import Completeness, Profile
-from exr_errors import BadHeader, InspectorError
-from exr_header import Attribute, Finding, Findings, Header, Part, Severity
-from exr_layout import DEEP_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
-from exr_limits import LARGE_VALUE, LARGEST_INTEGER, CryptomatteBudget
+from exr_inspector import __version__
+from exr_inspector.errors import BadHeader, InspectorError
+from exr_inspector.exr import contradictions as exr_consistency
+from exr_inspector.exr.attributes import Channel, base64_text, channel_value
+from exr_inspector.exr.completeness import Completeness, Profile
+from exr_inspector.exr.cryptomatte import cryptomattes
+from exr_inspector.exr.header import Attribute, Finding, Findings, Header, Part, Severity
+from exr_inspector.exr.layout import DEEP_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
+from exr_inspector.exr.limits import LARGE_VALUE, LARGEST_INTEGER, CryptomatteBudget
+from exr_inspector.payload import layers as exr_layers
+from exr_inspector.payload import names, production
 
 SCHEMA_VERSION = 1
-INSPECTOR_VERSION = "1.0.0"
+INSPECTOR_VERSION = __version__
 
 STATUS_OF = {
     "complete": "ok", "incomplete": "incomplete", "truncated": "incomplete", "damaged": "incomplete", "unknown": "unreadable",
@@ -50,7 +50,7 @@ class FileFacts:
 
 def normalize_path(path: str) -> str:
     """POSIX separators, no duplicate slashes or dot segments, Unicode NFC, case kept; idempotent."""
-    return exr_naming.normalize_path(path)
+    return names.normalize_path(path)
 
 
 def describe(facts: FileFacts, header: Header, completeness: Completeness) -> dict[str, Any]:
@@ -96,14 +96,14 @@ def _frame(facts: FileFacts, parts: list[dict[str, Any]]) -> dict[str, Any]:
     """All keys of a payload, filled with what is known without the header."""
     path = normalize_path(facts.path)
     is_texture = any(part["tile_level_mode"] in ("mipmap_levels", "ripmap_levels") for part in parts)
-    name = exr_naming.parse_name(path, is_texture=is_texture)
+    name = names.parse_name(path, is_texture=is_texture)
     return {
         "schema_version": SCHEMA_VERSION,
         "inspector_version": INSPECTOR_VERSION,
         "file": {
-            "path": exr_naming.displayable(facts.path),
-            "bucket": facts.bucket and exr_naming.displayable(facts.bucket),
-            "object_key": facts.object_key and exr_naming.displayable(facts.object_key),
+            "path": names.displayable(facts.path),
+            "bucket": facts.bucket and names.displayable(facts.bucket),
+            "object_key": facts.object_key and names.displayable(facts.object_key),
             "path_normalized": path,
             "size_bytes": facts.size_bytes,
             "mtime": _timestamp(facts.mtime),
@@ -145,7 +145,7 @@ def _parts(
     budget = CryptomatteBudget()
     parts = []
     for part, layout in zip(header.parts, found, strict=True):
-        cryptomatte, contradictions = exr_cryptomatte.cryptomattes(part, budget)
+        cryptomatte, contradictions = cryptomattes(part, budget)
         findings.add_all(contradictions)
         entry = _part(header, part, layout, profiles.get(part.index), cryptomatte)
         for numbers in (entry, *entry["layers"]):
@@ -188,7 +188,7 @@ def _part(
         "tile_level_mode": tiles.get("level_mode"),
         "tile_rounding_mode": tiles.get("rounding_mode"),
         "chunk_count": _chunk_count(part, layout),
-        **exr_production.describe(part),
+        **production.describe(part),
         "cryptomatte": cryptomatte,
         "layers": layers,
         "logical_bytes": None if None in sizes else sum(sizes),

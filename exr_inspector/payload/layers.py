@@ -12,8 +12,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from exr_header import Header, Part
-from exr_layout import DEEP_TYPES, SAMPLE_BYTES, part_type, sampled, window
+from exr_inspector.exr.header import Header, Part
+from exr_inspector.exr.layout import DEEP_TYPES, SAMPLE_BYTES, part_type, sampled, window
 
 COLOR_COMPONENTS = frozenset({"r", "g", "b", "a", "red", "green", "blue", "alpha", "y", "ry", "by", "ar", "ag", "ab"})
 DEPTH_COMPONENTS = frozenset({"z", "zback", "depth"})

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from exr_errors import escape_controls, on_lines, on_one_line
+from exr_inspector.errors import escape_controls, on_lines, on_one_line
 
 WIDTH = 150
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from exr_attributes import COMPRESSIONS, PIXEL_TYPES
-from exr_header import LONG_NAMES, MAGIC, NON_IMAGE, TILED, VERSION, Header, Part, Reader
-from exr_layout import Layout, Window, tile_area
+from exr_inspector.exr.attributes import COMPRESSIONS, PIXEL_TYPES
+from exr_inspector.exr.header import LONG_NAMES, MAGIC, NON_IMAGE, TILED, VERSION, Header, Part, Reader
+from exr_inspector.exr.layout import Layout, Window, tile_area
 
 # A million chunks: a 32K texture of 64-pixel tiles has a third of that, levels included. Sorting them takes 50 MiB for a moment.
 MAX_TABLE_BYTES = 8 * 2**20

@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import exr_pixel_worker
-from exr_bands import DamagedChunk
-from exr_errors import Retry
-from exr_pixel_worker import ANSWER, REQUEST
+from exr_inspector.errors import Retry
+from exr_inspector.pixels import worker
+from exr_inspector.pixels.bands import DamagedChunk
+from exr_inspector.pixels.worker import ANSWER, REQUEST
 
 MOST_PROCESSES = 8
 # Names of the environment that Python and its libraries need; the function's keys are not among them.
@@ -69,7 +69,7 @@ class _Process:
         self.is_busy = False
         self._shared = _nameless_file()
         self._bytes: Any = b""
-        start = _START.format(exr_pixel_worker.__name__)
+        start = _START.format(worker.__name__)
         command = [sys.executable, "-c", start, json.dumps(sys.path), str(self._shared)]
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from exr_bands import Grid
-from exr_errors import BadSettings
-from exr_header import Part
-from exr_pixel_tally import HISTOGRAM_BYTES, KEPT_BYTES
+from exr_inspector.errors import BadSettings
+from exr_inspector.exr.header import Part
+from exr_inspector.pixels.bands import Grid
+from exr_inspector.pixels.tally import HISTOGRAM_BYTES, KEPT_BYTES
 
 MEMORY_LIMIT = 512 * 2**20
 LEAST_MEMORY = 128 * 2**20
@@ -37,7 +37,7 @@ Mode = Literal["full", "sampled"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for; `exr_pixel_stats.compute_pixel_stats` describes the fields."""
+    """What was asked for; `pixels.statistics.compute_pixel_stats` describes the fields."""
 
     deep_stats: bool
     mode: Mode

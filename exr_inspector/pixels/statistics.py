@@ -17,18 +17,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import exr_bands
-import exr_pixel_plan
-import exr_pixel_sampling
-import exr_pixel_tally
-from exr_attributes import COMPRESSIONS
-from exr_bands import Band, DamagedChunk, Table, TableUnreadable
-from exr_header import Finding, Header, Part, Reader
-from exr_layout import Layout, NoLayout, part_type, require_layouts
-from exr_pixel_decode import DecoderCrashed, RefusedFile, decode
-from exr_pixel_plan import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
-from exr_pixel_sampling import Choice
-from exr_pixel_tally import Measured, Tally
+from exr_inspector.exr.attributes import COMPRESSIONS
+from exr_inspector.exr.header import Finding, Header, Part, Reader
+from exr_inspector.exr.layout import Layout, NoLayout, part_type, require_layouts
+from exr_inspector.pixels import bands, memory, sampling
+from exr_inspector.pixels import tally as exr_pixel_tally
+from exr_inspector.pixels.bands import Band, DamagedChunk, Table, TableUnreadable
+from exr_inspector.pixels.decode import DecoderCrashed, RefusedFile, decode
+from exr_inspector.pixels.memory import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
+from exr_inspector.pixels.sampling import Choice
+from exr_inspector.pixels.tally import Measured, Tally
 
 MAX_THREADS = 4
 MAX_FINDINGS = 64
@@ -59,7 +57,7 @@ def compute_pixel_stats(
     options = Options(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
     try:
         layouts = require_layouts(header)
-        table = exr_bands.read_table(reader, header, layouts)
+        table = bands.read_table(reader, header, layouts)
     except NoLayout as fault:
         return _answer(options, [], [Finding("error", "no_chunk_layout", f"{fault}, so no pixel can be read", fault.part)])
     except TableUnreadable as fault:
@@ -168,8 +166,8 @@ class _PartRun:
         self.part = part
         self.layout = shape
         self.options = options
-        self.grid = exr_bands.grid(shape)
-        self.most_packed = exr_pixel_plan.most_packed(self.grid, options)
+        self.grid = bands.grid(shape)
+        self.most_packed = memory.most_packed(self.grid, options)
         self.pixel_limit = pixel_limit
         self.asked = options.deep_stats or not shape.deep
         self.channels: list[_Channel] = []
@@ -210,8 +208,8 @@ class _PartRun:
             self.chunks_damaged = self.grid.chunks
             return
         packed = self._choose()
-        held = exr_pixel_plan.state(self.part, self.options)
-        plan = exr_pixel_plan.plan(self.grid, len(self.part.channels), packed, held, self.options)
+        held = memory.state(self.part, self.options)
+        plan = memory.plan(self.grid, len(self.part.channels), packed, held, self.options)
         with LEDGER.room(plan.memory, self.options.memory_limit - BASE_MEMORY):
             for one in self.part.channels:
                 tally = exr_pixel_tally.tally(one.type, held.kept_bytes, histogram=held.histograms)
@@ -231,7 +229,7 @@ class _PartRun:
             units = array("Q", (unit for unit in units if self._is_wanted(self.grid.unit(unit))))
         for unit in units:
             self.wanted[unit] = 1
-        self.choice = exr_pixel_sampling.choose(units, self._pixels, self._draws(len(units)), self._seed())
+        self.choice = sampling.choose(units, self._pixels, self._draws(len(units)), self._seed())
         return max(sizes, default=0)
 
     def _packed(self, unit: int) -> int:
@@ -251,7 +249,7 @@ class _PartRun:
         return window.width * window.height
 
     def _draws(self, units: int) -> int:
-        draws = exr_pixel_sampling.DRAWS if self.options.mode == "sampled" else units
+        draws = sampling.DRAWS if self.options.mode == "sampled" else units
         if self.pixel_limit is not None:
             draws = min(draws, max(1, self.pixel_limit // self._pixels(0)))
         return draws
@@ -261,7 +259,7 @@ class _PartRun:
 
     def _bands(self, plan: Plan) -> Iterator[Band]:
         if self.drawn is None:
-            yield from exr_bands.bands(self.grid, self.wanted.__getitem__, plan.units)
+            yield from bands.bands(self.grid, self.wanted.__getitem__, plan.units)
         else:
             yield from map(self.grid.unit, sorted(self.drawn))
 
@@ -286,7 +284,7 @@ class _PartRun:
 
     def _fetch(self, band: Band) -> dict[int, memoryview]:
         source = self.source
-        return exr_bands.fetch(source.reader, source.table, self.part.index, band.chunks, self.most_packed)
+        return bands.fetch(source.reader, source.table, self.part.index, band.chunks, self.most_packed)
 
     def _measure(self, band: Band, data: dict[int, memoryview]) -> list[_Outcome]:
         """The band's figures; where it does not decode, those of its units that do."""
@@ -304,11 +302,11 @@ class _PartRun:
         return [self.grid.unit(row) for row in range(band.chunks[0] // self.grid.group, band.chunks[-1] // self.grid.group + 1)]
 
     def _measure_whole(self, band: Band, data: dict[int, memoryview]) -> _Outcome:
-        pieces = [exr_bands.cut(self.source.header, self.layout, band, chunk, data[chunk]) for chunk in band.chunks]
+        pieces = [bands.cut(self.source.header, self.layout, band, chunk, data[chunk]) for chunk in band.chunks]
         if sum(piece.unpacked for piece in pieces) > self.most_packed:
             raise DamagedChunk("its samples do not fit into the memory limit")
-        names = [name.decode("utf-8", "replace") for name in exr_bands.channel_names(self.part, self.layout)]
-        with self._decoded(exr_bands.band_file(self.part, self.layout, band, pieces)) as arrays:
+        names = [name.decode("utf-8", "replace") for name in bands.channel_names(self.part, self.layout)]
+        with self._decoded(bands.band_file(self.part, self.layout, band, pieces)) as arrays:
             if sorted(names) != sorted(arrays):
                 raise DamagedChunk("OpenEXR decodes other channels")
             blocks = [(channel, arrays[name]) for channel, name in zip(self.channels, names, strict=True)]
@@ -462,8 +460,8 @@ class _PartRun:
         mean = channel.shares / choice.draws
         return {
             "estimate": mean,
-            "at_most": exr_pixel_sampling.upper_bound(mean, choice.draws),
-            "confidence": exr_pixel_sampling.CONFIDENCE,
+            "at_most": sampling.upper_bound(mean, choice.draws),
+            "confidence": sampling.CONFIDENCE,
             "draws": choice.draws,
             "units_read": units_read,
             "units": choice.population,

@@ -13,10 +13,10 @@ from functools import cached_property
 from math import fsum
 from typing import Any, NamedTuple
 
-from exr_embedding_facts import read_box, relation
-from exr_embeddings import compute_metadata_embedding
-from exr_policy import PRIMARIES, Policy
-from exr_roles import aov_role
+from exr_inspector.embedding.facts import read_box, relation
+from exr_inspector.embedding.vectors import compute_metadata_embedding
+from exr_inspector.payload.roles import aov_role
+from exr_inspector.validation.policy import PRIMARIES, Policy
 
 Options = Mapping[str, Any]
 Entry = Mapping[str, Any]

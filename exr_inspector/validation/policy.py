@@ -32,7 +32,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from exr_errors import BadPolicy
+from exr_inspector.errors import BadPolicy
 
 MAX_POLICY = 1024 * 1024
 MAX_REFERENCE = 16 * 1024 * 1024
@@ -207,7 +207,7 @@ KINDS: dict[str, Kind] = {
     ),
     "embedding": Kind({"reference": TEXT, "max_distance": NUMBER}, ("reference", "max_distance")),
 }
-"""Rule kind -> its options. `exr_validation.CHECKS` has a check for each."""
+"""Rule kind -> its options. `validation.validate.CHECKS` has a check for each."""
 
 
 @dataclass(frozen=True, slots=True)

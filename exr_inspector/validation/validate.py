@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exr_checks import CHECKS, LOSSLESS, Probe, Subject
-from exr_policy import Policy, Rule, load_policy
-from exr_roles import COLOUR_ROLES, aov_role
+from exr_inspector.payload.roles import COLOUR_ROLES, aov_role
+from exr_inspector.validation.checks import CHECKS, LOSSLESS, Probe, Subject
+from exr_inspector.validation.policy import Policy, Rule, load_policy
 
 __all__ = ["Policy", "Rule", "load_policy", "validate"]
 

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from .objects_errors import S3Error
+from .errors import S3Error
 
 BLOCK = 256 * 1024
 # S3's limit of one PUT.

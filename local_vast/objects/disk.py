@@ -31,8 +31,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from .objects_errors import S3Error, no_such_bucket, no_such_key
-from .objects_keys import (
+from .errors import S3Error, no_such_bucket, no_such_key
+from .keys import (
     MAX_KEY_BYTES,
     PRIVATE,
     escaped_parts,
@@ -204,9 +204,7 @@ class Disk:
             current = self._stat(bucket, key)
             check(current)
             stamped = self._stamp(incoming.path)
-            stored = Stored(
-                key, stamped.st_size, stamped.st_mtime_ns, about.etag or incoming.md5, about.headers, about.checksums
-            )
+            stored = Stored(key, stamped.st_size, stamped.st_mtime_ns, about.etag or incoming.md5, about.headers, about.checksums)
             self._put_in_place(bucket, stored, incoming.path)
             if current is not None:
                 self._meta_path(bucket, key, current.mtime_ns, current.size).unlink(missing_ok=True)

@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from .http import HEADERS
-from .objects_body import Body
-from .objects_errors import S3Error
-from .objects_keys import MAX_KEY_BYTES
+from ..http import HEADERS
+from .body import Body
+from .errors import S3Error
+from .keys import MAX_KEY_BYTES
 
 Environ = Mapping[str, Any]
 METADATA = "x-amz-meta-"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from .objects_disk import BEYOND, Cursor, Disk, Stored
-from .objects_errors import S3Error
-from .objects_http import Request, Response
-from .objects_xml import document, element, iso, text
+from .disk import BEYOND, Cursor, Disk, Stored
+from .errors import S3Error
+from .http import Request, Response
+from .xml import document, element, iso, text
 
 MAX_KEYS = 1000
 

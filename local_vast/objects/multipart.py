@@ -20,9 +20,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .objects_disk import Check, Description, Disk, Incoming, Stored
-from .objects_errors import S3Error
-from .objects_xml import PartRef
+from .disk import Check, Description, Disk, Incoming, Stored
+from .errors import S3Error
+from .xml import PartRef
 
 MIN_PART = 5 * 1024**2
 MAX_PARTS = 10_000

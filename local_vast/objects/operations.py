@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from typing import Protocol
 from urllib.parse import unquote
 
-from .objects_disk import Description, Disk, Stored
-from .objects_errors import S3Error, no_such_bucket, not_implemented
-from .objects_http import Request, Response
-from .objects_listing import bucket_listing
-from .objects_multipart import MAX_PARTS, Upload, Uploads
-from .objects_reading import ByteRange, FileBlocks, check_copy_source, check_read, parse_range, validators, write_check
-from .objects_xml import document, element, iso, read_complete, read_delete, text
+from .disk import Description, Disk, Stored
+from .errors import S3Error, no_such_bucket, not_implemented
+from .http import Request, Response
+from .listing import bucket_listing
+from .multipart import MAX_PARTS, Upload, Uploads
+from .reading import ByteRange, FileBlocks, check_copy_source, check_read, parse_range, validators, write_check
+from .xml import document, element, iso, read_complete, read_delete, text
 
 MAX_DOCUMENT = 4 * 1024**2
 _UNSUPPORTED_HEADERS = (

@@ -9,8 +9,8 @@ from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
 from typing import BinaryIO
 
-from .objects_disk import Check, Stored
-from .objects_errors import NotModified, S3Error, no_such_key, not_implemented
+from .disk import Check, Stored
+from .errors import NotModified, S3Error, no_such_key, not_implemented
 
 BLOCK = 256 * 1024
 
@@ -146,5 +146,3 @@ def _date(header: str | None) -> datetime | None:
 
 def _failed(condition: str) -> S3Error:
     return S3Error("PreconditionFailed", f"The condition {condition} does not hold for the stored object")
-
-

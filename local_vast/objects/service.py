@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import is_disk_full
-from .objects_disk import Disk, Stored
-from .objects_errors import NotModified, S3Error
-from .objects_http import Environ, Request, Response
-from .objects_multipart import Uploads
-from .objects_operations import operation
-from .objects_xml import error_document
+from ..errors import is_disk_full
+from .disk import Disk, Stored
+from .errors import NotModified, S3Error
+from .http import Environ, Request, Response
+from .multipart import Uploads
+from .operations import operation
+from .xml import error_document
 
 _MAY_NOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
 

@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from .objects_errors import S3Error
+from .errors import S3Error
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_SPECIAL = re.compile("[&<>\"\x00-\x1f\x7f\ufffe\uffff]")
+_SPECIAL = re.compile('[&<>"\x00-\x1f\x7f\ufffe\uffff]')
 
 
 def text(name: str, value: object) -> str:

@@ -26,9 +26,9 @@ import urllib3
 from cloudevents.conversion import from_json, to_json
 from cloudevents.http import CloudEvent
 
-from .objects import ObjectChange
-from .trigger_events import EventMaker, encode
-from .trigger_journal import Journal, append_line
+from ..objects.service import ObjectChange
+from .events import EventMaker, encode
+from .journal import Journal, append_line
 
 WAITS = (2.0, 4.0, 8.0)
 _log = logging.getLogger(__name__)

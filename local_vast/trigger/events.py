@@ -13,7 +13,7 @@ from urllib.parse import quote
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.http import CloudEvent
 
-from .objects import ObjectChange
+from ..objects.service import ObjectChange
 
 CREATED = "vastdata.com:Element.ElementCreated"
 DELETED = "vastdata.com:Element.ElementDeleted"

@@ -1,4 +1,4 @@
-"""Every question of docs/queries gives the golden rows, from the query engine and from the client, and finds what was planted."""
+"""Every question gives the golden rows, from the query engine and from the client, and finds what was planted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import sqlglot
 
 import query_cases
 import seeded_catalogue
-import vast_rows
-from exr_embeddings import BLOCKS
+from exr_inspector.catalogue import connection, engine, questions
+from exr_inspector.database import rows as vast_rows
+from exr_inspector.embedding.vectors import BLOCKS
 from local_vast import LocalVast
-from scripts import catalogue, connection, questions
 from seeded_catalogue import PLANTED, sequence_key
 
 QUESTIONS = questions.names()
@@ -34,29 +34,29 @@ def target() -> Iterator[connection.Target]:
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_query_engine_gives_the_golden_rows(target: connection.Target, name: str) -> None:
     """Through the ADBC driver, on the server."""
-    answer = catalogue.ask_server(target, query_cases.statement(name))
+    answer = engine.ask_server(target, query_cases.statement(name))
     assert query_cases.comparable(answer) == query_cases.golden(name)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_client_gives_the_golden_rows(target: connection.Target, name: str) -> None:
     """DuckDB over what the SDK streams, which works where there is no query engine."""
-    answer = catalogue.ask_client(target, query_cases.statement(name))
+    answer = engine.ask_client(target, query_cases.statement(name))
     assert query_cases.comparable(answer) == query_cases.golden(name)
 
 
 def test_of_few_files_alone_the_client_reads_what_differs(target: connection.Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of channels and attributes of the odd frames and the sample beside them, not those of the whole table."""
     rows: dict[str, int] = {}
-    take = catalogue.take
+    take = engine.take
 
     def counted(sql: Any, name: str, reader: Any) -> None:
         found = reader.read_all()
         rows[name] = found.num_rows
         take(sql, name, found.to_reader())
 
-    monkeypatch.setattr(catalogue, "take", counted)
-    catalogue.ask_client(target, query_cases.statement("frames_unlike_sequence"))
+    monkeypatch.setattr(engine, "take", counted)
+    engine.ask_client(target, query_cases.statement("frames_unlike_sequence"))
     odd = len(query_cases.golden("frames_unlike_sequence"))
     assert odd < rows["parts"] <= 2 * 10 * odd
     assert rows["channels"] < seeded_catalogue.tables()["channels"].num_rows / 50
@@ -180,7 +180,7 @@ def test_whatever_the_vector_sees_is_said(block: str, odd: int) -> None:
     stored = vast_rows.to_tables(rows)
     statement = questions.load("frames_unlike_sequence").bind({"threshold": "0.0005"})
     with query_cases.over(stored) as sql:
-        (row,) = catalogue.run(sql, statement).to_pylist()
+        (row,) = engine.run(sql, statement).to_pylist()
     assert row["frame_number"] == 1001 + odd
     said = {
         "names": "channel names", "types": "channel types", "format": "display_window", "window": "data_window",

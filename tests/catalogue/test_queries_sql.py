@@ -20,10 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import query_cases
-from exr_errors import BadSettings
+from exr_inspector.catalogue import connection, engine, output, questions, sql_check
+from exr_inspector.cli import ask
+from exr_inspector.errors import BadSettings
 from local_vast import LocalVast
 from project import ROOT
-from scripts import catalogue, connection, output, query, questions, sql_check
 from vast_schemas import TABLES, schema_for, wire_schema
 
 HOSTILE = ["'; DROP TABLE files; --", "' OR '1'='1", "\\' OR 1=1 --", "a'); SELECT 1", '"', "%", "$show", "--", "é\N{BOM}", "\n"]
@@ -76,7 +77,7 @@ def test_a_question_says_who_asks_it_and_orders_its_rows(name: str) -> None:
 
 def test_every_question_can_be_written_for_trino(tmp_path: Path) -> None:
     """Each is one statement that Trino's grammar accepts, without the functions that only VAST's engine has."""
-    assert query.main(["--all", str(tmp_path)]) == 0
+    assert ask.main(["--all", str(tmp_path)]) == 0
     texts = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.sql")}
     assert set(texts) == set(questions.names())
     for text in texts.values():
@@ -95,8 +96,8 @@ def test_a_hostile_value_is_a_value(show: str) -> None:
     """It matches the row that has it, and nothing else."""
     question = questions.load("broken_frames")
     with query_cases.over(one_file(show)) as sql:
-        assert catalogue.run(sql, question.bind({"show": show})).num_rows == 1
-        assert catalogue.run(sql, question.bind({"show": show + "x"})).num_rows == 0
+        assert engine.run(sql, question.bind({"show": show})).num_rows == 1
+        assert engine.run(sql, question.bind({"show": show + "x"})).num_rows == 0
 
 
 @settings(deadline=None)
@@ -153,7 +154,7 @@ def scans(sql: str) -> dict[str, tuple[tuple[str, ...], list[str]]]:
     """Table -> the columns that are read, and the conditions that VAST applies."""
     return {
         scan.table: (scan.columns, [condition.sql("duckdb") for condition in scan.conditions])
-        for scan in catalogue.scans(questions.parse(sql))
+        for scan in engine.scans(questions.parse(sql))
     }
 
 
@@ -180,34 +181,34 @@ def test_what_is_asked_of_the_files_of_a_with_is_read_of_these_alone() -> None:
     """Where every use of the table says so; a use without the condition needs all rows."""
     few = "WITH few AS (SELECT file_id FROM files WHERE is_deep) SELECT parts.width FROM parts"
     bounded = f"{few} WHERE file_id IN (SELECT file_id FROM few)"
-    within = {scan.table: scan.within for scan in catalogue.scans(questions.parse(bounded))}
+    within = {scan.table: scan.within for scan in engine.scans(questions.parse(bounded))}
     assert within == {"files": None, "parts": "few"}
     both = f"{bounded} UNION ALL SELECT parts.width FROM parts"
-    assert {scan.within for scan in catalogue.scans(questions.parse(both))} == {None}
+    assert {scan.within for scan in engine.scans(questions.parse(both))} == {None}
 
 
 @pytest.mark.parametrize("most", [0, 1, 20_000])
 def test_few_files_or_many_give_the_same_rows(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit all rows are read, and the statement itself chooses among them."""
-    monkeypatch.setattr(catalogue, "MOST_FILE_IDS", most)
+    monkeypatch.setattr(engine, "MOST_FILE_IDS", most)
     few = "WITH few AS (SELECT file_id FROM files)"
     sql_text = f"{few} SELECT parts.width FROM parts WHERE parts.file_id IN (SELECT file_id FROM few)"
     tables = one_file("apollo") | {"parts": pa.table({"file_id": ["1", "2"], "width": [10, 20]})}
     asked: list[Any] = []
 
-    def read(scan: catalogue.Scan, file_ids: Any) -> pa.RecordBatchReader:
+    def read(scan: engine.Scan, file_ids: Any) -> pa.RecordBatchReader:
         asked.append((scan.table, file_ids))
         return tables[scan.table].select(list(scan.columns)).to_reader()
 
-    with catalogue.engine() as sql:
-        rest = catalogue.gather(sql, questions.parse(sql_text), read)
-        assert catalogue.run(sql, rest).to_pylist() == [{"width": 10}]
+    with engine.engine() as sql:
+        rest = engine.gather(sql, questions.parse(sql_text), read)
+        assert engine.run(sql, rest).to_pylist() == [{"width": 10}]
     assert asked == [("files", None), ("parts", ["1"] if most else None)]
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
     """Before anything is asked of an endpoint."""
-    with pytest.raises(catalogue.QueryFailed, match="nowhere"):
+    with pytest.raises(engine.QueryFailed, match="nowhere"):
         scans("SELECT nowhere FROM files")
 
 
@@ -236,14 +237,14 @@ def asked(endpoint: LocalVast, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_an_answer_comes_in_every_format(asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For people and for programs; all of them name the file."""
-    assert query.main([*asked, "--format", "json"]) == 0
+    assert ask.main([*asked, "--format", "json"]) == 0
     assert [row["file_path"] for row in json.loads(capsys.readouterr().out)] == ["a.exr"]
-    assert query.main([*asked, "--format", "csv", "--engine", "client", "--output", str(tmp_path / "a.csv")]) == 0
+    assert ask.main([*asked, "--format", "csv", "--engine", "client", "--output", str(tmp_path / "a.csv")]) == 0
     lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
     assert [row["file_path"] for row in csv.DictReader(lines)] == ["a.exr"]
-    assert query.main([*asked, "--format", "parquet", "--output", str(tmp_path / "a.parquet")]) == 0
+    assert ask.main([*asked, "--format", "parquet", "--output", str(tmp_path / "a.parquet")]) == 0
     assert pq.read_table(tmp_path / "a.parquet")["file_path"].to_pylist() == ["a.exr"]
-    assert query.main(asked) == 0
+    assert ask.main(asked) == 0
     assert "a.exr" in capsys.readouterr().out
 
 
@@ -254,8 +255,8 @@ def test_the_client_answers_where_the_query_engine_does_not(
     endpoint.faults.clear()
     endpoint.faults.add("501@engine**")
     try:
-        assert query.main([*asked, "--format", "json", "--engine", "server"]) == 1
-        assert query.main([*asked, "--format", "json"]) == 0
+        assert ask.main([*asked, "--format", "json", "--engine", "server"]) == 1
+        assert ask.main([*asked, "--format", "json"]) == 0
     finally:
         endpoint.faults.clear()
     printed = capsys.readouterr()
@@ -265,10 +266,10 @@ def test_the_client_answers_where_the_query_engine_does_not(
 
 def test_mistakes_end_in_a_message_and_a_status(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown question, a parameter without a value, Parquet for a terminal, a schema without a bucket."""
-    assert query.main(["nothing", *asked[1:]]) == 2
-    assert query.main([*asked, "--param", "show"]) == 2
-    assert query.main([*asked, "--format", "parquet"]) == 2
-    assert query.main([*asked[:3], "--schema", "exr"]) == 2
+    assert ask.main(["nothing", *asked[1:]]) == 2
+    assert ask.main([*asked, "--param", "show"]) == 2
+    assert ask.main([*asked, "--format", "parquet"]) == 2
+    assert ask.main([*asked[:3], "--schema", "exr"]) == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -282,7 +283,7 @@ def test_without_keys_the_missing_names_are_said(monkeypatch: pytest.MonkeyPatch
 
 def test_the_script_runs_as_typed() -> None:
     """Executed by itself it lists the questions, with the interpreter that it was given."""
-    listed = subprocess.run([sys.executable, "scripts/query.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run([sys.executable, "exr-inspector ask"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert all(name in listed.stdout for name in questions.names())
 
 

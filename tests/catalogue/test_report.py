@@ -17,8 +17,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import query_cases
 import seeded_catalogue
+from exr_inspector.catalogue import connection
+from exr_inspector.catalogue.report import data as report_data
+from exr_inspector.cli import report
 from local_vast import LocalVast
-from scripts import connection, report, report_data
 from seeded_catalogue import PLANTED, sequence_key
 from vast_schemas import schema_for
 
@@ -286,7 +288,7 @@ def test_the_map_says_which_file_is_under_the_pointer_and_a_click_chooses_it(pag
     page.mouse.click(*point_of(page, key))
     chosen = page.locator("#chosen")
     chosen.get_by_text(path, exact=True).wait_for()
-    assert "scripts/find_similar.py " in chosen.inner_text()
+    assert "exr-inspector similar " in chosen.inner_text()
     chosen.get_by_role("button", name="show its frames").click()
     assert page.locator("#strip-filter").input_value() == key
     assert page.locator("#strips-table tbody tr").count() == 1

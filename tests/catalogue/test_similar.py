@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 import main as function
+from exr_inspector.catalogue import similarity
+from exr_inspector.cli import similar
+from exr_inspector.operations.samples import SAMPLES, SHOT, write_samples
 from local_vast import LocalVast
-from scripts import find_similar, similarity
-from scripts.samples import SAMPLES, SHOT, write_samples
 
 BEAUTY = f"{SHOT}/beauty/v003/sq010_sh020_beauty_v003.1001.exr"
 OLDER = f"{SHOT}/beauty/v002/sq010_sh020_beauty_v002.1001.exr"
@@ -45,7 +46,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lo
 
 def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
     """The answer as plain data."""
-    assert find_similar.main([*arguments, "--format", "json"]) == 0
+    assert similar.main([*arguments, "--format", "json"]) == 0
     answer: list[dict[str, object]] = json.loads(capsys.readouterr().out)
     return answer
 
@@ -136,7 +137,7 @@ def test_without_a_query_engine_the_scan_answers(samples: tuple[Path, LocalVast]
     """And says so."""
     samples[1].faults.add("501@engine**")
     try:
-        assert find_similar.main([str(samples[0] / BEAUTY), "--top", "1"]) == 0
+        assert similar.main([str(samples[0] / BEAUTY), "--top", "1"]) == 0
     finally:
         samples[1].faults.clear()
     printed = capsys.readouterr()
@@ -146,15 +147,15 @@ def test_without_a_query_engine_the_scan_answers(samples: tuple[Path, LocalVast]
 
 def test_a_reference_that_is_none_is_said(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
     """Neither on disk nor stored; and a text file named .exr."""
-    assert find_similar.main(["nothing-of-the-kind"]) == 2
+    assert similar.main(["nothing-of-the-kind"]) == 2
     assert "no such file" in capsys.readouterr().err
-    assert find_similar.main([str(samples[0] / f"{SHOT}/beauty/v002/notes.exr")]) == 2
+    assert similar.main([str(samples[0] / f"{SHOT}/beauty/v002/notes.exr")]) == 2
     assert os.environ["VAST_DB_SECRET_KEY"] not in capsys.readouterr().err
 
 
 def test_the_table_for_people_explains_itself(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
     """Signs say on which side a difference stands."""
-    assert find_similar.main([str(samples[0] / BEAUTY), "--explain", "--top", "2"]) == 0
+    assert similar.main([str(samples[0] / BEAUTY), "--explain", "--top", "2"]) == 0
     printed = capsys.readouterr().out
     assert "-render_software Blender 4.2.3 LTS" in printed
     assert "+render_software Blender 4.1.1" in printed

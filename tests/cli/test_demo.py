@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from exr_inspector.operations.samples import SAMPLES
 from project import ROOT
-from scripts.samples import SAMPLES
 
 
 def demonstrate(data: Path) -> str:
     """What one run prints."""
-    command = [sys.executable, "-m", "scripts.demo", "--data", str(data)]
+    command = [sys.executable, "-m", "exr_inspector.cli.demo", "--data", str(data)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 

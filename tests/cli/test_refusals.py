@@ -14,11 +14,11 @@ import pytest
 
 from databases import BUCKET, Database, database
 from exr_bytes import image
-from exr_policy import shipped_policies
+from exr_inspector.database.session import Ledger
+from exr_inspector.database.tables import ensure_tables
+from exr_inspector.validation.policy import shipped_policies
 from old_schema import run, state
-from vast_provision import ensure_tables
 from vast_schemas import FILES_SCHEMA
-from vast_session import Ledger
 
 INTERNALS = ("Missing", "StartQueryRequest", "INTERNAL", "Traceback", "Errno", "SELECT", "_positive", "None")
 
@@ -106,11 +106,11 @@ def test_asking_before_anything_is_stored_says_so(stored: Database, frame: str, 
 
 def test_an_engine_that_refuses_is_quoted_in_its_own_words(stored: Database) -> None:
     """Without the driver's request around them."""
-    from scripts import catalogue, connection, questions
+    from exr_inspector.catalogue import connection, engine, questions
 
     target = connection.open_target(connection.settings_of(None, None))
-    with pytest.raises(catalogue.QueryFailed) as caught:
-        catalogue.ask_server(target, questions.parse("SELECT nothing_of_this_name FROM files"))
+    with pytest.raises(engine.QueryFailed) as caught:
+        engine.ask_server(target, questions.parse("SELECT nothing_of_this_name FROM files"))
     assert "nothing_of_this_name" in str(caught.value)
     assert [word for word in INTERNALS if word in str(caught.value)] == []
 

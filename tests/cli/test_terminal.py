@@ -16,14 +16,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-import exr_text
 import main as function
 from databases import BUCKET, Database, database
 from exr_bytes import channel, chlist, image, text
-from exr_errors import Reject, escape_controls, on_lines, on_one_line
+from exr_inspector.catalogue import output, questions
+from exr_inspector.cli import backfill
+from exr_inspector.errors import Reject, escape_controls, on_lines, on_one_line
+from exr_inspector.function.context import write_log
+from exr_inspector.payload import text as exr_text
 from old_schema import run
-from scripts import backfill, output, questions
-from vast_context import write_log
 
 ODD = [*map(chr, (*range(1, 32), *range(127, 160))), *"\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"]
 """What a terminal obeys, or what makes text look like other text."""
@@ -132,7 +133,7 @@ def test_no_command_prints_a_control_character(stored: Stored, name: str) -> Non
         "missing": stored.folder / f"missing{HARMFUL}.exr",
     }
     given = [argument.format(**places) for argument in arguments]
-    command = function._command_line if script == "main" else importlib.import_module(f"scripts.{script}").main
+    command = function.main if script == "main" else importlib.import_module(f"scripts.{script}").main
     assert_fit(printed(lambda: command(given)))
 
 
@@ -154,11 +155,11 @@ def test_a_usage_error_is_fit_for_a_terminal(script: str) -> None:
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_no_answer_to_a_question_carries_a_control_character(stored: Stored, name: str, form: str) -> None:
     """Tables replace them, JSON escapes them."""
-    from scripts import query
+    from exr_inspector.cli import ask
 
     needed = [f"{one.name}={stored.path}" for one in questions.load(name).parameters if one.required]
     pairs = [argument for pair in needed for argument in ("--param", pair)]
-    assert_fit(printed(lambda: query.main([name, *pairs, "--format", form, "--engine", "client"])))
+    assert_fit(printed(lambda: ask.main([name, *pairs, "--format", form, "--engine", "client"])))
 
 
 def test_json_loses_nothing(stored: Stored) -> None:
@@ -166,7 +167,7 @@ def test_json_loses_nothing(stored: Stored) -> None:
     for form in ("--pretty", "--verbose"):
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(io.StringIO()):
-            function._command_line([str(stored.path), form])
+            function.main([str(stored.path), form])
         payload: dict[str, Any] = json.loads(shown.getvalue())
         assert payload["file"]["path"] == str(stored.path)
         assert f"G{HARMFUL}" in [one["name"] for one in payload["channels"]]

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vast_db_persistence as persistence
-import vast_rows
 from databases import Database, assert_sound, measurements, prepared
-from exr_errors import BadPayload
+from exr_inspector.database import rows as vast_rows
+from exr_inspector.database.session import MAX_INSERT_BYTES, batches
+from exr_inspector.errors import BadPayload
 from sample_payloads import channel, measured, payload
-from vast_session import MAX_INSERT_BYTES, batches
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_measurements_of_a_batch_are_settled_file_by_file(db: Database, store: p
 
 def test_a_batch_without_an_endpoint_is_skipped_file_by_file() -> None:
     """Each result names the setting that is missing."""
-    from vast_settings import Settings
+    from exr_inspector.settings import Settings
 
     results = persistence.persist_batch([payload(), payload()], settings=Settings())
     assert [result["missing_setting"] for result in results] == ["VAST_DB_ENDPOINT"] * 2

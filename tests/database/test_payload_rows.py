@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import vast_rows
-from exr_embeddings import compute_channel_fingerprint, compute_metadata_embedding
-from exr_errors import BadPayload, VectorEmbeddingError
+from exr_inspector.database import rows as vast_rows
+from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.errors import BadPayload, VectorEmbeddingError
 from sample_payloads import PATH, channel, part, payload, unreadable
 from vast_schemas import MAX_CELL_BYTES, TABLES, schema_for
 

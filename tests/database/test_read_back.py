@@ -15,9 +15,9 @@ import pytest
 import vastdb
 
 import main
-from exr_embeddings import compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.operations.samples import SAMPLES, write_samples
 from local_vast import LocalVast
-from scripts.samples import SAMPLES, write_samples
 
 TABLES = ("files", "parts", "channels", "attributes")
 Row = dict[str, Any]

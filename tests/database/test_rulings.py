@@ -13,10 +13,10 @@ import vastdb.errors
 from vastdb._internal import UnsupportedServer
 from vastdb.transaction import NoAdbcConnectionError, TransactionNotActiveError
 
-import vast_errors
-import vast_objects
-from exr_errors import InspectorError, Reject, Retry, VASTDatabaseError, Verdict
-from vast_errors import DATABASE_RULINGS, CommitLost, Then, Transient
+from exr_inspector.database import rulings
+from exr_inspector.database.rulings import DATABASE_RULINGS, CommitLost, Then, Transient
+from exr_inspector.errors import InspectorError, Reject, Retry, VASTDatabaseError, Verdict
+from exr_inspector.function import objects
 
 
 def exceptions_of(module):
@@ -36,7 +36,7 @@ def blank(kind):
 def test_every_error_of_the_database_client_is_ruled_by_name(kind):
     """A class that a newer client brings fails here until someone decides."""
     assert f"vastdb.errors.{kind.__name__}" in DATABASE_RULINGS
-    assert vast_errors.ruling_of(blank(kind)) is not None
+    assert rulings.ruling_of(blank(kind)) is not None
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_every_error_of_the_database_client_is_ruled_by_name(kind):
 )
 def test_what_the_client_lets_through_is_tried_again(error):
     """Errors of the layers below it, and a status that it does not know."""
-    assert vast_errors.ruling_of(error).then is Then.AGAIN
+    assert rulings.ruling_of(error).then is Then.AGAIN
 
 
 @pytest.mark.parametrize("error", [UnsupportedServer(), NotImplementedError()], ids=lambda error: type(error).__name__)
 def test_an_endpoint_that_is_not_vast_is_not_tried_again(error):
     """It is raised at once, with the setting to look at."""
-    ruling = vast_errors.ruling_of(error)
+    ruling = rulings.ruling_of(error)
     assert ruling.then is Then.LATER
     assert "VAST_DB_ENDPOINT" in ruling.remedy
 
@@ -69,14 +69,14 @@ def test_an_endpoint_that_is_not_vast_is_not_tried_again(error):
 @pytest.mark.parametrize("error", [KeyError("x"), AssertionError(), KeyboardInterrupt(), NoAdbcConnectionError(), SystemExit()])
 def test_errors_that_are_not_the_clients_pass(error):
     """A fault of the program is neither retried nor renamed."""
-    assert vast_errors.ruling_of(error) is None
+    assert rulings.ruling_of(error) is None
 
 
 @pytest.mark.parametrize("name", DATABASE_RULINGS)
 def test_every_ruling_becomes_an_error_with_a_verdict(name):
     """AGAIN and LATER are delivered again, REFUSE is not; every LATER and REFUSE says what to do."""
     ruling = DATABASE_RULINGS[name]
-    error = vast_errors.as_inspector_error(RuntimeError(), ruling, "here")
+    error = rulings.as_inspector_error(RuntimeError(), ruling, "here")
     kinds = {Then.AGAIN: Transient, Then.LATER: VASTDatabaseError, Then.REFUSE: Reject}
     assert type(error) is kinds[ruling.then]
     assert error.verdict is (Verdict.REJECT if ruling.then is Then.REFUSE else Verdict.RETRY)
@@ -92,7 +92,7 @@ def http(kind, status, code, message="why"):
 def test_a_message_names_place_status_and_code_and_nothing_of_the_headers():
     """`str` of the client's own errors shows the headers; ours does not."""
     original = http(vastdb.errors.Conflict, 409, "Conflict", "row is locked")
-    error = vast_errors.as_inspector_error(original, vast_errors.ruling_of(original), "VAST DataBase at http://h, b/s")
+    error = rulings.as_inspector_error(original, rulings.ruling_of(original), "VAST DataBase at http://h, b/s")
     assert str(error) == "VAST DataBase at http://h, b/s: Conflict (409 Conflict row is locked)"
     assert "s3cr3t" in str(original)
 
@@ -100,16 +100,16 @@ def test_a_message_names_place_status_and_code_and_nothing_of_the_headers():
 def test_a_mismatch_with_the_table_makes_it_be_loaded_again():
     """A refused insert may mean that the table was changed after its metadata were loaded."""
     stale = http(vastdb.errors.BadRequest, 400, "TabularMismatchColumnType")
-    assert vast_errors.ruling_of(stale) == vast_errors.Ruling(Then.AGAIN, "database_stale")
-    assert vast_errors.ruling_of(http(vastdb.errors.BadRequest, 400, "InvalidArgument")).then is Then.REFUSE
+    assert rulings.ruling_of(stale) == rulings.Ruling(Then.AGAIN, "database_stale")
+    assert rulings.ruling_of(http(vastdb.errors.BadRequest, 400, "InvalidArgument")).then is Then.REFUSE
 
 
 def test_a_connection_error_names_its_cause():
     """The cause's class, not its text, which may quote a request."""
     error = vastdb.errors.ConnectionError(cause=requests.exceptions.ConnectTimeout("s3cr3t"), may_retry=True)
-    assert vast_errors.describe(error) == "there was no answer in time"
+    assert rulings.describe(error) == "there was no answer in time"
     unknown = vastdb.errors.ConnectionError(cause=requests.exceptions.InvalidHeader("s3cr3t"), may_retry=True)
-    assert vast_errors.describe(unknown) == "ConnectionError (InvalidHeader)"
+    assert rulings.describe(unknown) == "ConnectionError (InvalidHeader)"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_connection_error_names_its_cause():
 )
 def test_what_is_missing_is_named_with_its_place(error, words):
     """The client's own text is a dictionary."""
-    assert vast_errors.describe(error) == words
+    assert rulings.describe(error) == words
 
 
 def test_a_lost_commit_is_an_error_of_its_own():
@@ -138,7 +138,7 @@ def test_every_error_of_the_object_client_has_a_verdict(kind):
     """The map is total over botocore's classes."""
     error = blank(kind)
     error.__dict__.setdefault("response", {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}})
-    judged = vast_objects.as_inspector_error(error, "s3://renders/a.exr")
+    judged = objects.as_inspector_error(error, "s3://renders/a.exr")
     assert isinstance(judged, InspectorError)
     assert "s3://renders/a.exr" in str(judged)
 
@@ -151,9 +151,9 @@ def test_an_answer_of_the_object_store_is_judged_by_its_status(status, code, exp
     """Busy is retried, forbidden is not."""
     response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     error = botocore.exceptions.ClientError(response, "GetObject")
-    assert isinstance(vast_objects.as_inspector_error(error, "s3://b/k"), expected)
+    assert isinstance(objects.as_inspector_error(error, "s3://b/k"), expected)
 
 
 def test_a_status_without_words_is_described_by_its_number():
     """HEAD answers have no body."""
-    assert vast_errors.describe(SimpleNamespace(status=403, code=None, message=None)) == "SimpleNamespace (403)"
+    assert rulings.describe(SimpleNamespace(status=403, code=None, message=None)) == "SimpleNamespace (403)"

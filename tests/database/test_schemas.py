@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import vast_schemas
-from scripts import database_schema
+from generators import database_schema
 from vast_schemas import CHILD_TABLES, TABLES, VERSIONS, Role, schema_for, tables_at, wire_schema
 
 ALLOWED = {pa.utf8(), pa.int32(), pa.int64(), pa.bool_(), pa.float64(), pa.timestamp("us")}
@@ -118,7 +118,7 @@ def test_a_page_that_is_out_of_date_is_reported(monkeypatch, tmp_path, capsys):
     """The message says how to bring it up to date."""
     monkeypatch.setattr(database_schema, "PAGE", tmp_path / "DATABASE_SCHEMA.md")
     assert database_schema.main(["--check"]) == 1
-    assert "scripts/generate_database_schema" in capsys.readouterr().err
+    assert "scripts/generate database_schema" in capsys.readouterr().err
     assert database_schema.main([]) == database_schema.main(["--check"]) == 0
 
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 
 import vast_db_persistence as persistence
-import vast_upsert
 from databases import BUCKET, Database, prepared
-from exr_errors import InspectorError
+from exr_inspector.database import upsert
+from exr_inspector.errors import InspectorError
+from exr_inspector.settings import Settings
 from sample_payloads import payload
 from vast_schemas import schema_for, wire_schema
-from vast_settings import Settings
 
 SECRET = "Zx9-very-secret-key-0815"
 FAULTS = ["400", "403", "409", "502", "lost"]
@@ -27,7 +27,7 @@ PLACES = ["version", "begin", "query", "insert", "commit", "list"]
 def db() -> Iterator[Database]:
     """An endpoint whose secret can be searched for."""
     with prepared(secret_key=SECRET, idle_seconds=1) as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vast_upsert, "ATTEMPTS", 2)
+        patch.setattr(upsert, "ATTEMPTS", 2)
         yield running
 
 

@@ -31,8 +31,8 @@ from exr_bytes import (
     text,
     tiledesc,
 )
+from exr_inspector.operations.samples import write_samples
 from project import ROOT
-from scripts.samples import write_samples
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/payload.schema.json").read_text(encoding="utf-8")))
 CORPUS = ROOT.parent / "shared"
@@ -46,9 +46,7 @@ NUMBERS = {
     "scanlines": header(part(window=EXTREME, channels=FLOATS)),
     "tiles of one pixel": header(part(TINY, window=EXTREME), flags=TILED),
     "mip maps": header(part(attribute("tiles", "tiledesc", tiledesc(1, 1, 1)), window=EXTREME), flags=TILED),
-    "many parts": header(
-        *[named_part(f"p{n}", "tiledimage", 2**31 - 1, TINY, window=EXTREME) for n in (0, 1)]
-    ),
+    "many parts": header(*[named_part(f"p{n}", "tiledimage", 2**31 - 1, TINY, window=EXTREME) for n in (0, 1)]),
     "deep": header(
         part(text("type", "deepscanline"), attribute("chunkCount", "int", struct.pack("<i", -1)), window=EXTREME), flags=NON_IMAGE
     ),

@@ -9,12 +9,12 @@ import pytest
 import vastdb
 
 import vast_db_persistence as persistence
-import vast_provision
 from databases import BUCKET, Database, database
-from exr_errors import SchemaDrift, VASTDatabaseError
+from exr_inspector.database import tables
+from exr_inspector.database.session import Ledger
+from exr_inspector.errors import SchemaDrift, VASTDatabaseError
 from sample_payloads import payload
 from vast_schemas import FILES_SCHEMA, TABLES, schema_for, tables_at, wire_schema
-from vast_session import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_column_of_another_type_is_reported_by_name(db: Database, column: str,
     wrong = db.at(f"type_of_{column}")
     make_tables(wrong, files=with_type(column, stored))
     with pytest.raises(SchemaDrift, match=message) as caught:
-        vast_provision.ensure_tables(wrong.store(), Ledger())
+        tables.ensure_tables(wrong.store(), Ledger())
     assert caught.value.place["column"] == column
     assert "VAST_DB_SCHEMA" in caught.value.remedy
 
@@ -171,8 +171,8 @@ def test_making_the_tables_warns_of_nothing_and_hides_nothing(db: Database, capl
 def test_making_the_tables_is_done_once_per_store(db: Database) -> None:
     """The second call finds them loaded and asks nothing."""
     store = db.at("once").store()
-    vast_provision.ensure_tables(store, Ledger())
+    tables.ensure_tables(store, Ledger())
     db.server.clear_requests()
     ledger = Ledger()
-    assert set(vast_provision.ensure_tables(store, ledger)) == set(TABLES)
+    assert set(tables.ensure_tables(store, ledger)) == set(TABLES)
     assert (ledger.requests, db.server.requests) == (0, [])

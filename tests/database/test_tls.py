@@ -15,15 +15,15 @@ import pytest
 import vastdb
 
 import vast_db_persistence as persistence
-import vast_errors
-import vast_objects
 from databases import BUCKET, Database, database
-from exr_errors import StorageUnavailable, VASTDatabaseError
+from exr_inspector.catalogue.connection import open_target
+from exr_inspector.database import rulings
+from exr_inspector.database.session import connect
+from exr_inspector.errors import StorageUnavailable, VASTDatabaseError
+from exr_inspector.function import objects
+from exr_inspector.settings import Settings
 from sample_payloads import payload
-from scripts.connection import open_target
 from tls import Endpoint, make_certificates, tls_before
-from vast_session import connect
-from vast_settings import Settings
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -113,11 +113,11 @@ def test_the_object_store_is_verified_as_the_settings_say(
     """The same two settings, the same precedence, and the same words."""
     monkeypatch.setenv(name, elsewhere)
     for more in ({"ca_bundle": endpoint.authority}, {"tls_verify": False}):
-        client = vast_objects.s3_client(at(db, endpoint, **more))
-        assert vast_objects.current_etag(client, BUCKET, "nothing.exr") is None
-    client = vast_objects.s3_client(at(db, endpoint, ca_bundle=elsewhere))
+        client = objects.s3_client(at(db, endpoint, **more))
+        assert objects.current_etag(client, BUCKET, "nothing.exr") is None
+    client = objects.s3_client(at(db, endpoint, ca_bundle=elsewhere))
     with pytest.raises(StorageUnavailable, match=f"{UNTRUSTED}: .*VAST_CA_BUNDLE"):
-        vast_objects.current_etag(client, BUCKET, "nothing.exr")
+        objects.current_etag(client, BUCKET, "nothing.exr")
 
 
 def test_storing_by_tls_needs_no_query_engine(db: Database, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_a_cause_is_found_below_other_errors(error: OSError, words: str | None) 
     """Whatever errors of other layers were raised from it."""
     outer = RuntimeError()
     outer.__cause__ = error
-    assert vast_errors.network_cause(outer) == words
+    assert rulings.network_cause(outer) == words
 
 
 def test_a_bundle_that_is_not_there_is_named(db: Database, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 import vast_db_persistence as persistence
-import vast_upsert
 from databases import Database, assert_sound, measurements, prepared
-from exr_errors import CommitUnknown, VASTDatabaseError
+from exr_inspector.database import upsert
+from exr_inspector.errors import CommitUnknown, VASTDatabaseError
 from sample_payloads import measured, payload
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ONCE = ["409", "reset", "lost", "expire"]
 NEW_VERSION_REQUESTS = 13
 RENDER_REQUESTS = 13
@@ -150,7 +150,7 @@ def test_attempts_are_bounded(db: Database, store: persistence.Store) -> None:
     with pytest.raises(VASTDatabaseError, match="injected conflict") as caught:
         persistence.persist_to_vast_database(payload("/bounded.exr"), session=store)
     assert caught.value.code == "database_conflict"
-    assert db.commands().count("POST transaction") == vast_upsert.ATTEMPTS
+    assert db.commands().count("POST transaction") == upsert.ATTEMPTS
     assert versions(db, "/bounded.exr") == []
 
 

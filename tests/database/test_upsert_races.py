@@ -19,10 +19,10 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, assert_sound, database, measurements, prepared, without_audit
+from exr_inspector.database.session import PathLocks
 from race_worker import document
 from sample_payloads import measured, payload
 from vast_schemas import CHILD_TABLES, TABLES
-from vast_session import PathLocks
 
 PROCESSES = 4
 FILES = 50

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import vast_plan
-from vast_plan import Measurement, Plan, Review, Section, Seen, Version
+from exr_inspector.database import versions
+from exr_inspector.database.versions import Measurement, Plan, Review, Section, Seen, Version
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
 
@@ -84,11 +84,11 @@ class Table:
 
     def inspect(self, seen: Seen) -> Plan:
         """Plan an inspection, and apply it."""
-        return self.apply(vast_plan.inspect(self.rows, seen), seen)
+        return self.apply(versions.inspect(self.rows, seen), seen)
 
     def remove(self, moment: int) -> Plan:
         """The object was removed."""
-        return self.apply(vast_plan.remove(self.rows, at(moment)))
+        return self.apply(versions.remove(self.rows, at(moment)))
 
     def state(self) -> set[tuple]:
         """What does not depend on the order of deliveries."""
@@ -182,7 +182,7 @@ def test_a_removal_within_the_second_of_the_upload_is_believed():
     table = Table()
     table.see("a", 5)
     moment = at(5).replace(microsecond=700_000)
-    table.apply(vast_plan.remove(table.rows, moment))
+    table.apply(versions.remove(table.rows, moment))
     assert table.current().deleted_at == moment
     table.see("a", 5)
     assert table.current().deleted_at is None
@@ -190,7 +190,7 @@ def test_a_removal_within_the_second_of_the_upload_is_believed():
 
 def test_a_removal_of_nothing_writes_nothing():
     """There is no row to mark."""
-    assert vast_plan.remove([], at(1)) == Plan()
+    assert versions.remove([], at(1)) == Plan()
 
 
 measurements = st.frozensets(st.sampled_from([STATS, STRICT, LENIENT]))
@@ -238,13 +238,13 @@ rows = st.builds(
 def test_any_leftover_of_a_race_heals_at_once(stored):
     """One row per version in the lowest row, one current, all inspections counted; healing again changes nothing."""
     table = Table(list(stored))
-    table.apply(vast_plan.heal(table.rows))
+    table.apply(versions.heal(table.rows))
     assert len({row.file_id for row in table.rows}) == len(table.rows)
     assert sum(bool(row.is_current) for row in table.rows) == bool(stored)
     assert sum(row.inspection_count for row in table.rows) == sum(row.inspection_count for row in stored)
     for row in table.rows:
         assert row.row_id == min(other.row_id for other in stored if other.file_id == row.file_id)
-    assert vast_plan.heal(table.rows) == Plan()
+    assert versions.heal(table.rows) == Plan()
 
 
 @given(st.lists(rows, min_size=1, max_size=6, unique_by=lambda row: row.row_id), st.sampled_from("abcd"), st.integers(0, 6))
@@ -252,7 +252,7 @@ def test_an_inspection_mends_what_it_finds(stored, file_id, mtime):
     """A leftover does not wait for a repair of its own."""
     table = Table(list(stored), ids=10**7)
     table.see(file_id, mtime)
-    assert vast_plan.heal(table.rows) == Plan()
+    assert versions.heal(table.rows) == Plan()
 
 
 @given(
@@ -268,7 +268,7 @@ def test_processes_that_did_not_see_each_other_end_as_if_they_had(inspections, r
         serial.inspect(seen)
     for seen in random.sample(ordered, len(ordered)):
         raced.insert(seen)
-    raced.apply(vast_plan.heal(raced.rows))
+    raced.apply(versions.heal(raced.rows))
     assert raced.state() == serial.state()
     assert raced.known() == serial.known()
 
@@ -315,7 +315,7 @@ def test_of_raced_measurements_of_the_same_bytes_the_latest_counts_even_without_
     for number in (0, 1):
         table.insert(sighting("a", 2, number, frozenset({STRICT})))
     table.claims["i1"], table.measured = frozenset({STRICT}), {0: table.measured[0]}
-    table.apply(vast_plan.heal(table.rows))
+    table.apply(versions.heal(table.rows))
     assert table.known() == set()
 
 
@@ -351,11 +351,11 @@ def test_bytes_are_the_same_where_an_etag_or_a_time_says_so_and_nothing_contradi
         for n, (etag, time, size) in enumerate(zip(etags, times, sizes, strict=True))
     )
     row = replace(version(0, "a", first.mtime, True, None, first), etag=first.etag, size_bytes=first.size_bytes)
-    assert (vast_plan.inspect([row], second).reviews == ()) is same
+    assert (versions.inspect([row], second).reviews == ()) is same
 
 
 def test_the_keeper_adopts_what_was_observed_last():
     """The lower row stays although the higher one saw the newer file."""
     older, newer = (replace(version(i, "a", at(i), True, None, Seen("a", at(i), f"i{i}", at(9))), row_id=i) for i in (1, 2))
-    (merge,) = vast_plan.heal([newer, older]).merges
+    (merge,) = versions.heal([newer, older]).merges
     assert (merge.keeper, merge.loser, merge.adopt) == (older, newer, True)

@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 
 import docs_names
-import exr_embeddings
-import exr_validation
 import vast_db_persistence
 import vast_schemas
+from exr_inspector.catalogue import questions
+from exr_inspector.embedding import vectors
+from exr_inspector.settings import Settings
+from exr_inspector.validation import validate
+from generators import configuration, database_schema, events, queries, reference, summary
 from project import ROOT, tracked
-from scripts import analytics, configuration, database_schema, documentation_summary, event_shapes, questions, reference
-from vast_settings import Settings
 
 DOCUMENTS = tracked("*.md")
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
-GENERATED = [analytics, configuration, database_schema, documentation_summary, event_shapes, reference]
+GENERATED = [queries, configuration, database_schema, summary, events, reference]
 OTHERS = frozenset({
     "ArrowInvalid",  # pyarrow
     "file_log", "otlp_http",  # components of the OpenTelemetry collector
@@ -75,8 +76,8 @@ def test_a_generated_page_is_what_its_generator_writes(module: Any) -> None:
 def test_every_document_is_on_the_map() -> None:
     """Those of users and of developers, each with what stands in it and with a reader; the pages of benchmarks are led to."""
     own = {name for name in TEXTS if not name.startswith(("benchmarks/", "local_vast/"))} - {"docs/DOCUMENTATION_SUMMARY.md"}
-    assert set(documentation_summary.DOCUMENTS) == own
-    assert {name for names in documentation_summary.READERS.values() for name in names} == own
+    assert set(summary.DOCUMENTS) == own
+    assert {name for names in summary.READERS.values() for name in names} == own
 
 
 def commands() -> Iterator[str]:
@@ -104,7 +105,7 @@ def test_every_column_is_documented(table: vast_schemas.TableSpec) -> None:
     assert [name for name, meaning in rows if meaning.strip()] == [column.name for column in table.columns]
 
 
-@pytest.mark.parametrize("module", [vast_db_persistence, exr_embeddings, exr_validation], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [vast_db_persistence, vectors, validate], ids=lambda module: module.__name__)
 def test_every_public_name_is_documented(module: Any) -> None:
     """A function with its parameters and its docstring."""
     named = set(re.findall(r"`(\w+)", TEXTS["docs/REFERENCE.md"].split("\n## Functions\n")[1]))

@@ -14,15 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
-import function_host
 import main
-import vast_context
-import vast_inspection
 from contexts import Context
 from exr_bytes import image
-from exr_errors import Verdict
+from exr_inspector.cli import uploads
+from exr_inspector.errors import Verdict
+from exr_inspector.function import context as vast_context
+from exr_inspector.function import host, job
 from project import ROOT
-from scripts import uploads
 
 TEXT = (ROOT / "docs/SERVERLESS_INTEGRATION.md").read_text(encoding="utf-8")
 
@@ -41,12 +40,10 @@ def constants(function: Any, name: str) -> set[str]:
 
 def test_the_fields_of_the_log_line_are_documented() -> None:
     """Those that every line has, those that an answer brings, and the traceback of an error that nobody foresaw; in any order."""
-    (entry,) = (
-        node for node in ast.walk(ast.parse(inspect.getsource(vast_inspection))) if getattr(node, "name", "") == "_log_entry"
-    )
+    (entry,) = (node for node in ast.walk(ast.parse(inspect.getsource(job))) if getattr(node, "name", "") == "_log_entry")
     (returned,) = (node.value for node in ast.walk(entry) if isinstance(node, ast.Return) and isinstance(node.value, ast.Dict))
     always = {key.value for key in returned.keys if isinstance(key, ast.Constant)}
-    assert set(first_column("| field | meaning |")) == always | vast_inspection.LOGGED.keys() | {"traceback"}
+    assert set(first_column("| field | meaning |")) == always | job.LOGGED.keys() | {"traceback"}
 
 
 def test_a_line_has_only_documented_fields(tmp_path: Path) -> None:
@@ -63,7 +60,7 @@ def test_a_line_has_only_documented_fields(tmp_path: Path) -> None:
 
 def test_the_spans_are_documented() -> None:
     """One for each step of a job."""
-    assert set(first_column("| span | from to |")) == constants(vast_inspection.Job, "self._step")
+    assert set(first_column("| span | from to |")) == constants(job.Job, "self._step")
 
 
 def test_the_metrics_are_documented() -> None:
@@ -113,10 +110,10 @@ def test_the_collector_reads_the_host_s_lines() -> None:
 
 
 def as_the_host_writes(line: str) -> str:
-    """A line of the log as `function_host.py` formats it."""
+    """A line of the log as `exr_inspector/function/host.py` formats it."""
     (basic,) = (
         node
-        for node in ast.walk(ast.parse(inspect.getsource(function_host)))
+        for node in ast.walk(ast.parse(inspect.getsource(host)))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.basicConfig"
     )
     (form,) = (word.value.value for word in basic.keywords if word.arg == "format" and isinstance(word.value, ast.Constant))

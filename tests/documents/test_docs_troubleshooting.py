@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from databases import prepared
-from exr_errors import InspectorError
+from exr_inspector.database.rulings import DATABASE_RULINGS
+from exr_inspector.errors import InspectorError
 from object_store import object_store
 from project import ROOT, tracked
 from provocations import PROVOKED, Place
-from vast_errors import DATABASE_RULINGS
 
 TEXT = (ROOT / "docs/TROUBLESHOOTING.md").read_text(encoding="utf-8")
 _SPLIT = re.split(r"^### (.+)$", TEXT, flags=re.MULTILINE)

@@ -7,15 +7,15 @@ import os
 from dataclasses import fields
 from typing import Any
 
-import exr_embeddings
-import exr_validation
 import vast_db_persistence
+from exr_inspector.embedding import vectors
+from exr_inspector.settings import Settings
+from exr_inspector.validation import validate
 from project import ROOT
 from vast_schemas import TABLES, schema_for
-from vast_settings import Settings
 
 GOLDEN = ROOT / "tests/golden/public_names.json"
-MODULES = (vast_db_persistence, exr_embeddings, exr_validation)
+MODULES = (vast_db_persistence, vectors, validate)
 
 
 def public_names() -> dict[str, Any]:

@@ -6,12 +6,18 @@ import copy
 import math
 
 import pytest
+from test_vectors import channels_of, moved, render, window
 
-import exr_embedding_tokens as tokens
-from exr_embedding_facts import Box, read_attributes, read_box, read_channels, read_parts
-from exr_embedding_text import UNIT
-from exr_embeddings import BLOCKS, EMBEDDING_VERSION, FINGERPRINT_BLOCKS, compute_metadata_embedding, explain_distance
-from test_exr_embeddings import channels_of, moved, render, window
+from exr_inspector.embedding import tokens as tokens
+from exr_inspector.embedding.facts import Box, read_attributes, read_box, read_channels, read_parts
+from exr_inspector.embedding.text import UNIT
+from exr_inspector.embedding.vectors import (
+    BLOCKS,
+    EMBEDDING_VERSION,
+    FINGERPRINT_BLOCKS,
+    compute_metadata_embedding,
+    explain_distance,
+)
 
 
 def bag_of(block, *parts, channels=()):

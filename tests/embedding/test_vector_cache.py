@@ -7,14 +7,12 @@ import gc
 import tracemalloc
 from typing import Any
 
-import exr_embedding_facts
-import exr_embedding_text
-import exr_embedding_tokens
-import exr_embeddings
-from exr_embedding_cache import MB, kept_within, size_of
+from exr_inspector.embedding import facts, tokens, vectors
+from exr_inspector.embedding import text as exr_embedding_text
+from exr_inspector.embedding.cache import MB, kept_within, size_of
 from sample_payloads import channel, part
 
-MODULES = (exr_embeddings, exr_embedding_tokens, exr_embedding_facts, exr_embedding_text)
+MODULES = (vectors, tokens, facts, exr_embedding_text)
 
 
 def wide_payload(number: int, channels: int) -> dict[str, Any]:
@@ -30,8 +28,8 @@ def test_files_of_many_channels_leave_a_bounded_number_of_bytes() -> None:
         held = []
         for number in range(10):
             payload = wide_payload(number, 8192)
-            exr_embeddings.compute_metadata_embedding(payload)
-            exr_embeddings.compute_channel_fingerprint(payload["channels"])
+            vectors.compute_metadata_embedding(payload)
+            vectors.compute_channel_fingerprint(payload["channels"])
             del payload
             gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
@@ -44,12 +42,12 @@ def test_files_of_many_channels_leave_a_bounded_number_of_bytes() -> None:
 def test_a_repeated_header_of_16384_channels_computes_nothing_again() -> None:
     """All of its channels and its blocks are kept from the first time."""
     payload = wide_payload(99, 16384)
-    exr_embeddings.compute_metadata_embedding(payload)
-    exr_embeddings.compute_channel_fingerprint(payload["channels"])
-    caches = (exr_embedding_facts._channel, exr_embeddings._of_channels, exr_embeddings._of_parts)
+    vectors.compute_metadata_embedding(payload)
+    vectors.compute_channel_fingerprint(payload["channels"])
+    caches = (facts._channel, vectors._of_channels, vectors._of_parts)
     before = [cache.cache_info().misses for cache in caches]
-    exr_embeddings.compute_metadata_embedding(payload)
-    exr_embeddings.compute_channel_fingerprint(payload["channels"])
+    vectors.compute_metadata_embedding(payload)
+    vectors.compute_channel_fingerprint(payload["channels"])
     assert [cache.cache_info().misses for cache in caches] == before
 
 
@@ -65,9 +63,9 @@ def test_no_cache_is_bounded_by_entries_of_any_size() -> None:
 def test_long_tokens_are_not_kept() -> None:
     """A place is kept for tokens of up to 96 bytes; the longer ones have the same places, drawn again."""
     name = "a" * 200
-    exr_embeddings._kept_places.cache_clear()
-    exr_embeddings._accumulate("names", 96, {name.encode(): 1 << 24})
-    assert exr_embeddings._kept_places.cache_info().currsize == 0
+    vectors._kept_places.cache_clear()
+    vectors._accumulate("names", 96, {name.encode(): 1 << 24})
+    assert vectors._kept_places.cache_info().currsize == 0
 
 
 def test_results_are_forgotten_when_they_take_too_many_bytes() -> None:

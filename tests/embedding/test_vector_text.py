@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from exr_embedding_text import (
+from exr_inspector.embedding.text import (
     NUMBER_LIMIT,
     OCTAVE,
     compression,

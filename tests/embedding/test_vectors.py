@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from exr_embeddings import (
+from exr_inspector.embedding.vectors import (
     BLOCKS,
     DEFAULT_CHANNEL_FINGERPRINT_DIM,
     DEFAULT_METADATA_EMBEDDING_DIM,
@@ -19,7 +19,7 @@ from exr_embeddings import (
     compute_metadata_embedding,
     explain_distance,
 )
-from exr_errors import BadPayload
+from exr_inspector.errors import BadPayload
 
 LAYERS = ("", "diffuse_direct", "specular_direct", "crypto_object00", "volume")
 

@@ -14,7 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exr_embeddings import VectorEmbeddingError, compute_channel_fingerprint, compute_metadata_embedding, explain_distance
+from exr_inspector.embedding.vectors import (
+    VectorEmbeddingError,
+    compute_channel_fingerprint,
+    compute_metadata_embedding,
+    explain_distance,
+)
 from project import ROOT
 
 tried = settings(deadline=None, max_examples=60)  # no deadline: the first example also fills the caches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exr_embeddings import BLOCKS, EMBEDDING_VERSION, FINGERPRINT_BLOCKS
+from exr_inspector.embedding.vectors import BLOCKS, EMBEDDING_VERSION, FINGERPRINT_BLOCKS
 from project import ROOT
 
 DOCUMENT = (ROOT / "docs/VECTOR_STRATEGY.md").read_text(encoding="utf-8")

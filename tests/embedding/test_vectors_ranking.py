@@ -13,7 +13,7 @@ import pytest
 import vastdb
 
 from benchmarks.vectors.shows import Show
-from exr_embeddings import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
 from local_vast import LocalVast
 
 Query = Callable[[str], list[tuple[Any, ...]]]

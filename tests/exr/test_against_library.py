@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import OpenEXR
 import pytest
+from test_document import payload_of
 
-import exr_attributes
 from exr_bytes import FileReader, MemoryReader
-from test_exr_payload import payload_of
+from exr_inspector.exr import attributes
 
 CODECS = {getattr(OpenEXR, f"{word.upper()}_COMPRESSION" if word != "none" else "NO_COMPRESSION"): word
-          for word in exr_attributes.COMPRESSIONS}  # fmt: skip
+          for word in attributes.COMPRESSIONS}  # fmt: skip
 DEEP_CODECS = ("none", "rle", "zips")
 
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import exr_attributes
 import exr_bytes
-from exr_attributes import DECODERS, DecodeError, decode
+from exr_inspector.exr import attributes
+from exr_inspector.exr.attributes import DECODERS, DecodeError, decode
 
 M33, M44 = [float(n) for n in range(9)], [n / 2 for n in range(16)]
 TIMECODE = 0x01_02_03_04
@@ -169,7 +169,7 @@ def test_channels_keep_file_order_type_sampling_and_linearity() -> None:
     raw = exr_bytes.chlist(
         exr_bytes.channel("Z", exr_bytes.FLOAT), exr_bytes.channel("A", exr_bytes.UINT, 2, 4, 1), exr_bytes.channel("é", 7)
     )
-    found = exr_attributes.channels(raw)
+    found = attributes.channels(raw)
     assert [(c.name, c.type, c.x_sampling, c.y_sampling, c.p_linear) for c in found] == [
         ("Z", "FLOAT", 1, 1, False), ("A", "UINT", 2, 4, True), ("é", "unknown(7)", 1, 1, False),
     ]  # fmt: skip
@@ -177,16 +177,16 @@ def test_channels_keep_file_order_type_sampling_and_linearity() -> None:
 
 def test_a_channel_name_that_is_not_utf8_keeps_its_bytes() -> None:
     """Text for display, bytes in base64."""
-    (found,) = exr_attributes.channels(exr_bytes.chlist(exr_bytes.channel(b"R\xff")))
+    (found,) = attributes.channels(exr_bytes.chlist(exr_bytes.channel(b"R\xff")))
     assert found.name == "R\ufffd"
-    assert exr_attributes.channel_value(found)["name_base64"] == base64.b64encode(b"R\xff").decode()
+    assert attributes.channel_value(found)["name_base64"] == base64.b64encode(b"R\xff").decode()
 
 
 @pytest.mark.parametrize("cut", range(1, len(exr_bytes.RGB)))
 def test_a_cut_channel_list_keeps_the_channels_before_the_cut(cut: int) -> None:
     """Each whole entry of 18 bytes survives."""
     with pytest.raises(DecodeError) as fault:
-        exr_attributes.channels(exr_bytes.RGB[:cut])
+        attributes.channels(exr_bytes.RGB[:cut])
     assert [c.name for c in fault.value.value] == ["B", "G", "R"][: cut // 18]
 
 
@@ -201,14 +201,14 @@ def test_a_damaged_channel_list_shows_what_was_read_as_any_other_does() -> None:
 def test_a_channel_list_that_ends_early_is_damaged() -> None:
     """Bytes after the final NUL are reported, not guessed at."""
     with pytest.raises(DecodeError, match="3 bytes left over"):
-        exr_attributes.channels(exr_bytes.RGB + b"xyz")
+        attributes.channels(exr_bytes.RGB + b"xyz")
 
 
 def test_the_number_of_channels_is_bounded() -> None:
     """Beyond the limit the list is cut, and the fault says so."""
     raw = exr_bytes.chlist(*[exr_bytes.channel(f"c{n}") for n in range(20)])
     with pytest.raises(DecodeError) as fault:
-        exr_attributes.channels(raw, limit=10)
+        attributes.channels(raw, limit=10)
     assert (fault.value.code, len(fault.value.value)) == ("too_many_channels", 10)
 
 
@@ -230,8 +230,14 @@ def pascal(item: bytes) -> bytes:
 def group(storage: int = 2, entries: bytes = b"\x05\x00\x01\x02\x01", count: int = 2, width: int = 1) -> bytes:
     """A channel group with `count` entries; ids are differences."""
     components = [b"model", b"material"][:width]
-    return strings(b"id") + strings(*components) + b"\2" + pascal(b"none") + pascal(b"id") + bytes([storage]) + (
-        struct.pack("<I", count) + entries
+    return (
+        strings(b"id")
+        + strings(*components)
+        + b"\2"
+        + pascal(b"none")
+        + pascal(b"id")
+        + bytes([storage])
+        + (struct.pack("<I", count) + entries)
     )
 
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import pytest
 
-import exr_chunks
 from exr_bytes import (
     NON_IMAGE,
     TILED,
@@ -26,8 +25,9 @@ from exr_bytes import (
     with_chunks,
 )
 from exr_bytes import NONE as UNCOMPRESSED
-from exr_chunks import Completeness, assess
-from exr_header import parse_header
+from exr_inspector.exr import completeness
+from exr_inspector.exr.completeness import Completeness, assess
+from exr_inspector.exr.header import parse_header
 
 HEAD = header(part(window=(0, 0, 63, 127)))
 """Eight chunks of 16 lines."""
@@ -313,14 +313,14 @@ def test_a_huge_table_is_judged_by_a_bounded_read() -> None:
     reader = MemoryReader(data)
     found = assess(parse_header(data[:4096]), reader)
     assert (found.verdict, found.exact, found.chunks_expected) == ("complete", False, count)
-    assert found.chunks_checked == found.chunks_present == exr_chunks.TABLE_BUDGET // 8
-    assert sum(length for _, length in reader.reads) <= exr_chunks.TABLE_BUDGET + 8
+    assert found.chunks_checked == found.chunks_present == completeness.TABLE_BUDGET // 8
+    assert sum(length for _, length in reader.reads) <= completeness.TABLE_BUDGET + 8
     assert len(reader.reads) == 33
     stopped = set_offsets(data, head, dict.fromkeys(range(count // 2, count), 0))
     assert judged(stopped).verdict == "incomplete"
 
 
-def profile_of(sizes: list[int], compression: int = ZIPS) -> exr_chunks.Profile:
+def profile_of(sizes: list[int], compression: int = ZIPS) -> completeness.Profile:
     """The profile of a scanline file with chunks of these sizes."""
     head = header(part(window=(0, 0, 999, len(sizes) - 1), compression=compression))
     data = with_chunks(head, [Chunk((y,), (size,)) for y, size in enumerate(sizes)])
@@ -366,7 +366,6 @@ def test_missing_chunks_are_no_flat_half() -> None:
     """What was never written is missing, not black."""
     found = judged(set_offsets(image(), HEAD, {6: 0, 7: 0}))
     assert not found.profiles[0].suspiciously_empty
-
 
 
 def economical(data: bytes) -> tuple[Completeness, int]:

@@ -23,8 +23,8 @@ from exr_bytes import (
     text,
     tiledesc,
 )
-from exr_consistency import REQUIRED, contradictions
-from exr_header import Finding, parse_header
+from exr_inspector.exr.contradictions import REQUIRED, contradictions
+from exr_inspector.exr.header import Finding, parse_header
 
 CHUNKS = attribute("chunkCount", "int", struct.pack("<i", 4))
 TILES = attribute("tiles", "tiledesc", tiledesc(32, 32))

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import OpenEXR
 import pytest
+from test_document import payload_of
 
-import exr_chunks
-import exr_header
 from exr_bytes import FileReader
-from exr_errors import BadHeader
+from exr_inspector.errors import BadHeader
+from exr_inspector.exr import completeness
+from exr_inspector.exr import header as exr_header
 from project import ROOT
-from test_exr_payload import payload_of
 
 CORPUS = ROOT.parent / "shared" / "corpus"
 FILES = sorted(CORPUS.glob("*/*.exr"))
@@ -266,9 +266,9 @@ def test_one_request_of_64_kib_reads_95_percent_of_the_headers() -> None:
             header = None
         single += reader.reads == [(0, min(65536, reader.size))]
         if header is not None:
-            exr_chunks.assess(header, reader)
+            completeness.assess(header, reader)
         whole += sum(offset + length > 65536 for offset, length in reader.reads) <= 1
-        table = 0 if header is None else 8 * (exr_chunks.assess(header, FileReader(path)).chunks_expected or 0)
+        table = 0 if header is None else 8 * (completeness.assess(header, FileReader(path)).chunks_expected or 0)
         assert sum(length for _, length in reader.reads[1:]) <= table + 40
     assert single >= 0.95 * len(FILES)
     assert whole >= 0.95 * len(FILES)

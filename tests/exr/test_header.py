@@ -8,10 +8,10 @@ import struct
 import pytest
 
 import exr_bytes
-import exr_header
 from exr_bytes import MemoryReader, attribute, box, channel, chlist, header, image, named_part, part, text
-from exr_errors import BadHeader
-from exr_header import NeedMoreBytes, parse_header, read_header
+from exr_inspector.errors import BadHeader
+from exr_inspector.exr import header as exr_header
+from exr_inspector.exr.header import NeedMoreBytes, parse_header, read_header
 
 
 def damage(data: bytes, size: int | None = -1) -> BadHeader:

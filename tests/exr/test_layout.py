@@ -24,8 +24,8 @@ from exr_bytes import (
     text,
     tiledesc,
 )
-from exr_header import parse_header
-from exr_layout import Layout, NoLayout, Window, layout, part_type, sampled
+from exr_inspector.exr.header import parse_header
+from exr_inspector.exr.layout import Layout, NoLayout, Window, layout, part_type, sampled
 
 
 def laid_out(*extra: bytes, flags: int = 0, **options: Any) -> Layout:

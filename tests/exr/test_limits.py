@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_attributes import TABLE, group, id_manifest
 
-import exr_chunks
-import exr_header
-import exr_layers
-import exr_layout
-import exr_payload
 from benchmarks.fuzz.mutate import check, describe
 from exr_bytes import MemoryReader, attribute, channel, chlist, header, named_part, part, text, tiledesc
-from exr_limits import (
+from exr_inspector.exr import completeness as exr_chunks
+from exr_inspector.exr import header as exr_header
+from exr_inspector.exr import layout
+from exr_inspector.exr.limits import (
     LARGE_VALUE,
     LISTED_MANIFEST_ENTRIES,
     LISTED_MANIFEST_GROUPS,
@@ -35,8 +34,8 @@ from exr_limits import (
     MAX_PAYLOAD_CHARACTERS,
     MAX_VALUE_BYTES,
 )
+from exr_inspector.payload import document, layers
 from project import ROOT
-from test_exr_attributes import TABLE, group, id_manifest
 
 WINDOW = (0, 0, 2**30 - 1, 2**30 - 1)
 RIP = attribute("tiles", "tiledesc", tiledesc(1, 1, 2))
@@ -173,8 +172,8 @@ def test_an_ordinary_manifest_is_listed_as_before() -> None:
 def test_levels_are_counted_for_the_whole_file() -> None:
     """Mip maps fit for as many parts as there can be; a part whose rip maps would exceed the bound has no layout and no level."""
     for level in (1, 2):
-        found = exr_layout.layouts(exr_header.parse_header(tiled_parts(level)))
-        known = [one for one in found if isinstance(one, exr_layout.Layout)]
+        found = layout.layouts(exr_header.parse_header(tiled_parts(level)))
+        known = [one for one in found if isinstance(one, layout.Layout)]
         assert sum(len(one.levels) for one in known) <= MAX_LEVELS
         assert (len(known) == MAX_PARTS) is (level == 1)
     assert "resolution levels" in str(found[-1])
@@ -183,16 +182,16 @@ def test_levels_are_counted_for_the_whole_file() -> None:
 def test_the_layout_of_a_part_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Completeness, contradictions and the payload share it."""
     made: list[int] = []
-    original = exr_layout.layout
+    original = layout.layout
 
-    def counting(header: exr_header.Header, part: exr_header.Part, levels_left: int) -> exr_layout.Layout:
+    def counting(header: exr_header.Header, part: exr_header.Part, levels_left: int) -> layout.Layout:
         made.append(part.index)
         return original(header, part, levels_left)
 
-    monkeypatch.setattr(exr_layout, "layout", counting)
+    monkeypatch.setattr(layout, "layout", counting)
     reader = MemoryReader(header(*[named_part(f"p{n}", "tiledimage", 2, RIP) for n in range(5)]))
     found = exr_header.read_header(reader)
-    exr_payload.describe(exr_payload.FileFacts("/a.exr"), found, exr_chunks.assess(found, reader))
+    document.describe(document.FileFacts("/a.exr"), found, exr_chunks.assess(found, reader))
     assert made == [0, 1, 2, 3, 4]
 
 
@@ -218,7 +217,7 @@ def test_a_header_read_in_pieces_decodes_each_value_once() -> None:
 CODE = """
 import resource, sys
 sys.path[:0] = [{tests!r}, {root!r}]
-from test_exr_limits import HOSTILE, tiled_parts
+from test_limits import HOSTILE, tiled_parts
 from benchmarks.fuzz.mutate import check, describe
 data = {make}
 before = resource.getrusage(resource.RUSAGE_SELF)
@@ -250,7 +249,7 @@ def test_the_bound_on_payloads_is_above_what_real_files_take() -> None:
 def test_long_layers_are_not_remembered() -> None:
     """A layer of thousands of components has its role each time; what stays in memory is bounded in bytes."""
     components = tuple(f"c{n}" for n in range(5_000))
-    before = exr_layers._remembered_role.cache_info().currsize
-    assert exr_layers.role("diffuse", components) == exr_layers.role("diffuse", ("R",)) == "beauty"
-    assert exr_layers.role("x" * 60_000, ("R",)) == "data"
-    assert exr_layers._remembered_role.cache_info().currsize <= before + 1
+    before = layers._remembered_role.cache_info().currsize
+    assert layers.role("diffuse", components) == layers.role("diffuse", ("R",)) == "beauty"
+    assert layers.role("x" * 60_000, ("R",)) == "data"
+    assert layers._remembered_role.cache_info().currsize <= before + 1

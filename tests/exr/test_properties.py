@@ -15,10 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import exr_chunks
-import exr_header
-import exr_payload
-import exr_text
 from exr_bytes import (
     RGB,
     TILED,
@@ -36,8 +32,12 @@ from exr_bytes import (
     tiledesc,
     with_chunks,
 )
-from exr_errors import BadHeader
-from exr_payload import FileFacts
+from exr_inspector.errors import BadHeader
+from exr_inspector.exr import completeness
+from exr_inspector.exr import header as exr_header
+from exr_inspector.payload import document
+from exr_inspector.payload import text as exr_text
+from exr_inspector.payload.document import FileFacts
 from project import ROOT
 
 TILES = attribute("tiles", "tiledesc", tiledesc(32, 32, 1))
@@ -60,9 +60,9 @@ def inspected(data: bytes, size: int = -1) -> dict[str, Any]:
     reader, facts = MemoryReader(data, size), FileFacts("/fuzz.exr")
     try:
         found = exr_header.read_header(reader, first_range=512)
-        payload = exr_payload.describe(facts, found, exr_chunks.assess(found, reader))
+        payload = document.describe(facts, found, completeness.assess(found, reader))
     except BadHeader as fault:
-        payload = exr_payload.describe_unreadable(facts, fault)
+        payload = document.describe_unreadable(facts, fault)
     assert all(0 <= entry.get("offset", 0) <= reader.size for entry in payload["errors"] + payload["warnings"])
     json.dumps(payload, allow_nan=False, ensure_ascii=False).encode()
     assert "\n" not in exr_text.summary_line(payload)
@@ -124,7 +124,7 @@ def test_a_file_that_claims_to_be_huge_is_judged_within_bounds() -> None:
 
     reader = Sparse(head, size=2**45)
     found = exr_header.read_header(reader)
-    verdict = exr_chunks.assess(found, reader)
+    verdict = completeness.assess(found, reader)
     assert (verdict.verdict, verdict.exact) == ("incomplete", False)
     assert sum(length for _, length in reader.reads) < 3 * 2**20
 
@@ -160,7 +160,8 @@ def test_large_headers_take_memory_in_proportion(kind: str) -> None:
 INSPECT_CODE = """
 import json, resource, sys
 sys.path[:0] = [{tests!r}, {root!r}]
-import exr_chunks, exr_header, exr_payload
+from exr_inspector.exr import completeness as exr_chunks, header as exr_header
+from exr_inspector.payload import document as exr_payload
 from exr_bytes import FileReader
 from pathlib import Path
 reader = FileReader(Path({path!r}))
@@ -180,7 +181,7 @@ def test_a_manifest_of_fifty_megabytes_is_counted_in_bounded_memory(tmp_path: Pa
     path = tmp_path / "crypto.exr"
     root = "cryptomatte/3ae39a5"
     path.write_bytes(image(text(f"{root}/name", "CryptoObject"), attribute(f"{root}/manifest", "string", manifest)))
-    code = INSPECT_CODE.format(tests=str(Path(__file__).parent), root=str(ROOT), path=str(path))
+    code = INSPECT_CODE.format(tests=str(ROOT / "tests/support"), root=str(ROOT), path=str(path))
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     reads, grown, (layer,), size = json.loads(answer.stdout)
     assert (layer["manifest_size"], layer["manifest_entries"]) == (len(manifest), count)

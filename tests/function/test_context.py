@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from contexts import Context
-from vast_context import Metrics, NoTelemetry, offered, read_secrets, span, state, write_log
+from exr_inspector.function.context import Metrics, NoTelemetry, offered, read_secrets, span, state, write_log
 
 
 def raises(*_: Any) -> Any:

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from docs_commands import Commands
+from exr_inspector.function.events import read_requests
+from exr_inspector.settings import NAMES, Settings, load
 from project import ROOT
-from vast_events import read_requests
-from vast_settings import NAMES, Settings, load
 
 DEPLOY = ROOT / "deploy"
 

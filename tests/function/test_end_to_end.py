@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from local_vast.trigger import TriggerFaults
+from exr_inspector.cli.cloud import BUCKET, Cloud, local_cloud
+from exr_inspector.cli.uploads import copy, multipart
+from exr_inspector.operations.samples import SAMPLES
+from exr_inspector.settings import Settings
+from local_vast.trigger.element import TriggerFaults
 from project import ROOT
-from scripts.cloud import BUCKET, Cloud, local_cloud
-from scripts.samples import SAMPLES
-from scripts.uploads import copy, multipart
-from vast_settings import Settings
 
 BEAUTY = [name for name in SAMPLES if "beauty/v003" in name]
 STEREO = next(name for name in SAMPLES if "stereo" in name)
@@ -165,6 +165,8 @@ def test_many_uploads_under_faults_end_with_one_current_row_each(cloud: Cloud, s
 
 def test_the_demonstration_shows_what_becomes_of_each_step() -> None:
     """`scripts/upload_demo` does the same for people."""
-    done = subprocess.run([sys.executable, "-m", "scripts.uploads"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "exr_inspector.cli.uploads"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     for line in ("ok, 2, current", "ok, 2, older version", "unreadable, 1, current", "ok, 1, removed", "0 dead letters"):
         assert line in done.stdout

@@ -12,11 +12,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exr_errors import BadEvent, NotAnExr
-from scripts import event_shapes
-from vast_events import MAX_LOCATION, MAX_RECORDS, MAX_TEXT, Options, Request, check_bucket, event_id, read_requests
+from exr_inspector.errors import BadEvent, NotAnExr
+from exr_inspector.function.events import (
+    MAX_LOCATION,
+    MAX_RECORDS,
+    MAX_TEXT,
+    Options,
+    Request,
+    check_bucket,
+    event_id,
+    read_requests,
+)
+from generators import events
 
-FIXTURES = sorted((Path(__file__).parent / "fixtures/events").glob("*.json"))
+FIXTURES = sorted((Path(__file__).resolve().parents[1] / "fixtures/events").glob("*.json"))
 
 
 class SdkEvent:
@@ -263,4 +272,4 @@ def test_a_file_whose_name_is_not_unicode_can_be_named() -> None:
 
 def test_the_page_of_events_is_what_the_fixtures_say() -> None:
     """docs/EVENTS.md is generated; a fixture that changes changes it."""
-    assert event_shapes.PAGE.read_text(encoding="utf-8") == event_shapes.page()
+    assert events.PAGE.read_text(encoding="utf-8") == events.page()

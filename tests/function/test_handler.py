@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_events import EXTREMES, FIELDS, ODD
 
 import main
 from contexts import Context, element
-from exr_errors import BadPolicy, BadSettings, Retry, StorageUnavailable
+from exr_inspector.errors import BadPolicy, BadSettings, Retry, StorageUnavailable
+from exr_inspector.function.job import STATE, Runtime
+from exr_inspector.operations.samples import SAMPLES, write_samples
+from exr_inspector.settings import EVENT_CREDENTIALS, Settings
 from object_store import Store, object_store
-from scripts.samples import SAMPLES, write_samples
-from test_vast_events import EXTREMES, FIELDS, ODD
-from vast_inspection import STATE, Runtime
-from vast_settings import EVENT_CREDENTIALS, Settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
 NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
 SUMMARY = {
@@ -153,7 +153,7 @@ def test_a_file_is_judged_by_the_policy_that_the_event_names(ctx: Context, sampl
     """A shipped one by its name, or a file; the summary has the outcome, and the results are in the payload."""
     shipped = main.handler(ctx, path_event(samples, name, policy_path="aces_container"))
     own = samples / "own.toml"
-    own.write_text((ROOT / "policies/aces_container.toml").read_text())
+    own.write_text((ROOT / "exr_inspector/validation/policies/aces_container.toml").read_text())
     assert shipped["validation"]["status"] == "FAIL"
     assert main.handler(ctx, path_event(samples, name, policy_path=str(own)))["validation"] == shipped["validation"]
 
@@ -262,7 +262,14 @@ def test_a_policy_name_that_no_file_can_have_is_a_reject(ctx: Context, samples: 
 
 
 @pytest.mark.parametrize("kind", [MemoryError, RecursionError])
-@pytest.mark.parametrize("place", ["exr_chunks.assess", "vast_events.read_requests", "vast_objects.allowed_path"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "exr_inspector.exr.completeness.assess",
+        "exr_inspector.function.events.read_requests",
+        "exr_inspector.function.objects.allowed_path",
+    ],
+)
 def test_what_takes_more_than_there_is_is_not_tried_again(
     clean: pytest.MonkeyPatch, samples: Path, kind: type[Exception], place: str
 ) -> None:
@@ -488,7 +495,7 @@ def test_an_error_that_nobody_foresaw_is_logged_with_its_place_and_comes_again(
     def broken(*_: Any, **__: Any) -> Any:
         raise LookupError("signed with hush-hush")
 
-    clean.setattr("exr_chunks.assess", broken)
+    clean.setattr("exr_inspector.exr.completeness.assess", broken)
     context = Context()
     with pytest.raises(Retry, match="LookupError") as caught:
         main.handler(context, path_event(samples, BEAUTY))
@@ -568,7 +575,7 @@ def test_a_context_that_misbehaves_changes_nothing(clean: pytest.MonkeyPatch, sa
     expected = main.handler(Context(), path_event(samples, BEAUTY))
     for one in (context, odd_contexts()[kind]):
         assert {**main.handler(one, path_event(samples, BEAUTY)), "timings_ms": 0} == {**expected, "timings_ms": 0}
-    clean.setattr("exr_chunks.assess", lambda *_, **__: 1 / 0)
+    clean.setattr("exr_inspector.exr.completeness.assess", lambda *_, **__: 1 / 0)
     with pytest.raises(Retry, match="ZeroDivisionError"):
         main.handler(context, path_event(samples, BEAUTY))
 

@@ -16,11 +16,11 @@ import vastdb
 
 import main
 from contexts import Context, element
-from exr_errors import Retry, VASTDatabaseError
+from exr_inspector.errors import Retry, VASTDatabaseError
+from exr_inspector.operations.samples import SAMPLES
+from exr_inspector.settings import Settings
 from local_vast import LocalVast
 from object_store import Store, object_store
-from scripts.samples import SAMPLES
-from vast_settings import Settings
 
 BEAUTY = [name for name in SAMPLES if "beauty/v003" in name]
 NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))

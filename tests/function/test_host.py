@@ -17,13 +17,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from test_events import FIXTURES, matches
 
-from exr_errors import BadEvent, NotAnExr
-from function_host import FunctionHost, SecretNotFound, load, main, read_secrets
-from function_host_events import ElementTriggerVastEvent, FunctionVastEvent, NoCloudEvent, ScheduleVastEvent, VastEvent
+from exr_inspector.errors import BadEvent, NotAnExr
+from exr_inspector.function.events import read_requests
+from exr_inspector.function.host import FunctionHost, SecretNotFound, load, main, read_secrets
+from exr_inspector.function.host_events import (
+    ElementTriggerVastEvent,
+    FunctionVastEvent,
+    NoCloudEvent,
+    ScheduleVastEvent,
+    VastEvent,
+)
 from project import ROOT
-from test_vast_events import FIXTURES, matches
-from vast_events import read_requests
 
 ELEMENT: dict[str, Any] = {
     "specversion": "1.0",
@@ -380,7 +386,7 @@ class TestOddRequests:
         self, request_bytes: bytes, status: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Lengths below zero, chunks over the limit, no HTTP at all; the host goes on."""
-        monkeypatch.setattr("function_host.MAX_BODY", 1000)
+        monkeypatch.setattr("exr_inspector.function.host.MAX_BODY", 1000)
         with hosted(Catcher()) as url:
             with connected(url) as connection:
                 connection.sendall(request_bytes)
@@ -408,7 +414,7 @@ class TestOddRequests:
 
     def test_a_body_has_to_arrive(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whoever sends a byte now and then is told so in the end."""
-        monkeypatch.setattr("function_host.BODY_SECONDS", 0.05)
+        monkeypatch.setattr("exr_inspector.function.host.BODY_SECONDS", 0.05)
         with hosted(Catcher()) as url, connected(url) as connection:
             connection.sendall(head(100) + b"{")
             assert connection.recv(64).startswith(b"HTTP/1.1 408 ")
@@ -558,7 +564,7 @@ class Process:
     def __init__(self, folder: Path, *options: str) -> None:
         (folder / "function_under_test.py").write_text(MODULE, encoding="utf-8")
         (folder / "secrets.json").write_text(json.dumps({"test": {"folder": str(folder)}}), encoding="utf-8")
-        command = [sys.executable, str(ROOT / "function_host.py"), "--port", "0", "--app-path", str(folder)]
+        command = [sys.executable, str(ROOT / "exr_inspector.function.host.py"), "--port", "0", "--app-path", str(folder)]
         more = ["--handler", "function_under_test.py", "--secrets", str(folder / "secrets.json"), *options]
         self.process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.url = self.line().removeprefix("FUNCTION_HOST_URL=").strip()

@@ -6,8 +6,8 @@ import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from project import ROOT, shipped
-from vast_settings import load
+from exr_inspector.settings import load
+from project import ROOT, SHIPPED_FOLDERS
 
 WITHOUT_COMMENTS = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
 INSTRUCTIONS = WITHOUT_COMMENTS.replace("\\\n", " ")
@@ -19,11 +19,11 @@ def copied() -> set[str]:
 
 
 def in_context(name: str) -> bool:
-    """Whether .dockerignore lets a file or folder at the top of the project through; the last rule that matches decides."""
+    """Whether .dockerignore lets a file or folder through; the last rule that matches it, or a folder that it is in, decides."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
     taken = True
     for rule in (line.strip() for line in lines if line.strip() and not line.startswith("#")):
-        if fnmatchcase(name, rule.removeprefix("!")):
+        if fnmatchcase(name, rule.removeprefix("!")) or name.startswith(f"{rule.removeprefix('!')}/"):
             taken = rule.startswith("!")
     return taken
 
@@ -38,7 +38,10 @@ def test_nothing_else_reaches_the_builder() -> None:
     """No tests, no settings that somebody left there, no history."""
     here = {path.name for path in ROOT.iterdir()}
     assert {name for name in here if in_context(name)} == copied()
-    assert {f"{name}.py" for name in shipped()} < copied()
+    folders = {
+        f"exr_inspector/{path.name}" for path in (ROOT / "exr_inspector").iterdir() if path.name[0] != "_" and path.is_dir()
+    }
+    assert {name for name in folders if in_context(name)} == {f"exr_inspector/{name}" for name in SHIPPED_FOLDERS}
 
 
 def test_packages_are_those_that_were_tested() -> None:

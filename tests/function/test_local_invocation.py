@@ -16,12 +16,12 @@ import pytest
 import vastdb
 
 import main
+from exr_inspector.function.events import read_requests
+from exr_inspector.function.job import status_of
+from exr_inspector.operations.samples import SAMPLES, write_samples
 from local_vast import LocalVast
-from scripts.samples import SAMPLES, write_samples
-from vast_events import read_requests
-from vast_inspection import status_of
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
 NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
@@ -56,7 +56,7 @@ def unused_port() -> Iterator[int]:
 def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, list[dict[str, Any]], str]:
     """Exit status, the printed answers, and what went to the standard error."""
     try:
-        status = main._command_line([str(argument) for argument in arguments])
+        status = main.main([str(argument) for argument in arguments])
     except SystemExit as exit_:
         status = int(exit_.code or 0)
     printed = capsys.readouterr()
@@ -124,7 +124,7 @@ def test_a_file_named_on_the_command_line_may_be_read_wherever_it_is(
 
 def test_pretty_is_the_same_answer_indented(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For people."""
-    main._command_line([str(here / BEAUTY), "--pretty"])
+    main.main([str(here / BEAUTY), "--pretty"])
     text = capsys.readouterr().out
     assert text.startswith('{\n  "schema_version": 1,')
     assert json.loads(text)["file"]["status"] == "ok"
@@ -132,7 +132,7 @@ def test_pretty_is_the_same_answer_indented(here: Path, capsys: pytest.CaptureFi
 
 def test_a_summary_is_one_line_of_text_for_each_input(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With or without a payload."""
-    main._command_line([str(here / BEAUTY), str(here / "missing.exr"), str(here / "notes.txt"), "--summary"])
+    main.main([str(here / BEAUTY), str(here / "missing.exr"), str(here / "notes.txt"), "--summary"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["ok", "rejected", "skipped"]
     assert "no such file" in lines[1]
@@ -149,7 +149,7 @@ def test_a_summary_says_why_nothing_was_stored(
         with session.transaction() as tx:
             schema = tx.bucket("exr-metadata").create_schema("exr_inspector")
             schema.create_table("files", pa.schema([("file_id", pa.int64())]))
-        assert main._command_line([str(here / BEAUTY), "--summary"]) == 1
+        assert main.main([str(here / BEAUTY), "--summary"]) == 1
     line = capsys.readouterr().out
     assert line.startswith("ok  ")
     assert "not stored: " in line
@@ -159,7 +159,7 @@ def test_a_summary_says_why_nothing_was_stored(
 def test_a_summary_says_why_a_file_was_not_judged(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A policy that cannot be used."""
     Path("event.json").write_text(json.dumps({"data": {"path": str(here / BEAUTY), "policy_path": "no/such.toml"}}))
-    assert main._command_line([str(here / BEAUTY), "event.json", "--summary"]) == 1
+    assert main.main([str(here / BEAUTY), "event.json", "--summary"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert "policy 'no/such.toml'" in lines[1]
     assert "policy" not in lines[0]
@@ -169,7 +169,7 @@ def test_a_summary_has_a_line_for_each_record(here: Path, capsys: pytest.Capture
     """An event of several objects is several lines."""
     records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": name}}} for name in ("a.exr", "b.exr")]
     Path("event.json").write_text(json.dumps({"data": {"Records": records}}))
-    assert main._command_line(["event.json", "--summary"]) == 1
+    assert main.main(["event.json", "--summary"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[:2] for line in lines] == [["rejected", f"s3://shows/{name}"] for name in ("a.exr", "b.exr")]
     assert all("S3_ENDPOINT is missing" in line for line in lines)
@@ -180,7 +180,7 @@ def test_a_name_that_is_not_utf8_can_be_printed(here: Path, capsys: pytest.Captu
     """As an escape."""
     odd = here / os.fsdecode(b"caf\xe9.exr")
     odd.write_bytes((here / BEAUTY).read_bytes())
-    assert main._command_line([str(odd), form]) == 0
+    assert main.main([str(odd), form]) == 0
     assert "caf" in capsys.readouterr().out
 
 

@@ -17,9 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exr_errors import BadEvent, BadSettings, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable, Verdict
-from object_store import Store, object_store
-from vast_objects import (
+from exr_inspector.errors import BadEvent, BadSettings, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable, Verdict
+from exr_inspector.function.objects import (
     KEPT_BYTES,
     LocalFile,
     S3Object,
@@ -29,7 +28,8 @@ from vast_objects import (
     read_consistently,
     s3_client,
 )
-from vast_settings import Settings
+from exr_inspector.settings import Settings
+from object_store import Store, object_store
 
 DATA = bytes(range(256)) * 1024
 FIRST = 64 * 1024

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from exr_inspector.operations.samples import SAMPLES, write_samples
 from local_vast import LocalVast
 from project import ROOT, shipped
-from scripts.samples import SAMPLES, write_samples
 
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
 
@@ -72,17 +72,18 @@ def development_only() -> set[str]:
 
 def test_the_stage_holds_exactly_what_ships(stage: Path) -> None:
     """Runtime modules, requirements and policies; no tests, no development endpoint, no documents."""
-    modules = {f"{name}.py" for name in shipped()}
-    policies = {f"policies/{path.name}" for path in ROOT.glob("policies/*.toml")}
+    modules = {path.relative_to(ROOT).as_posix() for path in shipped()}
+    policies = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("exr_inspector/validation/policies/*.toml")}
+    assert len(policies) >= 5
     found = {path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file()}
     assert found == modules | policies | {"requirements.txt"}
 
 
 def test_a_stage_is_renewed_and_another_folder_is_left_alone(stage: Path, tmp_path: Path) -> None:
     """What is no longer shipped goes; what is somebody else's stays, and so does the project."""
-    (stage / "exr_gone.py").write_text("")
+    (stage / "exr_inspector/exr/gone.py").write_text("")
     subprocess.run([ROOT / "scripts/stage", stage], check=True, capture_output=True)
-    assert not (stage / "exr_gone.py").exists()
+    assert not (stage / "exr_inspector/exr/gone.py").exists()
     (tmp_path / "letter.txt").write_text("dear")
     for directory in (tmp_path, ROOT):
         refused = subprocess.run([ROOT / "scripts/stage", directory], capture_output=True, text=True, check=False)
@@ -109,9 +110,7 @@ def test_the_function_works_from_the_stage_with_its_requirements_alone(stage: Pa
             "VAST_DB_SECRET_KEY": server.secret_key,
             "VAST_DB_BUCKET": "renders",
         }
-        done = subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-600:]
     answer = json.loads(done.stdout)
     assert (answer["status"], answer["persistence"]["status"], answer["inserted"]) == ("ok", "stored", True)

@@ -25,7 +25,7 @@ from vastdb.config import BackoffConfig
 from vastdb.session import Session
 
 from local_vast import LocalVast, database
-from local_vast.trigger_journal import Journal
+from local_vast.trigger.journal import Journal
 from tabular_support import BUCKET, COLUMNS, batch, fill, table
 
 ROOT = Path(__file__).parents[2]
@@ -133,9 +133,7 @@ def insert_until_full(session: Session, make: Callable[[int], pa.RecordBatch]) -
 
 
 @pytest.mark.parametrize("make", [wide, long])
-def test_table_writes_onto_a_full_disk_are_507(
-    disk: tuple[Path, Switch, Switch], make: Callable[[int], pa.RecordBatch]
-) -> None:
+def test_table_writes_onto_a_full_disk_are_507(disk: tuple[Path, Switch, Switch], make: Callable[[int], pa.RecordBatch]) -> None:
     """Whether the statement or the commit finds no room; what was acknowledged is there, then, later and after a restart."""
     data, fill_up, make_room = disk
     with endpoint(data) as (process, url):

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_vast.objects import ObjectStore
-from local_vast.objects_disk import Cursor, Description, Disk
-from local_vast.objects_errors import S3Error
+from local_vast.objects.disk import Cursor, Description, Disk
+from local_vast.objects.errors import S3Error
+from local_vast.objects.service import ObjectStore
 from objects_support import s3_client, served
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from local_vast.objects_operations import ROUTES
+from local_vast.objects.operations import ROUTES
 from project import ROOT
 
 PAGE = (ROOT / "docs/LOCAL_OBJECTS.md").read_text(encoding="utf-8")
@@ -20,7 +20,9 @@ def test_every_operation_is_listed_and_no_other() -> None:
     assert set(re.findall(r"`(\w+)`", table)) == {handler.__name__.removeprefix("_") for handler in ROUTES.values()}
 
 
-@pytest.mark.parametrize(("command", "heading"), [("-m local_vast", "## Objects"), ("function_host.py", "## The function host")])
+@pytest.mark.parametrize(
+    ("command", "heading"), [("-m local_vast", "## Objects"), ("exr_inspector.function.host.py", "## The function host")]
+)
 def test_options_that_are_named_exist(command: str, heading: str) -> None:
     """Each flag of the section is in the command's help."""
     section = PAGE.split(heading)[1].split("\n## ")[0]

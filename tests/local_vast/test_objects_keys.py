@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_vast.objects_disk import Cursor, Description, Disk
-from local_vast.objects_keys import (
+from local_vast.objects.disk import Cursor, Description, Disk
+from local_vast.objects.keys import (
     MAX_NAME_BYTES,
     escaped_parts,
     is_new_bucket_name,

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_vast.objects import ObjectStore
-from local_vast.objects_disk import Cursor, Description, Disk
-from local_vast.objects_listing import Listing, read_page
+from local_vast.objects.disk import Cursor, Description, Disk
+from local_vast.objects.listing import Listing, read_page
+from local_vast.objects.service import ObjectStore
 from objects_support import s3_client, served
 
 KEYS = ["a", "a.exr", "a/1.exr", "a/2/x.exr", "a/2/y.exr", "a0", "b//c", "b/", "sp ace+%#&<.exr", "z/é/1", "z/\U0001f3ac"]
@@ -138,9 +138,7 @@ def test_the_count_is_told(s3: Any) -> None:
     assert s3.list_objects_v2(Bucket="renders", Delimiter="/")["KeyCount"] == 7
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"ContinuationToken": "not ours!"}, {"EncodingType": "base64"}], ids=["token", "encoding"]
-)
+@pytest.mark.parametrize("wrong", [{"ContinuationToken": "not ours!"}, {"EncodingType": "base64"}], ids=["token", "encoding"])
 def test_nonsense_is_refused(s3: Any, wrong: dict[str, str]) -> None:
     """A token or an encoding that this endpoint does not know is an InvalidArgument."""
     with pytest.raises(ClientError, match="InvalidArgument"):

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from local_vast.objects import ObjectStore
+from local_vast.objects.service import ObjectStore
 from objects_support import s3_client, served
 
 Call = tuple[Any, ...]
@@ -96,9 +96,7 @@ OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "get matching": lambda s3, key, name, body: s3.get_object(Bucket="renders", Key=key, **{name: etag_of(body)}),
     "head": object_call("head_object"),
     "delete": object_call("delete_object"),
-    "delete many": lambda s3, several: s3.delete_objects(
-        Bucket="renders", Delete={"Objects": [{"Key": key} for key in several]}
-    ),
+    "delete many": lambda s3, several: s3.delete_objects(Bucket="renders", Delete={"Objects": [{"Key": key} for key in several]}),
     "copy": lambda s3, source, target: s3.copy_object(
         Bucket="renders", Key=target, CopySource={"Bucket": "renders", "Key": source}
     ),

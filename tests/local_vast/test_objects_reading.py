@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_vast.objects_disk import Stored
-from local_vast.objects_errors import NotModified, S3Error
-from local_vast.objects_reading import ByteRange, FileBlocks, check_copy_source, check_read, http_date, parse_range, write_check
+from local_vast.objects.disk import Stored
+from local_vast.objects.errors import NotModified, S3Error
+from local_vast.objects.reading import ByteRange, FileBlocks, check_copy_source, check_read, http_date, parse_range, write_check
 
 MODIFIED = datetime(2026, 5, 7, 16, 2, 44, 219831, UTC)
 STORED = Stored("a.exr", 10, int(MODIFIED.timestamp()) * 10**9 + 219_831_000, "abc")

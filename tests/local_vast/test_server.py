@@ -131,9 +131,7 @@ def test_a_web_page_cannot_control_the_endpoint(server: LocalVast, headers: dict
     fill(connect(server), (1, "a"))
     for method, path in (("POST", "reset"), ("POST", "faults"), ("DELETE", "requests"), ("GET", "requests")):
         sent = {"Content-Type": "text/plain", **headers}
-        answer = requests.request(
-            method, f"{server.url}/_local_vast/{path}", headers=sent, data=b'["409@commit**"]', timeout=20
-        )
+        answer = requests.request(method, f"{server.url}/_local_vast/{path}", headers=sent, data=b'["409@commit**"]', timeout=20)
         assert answer.status_code in (400, 403)
         assert set(answer.json()) == {"error"}
     assert server.faults.active() == []

@@ -136,9 +136,11 @@ def test_a_query_for_an_unknown_column_is_refused() -> None:
 FLAT = [pa.int8(), pa.float16(), pa.string(), pa.timestamp("s", tz="UTC"), pa.time32("s"), pa.binary(2), pa.decimal128(9, 2)]
 TYPES = st.recursive(
     st.sampled_from(FLAT),
-    lambda inner: inner.map(pa.list_)
-    | st.tuples(inner, inner).map(lambda pair: pa.struct([("p", pair[0]), ('q"', pair[1])]))
-    | inner.map(lambda kind: pa.map_(pa.string(), kind)),
+    lambda inner: (
+        inner.map(pa.list_)
+        | st.tuples(inner, inner).map(lambda pair: pa.struct([("p", pair[0]), ('q"', pair[1])]))
+        | inner.map(lambda kind: pa.map_(pa.string(), kind))
+    ),
     max_leaves=4,
 )
 

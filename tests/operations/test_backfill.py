@@ -14,12 +14,13 @@ from typing import Any
 import boto3
 import pytest
 
-import vast_objects
 from databases import BUCKET, Database, assert_sound, database, without_audit
 from exr_bytes import image, text
+from exr_inspector.cli import backfill
+from exr_inspector.function import objects
+from exr_inspector.operations import backfill as backfilling
+from exr_inspector.operations.backfill import Item, Outcome
 from old_schema import interrupted_at, run
-from scripts import backfill, backfilling
-from scripts.backfilling import Item, Outcome
 
 COUNT = 12
 
@@ -126,13 +127,13 @@ def test_objects_are_asked_for_their_etags_side_by_side(empty: Database, monkeyp
     for at in range(count):
         s3.put_object(Bucket=BUCKET, Key=f"show/a.{1001 + at}.exr", Body=image(text("owner", str(at))))
     assert run(empty, "backfill", f"s3://{BUCKET}/show/", "--workers", "1")[0] == 0
-    together, ask = threading.Barrier(count), vast_objects.current_etag
+    together, ask = threading.Barrier(count), objects.current_etag
 
     def meet(*arguments: Any) -> str | None:
         together.wait(60)
         return ask(*arguments)
 
-    monkeypatch.setattr(vast_objects, "current_etag", meet)
+    monkeypatch.setattr(objects, "current_etag", meet)
     assert counts(run(empty, "backfill", "--from-catalog", "--workers", "1")[1]) == (0, count, 0)
 
 
@@ -228,9 +229,9 @@ def test_a_worker_that_is_killed_is_replaced(empty: Database, tmp_path: Path, mo
 
 def test_a_busy_database_is_a_failure_of_each_file(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches that could not be stored are in the report, and the next run stores them."""
-    import vast_upsert
+    from exr_inspector.database import upsert
 
-    monkeypatch.setattr(vast_upsert, "_LONGEST_WAIT", 0.001)
+    monkeypatch.setattr(upsert, "_LONGEST_WAIT", 0.001)
     write_tree(tmp_path, 4)
     run(empty, "init_schema")
     empty.server.faults.add("409@insert**")

@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 from distributed import Client, LocalCluster
+from test_backfill import COUNT, counts, write_tree
+from test_backfill import empty as empty  # a fixture
 
 from databases import Database, assert_sound, without_audit
+from exr_inspector.operations import backfill, clusters
+from exr_inspector.operations.backfill import Item, Outcome
+from exr_inspector.settings import Settings
 from old_schema import run
-from scripts import backfilling, clusters
-from scripts.backfilling import Item, Outcome
-from test_scripts_backfill import COUNT, counts, empty, write_tree  # noqa: F401 - `empty` is a fixture
-from vast_settings import Settings
 
-_INGEST = backfilling.ingest
+_INGEST = backfill.ingest
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +65,15 @@ def die(settings: Settings, items: Sequence[Item], force: bool) -> Outcome:
 
 
 def test_workers_that_are_killed_change_nothing(
-    empty: Database, cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    empty: Database,
+    cluster: LocalCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every file is stored once, with one current row, and the tables are those of a run in one undisturbed process."""
     root = tree(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(backfilling, "ingest", die_twice)
+        patch.setattr(backfill, "ingest", die_twice)
         status, answer = spread(empty, cluster, str(root))
     assert (root / "before").exists()
     assert (root / "after").exists()
@@ -81,7 +85,7 @@ def test_workers_that_are_killed_change_nothing(
     assert without_audit(empty.contents()) == without_audit(alone.contents())
 
 
-def test_a_cluster_reports_as_processes_do(empty: Database, cluster: LocalCluster, tmp_path: Path) -> None:  # noqa: F811
+def test_a_cluster_reports_as_processes_do(empty: Database, cluster: LocalCluster, tmp_path: Path) -> None:
     """Stored, then skipped, with the same figures; failures are in the report, with the same words."""
     root, report = tree(tmp_path), tmp_path / "report.jsonl"
     (root / "sh0/broken.exr").symlink_to(root / "nowhere")
@@ -99,10 +103,10 @@ def nothing(settings: Settings, items: Sequence[Item], force: bool) -> Outcome:
 
 def test_listing_never_runs_far_ahead(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the list, only some batches for each thread of the cluster are in memory."""
-    monkeypatch.setattr(backfilling, "ingest", nothing)
+    monkeypatch.setattr(backfill, "ingest", nothing)
     taken, ahead = 0, []
 
-    def listing() -> Iterator[backfilling.Batch]:
+    def listing() -> Iterator[backfill.Batch]:
         nonlocal taken
         for number in range(30):
             taken += 1
@@ -111,7 +115,7 @@ def test_listing_never_runs_far_ahead(cluster: LocalCluster, monkeypatch: pytest
     for done, _ in enumerate(clusters.run(cluster.scheduler_address, Settings(), listing(), 1)):
         ahead.append(taken - done)
     assert len(ahead) == 30
-    assert max(ahead) <= backfilling.AHEAD * 2
+    assert max(ahead) <= backfill.AHEAD * 2
 
 
 def refuse(settings: Settings, items: Sequence[Item], force: bool) -> Outcome:
@@ -120,7 +124,7 @@ def refuse(settings: Settings, items: Sequence[Item], force: bool) -> Outcome:
 
 def test_secrets_stay_out_of_what_dask_shows(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the names of tasks, nor the logs of workers and scheduler, nor what the scheduler would print of a task."""
-    monkeypatch.setattr(backfilling, "ingest", refuse)
+    monkeypatch.setattr(backfill, "ingest", refuse)
     keys: list[str] = []
     submit = Client.submit
 
@@ -141,9 +145,9 @@ def test_secrets_stay_out_of_what_dask_shows(cluster: LocalCluster, monkeypatch:
 
 def test_a_batch_that_kills_every_worker_ends_the_run(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not tried for ever, and the message says what to look for."""
-    monkeypatch.setattr(backfilling, "ingest", die)
+    monkeypatch.setattr(backfill, "ingest", die)
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
-    with pytest.raises(backfilling.WorkersDied, match="memory"):
+    with pytest.raises(backfill.WorkersDied, match="memory"):
         list(clusters.run(cluster.scheduler_address, Settings(), [(Item("/x.exr"),)], 1))
 
 
@@ -158,7 +162,12 @@ def free_port() -> int:
     [("tcp://127.0.0.1:{}", 1, "cluster_unreachable"), ("what is this", 2, "bad_settings"), ("nfs://host:1", 2, "bad_settings")],
 )
 def test_a_scheduler_that_is_not_there_is_named(
-    empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, status: int, code: str  # noqa: F811
+    empty: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    status: int,
+    code: str,
 ) -> None:
     """An address that does not answer is worth another try, one that is none is a mistake."""
     monkeypatch.setattr(clusters, "SECONDS", 1)
@@ -170,12 +179,14 @@ def test_a_scheduler_that_is_not_there_is_named(
 
 
 def test_without_the_engine_the_remedy_is_the_installation(
-    empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    empty: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Everything else works without it."""
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "distributed" else real(name, *more))
     status, answer = run(empty, "backfill", str(tree(tmp_path)), "--cluster", "local")
     assert (status, answer["error"]["code"]) == (2, "no_engine")
-    assert "pip install -r requirements-distributed.txt" in answer["error"]["remedy"]
+    assert "pip install 'exr-inspector[cluster]'" in answer["error"]["remedy"]
     assert run(empty, "backfill", str(tmp_path / "tree"), "--workers", "1")[0] == 0

@@ -14,12 +14,12 @@ from typing import Any
 
 import psutil
 import pytest
+from test_backfill import COUNT, counts, write_tree
 
 from databases import BUCKET, Database, assert_sound, database
+from exr_inspector.cli import backfill
 from old_schema import run, state
 from project import ROOT
-from scripts import backfill
-from test_scripts_backfill import COUNT, counts, write_tree
 
 HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 """Becomes the command after it, which hears SIGINT: what a shell starts in the background ignores it, as all its children do."""
@@ -32,7 +32,7 @@ def started(running: Database, root: Path, *way: str) -> Iterator[subprocess.Pop
     given = running.settings
     keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
     place = ("--endpoint", str(given.db_endpoint), "--schema", f"{BUCKET}/{given.db_schema}")
-    command = [sys.executable, "-c", HEARING, sys.executable, "scripts/backfill.py", str(root), "--batch", "1", *way, *place]
+    command = [sys.executable, "-c", HEARING, sys.executable, "exr-inspector backfill", str(root), "--batch", "1", *way, *place]
     options: dict[str, Any] = {"cwd": ROOT, "env": os.environ | keys, "start_new_session": True}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options) as process:
         while process.poll() is None and not stored_files(running):

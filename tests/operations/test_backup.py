@@ -12,12 +12,13 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, database
+from exr_inspector.cli import restore
+from exr_inspector.database.session import Ledger
+from exr_inspector.operations import backups
+from exr_inspector.operations.migrations import RECORDS
 from old_schema import interrupted_at, old_database, read_1_0_0, run, state
 from sample_payloads import payload
-from scripts import backups, restore_schema
-from vast_migrations import RECORDS
 from vast_schemas import TABLES
-from vast_session import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_an_interrupted_restore_leaves_nothing_and_is_begun_again(taken: Path, m
     """All tables come in one transaction."""
     with database() as running:
         with monkeypatch.context() as patch:
-            patch.setattr(restore_schema, "_fill", interrupted_at(3, restore_schema._fill))
+            patch.setattr(restore, "_fill", interrupted_at(3, restore._fill))
             with pytest.raises(ValueError, match="Expecting value"):
                 run(running, "restore_schema", "--backup-path", str(taken))
         assert state(running).tables == {}
@@ -210,8 +211,6 @@ def test_tables_of_others_are_backed_up_as_well(tmp_path: Path) -> None:
         assert {"notes", RECORDS} <= set(answer["rows"])
         assert run(running.at("copy"), "restore_schema", "--backup-path", str(tmp_path / "b"))[0] == 0
         assert "notes" in state(running.at("copy")).tables
-
-
 
 
 def test_a_prefix_must_be_named(full: Database, monkeypatch: pytest.MonkeyPatch) -> None:

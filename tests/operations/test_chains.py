@@ -12,16 +12,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from test_backup import content
 
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, assert_sound, database
+from exr_inspector.database.session import Ledger
+from exr_inspector.operations import backups
 from old_schema import interrupted_at, old_database, read_1_0_0, run, state, table_names
 from project import ROOT
 from sample_payloads import payload
-from scripts import backups
-from test_scripts_backup import content
 from vast_schemas import schema_for, wire_schema
-from vast_session import Ledger
 
 STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4}]}
 

@@ -9,9 +9,9 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, assert_sound
+from exr_inspector.cli import copy, rehearse
 from old_schema import interrupted_at, old_database, read_1_0_0, run, state
 from sample_payloads import payload
-from scripts import copy_sample_data, rehearse
 from vast_schemas import CHILD_TABLES
 
 
@@ -52,9 +52,9 @@ def test_a_larger_sample_holds_the_smaller_one(old: Database) -> None:
 
 def test_an_interrupted_copy_goes_on(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is there is not copied again, and no row comes twice."""
-    monkeypatch.setattr(copy_sample_data, "PATHS", 3)
+    monkeypatch.setattr(copy, "PATHS", 3)
     with monkeypatch.context() as patch:
-        patch.setattr(copy_sample_data, "_write", interrupted_at(3, copy_sample_data._write))
+        patch.setattr(copy, "_write", interrupted_at(3, copy._write))
         with pytest.raises(ValueError, match="Expecting value"):
             sample(old, "half", 99)
     assert len(sample(old, "half", 99)[1]["paths"]) == 12 - 6

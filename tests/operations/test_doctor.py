@@ -12,10 +12,10 @@ import pytest
 import main as function
 from databases import BUCKET, Database, database
 from exr_bytes import image, text
-from exr_payload import INSPECTOR_VERSION
-from function_host import FunctionHost
+from exr_inspector.cli import doctor, test_function
+from exr_inspector.function.host import FunctionHost
+from exr_inspector.payload.document import INSPECTOR_VERSION
 from old_schema import old_database, run, state
-from scripts import doctor, test_function
 
 STEPS = [step.__name__ for step in doctor.STEPS]
 

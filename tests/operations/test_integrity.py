@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 
 import vast_db_persistence as persistence
-import vast_upsert
 from databases import Database, assert_sound, prepared
-from exr_embeddings import EMBEDDING_VERSION
+from exr_inspector.cli import check, recompute
+from exr_inspector.database import upsert
+from exr_inspector.database.session import ROW_ID, Ledger, Work
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION
+from exr_inspector.operations.migrations import PREVIOUS_VECTORS
 from old_schema import interrupted_at, run, state
 from sample_payloads import part, payload, unreadable
-from scripts import data_integrity_check, recompute_embeddings
-from vast_migrations import PREVIOUS_VECTORS
 from vast_schemas import TABLES, schema_for, wire_schema
-from vast_session import ROW_ID, Ledger, Work
 
 PATHS = tuple(f"/shots/beauty.{frame}.exr" for frame in range(1001, 1007))
 STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4}]}
@@ -163,7 +163,7 @@ def test_an_interrupted_repair_is_finished_by_the_next(stored: Database, monkeyp
     """Whole repairs stay, and the rest is found again."""
     harm(stored, "orphan")
     harm(stored, "count")
-    real = data_integrity_check.repair
+    real = check.repair
 
     def interrupted(store: Any, kind: str, findings: list[Any]) -> None:
         if kind == "count":
@@ -171,7 +171,7 @@ def test_an_interrupted_repair_is_finished_by_the_next(stored: Database, monkeyp
         real(store, kind, findings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(data_integrity_check, "repair", interrupted)
+        patch.setattr(check, "repair", interrupted)
         with pytest.raises(ValueError, match="Expecting value"):
             run(stored, "data_integrity_check", "--repair")
     assert set(run(stored, "data_integrity_check")[1]["counts"]) == {"count"}
@@ -229,7 +229,7 @@ def test_recomputing_goes_on_after_an_interruption(stored: Database, monkeypatch
     """At every moment each file has one version's vectors in files, and every old vector is somewhere."""
     age(stored)
     with monkeypatch.context() as patch:
-        patch.setattr(recompute_embeddings, "_range", interrupted_at(3, recompute_embeddings._range))
+        patch.setattr(recompute, "_range", interrupted_at(3, recompute._range))
         with pytest.raises(ValueError, match="Expecting value"):
             run(stored, "recompute_embeddings", "--batch", "1")
     versions = [row["embedding_version"] for row in stored.rows("files")]
@@ -266,7 +266,7 @@ def test_a_multi_part_file_gets_a_fingerprint_for_each_part(stored: Database) ->
 
 
 def test_mending_a_path_is_a_function_of_its_own(stored: Database) -> None:
-    """`vast_upsert.mend` settles which version is current, and leaves a sound path alone."""
+    """`database.upsert.mend` settles which version is current, and leaves a sound path alone."""
     before = stored.rows("files")
-    vast_upsert.mend(stored.store(), [PATHS[0], "/unknown.exr"], Ledger())
+    upsert.mend(stored.store(), [PATHS[0], "/unknown.exr"], Ledger())
     assert sorted(map(repr, stored.rows("files"))) == sorted(map(repr, before))

@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 
 import vast_db_persistence as persistence
-import vast_migrations as migrations
 from databases import Database
-from exr_errors import Reject, SchemaDrift, VASTDatabaseError
+from exr_inspector.database.session import Ledger
+from exr_inspector.errors import Reject, SchemaDrift, VASTDatabaseError
+from exr_inspector.operations import migrations as migrations
 from old_schema import fixture, old_database, read_1_0_0, state, table_names
 from sample_payloads import payload
 from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, schema_for, tables_at
-from vast_session import Ledger
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import OpenEXR
 import pytest
 
-from scripts.samples import AOVS, SAMPLES, beauty, write_samples
+from exr_inspector.operations.samples import AOVS, SAMPLES, beauty, write_samples
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 
 import vast_db_persistence as persistence
-import vast_migrations
 from databases import Database, database
+from exr_inspector.database.session import Ledger
+from exr_inspector.operations import migrations
 from old_schema import old_database, read_1_0_0, read_parquet, run, state, table_names
 from project import ROOT
 from sample_payloads import payload
 from vast_schemas import CURRENT_VERSION, schema_for, vector
-from vast_session import Ledger
 
 SCRIPTS = ("init_schema", "verify_schema", "migrate_v1_0_to_v1_1", "rollback_v1_1")
 STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4, "min_value": 0.5, "is_constant": True}]}
@@ -164,20 +164,20 @@ def test_migrate_says_what_it_would_do_and_does_it(old: Database) -> None:
 
 def test_migrate_goes_on_after_an_interruption(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the middle of the steps: the status says so, and the same command does the rest."""
-    real, applied = vast_migrations.apply, []
+    real, applied = migrations.apply, []
 
-    def interrupted(store: object, step: vast_migrations.Step) -> bool:
+    def interrupted(store: object, step: migrations.Step) -> bool:
         if len(applied) == 6:
             raise KeyboardInterrupt
         applied.append(step)
         return real(store, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(vast_migrations, "apply", interrupted)
+        patch.setattr(migrations, "apply", interrupted)
         with pytest.raises(ValueError, match="Expecting value"):
             run(old, "migrate_v1_0_to_v1_1")
-    assert [state(old).is_recorded(step) for step in vast_migrations.steps()].count(True) == 6
-    assert run(old, "migrate_v1_0_to_v1_1")[1]["steps"] == [step.name for step in vast_migrations.steps()[6:]]
+    assert [state(old).is_recorded(step) for step in migrations.steps()].count(True) == 6
+    assert run(old, "migrate_v1_0_to_v1_1")[1]["steps"] == [step.name for step in migrations.steps()[6:]]
     assert run(old, "verify_schema")[0] == 0
 
 
@@ -185,7 +185,7 @@ def test_migrate_without_tables_names_init(empty: Database) -> None:
     """There is nothing to migrate in an empty schema."""
     status, answer = run(empty, "migrate_v1_0_to_v1_1")
     assert status == 2
-    assert "scripts/init_schema.py" in answer["error"]["remedy"]
+    assert "exr-inspector schema init" in answer["error"]["remedy"]
 
 
 def test_roll_back_archives_and_drops_and_the_old_reader_works(old: Database, tmp_path: Path) -> None:
@@ -235,14 +235,14 @@ def test_roll_back_goes_on_after_an_interruption(old: Database, tmp_path: Path) 
 def test_tables_are_named_without_records(old: Database) -> None:
     """The table of records is exr-inspector's own, and no difference."""
     run(old, "migrate_v1_0_to_v1_1")
-    assert vast_migrations.RECORDS in table_names(old)
+    assert migrations.RECORDS in table_names(old)
 
 
 def test_no_endpoint_is_said_with_the_setting(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the setting, and the status is that of a request that cannot be carried out."""
-    from scripts import verify_schema
+    from exr_inspector.cli import verify
 
     for name in ("VAST_DB_ENDPOINT", "VASTDB_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
-    assert verify_schema.main([]) == 2
+    assert verify.main([]) == 2
     assert "VAST_DB_ENDPOINT" in capsys.readouterr().err

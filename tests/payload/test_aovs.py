@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import exr_roles
-from exr_roles import Place, aov_role, place_of
+from exr_inspector.payload import roles
+from exr_inspector.payload.roles import Place, aov_role, place_of
 
 
 def test_the_examples_in_the_docstrings_hold():
     """The rules are shown where they are stated."""
-    assert doctest.testmod(exr_roles).failed == 0
+    assert doctest.testmod(roles).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-import exr_chunks
-import exr_header
-import exr_text
 from exr_bytes import (
     RGB,
     FileReader,
@@ -35,13 +32,16 @@ from exr_bytes import (
     text,
     with_chunks,
 )
-from exr_errors import BadHeader, ObjectUnavailable
-from exr_header import Reader
-from exr_payload import FileFacts, describe, describe_unreadable
+from exr_inspector.errors import BadHeader, ObjectUnavailable
+from exr_inspector.exr import completeness
+from exr_inspector.exr import header as exr_header
+from exr_inspector.exr.header import Reader
+from exr_inspector.operations.samples import SAMPLES, write_samples
+from exr_inspector.payload import text as exr_text
+from exr_inspector.payload.document import FileFacts, describe, describe_unreadable
 from project import ROOT
-from scripts.samples import SAMPLES, write_samples
 
-GOLDEN = Path(__file__).parent / "golden" / "payload"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "payload"
 SCHEMA = json.loads((ROOT / "docs/payload.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
@@ -51,7 +51,7 @@ def payload_of(reader: Reader, path: str = "/renders/beauty.1001.exr") -> dict[s
     facts = FileFacts(path, size_bytes=reader.size)
     try:
         found = exr_header.read_header(reader)
-        payload = describe(facts, found, exr_chunks.assess(found, reader))
+        payload = describe(facts, found, completeness.assess(found, reader))
     except BadHeader as fault:
         payload = describe_unreadable(facts, fault)
     VALIDATOR.validate(payload)
@@ -96,7 +96,8 @@ def test_every_golden_payload_is_of_a_sample() -> None:
 DIGEST_CODE = """
 import hashlib, json, sys
 sys.path[:0] = [{tests!r}, {root!r}]
-import exr_chunks, exr_header, exr_payload
+from exr_inspector.exr import completeness as exr_chunks, header as exr_header
+from exr_inspector.payload import document as exr_payload
 from exr_bytes import FileReader
 from pathlib import Path
 total = hashlib.sha256()
@@ -114,7 +115,7 @@ print(total.hexdigest())
 
 def test_the_same_bytes_give_the_same_json_under_any_hash_seed(samples: Path) -> None:
     """Key order included."""
-    code = DIGEST_CODE.format(tests=str(Path(__file__).parent), root=str(ROOT), samples=str(samples))
+    code = DIGEST_CODE.format(tests=str(ROOT / "tests/support"), root=str(ROOT), samples=str(samples))
     digests = {
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True

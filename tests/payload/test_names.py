@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exr_naming import Name, displayable, normalize_path, parse_name
+from exr_inspector.payload.names import Name, displayable, normalize_path, parse_name
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import pytest
 
 import main
 from contexts import Context
+from exr_inspector.operations.samples import SAMPLES, write_samples
+from exr_inspector.settings import Settings
 from local_vast import LocalVast
 from project import ROOT
-from scripts.samples import SAMPLES, write_samples
-from vast_settings import Settings
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/payload.schema.json").read_text(encoding="utf-8")))
 ASKED = {"stats": True, "deep_stats": True, "validate": True}

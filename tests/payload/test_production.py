@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import exr_cryptomatte
-import exr_layers
-import exr_production
 from exr_bytes import FLOAT, HALF, NON_IMAGE, attribute, channel, chlist, header, named_part, part, text
-from exr_cryptomatte import cryptomattes, murmur3, object_key
-from exr_header import Part, parse_header
+from exr_inspector.exr import cryptomatte
+from exr_inspector.exr.cryptomatte import cryptomattes, murmur3, object_key
+from exr_inspector.exr.header import Part, parse_header
+from exr_inspector.payload import layers, production
 
 
 def with_attributes(*extra: bytes, **options: Any) -> Part:
@@ -26,7 +25,7 @@ def with_attributes(*extra: bytes, **options: Any) -> Part:
 
 def facts(*extra: bytes) -> dict[str, Any]:
     """The normalised facts of such a part that are known."""
-    return {key: value for key, value in exr_production.describe(with_attributes(*extra)).items() if value is not None}
+    return {key: value for key, value in production.describe(with_attributes(*extra)).items() if value is not None}
 
 
 def number(name: str, value: float) -> bytes:
@@ -105,14 +104,14 @@ def test_each_renderers_attributes_become_the_same_facts(written: tuple[bytes, .
 )  # fmt: skip
 def test_durations_are_read_as_people_write_them(written: str, seconds: float | None) -> None:
     """Clock, units, bare seconds; None for anything else."""
-    assert exr_production.duration(written) == seconds
+    assert production.duration(written) == seconds
 
 
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_duration_or_none(written: str) -> None:
     """Never an error, never a negative time."""
-    seconds = exr_production.duration(written)
+    seconds = production.duration(written)
     assert seconds is None or seconds >= 0
 
 
@@ -182,7 +181,7 @@ def matte(key: str, name: str, manifest: str | bytes, scheme: str = "MurmurHash3
 
 
 NAMES = [f"/world/rock_{n}" for n in range(10)] + ["/world/Ärmel"]
-MANIFEST = json.dumps({name: exr_cryptomatte.object_id(name) for name in NAMES}, ensure_ascii=False)
+MANIFEST = json.dumps({name: cryptomatte.object_id(name) for name in NAMES}, ensure_ascii=False)
 RANKS = chlist(*[channel(f"CryptoObject0{n}.{c}", FLOAT) for n in range(3) for c in "BGR"], channel("R"))
 
 
@@ -241,14 +240,14 @@ def test_entries_of_a_long_manifest_are_counted() -> None:
 )  # fmt: skip
 def test_layers_have_roles(layer: str, components: str, role: str) -> None:
     """From the words of the field."""
-    assert exr_layers.role(layer, tuple(components)) == role
+    assert layers.role(layer, tuple(components)) == role
 
 
 def test_layers_group_channels_and_count_their_bytes() -> None:
     """Logical bytes are those of the samples in the data window, subsampling included."""
     listed = chlist(channel("BY", HALF, 2, 2), channel("Y", HALF), channel("depth.Z", FLOAT))
     own = parse_header(header(part(channels=listed, window=(0, 0, 63, 31))))
-    found = exr_layers.layers(own, own.parts[0])
+    found = layers.layers(own, own.parts[0])
     assert [(one["name"], one["components"], one["types"]) for one in found] == [
         ("", ["BY", "Y"], ["HALF"]), ("depth", ["Z"], ["FLOAT"]),
     ]  # fmt: skip
@@ -258,6 +257,6 @@ def test_layers_group_channels_and_count_their_bytes() -> None:
 def test_a_part_name_stands_in_for_a_layer_name_and_deep_parts_are_deep() -> None:
     """Multi-part files put the layer into the part's name."""
     found = parse_header(header(named_part("depth.left", "scanlineimage", 2), named_part("RGBA_key", "scanlineimage", 2)))
-    assert [exr_layers.layers(found, one)[0]["role"] for one in found.parts] == ["depth", "light_group"]
+    assert [layers.layers(found, one)[0]["role"] for one in found.parts] == ["depth", "light_group"]
     deep = parse_header(header(part(text("type", "deepscanline")), flags=NON_IMAGE))
-    assert [(one["role"], one["logical_bytes"]) for one in exr_layers.layers(deep, deep.parts[0])] == [("deep", None)]
+    assert [(one["role"], one["logical_bytes"]) for one in layers.layers(deep, deep.parts[0])] == [("deep", None)]

@@ -9,21 +9,21 @@ import numpy as np
 import OpenEXR
 import pytest
 
-import exr_bands
-import exr_header
 from exr_bytes import MemoryReader
-from exr_layout import layout
-from exr_pixel_decode import DeepPixels, decode
-from exr_pixel_plan import MEMORY_LIMIT
+from exr_inspector.exr import header as exr_header
+from exr_inspector.exr.layout import layout
+from exr_inspector.pixels import bands
+from exr_inspector.pixels.decode import DeepPixels, decode
+from exr_inspector.pixels.memory import MEMORY_LIMIT
 from pixel_files import DEEP, FLAT, WINDOW, attributes, chunk_offsets, deep_plane, one, patched, planes, written
 
 
-def opened(data: bytes) -> tuple[MemoryReader, exr_header.Header, list[Any], exr_bands.Table]:
+def opened(data: bytes) -> tuple[MemoryReader, exr_header.Header, list[Any], bands.Table]:
     """A file's reader, header, layouts and table."""
     reader = MemoryReader(data)
     header = exr_header.read_header(reader)
     layouts = [layout(header, part) for part in header.parts]
-    return reader, header, layouts, exr_bands.read_table(reader, header, layouts)
+    return reader, header, layouts, bands.read_table(reader, header, layouts)
 
 
 def in_cells(block: Any) -> Any:
@@ -41,12 +41,12 @@ def by_bands(data: bytes, number: int, most: int) -> dict[str, Any]:
     reader, header, layouts, table = opened(data)
     part, shape = header.parts[number], layouts[number]
     found: dict[str, Any] = {}
-    names = [name.decode() for name in exr_bands.channel_names(part, shape)]
-    units = exr_bands.grid(shape)
-    for band in exr_bands.bands(units, lambda unit: all(table.extent(number, chunk) for chunk in units.unit_chunks(unit)), most):
-        chunks = exr_bands.fetch(reader, table, number, band.chunks)
-        pieces = [exr_bands.cut(header, shape, band, chunk, chunks[chunk]) for chunk in band.chunks]
-        with decode(exr_bands.band_file(part, shape, band, pieces), MEMORY_LIMIT) as decoded:
+    names = [name.decode() for name in bands.channel_names(part, shape)]
+    units = bands.grid(shape)
+    for band in bands.bands(units, lambda unit: all(table.extent(number, chunk) for chunk in units.unit_chunks(unit)), most):
+        chunks = bands.fetch(reader, table, number, band.chunks)
+        pieces = [bands.cut(header, shape, band, chunk, chunks[chunk]) for chunk in band.chunks]
+        with decode(bands.band_file(part, shape, band, pieces), MEMORY_LIMIT) as decoded:
             arrays = {name: in_cells(block) for name, block in decoded.items()}
         for name, channel in zip(names, part.channels, strict=True):
             block = arrays[name]
@@ -122,7 +122,7 @@ def test_names_that_are_no_text_do_not_matter() -> None:
     """A channel name that is not UTF-8, which stops the library on the whole file, is replaced in the band's file."""
     data = one({"AAAA": planes()["A"], "ZZZZ": planes()["Z"]}).replace(b"AAAA\0", b"\xff\xfe\xfd\xfc\0")
     _, header, layouts, _ = opened(data)
-    names = exr_bands.channel_names(header.parts[0], layouts[0])
+    names = bands.channel_names(header.parts[0], layouts[0])
     assert names == [b"00001", b"00000"]
     found = by_bands(data, 0, 4)
     assert found["ZZZZ"].shape == (300, 64)
@@ -131,14 +131,14 @@ def test_names_that_are_no_text_do_not_matter() -> None:
 def test_dwa_keeps_names_because_its_codec_reads_them() -> None:
     """DWA decides by suffixes such as R, G and B which channels it may convert."""
     _, header, layouts, _ = opened(one({"R": planes()["A"]}, "dwaa"))
-    assert exr_bands.channel_names(header.parts[0], layouts[0]) == [b"R"]
+    assert bands.channel_names(header.parts[0], layouts[0]) == [b"R"]
 
 
 def test_absent_units_cut_rows_into_runs() -> None:
     """Two rows of four tiles of which one is absent: a row in two runs, then a row."""
     _, _, layouts, _ = opened(one(planes(), "zip", (16, 150)))
-    units = exr_bands.grid(layouts[0])
-    found = list(exr_bands.bands(units, lambda unit: unit != 1, 100))
+    units = bands.grid(layouts[0])
+    found = list(bands.bands(units, lambda unit: unit != 1, 100))
     assert [band.chunks for band in found] == [(0,), (2, 3), (4, 5, 6, 7)]
     assert [band.origin for band in found] == [(0, 0), (2, 0), (0, 1)]
 
@@ -146,7 +146,7 @@ def test_absent_units_cut_rows_into_runs() -> None:
 def test_rows_wider_than_the_limit_are_cut() -> None:
     """Where not even one row of tiles fits, its tiles come in groups that do."""
     _, _, layouts, _ = opened(one(planes(), "zip", (16, 150)))
-    found = list(exr_bands.bands(exr_bands.grid(layouts[0]), lambda _: True, 3))
+    found = list(bands.bands(bands.grid(layouts[0]), lambda _: True, 3))
     assert [band.chunks for band in found] == [(0, 1, 2), (3,), (4, 5, 6), (7,)]
 
 
@@ -155,10 +155,10 @@ def test_neighbours_are_fetched_with_one_read() -> None:
     rng = np.random.default_rng(5)
     reader, _, _, table = opened(one({"Z": rng.random((64, 2048)).astype("f4")}, "none"))
     reader.reads.clear()
-    assert len(exr_bands.fetch(reader, table, 0, range(64))) == 64
+    assert len(bands.fetch(reader, table, 0, range(64))) == 64
     assert len(reader.reads) == 1
     reader.reads.clear()
-    exr_bands.fetch(reader, table, 0, [0, 63])
+    bands.fetch(reader, table, 0, [0, 63])
     assert len(reader.reads) == 2
 
 
@@ -168,16 +168,16 @@ def test_a_chunk_that_is_not_the_tables_is_damage() -> None:
     offset = chunk_offsets(data)[1]
     for place, value in ((0, 77), (4, 2**31 - 1), (4, -1)):
         reader, header, layouts, table = opened(patched(data, offset + place, value.to_bytes(4, "little", signed=True)))
-        band = exr_bands.grid(layouts[0]).unit(1)
-        chunk = exr_bands.fetch(reader, table, 0, band.chunks)[1]
-        with pytest.raises(exr_bands.DamagedChunk):
-            exr_bands.cut(header, layouts[0], band, 1, chunk)
+        band = bands.grid(layouts[0]).unit(1)
+        chunk = bands.fetch(reader, table, 0, band.chunks)[1]
+        with pytest.raises(bands.DamagedChunk):
+            bands.cut(header, layouts[0], band, 1, chunk)
 
 
 def test_a_cut_table_is_named() -> None:
     """A file that ends inside its table has no chunk to read."""
     data = one(planes())
     end = exr_header.parse_header(data, size=len(data)).header_bytes
-    with pytest.raises(exr_bands.TableUnreadable, match="before the end of its chunk offset table") as caught:
+    with pytest.raises(bands.TableUnreadable, match="before the end of its chunk offset table") as caught:
         opened(data[: end + 9])
     assert caught.value.code == "offset_table_truncated"

@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import exr_pixel_decode
-import exr_pixel_stats
-from exr_pixel_decode import Decoders
+from exr_inspector.pixels import decode, statistics
+from exr_inspector.pixels.decode import Decoders
 from pixel_files import one, stats
 from project import ROOT
 
@@ -57,7 +56,7 @@ def decoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Decode
     (tmp_path / "OpenEXR.py").write_text(FRAGILE, encoding="utf-8")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     made = Decoders(2)
-    monkeypatch.setattr(exr_pixel_stats, "decode", made.decode)
+    monkeypatch.setattr(statistics, "decode", made.decode)
     yield made
     made.close()
 
@@ -96,7 +95,7 @@ def test_a_part_that_crashes_again_and_again_is_given_up(tmp_path: Path) -> None
     assert found["parts"][0]["chunks_damaged"] == 200
     assert {finding["code"] for finding in found["findings"]} == {"decoder_crashed"}
     assert "crashes came before it" in found["findings"][-1]["message"]
-    assert starts(tmp_path) <= 2 * exr_pixel_stats.MAX_CRASHES
+    assert starts(tmp_path) <= 2 * statistics.MAX_CRASHES
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of a process's memory is Linux's")
@@ -186,14 +185,14 @@ print("both")
 def test_a_machine_without_room_for_a_process_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """That is no fault of the file: the event is delivered again."""
     monkeypatch.setattr(sys, "executable", "/no/such/python")
-    monkeypatch.setattr(exr_pixel_stats, "decode", Decoders(1).decode)
-    with pytest.raises(exr_pixel_decode.Retry, match="no process that decodes pixels starts") as caught:
+    monkeypatch.setattr(statistics, "decode", Decoders(1).decode)
+    with pytest.raises(decode.Retry, match="no process that decodes pixels starts") as caught:
         stats(image(), threads=0)
     assert caught.value.code == "no_decoder"
 
 
 def test_the_end_of_a_process_is_told_in_words() -> None:
     """Signals by name, with what SIGKILL mostly means; a status by number."""
-    assert exr_pixel_decode._end(-signal.SIGSEGV) == "was ended by SIGSEGV"
-    assert "memory" in exr_pixel_decode._end(-signal.SIGKILL)
-    assert exr_pixel_decode._end(3) == "ended with status 3"
+    assert decode._end(-signal.SIGSEGV) == "was ended by SIGSEGV"
+    assert "memory" in decode._end(-signal.SIGKILL)
+    assert decode._end(3) == "ended with status 3"

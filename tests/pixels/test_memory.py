@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import exr_bands
-import exr_header
-import exr_pixel_plan
 from exr_bytes import MemoryReader
-from exr_layout import layout
-from exr_pixel_plan import BASE_MEMORY, LEAST_MEMORY, SUMS, Options, State, plan, state
-from exr_pixel_stats import compute_pixel_stats
-from exr_pixel_tally import HISTOGRAM_BYTES, KEPT_BYTES
+from exr_inspector.exr import header as exr_header
+from exr_inspector.exr.layout import layout
+from exr_inspector.pixels import bands
+from exr_inspector.pixels import memory as exr_pixel_plan
+from exr_inspector.pixels.memory import BASE_MEMORY, LEAST_MEMORY, SUMS, Options, State, plan, state
+from exr_inspector.pixels.statistics import compute_pixel_stats
+from exr_inspector.pixels.tally import HISTOGRAM_BYTES, KEPT_BYTES
 from pixel_files import attributes, deep_plane, one, planes, stats, written
 
 MIB = 2**20
@@ -28,10 +28,10 @@ def options(limit: int = LEAST_MEMORY, threads: int = 2) -> Options:
     return Options(deep_stats=True, mode="full", sample_stride=1, max_pixels=None, memory_limit=limit, threads=threads)
 
 
-def opened(data: bytes) -> tuple[exr_header.Part, exr_bands.Grid]:
+def opened(data: bytes) -> tuple[exr_header.Part, bands.Grid]:
     """The first part of a file, and its grid."""
     header = exr_header.read_header(MemoryReader(data))
-    return header.parts[0], exr_bands.grid(layout(header, header.parts[0]))
+    return header.parts[0], bands.grid(layout(header, header.parts[0]))
 
 
 def peak(data: bytes, **asked: Any) -> int:

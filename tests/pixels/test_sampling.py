@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import exr_header
-import vast_objects
 from exr_bytes import MemoryReader
-from exr_pixel_sampling import DRAWS, choose, upper_bound
-from exr_pixel_stats import compute_pixel_stats
+from exr_inspector.exr import header as exr_header
+from exr_inspector.function import objects
+from exr_inspector.pixels.sampling import DRAWS, choose, upper_bound
+from exr_inspector.pixels.statistics import compute_pixel_stats
 from object_store import object_store
 from pixel_files import attributes, deep_plane, one, patched, planes, rows, stats, written
 
@@ -110,9 +110,9 @@ def test_a_sample_of_an_object_is_ranges_of_it() -> None:
     data = one({"R": rng.random((1600, 1024)).astype("f4")}, "none")
     with object_store() as store:
         store.objects["renders/a.exr"] = data
-        client = vast_objects.s3_client(store.settings())
+        client = objects.s3_client(store.settings())
         try:
-            with vast_objects.S3Object(client, "renders", ["a.exr"], 64 * 1024) as opened:
+            with objects.S3Object(client, "renders", ["a.exr"], 64 * 1024) as opened:
                 found = compute_pixel_stats(opened, exr_header.read_header(opened), mode="sampled")
         finally:
             client.close()

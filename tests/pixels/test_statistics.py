@@ -18,19 +18,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import exr_chunks
-import exr_header
-import exr_payload
-import exr_pixel_plan
-import exr_pixel_stats
-import exr_pixel_tally
 from exr_bytes import MemoryReader
-from exr_errors import BadSettings
+from exr_inspector.database.rows import payload_to_pixel_stats_rows
+from exr_inspector.errors import BadSettings
+from exr_inspector.exr import completeness
+from exr_inspector.exr import header as exr_header
+from exr_inspector.payload import document
+from exr_inspector.pixels import memory, statistics, tally
 from pixel_files import DEEP, FLAT, WINDOW, attributes, deep_plane, one, planes, rows, stats, written
-from vast_rows import payload_to_pixel_stats_rows
 from vast_schemas import PIXEL_STATS
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HALF_LIMIT = 65_504.0
 
 
@@ -222,7 +220,7 @@ def test_every_part_has_its_rows() -> None:
 
 def test_of_a_mipmap_only_the_image_counts() -> None:
     """Level 0 of a tiled part; the smaller copies hold no pixels of their own."""
-    folder = Path(__file__).resolve().parents[2] / "shared/corpus/openexr-images"
+    folder = Path(__file__).resolve().parents[3] / "shared/corpus/openexr-images"
     path = folder / "MultiResolution_PeriodicPattern.exr"
     if not path.exists():
         pytest.skip("needs a multi-resolution image, which the library's binding cannot write")
@@ -256,7 +254,7 @@ def test_small_bands_give_the_same_statistics(monkeypatch: pytest.MonkeyPatch) -
     plane["Z"][123, 4] = np.nan
     data = one(plane, "zips")
     whole = stats(data)
-    monkeypatch.setattr(exr_pixel_plan, "BAND_BYTES", 1)
+    monkeypatch.setattr(memory, "BAND_BYTES", 1)
     assert stats(data) == whole
 
 
@@ -266,7 +264,7 @@ def test_percentiles_of_long_float_channels_come_from_evenly_spread_samples() ->
     plane = rng.normal(size=(700, 1024)).astype("f4")
     row = rows(one({"Z": plane}, "none"))["Z"]
     assert row["details"]["percentiles_exact"] is False
-    for name, share in exr_pixel_tally.PERCENTILES.items():
+    for name, share in tally.PERCENTILES.items():
         assert (plane < row[name]).mean() == pytest.approx(share, abs=0.003)
     assert rows(one({"Z": plane[:100]}, "none"))["Z"]["details"]["percentiles_exact"] is True
 
@@ -275,7 +273,7 @@ def test_thinning_keeps_every_nth_value_whatever_the_portions() -> None:
     """The kept values of a stream do not depend on how it was cut."""
     stream = np.arange(5000, dtype="f4")
     for portion in (1, 13, 700, 5000):
-        thinned = exr_pixel_tally.Thinned(100)
+        thinned = tally.Thinned(100)
         for start in range(0, stream.size, portion):
             thinned.add(stream[start : start + portion])
         assert not thinned.is_exact
@@ -284,7 +282,7 @@ def test_thinning_keeps_every_nth_value_whatever_the_portions() -> None:
 
 
 def _thinned_at_once(stream: Any) -> dict[str, float | None]:
-    thinned = exr_pixel_tally.Thinned(100)
+    thinned = tally.Thinned(100)
     thinned.add(stream)
     return thinned.percentiles()
 
@@ -293,7 +291,7 @@ def test_many_half_channels_do_without_a_histogram_each() -> None:
     """Where histograms would take more than a quarter of the memory, lines are summed instead, to the same figures."""
     plane = planes(8, 8)["A"]
     names = [f"c{number:04}" for number in range(200)]
-    found = rows(one(dict.fromkeys(names, plane)), memory_limit=exr_pixel_plan.LEAST_MEMORY)
+    found = rows(one(dict.fromkeys(names, plane)), memory_limit=memory.LEAST_MEMORY)
     for name in names[::50]:
         assert_matches(found[name], plane)
 
@@ -307,8 +305,8 @@ def test_a_channel_of_no_text_name_is_read() -> None:
 
 def test_a_chunk_that_does_not_fit_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The part says what is too large and what to change; nothing is decoded."""
-    monkeypatch.setattr(exr_pixel_plan, "BASE_MEMORY", exr_pixel_plan.LEAST_MEMORY - 1000)
-    found = stats(one(planes(), "dwab"), memory_limit=exr_pixel_plan.LEAST_MEMORY)
+    monkeypatch.setattr(memory, "BASE_MEMORY", memory.LEAST_MEMORY - 1000)
+    found = stats(one(planes(), "dwab"), memory_limit=memory.LEAST_MEMORY)
     assert [finding["code"] for finding in found["findings"]] == ["chunk_too_large"]
     assert found["is_partial"]
     assert {row["pixel_count"] for row in found["channels"]} == {0}
@@ -340,7 +338,7 @@ def test_a_setting_out_of_range_is_named(options: dict[str, Any], named: str) ->
 
 def test_memory_is_shared_between_files_read_at_a_time() -> None:
     """Who finds no room waits until another is done; who is alone always gets it."""
-    ledger = exr_pixel_plan.Ledger()
+    ledger = memory.Ledger()
     order: list[str] = []
     entered = threading.Event()
 
@@ -392,7 +390,7 @@ def test_a_reader_is_asked_for_what_is_needed_and_no_more() -> None:
     reader = MemoryReader(data)
     header = exr_header.read_header(reader)
     reader.reads.clear()
-    exr_pixel_stats.compute_pixel_stats(reader, header)
+    statistics.compute_pixel_stats(reader, header)
     assert len(reader.reads) == 2
     assert sum(length for _, length in reader.reads) == len(data) - header.header_bytes
 
@@ -402,8 +400,8 @@ def test_the_rows_become_rows_of_the_table() -> None:
     data = written((attributes(), planes()), (attributes("zips", deep=True), {"Z": deep_plane(8, 8)}))
     reader = MemoryReader(data)
     header = exr_header.read_header(reader)
-    payload = exr_payload.describe(exr_payload.FileFacts("a.exr"), header, exr_chunks.assess(header, reader))
-    payload["stats"] = exr_pixel_stats.compute_pixel_stats(reader, header, deep_stats=True)
+    payload = document.describe(document.FileFacts("a.exr"), header, completeness.assess(header, reader))
+    payload["stats"] = statistics.compute_pixel_stats(reader, header, deep_stats=True)
     table = payload_to_pixel_stats_rows(payload).to_pylist()
     assert [(row["part_index"], row["channel_name"]) for row in table] == [(0, "A"), (0, "Z"), (0, "id"), (1, "Z")]
     for stored, row in zip(table, payload["stats"]["channels"], strict=True):

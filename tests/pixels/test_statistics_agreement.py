@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import pixel_agreement
-from exr_errors import BadHeader
+from exr_inspector.errors import BadHeader
 from pixel_files import FLAT, deep_plane, one, planes
 
-CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 FILES = sorted(CORPUS.rglob("*.exr"))
 
 

@@ -15,19 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import exr_header
-import exr_pixel_decode
-import exr_pixel_stats
-from exr_bands import DamagedChunk
 from exr_bytes import MemoryReader
-from exr_errors import BadHeader
-from exr_pixel_plan import MEMORY_LIMIT
+from exr_inspector.errors import BadHeader
+from exr_inspector.exr import header
+from exr_inspector.pixels import decode as exr_pixel_decode
+from exr_inspector.pixels import statistics
+from exr_inspector.pixels.bands import DamagedChunk
+from exr_inspector.pixels.memory import MEMORY_LIMIT
 from pixel_files import attributes, chunk_offsets, deep_plane, one, patched, planes, rows, stats, written
 
 
 def table_start(data: bytes) -> int:
     """The first byte of the offset table."""
-    return exr_header.parse_header(data, size=len(data)).header_bytes
+    return header.parse_header(data, size=len(data)).header_bytes
 
 
 def without(data: bytes, *chunks: int) -> bytes:
@@ -161,7 +161,7 @@ def test_a_header_that_the_library_refuses_is_tried_once(monkeypatch: pytest.Mon
         tried.append(len(data))
         return exr_pixel_decode.decode(data, memory)
 
-    monkeypatch.setattr(exr_pixel_stats, "decode", counted)
+    monkeypatch.setattr(statistics, "decode", counted)
     data = one({"Y": planes()["A"]}, "zips", window=((0, 1), (63, 300)))
     sampling = data.index(b"Y\0") + 2 + 8 + 4
     found = stats(patched(data, sampling, struct.pack("<i", 2)), threads=0)

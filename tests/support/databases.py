@@ -13,11 +13,11 @@ import pytest
 import vastdb
 
 import vast_db_persistence as persistence
-import vast_upsert
+from exr_inspector.database import upsert
+from exr_inspector.settings import Settings
 from local_vast import LocalVast
 from sample_payloads import bytes_named, payload
 from vast_schemas import CHILD_TABLES, TABLES
-from vast_settings import Settings
 
 BUCKET = "renders"
 Row = dict[str, Any]
@@ -83,7 +83,7 @@ def database(version: str = "5.5.0.0", schema: str = "exr", **options: Any) -> I
 def prepared(**options: Any) -> Iterator[Database]:
     """A fresh endpoint with its tables made, and short waits between attempts."""
     with database(**options) as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vast_upsert, "_LONGEST_WAIT", 0.01)
+        patch.setattr(upsert, "_LONGEST_WAIT", 0.01)
         running.warm()
         yield running
 

@@ -8,7 +8,7 @@ A directive is an HTML comment on a line of its own before a fence; several may 
     <!-- catalogue -->           the sql or console block is about the seeded catalogue, not about the sample renders
     <!-- cluster -->             the console block needs a cluster or Docker; its commands and flags are looked up, not run
     <!-- long -->                the console block takes minutes or a network; its commands and flags are looked up, not run
-    <!-- output: COMMAND -->     the block is what COMMAND prints, and is written by scripts/generate_outputs
+    <!-- output: COMMAND -->     the block is what COMMAND prints, and is written by scripts/generate outputs
     <!-- output(catalogue): COMMAND -->  the same, asked of the seeded catalogue
     <!-- printed -->             the block is what the python or console block before it prints, written as well
 """

@@ -27,7 +27,7 @@ from sybil.evaluators.python import PythonEvaluator
 
 from docs_blocks import Block, block_of, read
 from docs_stage import SCHEMA, Stage, Stages, within
-from scripts import catalogue, connection, questions, sql_check
+from exr_inspector.catalogue import connection, engine, questions, sql_check
 
 LONGEST = 120
 """Seconds that a console block may take."""
@@ -71,7 +71,7 @@ class Running:
         self._before(example)
         block = block_of(example)
         if block.is_made and (made := self.made(block)) != block.body:
-            raise Failed(f"{block.place}: the output is another; scripts/generate_outputs writes it:\n{made}")
+            raise Failed(f"{block.place}: the output is another; scripts/generate outputs writes it:\n{made}")
         if not block.is_made:
             self._attempt(example)
 
@@ -134,7 +134,7 @@ class Running:
             raise Failed(f"{block.place}: not known to run on VAST: {', '.join(faults)}")
         variables = self._stage_of(block).environment
         target = connection.open_target(connection.settings_of(None, f"{variables['VAST_DB_BUCKET']}/{SCHEMA}", variables))
-        rows = catalogue.ask_client(target, statement).num_rows
+        rows = engine.ask_client(target, statement).num_rows
         if block.directives.get("rows", "some") != ("some" if rows else "0"):
             raise Failed(f"{block.place}: {rows} rows")
 

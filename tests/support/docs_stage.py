@@ -24,12 +24,12 @@ import docs_python
 import main
 import seeded_catalogue
 from docs_commands import Commands
+from exr_inspector.cli import init
+from exr_inspector.cli.demo import BUCKET, SCHEMA
+from exr_inspector.cli.local import variables
+from exr_inspector.operations.samples import write_samples
 from local_vast import LocalVast
 from project import ROOT, tracked
-from scripts import init_schema
-from scripts.demo import BUCKET, SCHEMA
-from scripts.local_command import variables
-from scripts.samples import write_samples
 
 HOME = "/home/td/exr-inspector"
 """How the copy's folder is written in outputs."""
@@ -157,7 +157,7 @@ def _inspect(server: LocalVast, keys: Iterable[str]) -> None:
     logging.getLogger("vastdb").setLevel(logging.CRITICAL)
     with within(ROOT, environment(server, ROOT)):
         with contextlib.redirect_stdout(io.StringIO()):
-            init_schema.main([])
+            init.main([])
         context = SimpleNamespace(logger=silent)
         main.init(context)
         for key in keys:
@@ -180,7 +180,13 @@ def _make_environment(venv: Path, listening: Path | None) -> None:
         link = venv / entry.relative_to(real)
         if listening and link.name in ("python", "python3"):
             docs_python.write_client(link, listening)
+        elif link.name == "exr-inspector":
+            link.write_text(
+                f'#!/bin/sh\nPYTHONPATH="{venv.parent}" exec "{venv}/bin/python" -m exr_inspector "$@"\n', encoding="utf-8"
+            )
+            link.chmod(0o755)
         elif entry.exists():
             link.symlink_to(entry)
-    lists = [(ROOT / name).read_bytes() for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt")]
-    (venv / ".installed").write_bytes(subprocess.run("cksum", input=b"".join(lists), stdout=subprocess.PIPE, check=True).stdout)
+    lists = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
+    digest = subprocess.run("cksum", input=b"".join(lists), stdout=subprocess.PIPE, check=True).stdout
+    (venv / ".installed").write_bytes(b"dev " + digest)

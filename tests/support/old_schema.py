@@ -16,13 +16,12 @@ from unittest.mock import patch
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import vast_migrations
 from databases import BUCKET, Database, database
-from scripts import parquet_files
+from exr_inspector.database.session import Ledger
+from exr_inspector.operations import migrations, parquet_files
 from vast_schemas import TABLES, schema_for, tables_at, wire_schema
-from vast_session import Ledger
 
-FIXTURES = Path(__file__).parent / "fixtures/schema_1_0_0"
+FIXTURES = Path(__file__).resolve().parents[2] / "exr_inspector/operations/schema_1_0_0"
 
 
 def fixture(name: str) -> pa.Table:
@@ -95,6 +94,6 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> list[dict[
     return list(pq.read_table(path, columns=columns).to_pylist())
 
 
-def state(running: Database) -> vast_migrations.State:
+def state(running: Database) -> migrations.State:
     """The schema's state."""
-    return vast_migrations.read_state(running.store())
+    return migrations.read_state(running.store())

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import OpenEXR
 
-import exr_header
-import exr_pixel_stats
-import vast_objects
+from exr_inspector.exr import header
+from exr_inspector.function import objects
+from exr_inspector.pixels import statistics
 
 VALUES = ("min_value", "max_value", "mean_value", "stddev_value")
 UINT_SCALE = 2**32 - 1
@@ -44,8 +44,8 @@ class Agreement:
 
 def ours(path: Path) -> dict[str, Any]:
     """This project's statistics, deep parts included; BadHeader where the header is damaged."""
-    with vast_objects.LocalFile(str(path), (path.parent,)) as reader:
-        return exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader), deep_stats=True)
+    with objects.LocalFile(str(path), (path.parent,)) as reader:
+        return statistics.compute_pixel_stats(reader, header.read_header(reader), deep_stats=True)
 
 
 def complete_rows(stats: dict[str, Any]) -> dict[tuple[int, str], dict[str, Any]]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import OpenEXR
 
-import exr_header
 from exr_bytes import MemoryReader
-from exr_pixel_stats import compute_pixel_stats
+from exr_inspector.exr import header as exr_header
+from exr_inspector.pixels.statistics import compute_pixel_stats
 
 FLAT = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab", "htj2k256", "htj2k32", "lj2k", "zstd")
 DEEP = ("none", "rle", "zips", "zstd")

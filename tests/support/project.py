@@ -1,15 +1,14 @@
-"""The project as its tests see it: its root, its files, its runtime modules."""
+"""The project as its tests see it: its root, its files, what ships."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def tracked(pattern: str) -> list[Path]:
@@ -23,6 +22,13 @@ def tracked(pattern: str) -> list[Path]:
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
 
 
-def shipped() -> list[str]:
-    """The runtime modules: main and what has a prefix."""
-    return sorted(p.stem for p in ROOT.glob("*.py") if p.stem == "main" or re.match(r"(exr|vast)_", p.stem))
+SHIPPED_FOLDERS = ("exr", "payload", "pixels", "embedding", "validation", "database", "function")
+"""Folders of the package that the function needs; the others serve people at a terminal."""
+
+
+def shipped() -> list[Path]:
+    """The modules that the function is made of."""
+    root = [ROOT / name for name in ("main.py", "vast_schemas.py", "vast_db_persistence.py")]
+    package = [path for path in (ROOT / "exr_inspector").glob("*.py") if path.name != "__main__.py"]
+    folders = (path for folder in SHIPPED_FOLDERS for path in (ROOT / "exr_inspector" / folder).rglob("*.py"))
+    return sorted([*root, *package, *folders])

@@ -20,24 +20,25 @@ from unittest.mock import patch
 
 import pyarrow as pa
 
-import function_host
 import main
 import vast_db_persistence as persistence
-import vast_settings
 from contexts import Context, element
 from databases import BUCKET, Database, database
 from exr_bytes import attribute, channel, chlist, header, image, part, set_offsets, text
-from exr_embeddings import EMBEDDING_VERSION
-from exr_errors import InspectorError
-from exr_policy import load_policy
-from function_host_events import VastEvent
+from exr_inspector import settings as vast_settings
+from exr_inspector.catalogue import connection, engine, questions, similarity
+from exr_inspector.cli import ask, backup, restore, similar
+from exr_inspector.cli import doctor as doctor_script
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION
+from exr_inspector.errors import InspectorError
+from exr_inspector.function import host as function_host
+from exr_inspector.function.host_events import VastEvent
+from exr_inspector.function.job import STATE, make_runtime
+from exr_inspector.settings import Settings
+from exr_inspector.validation.policy import load_policy
 from object_store import Store
 from old_schema import fill_old, run
 from sample_payloads import payload
-from scripts import backup_schema, catalogue, connection, find_similar, query, questions, restore_schema, similarity
-from scripts import doctor as doctor_script
-from vast_inspection import STATE, make_runtime
-from vast_settings import Settings
 
 Provocation = Callable[["Place"], Iterator[str]]
 PROVOKED: dict[str, Provocation] = {}
@@ -276,7 +277,7 @@ def not_a_bucket(place: Place) -> Iterator[str]:
 
 @problem("An event takes too much")
 def an_event_without_memory(place: Place) -> Iterator[str]:
-    with patch("vast_objects.LocalFile", side_effect=MemoryError):
+    with patch("exr_inspector.function.objects.LocalFile", side_effect=MemoryError):
         yield refused(place, {"data": {"path": place.file(image())}})
 
 
@@ -354,14 +355,14 @@ def _certificate(folder: Path) -> Path:
 def a_slow_database(place: Place) -> Iterator[str]:
     slow = Database(place.db.server, replace(place.db.settings, db_timeout=0.1)).store()
     place.db.server.faults.add("latency=400@begin**")
-    with patch("vast_upsert.ATTEMPTS", 1):
+    with patch("exr_inspector.database.upsert.ATTEMPTS", 1):
         yield raised(lambda: persistence.persist_to_vast_database(payload("/slow.exr"), session=slow))
     place.db.server.faults.clear()
 
 
 @problem("The database is busy")
 def a_busy_database(place: Place) -> Iterator[str]:
-    with patch("vast_upsert.ATTEMPTS", 1), patch("vast_session._SLOW_DOWN", {"max_tries": 1}):
+    with patch("exr_inspector.database.upsert.ATTEMPTS", 1), patch("exr_inspector.database.session._SLOW_DOWN", {"max_tries": 1}):
         yield fails(place, "503@begin**")
         yield fails(place, "500@insert**")
         yield fails(place, "408@insert**")
@@ -573,7 +574,7 @@ def details(db: Database) -> Iterator[str]:
 @problem("Vectors of another version are stored")
 def an_old_vector(place: Place) -> Iterator[str]:
     db = place.db.at("versions")
-    with patch("vast_rows.EMBEDDING_VERSION", EMBEDDING_VERSION - 1):
+    with patch("exr_inspector.database.rows.EMBEDDING_VERSION", EMBEDDING_VERSION - 1):
         persistence.persist_to_vast_database(payload("/earlier.exr"), session=db.store())
     yield from details(db)
 
@@ -594,7 +595,7 @@ def a_conflict(place: Place) -> Iterator[str]:
 
 @problem("The answer to a commit is lost")
 def a_lost_commit(place: Place) -> Iterator[str]:
-    with patch("vast_upsert.ATTEMPTS", 1):
+    with patch("exr_inspector.database.upsert.ATTEMPTS", 1):
         store = place.db.warm()
         place.db.server.faults.add("reset@commit")
         yield raised(lambda: persistence.persist_to_vast_database(payload("/lost.exr"), session=store))
@@ -662,15 +663,15 @@ def refused_rows(place: Place) -> Iterator[str]:
 @problem("The query engine cannot be used")
 def no_query_engine(place: Place) -> Iterator[str]:
     statement = questions.parse("SELECT count(*) FROM files")
-    yield raised(lambda: catalogue.ask_server(connection.open_target(place.db.settings), statement))
+    yield raised(lambda: engine.ask_server(connection.open_target(place.db.settings), statement))
     with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
-        yield said(lambda: query.main(["compression", *arguments])).splitlines()[0]
+        yield said(lambda: ask.main(["compression", *arguments])).splitlines()[0]
 
 
 @problem("A question cannot be asked")
 def no_such_question(place: Place) -> Iterator[str]:
     for arguments in (["nothing"], ["missing_frames", "--param", "show"], ["missing_frames", "--param", "nothing=1"]):
-        yield said(lambda arguments=arguments: query.main(arguments)).removeprefix("query.py: ")  # type: ignore[misc]
+        yield said(lambda arguments=arguments: ask.main(arguments)).removeprefix("query.py: ")  # type: ignore[misc]
 
 
 def said(call: Callable[[], object]) -> str:
@@ -704,7 +705,7 @@ def refused_backups(place: Place) -> Iterator[str]:
     path, db = str(place.folder / "backup"), place.db.at("kept")
     persistence.persist_to_vast_database(payload("/kept.exr"), session=db.store())
     assert run(db, "backup_schema", "--backup-path", path)[0] == 0
-    for script, there in ((backup_schema, path), (restore_schema, path), (restore_schema, str(place.folder / "nowhere"))):
+    for script, there in ((backup, path), (restore, path), (restore, str(place.folder / "nowhere"))):
         yield run(db, script.__name__.rpartition(".")[2], "--backup-path", there)[1]["error"]["message"]
     (place.folder / "backup/files.parquet").write_bytes(b"")
     yield run(place.db.at("fresh"), "restore_schema", "--backup-path", path)[1]["error"]["message"]
@@ -719,7 +720,7 @@ def no_backfill(place: Place) -> Iterator[str]:
 def refused_commands(place: Place) -> Iterator[str]:
     event = place.file(b"{", "event.json")
     with contextlib.suppress(SystemExit):
-        yield said(lambda: _exits(lambda: main._command_line([event]))).splitlines()[-1]
+        yield said(lambda: _exits(lambda: main.main([event]))).splitlines()[-1]
     yield raised(lambda: connection.settings_of(None, "renders"))
 
 
@@ -730,7 +731,7 @@ def _exits(call: Callable[[], object]) -> None:
 
 @problem("An error that nobody foresaw")
 def a_fault_of_the_program(place: Place) -> Iterator[str]:
-    with patch("exr_payload.describe", side_effect=KeyError("dataWindow")):
+    with patch("exr_inspector.payload.document.describe", side_effect=KeyError("dataWindow")):
         yield raised(lambda: answer(place, {"data": {"path": place.file(image())}}))
 
 
@@ -746,7 +747,7 @@ def a_failing_step(place: Place) -> Iterator[str]:
 @problem("A similarity search is slow")
 def a_search_without_engine(place: Place) -> Iterator[str]:
     with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
-        yield said(lambda: find_similar.main([place.file(image()), *arguments])).splitlines()[0]
+        yield said(lambda: similar.main([place.file(image()), *arguments])).splitlines()[0]
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """One way of asking each question of the seeded catalogue, and the golden rows that are the answer.
 
-    scripts/python tests/query_cases.py        writes tests/golden/queries again, one file for each question
+scripts/python tests/support/query_cases.py        writes tests/golden/queries again, one file for each question
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 import seeded_catalogue
-from scripts import catalogue, output, questions
+from exr_inspector.catalogue import engine, output, questions
 
-GOLDEN = Path(__file__).resolve().parent / "golden/queries"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden/queries"
 DIGITS = 9
 """Digits of a float that are compared: engines may add up in another order."""
 
@@ -82,7 +82,7 @@ def write_golden() -> None:
     GOLDEN.mkdir(parents=True, exist_ok=True)
     with over(seeded_catalogue.tables()) as sql:
         for name in questions.names():
-            rows = comparable(catalogue.run(sql, statement(name)))
+            rows = comparable(engine.run(sql, statement(name)))
             lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
             (GOLDEN / f"{name}.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
             print(f"{len(rows):>6}  {name}")

@@ -17,11 +17,11 @@ from typing import Any
 
 if __name__ == "__main__":
     sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in the image
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 
 import vast_db_persistence as persistence  # noqa: E402
 from databases import settings_for  # noqa: E402
-from exr_errors import VASTDatabaseError  # noqa: E402
+from exr_inspector.errors import VASTDatabaseError  # noqa: E402
 from sample_payloads import measured, payload  # noqa: E402
 
 THREADS = 8

@@ -1,9 +1,9 @@
 """A catalogue of 10,000 files as three shows would leave it, the same on every run, with faults planted in known places.
 
-Payloads are written in the published vocabulary and go through `vast_rows`, so the rows are what the function stores. What was
+Payloads are written in the published vocabulary and go through `rows`, so the rows are what the function stores. What was
 planted where is `PLANTED`: the tests ask each question and compare.
 
-    scripts/python tests/seeded_catalogue.py DIRECTORY      writes the tables as Arrow files
+    scripts/python tests/support/seeded_catalogue.py DIRECTORY      writes the tables as Arrow files
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import feather
 
-import vast_rows
 import vast_schemas
-from exr_naming import parse_name
-from vast_rows import Stamp
+from exr_inspector.database import rows as vast_rows
+from exr_inspector.database.rows import Stamp
+from exr_inspector.payload.names import parse_name
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SEED = 10
 FILES = 10_000
 FIRST_FRAME, FRAMES = 1001, 45
@@ -39,7 +39,7 @@ SAMPLE_BYTES = {"HALF": 2, "FLOAT": 4, "UINT": 4}
 # Compressed size as a share of the samples' size, about what production renders reach.
 SHARE = {"none": 1.0, "zip": 0.46, "zips": 0.5, "piz": 0.42, "dwaa": 0.09}
 JsonObject = dict[str, Any]
-SOURCES = ("exr_embedding*.py", "exr_naming.py", "exr_roles.py", "vast_rows.py", "vast_schemas.py")
+SOURCES = ("exr_inspector/embedding/*.py", "exr_inspector/payload/*.py", "exr_inspector/database/rows.py", "vast_schemas.py")
 """The modules that have a part in the rows."""
 
 

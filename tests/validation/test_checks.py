@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from exr_policy import KINDS, Policy, Rule, parse_policy
-from exr_validation import validate
+from exr_inspector.validation.policy import KINDS, Policy, Rule, parse_policy
+from exr_inspector.validation.validate import validate
 
 DISPLAY = {"min": {"x": 0, "y": 0}, "max": {"x": 3839, "y": 2159}}
 AP0 = {"red": [0.7347, 0.2653], "green": [0.0, 1.0], "blue": [0.0001, -0.077], "white": [0.32168, 0.33767]}

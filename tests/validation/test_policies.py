@@ -18,15 +18,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import exr_validation
-from exr_checks import Probe
-from exr_validation import load_policy, validate
+from exr_inspector.cli.validate import describe, main
+from exr_inspector.operations.samples import SAMPLES, write_samples
+from exr_inspector.validation import validate as exr_validation
+from exr_inspector.validation.checks import Probe
+from exr_inspector.validation.validate import load_policy, validate
 from project import ROOT
-from scripts.samples import SAMPLES, write_samples
-from scripts.validation import describe, main
 
-POLICIES = sorted((ROOT / "policies").glob("*.toml"))
-GOLDEN = Path(__file__).parent / "golden/policies.json"
+POLICIES = sorted((ROOT / "exr_inspector/validation/policies").glob("*.toml"))
+GOLDEN = Path(__file__).resolve().parents[1] / "golden/policies.json"
 AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)
 REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 
@@ -54,7 +54,7 @@ def aces(path: Path, *, kind: str = "float16", names: str = "RGBA", **changes: A
 
 def judged(path: Path, policy: str = "aces_container") -> dict[str, str]:
     """Rule -> code of what fails."""
-    section = validate(describe(path), load_policy(ROOT / f"policies/{policy}.toml"), passes=False)
+    section = validate(describe(path), load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml"), passes=False)
     return {result["rule_id"]: result["status_code"] for result in section["results"]}
 
 
@@ -112,13 +112,11 @@ def test_two_parts_are_no_aces_container(tmp_path):
 
 def findings(directory: Path) -> dict[str, dict[str, dict[str, str]]]:
     """Policy -> sample -> rule -> code of what fails."""
-    return {
-        policy.stem: {relative: judged(directory / relative, policy.stem) for relative in SAMPLES} for policy in POLICIES
-    }
+    return {policy.stem: {relative: judged(directory / relative, policy.stem) for relative in SAMPLES} for policy in POLICIES}
 
 
 def test_every_shipped_policy_finds_in_the_samples_what_it_found_before(samples):
-    """`python tests/test_policies.py` writes the golden findings anew; read the difference before committing it."""
+    """`python tests/validation/test_policies.py` writes the golden findings anew; read the difference before committing it."""
     assert findings(samples) == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
@@ -141,7 +139,10 @@ def test_the_command_exits_1_on_a_failure_and_says_how_to_mend_it(samples, capsy
 def test_the_command_exits_0_when_nothing_fails(tmp_path, capsys):
     """Warnings do not count as failures; `--all` lists what passes."""
     path = aces(tmp_path / "frame.exr")
-    assert main([str(tmp_path), "--policy", str(ROOT / "policies/aces_container.toml"), "--json", "--all"]) == 0
+    assert (
+        main([str(tmp_path), "--policy", str(ROOT / "exr_inspector/validation/policies/aces_container.toml"), "--json", "--all"])
+        == 0
+    )
     (entry,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert (entry["path"], entry["status"]) == (str(path), "PASS")
     assert {result["rule_id"] for result in entry["results"]} >= {"ap0", "half"}
@@ -162,10 +163,7 @@ def test_globs_reach_into_folders(samples, capsys):
 
 OIIOTOOL = shutil.which("oiiotool", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 COMMANDS = sorted(
-    (policy.stem, rule.id)
-    for policy in POLICIES
-    for rule in load_policy(policy).rules
-    if "{path}" in (rule.suggested_fix or "")
+    (policy.stem, rule.id) for policy in POLICIES for rule in load_policy(policy).rules if "{path}" in (rule.suggested_fix or "")
 )
 """Policy and rule of every fix that is a command."""
 
@@ -173,7 +171,7 @@ COMMANDS = sorted(
 def fixes(path: Path, policy: str, stats: dict[str, Any] | None = None) -> dict[str, str]:
     """Rule -> suggested fix of what fails."""
     payload = describe(path) | ({"stats": stats} if stats else {})
-    section = validate(payload, load_policy(ROOT / f"policies/{policy}.toml"), passes=False)
+    section = validate(payload, load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml"), passes=False)
     return {result["rule_id"]: result["suggested_fix"] for result in section["results"]}
 
 
@@ -322,7 +320,7 @@ def test_what_a_scanline_file_cannot_hold_is_rendered_again(tmp_path, section, c
     """Levels, deep samples, and samples for every other line."""
     payload = describe(picture(tmp_path / "tiled.1001.exr", HALF_RGBA, **TILED))
     payload[section][0] |= change
-    results = validate(payload, load_policy(ROOT / "policies/comp_plate.toml"), passes=False)["results"]
+    results = validate(payload, load_policy(ROOT / "exr_inspector/validation/policies/comp_plate.toml"), passes=False)["results"]
     (fix,) = (result["suggested_fix"] for result in results if result["rule_id"] == "scanlines")
     assert fix.startswith("Render or export it again: ")
     assert said in fix
@@ -345,7 +343,7 @@ def test_no_fix_writes_over_its_input(folder, name):
     """Whatever the path: as a shell reads the command, it names the file once, and writes into another folder."""
     path = f"{folder}{name}.exr"
     for policy, rule in COMMANDS:
-        (found,) = (one for one in load_policy(ROOT / f"policies/{policy}.toml").rules if one.id == rule)
+        (found,) = (one for one in load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml").rules if one.id == rule)
         command = exr_validation._filled(found, [Probe("x", False, None, 0, "R")], path)
         words = shlex.split(command.removeprefix("On a local copy: "))
         given_path, output = words[words.index("-a") + 1 if "-a" in words else 5], words[-1]

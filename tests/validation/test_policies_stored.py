@@ -9,10 +9,10 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, database
-from exr_policy import parse_policy
-from exr_validation import validate
+from exr_inspector.cli.policy_dry_run import main
+from exr_inspector.validation.policy import parse_policy
+from exr_inspector.validation.validate import validate
 from sample_payloads import PATH, payload
-from scripts.policy_dry_run import main
 
 POLICY = """
 id = "house"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-import exr_policy
-from exr_checks import CHECKS
-from exr_errors import BadPolicy, Verdict
-from exr_policy import KINDS, load_policy, parse_policy
+from exr_inspector.errors import BadPolicy, Verdict
+from exr_inspector.validation import policy as exr_policy
+from exr_inspector.validation.checks import CHECKS
+from exr_inspector.validation.policy import KINDS, load_policy, parse_policy
 from project import ROOT
 
 HEAD = 'id = "p"\nversion = "1"\n\n'
-SHIPPED = sorted((ROOT / "policies").glob("*.toml"))
+SHIPPED = sorted((ROOT / "exr_inspector/validation/policies").glob("*.toml"))
 
 
 def rule(**keys: object) -> str:
@@ -127,7 +127,7 @@ def test_a_reference_that_is_no_payload_is_a_mistake_of_the_rule(tmp_path, conte
 def parses(monkeypatch):
     """How often TOML is parsed and references are; files count as settled at once."""
     counted = []
-    monkeypatch.setattr("exr_policy._SETTLED_NS", -1)
+    monkeypatch.setattr("exr_inspector.validation.policy._SETTLED_NS", -1)
     for module in (tomllib, json):
         inner = module.loads
         monkeypatch.setattr(module, "loads", lambda text, inner=inner, module=module: (counted.append(module), inner(text))[1])
@@ -155,7 +155,7 @@ def test_a_policy_is_read_once_and_again_when_its_file_changes(tmp_path, parses)
 
 def test_a_file_that_may_still_change_unseen_is_read_again(tmp_path, parses, monkeypatch):
     """Two writes within one tick of the file system's clock look the same."""
-    monkeypatch.setattr("exr_policy._SETTLED_NS", 10**18)
+    monkeypatch.setattr("exr_inspector.validation.policy._SETTLED_NS", 10**18)
     path = tmp_path / "p.toml"
     path.write_text(HEAD + rule())
     for _ in range(3):

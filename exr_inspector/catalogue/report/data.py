@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 import sqlglot
 
-from exr_embeddings import EMBEDDING_VERSION
-from scripts import catalogue
-from scripts.catalogue import Scan
-from scripts.connection import Target
-from scripts.output import plain
+from exr_inspector.catalogue import engine
+from exr_inspector.catalogue.connection import Target
+from exr_inspector.catalogue.engine import Scan
+from exr_inspector.catalogue.output import plain
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 
 LIMITS = {"shows": 40, "shots": 400, "strips": 250, "compression": 400, "renderers": 40, "rules": 60, "map": 2500}
 RUNS = 100
@@ -46,7 +46,7 @@ WANTED = {
 
 def collect(target: Target) -> Row:
     """All that the page shows, ready for JSON. Raises VASTDatabaseError where the database does not answer."""
-    with catalogue.gathered(target, scans()) as sql:
+    with engine.gathered(target, scans()) as sql:
         return described(sql, target.place, lambda file_ids: vectors(target, file_ids))
 
 
@@ -249,7 +249,7 @@ def project(matrix: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # The eigenvectors of the two largest eigenvalues, which come last; with few columns and many rows quicker than an SVD.
     axes = np.linalg.eigh(centred.T @ centred)[1][:, :-3:-1].T
     signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])
-    places = centred @ (axes * np.where(signs == 0, 1, signs)[:, None]).T
+    places: np.ndarray = centred @ (axes * np.where(signs == 0, 1, signs)[:, None]).T
     _, group = np.unique(places.round(3), axis=0, return_inverse=True)
     seen: dict[int, int] = {}
     for at, number in enumerate(group.reshape(-1).tolist()):

@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from exr_embeddings import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding  # noqa: E402
+from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding  # noqa: E402
 
 DIMS = (384, 512, 128)
 DIGESTS = HERE / "digests.json"

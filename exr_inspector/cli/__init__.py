@@ -1,0 +1,1 @@
+"""The command `exr-inspector`, a module for each of its subcommands."""

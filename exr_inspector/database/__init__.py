@@ -1,0 +1,1 @@
+"""Rows and the upsert: the only user of the vastdb client."""

@@ -1,0 +1,1 @@
+"""The two deterministic vectors of a payload."""

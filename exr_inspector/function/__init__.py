@@ -1,0 +1,1 @@
+"""One event on its way, from the platform to an answer."""

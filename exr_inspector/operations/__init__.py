@@ -1,0 +1,1 @@
+"""Work on whole schemas and collections: backfill, migrations, backups, integrity."""

@@ -1,0 +1,1 @@
+"""Statistics of pixels, read in bands and decoded by the OpenEXR library."""

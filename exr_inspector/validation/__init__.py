@@ -1,0 +1,1 @@
+"""Delivery policies, their checks, and what a payload is found to be under one."""

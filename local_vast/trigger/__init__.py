@@ -1,0 +1,1 @@
+"""The element trigger of the endpoint."""
