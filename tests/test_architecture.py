@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from project import ROOT, SHIPPED_FOLDERS, shipped, tracked
+from project import ROOT, shipped, tracked
 
 LAYERS = ("exr", "payload", "pixels", "embedding", "validation", "database", "function", "catalogue", "operations", "cli")
 """Folders of the package, the lowest first; beneath them are `errors`, `settings` and `vast_schemas`."""
@@ -29,7 +29,7 @@ HOMES = {
     "tenacity": {"database"},
     "OpenEXR": {"pixels", "validation/checks.py"},
     "numpy": {"pixels"},
-    "cheroot": {"function/host.py"},
+    "uvicorn": {"function/host.py"},
     "cloudevents": {"function"},
 }
 """Third-party package -> the folders or modules that ship and may import it. One that is not here may not be imported there."""
@@ -187,16 +187,6 @@ def test_no_function_is_longer_than_fifty_lines() -> None:
                 if body and (body[-1].end_lineno or 0) - body[0].lineno + 1 > 50:
                     long.append(f"{name_of(path)}:{node.lineno} {node.name}")
     assert long == []
-
-
-def test_the_image_copies_the_folders_that_ship() -> None:
-    """No folder that only people use is in the image, and none that the function needs is missing."""
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    copied = {word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()}
-    assert {Path(word).name for word in copied if word.startswith("exr_inspector/") and not word.endswith("/")} >= set(
-        SHIPPED_FOLDERS
-    )
-    assert not {Path(word).name for word in copied} & (set(LAYERS) - set(SHIPPED_FOLDERS))
 
 
 def test_the_type_checker_sees_everything_that_ships() -> None:

@@ -47,7 +47,7 @@ def said(script: str, *arguments: str) -> tuple[object, str]:
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
         try:
-            status: object = importlib.import_module(f"scripts.{script}").main(list(arguments))
+            status: object = importlib.import_module(f"exr_inspector.cli.{script}").main(list(arguments))
         except SystemExit as ended:
             status = ended.code
     return status, shown.getvalue()
@@ -60,18 +60,18 @@ def frame(tmp_path: Path) -> str:
 
 
 ASKING: dict[str, tuple[str, ...]] = {
-    "query": ("missing_frames",),
+    "ask": ("missing_frames",),
     "query from here": ("missing_frames", "--engine", "client"),
     "query on the server": ("missing_frames", "--engine", "server"),
-    "find_similar": ("{frame}",),
+    "similar": ("{frame}",),
     "find_similar exactly": ("{frame}", "--exact"),
     "report": ("--out", "{frame}.html"),
     "policy_dry_run": ("--policy", "default"),
     "backfill": ("--from-catalog", "--workers", "1"),
-    "backup_schema": ("--backup-path", "{frame}.backup"),
-    "recompute_embeddings": (),
-    "rollback_v1_1": (),
-    "migrate_v1_0_to_v1_1": (),
+    "backup": ("--backup-path", "{frame}.backup"),
+    "recompute": (),
+    "rollback": (),
+    "migrate": (),
     "insert_test_stats": ("--file-count", "1"),
 }
 
@@ -94,7 +94,7 @@ def asks(asked: str, frame: str, *place: str) -> tuple[object, str]:
     return said(asked.partition(" ")[0], *(argument.format(frame=frame) for argument in ASKING[asked]), *place)
 
 
-@pytest.mark.parametrize("asked", ["query", "query from here", "find_similar", "report"])
+@pytest.mark.parametrize("asked", ["ask", "query from here", "similar", "report"])
 def test_asking_before_anything_is_stored_says_so(stored: Database, frame: str, asked: str) -> None:
     """A bucket without a schema; and a schema that has other tables alone."""
     with database() as empty:
@@ -118,21 +118,21 @@ def test_an_engine_that_refuses_is_quoted_in_its_own_words(stored: Database) -> 
 @pytest.mark.parametrize(
     ("script", "arguments", "words"),
     [
-        ("find_similar", ("x", "--top", "0"), "'0' is not a whole number from 1 to 1000"),
-        ("find_similar", ("x", "--top", "x"), "'x' is not a whole number from 1 to 1000"),
+        ("similar", ("x", "--top", "0"), "'0' is not a whole number from 1 to 1000"),
+        ("similar", ("x", "--top", "x"), "'x' is not a whole number from 1 to 1000"),
         ("backfill", ("x", "--batch", "²"), "'²' is not a whole number, 1 or more"),
         ("policy_dry_run", ("--policy", "default", "--days", "nan"), "'nan' is not a number of days"),
         ("policy_dry_run", ("--policy", "default", "--days", "1e300"), "'1e300' is not a number of days"),
         ("policy_dry_run", ("--policy", "netflicks"), ", ".join(shipped_policies())),
-        ("validation", ("{frame}", "--policy", "netflicks"), ", ".join(shipped_policies())),
-        ("query", ("missing_frames", "--format", "csv", "--output", "/nobody/x.csv"), "/nobody/x.csv: no such file or directory"),
-        ("query", ("missing_frames", "--param", "limit=x"), "'x' is not an integer"),
+        ("validate", ("{frame}", "--policy", "netflicks"), ", ".join(shipped_policies())),
+        ("ask", ("missing_frames", "--format", "csv", "--output", "/nobody/x.csv"), "/nobody/x.csv: no such file or directory"),
+        ("ask", ("missing_frames", "--param", "limit=x"), "'x' is not an integer"),
         ("report", ("--out", "/proc/nobody/x.html"), "/proc/nobody: no such file or directory"),
-        ("backup_schema", ("--backup-path", "{frame}"), "a.exr: file exists"),
-        ("backup_schema", ("--backup-path", "/proc/nobody/x"), "no such file or directory"),
-        ("backup_schema", ("--backup-path", "s3://renders/x"), "S3_ENDPOINT is missing, so no object can be reached"),
-        ("restore_schema", ("--backup-path", "{frame}"), "a.exr: there is no backup"),
-        ("rollback_v1_1", ("--archive-tables", "/proc/nobody"), "/proc/nobody: no such file or directory"),
+        ("backup", ("--backup-path", "{frame}"), "a.exr: file exists"),
+        ("backup", ("--backup-path", "/proc/nobody/x"), "no such file or directory"),
+        ("backup", ("--backup-path", "s3://renders/x"), "S3_ENDPOINT is missing, so no object can be reached"),
+        ("restore", ("--backup-path", "{frame}"), "a.exr: there is no backup"),
+        ("rollback", ("--archive-tables", "/proc/nobody"), "/proc/nobody: no such file or directory"),
         ("backfill", ("{folder}", "--workers", "1", "--report", "/nobody/x"), "/nobody/x: no such file or directory"),
         ("backfill", ("{frame}", "--workers", "1"), "is not a folder"),
     ],
@@ -151,7 +151,7 @@ def test_what_cannot_be_is_said_in_words(
 
 def test_tables_that_were_not_named_are_ours_all_the_same(stored: Database) -> None:
     """Whoever leaves out tables of a later version is told that they belong to it."""
-    status, answer = run(stored, "verify_schema", "--expected-tables", "files,parts,channels,attributes")
+    status, answer = run(stored, "verify", "--expected-tables", "files,parts,channels,attributes")
     assert status == 3
     assert {one["table"] for one in answer["differences"]} == {"pixel_stats", "validation_results"}
     assert all("one of exr-inspector's, since 1.1.0" in one["remedy"] for one in answer["differences"])

@@ -90,32 +90,32 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "inspect in a line": ("main", ("--summary", "{path}", "{broken}", "{missing}")),
     "inspect with its log": ("main", ("--verbose", "{path}")),
     "an event that is none": ("main", ("{event}",)),
-    "validate": ("validation", ("{path}", "{broken}", "--policy", "comp_plate")),
-    "validate as JSON": ("validation", ("{path}", "--policy", "comp_plate", "--json")),
-    "validate nothing": ("validation", ("{missing}", "--policy", "comp_plate")),
-    "no such policy": ("validation", ("{path}", "--policy", HARMFUL)),
+    "validate": ("validate", ("{path}", "{broken}", "--policy", "comp_plate")),
+    "validate as JSON": ("validate", ("{path}", "--policy", "comp_plate", "--json")),
+    "validate nothing": ("validate", ("{missing}", "--policy", "comp_plate")),
+    "no such policy": ("validate", ("{path}", "--policy", HARMFUL)),
     "policy over what is stored": ("policy_dry_run", ("--policy", "comp_plate")),
     "policy over what is stored as JSON": ("policy_dry_run", ("--policy", "comp_plate", "--json")),
     "doctor": ("doctor", ("{path}",)),
     "doctor as JSON": ("doctor", ("{path}", "--json")),
     "doctor with an event that is none": ("doctor", ("{event}",)),
     "doctor with nothing": ("doctor", ("{missing}",)),
-    "similar": ("find_similar", ("{path}", "--explain", "--exact")),
-    "similar as JSON": ("find_similar", ("{path}", "--explain", "--exact", "--format", "json")),
-    "similar to nothing": ("find_similar", (HARMFUL,)),
-    "no such question": ("query", (HARMFUL,)),
-    "no such parameter": ("query", ("inspection_coverage", "--param", f"{HARMFUL}=1")),
+    "similar": ("similar", ("{path}", "--explain", "--exact")),
+    "similar as JSON": ("similar", ("{path}", "--explain", "--exact", "--format", "json")),
+    "similar to nothing": ("similar", (HARMFUL,)),
+    "no such question": ("ask", (HARMFUL,)),
+    "no such parameter": ("ask", ("inspection_coverage", "--param", f"{HARMFUL}=1")),
     "backfill": ("backfill", ("{root}", "--force", "--workers", "1")),
     "backfill as JSON": ("backfill", ("{root}", "--force", "--workers", "1", "--json")),
     "backfill of nothing": ("backfill", ("{missing}",)),
     "backfill of no list": ("backfill", ("--from-list", "{missing}")),
-    "backup to where one is": ("restore_schema", ("--backup-path", "{missing}")),
-    "no archive": ("restore_schema", ("--backup-path", "{missing}.tar.gz")),
-    "another schema": ("verify_schema", ("--schema", f"{BUCKET}/{HARMFUL}")),
-    "other tables": ("verify_schema", ("--expected-tables", HARMFUL)),
-    "sample": ("copy_sample_data", ("--source-schema", "exr", "--target-schema", "other", "--sample-size", "9", "--json")),
-    "integrity": ("data_integrity_check", ()),
-    "an endpoint that is none": ("verify_schema", ("--endpoint", f"http://{HARMFUL}")),
+    "backup to where one is": ("restore", ("--backup-path", "{missing}")),
+    "no archive": ("restore", ("--backup-path", "{missing}.tar.gz")),
+    "another schema": ("verify", ("--schema", f"{BUCKET}/{HARMFUL}")),
+    "other tables": ("verify", ("--expected-tables", HARMFUL)),
+    "sample": ("copy", ("--source-schema", "exr", "--target-schema", "other", "--sample-size", "9", "--json")),
+    "integrity": ("check", ()),
+    "an endpoint that is none": ("verify", ("--endpoint", f"http://{HARMFUL}")),
     "a host that is none": ("test_function", ("--url", HARMFUL)),
 }
 
@@ -133,21 +133,21 @@ def test_no_command_prints_a_control_character(stored: Stored, name: str) -> Non
         "missing": stored.folder / f"missing{HARMFUL}.exr",
     }
     given = [argument.format(**places) for argument in arguments]
-    command = function.main if script == "main" else importlib.import_module(f"scripts.{script}").main
+    command = function.main if script == "main" else importlib.import_module(f"exr_inspector.cli.{script}").main
     assert_fit(printed(lambda: command(given)))
 
 
 SCRIPTS = (
-    "backfill", "backup_schema", "copy_sample_data", "data_integrity_check", "doctor", "find_similar", "init_schema",
-    "insert_test_stats", "migrate_v1_0_to_v1_1", "policy_dry_run", "query", "recompute_embeddings", "rehearse", "report",
-    "restore_schema", "rollback_v1_1", "test_function", "validation", "verify_schema", "local_command", "uploads",
+    "backfill", "backup", "copy", "check", "doctor", "similar", "init",
+    "insert_test_stats", "migrate", "policy_dry_run", "ask", "recompute", "rehearse", "report",
+    "restore", "rollback", "test_function", "validate", "verify", "local", "uploads",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_usage_error_is_fit_for_a_terminal(script: str) -> None:
     """argparse repeats what it does not know."""
-    command = importlib.import_module(f"scripts.{script}").main
+    command = importlib.import_module(f"exr_inspector.cli.{script}").main
     assert_fit(printed(lambda: command([f"--no-such{HARMFUL}", HARMFUL])))
 
 

@@ -72,7 +72,7 @@ def test_a_tree_is_stored_and_then_skipped(empty: Database, tmp_path: Path) -> N
 def test_a_batch_costs_the_requests_of_one_file(empty: Database, tmp_path: Path) -> None:
     """Looking up, storing and reading back are shared by all files of a batch."""
     write_tree(tmp_path, 40)
-    run(empty, "init_schema")
+    run(empty, "init")
     answer = run(empty, "backfill", str(tmp_path), "--workers", "1")[1]
     assert answer["database_requests"] <= 15
 
@@ -216,7 +216,7 @@ _INGEST = backfilling.ingest
 def test_a_worker_that_is_killed_is_replaced(empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its batches are run again by others, and nothing is stored twice."""
     write_tree(tmp_path / "tree")
-    run(empty, "init_schema")
+    run(empty, "init")
     monkeypatch.setenv("DIE_ONCE", str(tmp_path / "died"))
     monkeypatch.setattr(backfilling, "ingest", die_once)
     given = [str(tmp_path / "tree"), "--workers", "2", "--batch", "4"]
@@ -233,7 +233,7 @@ def test_a_busy_database_is_a_failure_of_each_file(empty: Database, tmp_path: Pa
 
     monkeypatch.setattr(upsert, "_LONGEST_WAIT", 0.001)
     write_tree(tmp_path, 4)
-    run(empty, "init_schema")
+    run(empty, "init")
     empty.server.faults.add("409@insert**")
     status, answer = go(empty, str(tmp_path))
     assert (status, answer["failed"], {one["verdict"] for one in answer["failures"]}) == (3, 5, {"retry"})
@@ -246,7 +246,7 @@ def test_a_terminal_sees_count_total_and_rate(
 ) -> None:
     """The total is counted beside the work, of this shard alone; a file that is no terminal sees nothing."""
     write_tree(tmp_path)
-    run(empty, "init_schema")
+    run(empty, "init")
     share = len(list(backfilling.of_shard(backfilling.from_folder(tmp_path, described=False), (1, 2))))
     place = ["--endpoint", str(empty.settings.db_endpoint), "--schema", f"{BUCKET}/{empty.settings.db_schema}"]
     monkeypatch.setenv("VAST_DB_ACCESS_KEY", str(empty.settings.db_access_key))

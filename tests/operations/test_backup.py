@@ -25,7 +25,7 @@ from vast_schemas import TABLES
 def full() -> Iterator[Database]:
     """A migrated schema with a file of 1.1.0; the tests of this module only read it."""
     with old_database() as running:
-        run(running, "migrate_v1_0_to_v1_1", "--backfill")
+        run(running, "migrate", "--backfill")
         persistence.persist_to_vast_database(payload("/new.exr"), session=running.store())
         yield running
 
@@ -33,7 +33,7 @@ def full() -> Iterator[Database]:
 @pytest.fixture
 def taken(full: Database, tmp_path: Path) -> Path:
     """A backup of it in a folder."""
-    assert run(full, "backup_schema", "--backup-path", str(tmp_path / "backup"))[0] == 0
+    assert run(full, "backup", "--backup-path", str(tmp_path / "backup"))[0] == 0
     return tmp_path / "backup"
 
 
@@ -58,26 +58,26 @@ def test_a_backup_restores_to_identical_content(
     }.items():
         monkeypatch.setenv(name, value)
     path = form.format(tmp_path)
-    status, taken = run(full, "backup_schema", "--backup-path", path)
+    status, taken = run(full, "backup", "--backup-path", path)
     assert (status, taken["rows"]["files"]) == (0, 14)
     other = full.at(f"other_{len(path)}")
-    assert run(other, "restore_schema", "--backup-path", path, "--dry-run")[0] == 0
+    assert run(other, "restore", "--backup-path", path, "--dry-run")[0] == 0
     assert state(other).tables == {}
-    assert run(other, "restore_schema", "--backup-path", path)[0] == 0
+    assert run(other, "restore", "--backup-path", path)[0] == 0
     assert content(other) == content(full)
-    assert run(other, "verify_schema")[0] == 0
-    assert run(full, "backup_schema", "--backup-path", path)[1]["error"]["code"] == "bad_backup"
+    assert run(other, "verify")[0] == 0
+    assert run(full, "backup", "--backup-path", path)[1]["error"]["code"] == "bad_backup"
 
 
 def test_a_schema_is_dropped_and_restored_in_its_place(tmp_path: Path) -> None:
     """backup, drop, restore, verify: the same schema of 1.0.0 as before."""
     with old_database() as running:
         before = read_1_0_0(running)
-        run(running, "backup_schema", "--backup-path", str(tmp_path / "b.tgz"))
+        run(running, "backup", "--backup-path", str(tmp_path / "b.tgz"))
         with running.store().transaction(Ledger()) as work:
             for name in work.names():
                 work.drop(name)
-        assert run(running, "restore_schema", "--backup-path", str(tmp_path / "b.tgz"))[0] == 0
+        assert run(running, "restore", "--backup-path", str(tmp_path / "b.tgz"))[0] == 0
         assert read_1_0_0(running) == before
         assert state(running).version == "1.0.0"
         assert state(running).tables["files"].index == ("metadata_embedding", "l2sq")
@@ -86,8 +86,8 @@ def test_a_schema_is_dropped_and_restored_in_its_place(tmp_path: Path) -> None:
 def test_a_restore_fills_tables_that_init_made(taken: Path) -> None:
     """Empty tables are no obstacle, and the records are those of the backup."""
     with database() as running:
-        run(running, "init_schema")
-        assert run(running, "restore_schema", "--backup-path", str(taken))[0] == 0
+        run(running, "init")
+        assert run(running, "restore", "--backup-path", str(taken))[0] == 0
         names = [record.name for record in state(running).records]
         assert len(names) == len(set(names))
         assert "1.1.0/fill" in names
@@ -96,7 +96,7 @@ def test_a_restore_fills_tables_that_init_made(taken: Path) -> None:
 def test_rows_are_never_overwritten(full: Database, taken: Path) -> None:
     """A table that holds rows is named, and nothing is written."""
     before = content(full)
-    status, answer = run(full, "restore_schema", "--backup-path", str(taken))
+    status, answer = run(full, "restore", "--backup-path", str(taken))
     assert (status, answer["error"]["code"]) == (2, "not_empty")
     assert "--schema" in answer["error"]["remedy"]
     assert content(full) == before
@@ -136,7 +136,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(full: Database, 
     damage(taken, how)
     other = full.at("untouched")
     other.server.requests.clear()
-    status, answer = run(other, "restore_schema", "--backup-path", str(taken))
+    status, answer = run(other, "restore", "--backup-path", str(taken))
     assert (status, answer["error"]["code"]) == (2, "bad_backup")
     assert answer["error"]["remedy"]
     assert [command for command in other.commands() if not command.startswith("GET")] == []
@@ -145,10 +145,10 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(full: Database, 
 def test_a_truncated_archive_is_refused(full: Database, tmp_path: Path) -> None:
     """A .tar.gz that a full disk cut short, and one that does not exist."""
     path = tmp_path / "b.tar.gz"
-    run(full, "backup_schema", "--backup-path", str(path))
+    run(full, "backup", "--backup-path", str(path))
     path.write_bytes(path.read_bytes()[:-100])
-    assert run(full.at("untouched"), "restore_schema", "--backup-path", str(path))[1]["error"]["code"] == "bad_backup"
-    missing = run(full.at("untouched"), "restore_schema", "--backup-path", str(tmp_path / "none.tar.gz"))[1]
+    assert run(full.at("untouched"), "restore", "--backup-path", str(path))[1]["error"]["code"] == "bad_backup"
+    missing = run(full.at("untouched"), "restore", "--backup-path", str(tmp_path / "none.tar.gz"))[1]
     assert "does not exist" in missing["error"]["message"]
 
 
@@ -158,7 +158,7 @@ def test_an_archive_cannot_write_outside_of_its_folder(full: Database, tmp_path:
     evil.write_text("x", encoding="utf-8")
     with tarfile.open(path, "w:gz") as archive:
         archive.add(evil, "../../climbed")
-    assert run(full.at("untouched"), "restore_schema", "--backup-path", str(path))[0] == 2
+    assert run(full.at("untouched"), "restore", "--backup-path", str(path))[0] == 2
     assert not list(tmp_path.parent.glob("climbed"))
 
 
@@ -168,9 +168,9 @@ def test_an_interrupted_restore_leaves_nothing_and_is_begun_again(taken: Path, m
         with monkeypatch.context() as patch:
             patch.setattr(restore, "_fill", interrupted_at(3, restore._fill))
             with pytest.raises(ValueError, match="Expecting value"):
-                run(running, "restore_schema", "--backup-path", str(taken))
+                run(running, "restore", "--backup-path", str(taken))
         assert state(running).tables == {}
-        assert run(running, "restore_schema", "--backup-path", str(taken))[0] == 0
+        assert run(running, "restore", "--backup-path", str(taken))[0] == 0
         assert len(running.rows("files")) == 14
 
 
@@ -179,7 +179,7 @@ def test_a_restore_outlives_passing_conditions(taken: Path, fault: str) -> None:
     """A conflict begins again, a lost answer is settled by counting; no row comes twice."""
     with database() as running:
         running.server.faults.add(fault)
-        assert run(running, "restore_schema", "--backup-path", str(taken))[0] == 0
+        assert run(running, "restore", "--backup-path", str(taken))[0] == 0
         assert {name: len(rows) for name, rows in running.contents().items()} == {
             name: entry.rows for name, entry in backups.read_checked(taken).tables.items() if name in TABLES
         }
@@ -190,26 +190,26 @@ def test_an_interrupted_backup_has_no_manifest_and_is_taken_again(full: Database
     folder = tmp_path / "half"
     folder.mkdir()
     (folder / "files.parquet").write_bytes(b"half")
-    assert run(full.at("untouched"), "restore_schema", "--backup-path", str(folder))[0] == 2
-    assert run(full, "backup_schema", "--backup-path", str(folder))[0] == 0
+    assert run(full.at("untouched"), "restore", "--backup-path", str(folder))[0] == 2
+    assert run(full, "backup", "--backup-path", str(folder))[0] == 0
     assert backups.read_checked(folder).tables["files"].rows == 14
 
 
 def test_a_dry_run_of_a_backup_writes_no_file(full: Database, tmp_path: Path) -> None:
     """It counts the rows of every table."""
-    status, answer = run(full, "backup_schema", "--backup-path", str(tmp_path / "b"), "--dry-run")
+    status, answer = run(full, "backup", "--backup-path", str(tmp_path / "b"), "--dry-run")
     assert (status, answer["rows"]["files"], list(tmp_path.iterdir())) == (0, 14, [])
 
 
 def test_tables_of_others_are_backed_up_as_well(tmp_path: Path) -> None:
     """The schema is restored as it was, with what somebody keeps beside ours."""
     with database() as running:
-        run(running, "init_schema")
+        run(running, "init")
         with running.store().transaction(Ledger()) as work:
             work.create({"notes": (pa.schema([("note", pa.utf8())]), None)})
-        answer = run(running, "backup_schema", "--backup-path", str(tmp_path / "b"))[1]
+        answer = run(running, "backup", "--backup-path", str(tmp_path / "b"))[1]
         assert {"notes", RECORDS} <= set(answer["rows"])
-        assert run(running.at("copy"), "restore_schema", "--backup-path", str(tmp_path / "b"))[0] == 0
+        assert run(running.at("copy"), "restore", "--backup-path", str(tmp_path / "b"))[0] == 0
         assert "notes" in state(running.at("copy")).tables
 
 
@@ -218,5 +218,5 @@ def test_a_prefix_must_be_named(full: Database, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("S3_ENDPOINT", full.server.url)
     monkeypatch.setenv("S3_ACCESS_KEY", "local")
     monkeypatch.setenv("S3_SECRET_KEY", "local-secret")
-    assert "s3://BUCKET/PREFIX" in run(full, "backup_schema", "--backup-path", f"s3://{BUCKET}")[1]["error"]["message"]
-    assert run(full, "backup_schema", "--backup-path", "s3://nobody/has/this")[0] == 2
+    assert "s3://BUCKET/PREFIX" in run(full, "backup", "--backup-path", f"s3://{BUCKET}")[1]["error"]["message"]
+    assert run(full, "backup", "--backup-path", "s3://nobody/has/this")[0] == 2

@@ -30,7 +30,7 @@ STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4}]}
 def migrated() -> Iterator[Database]:
     """What 1.0.0 wrote, migrated, with a file that 1.1.0 wrote."""
     with old_database() as running:
-        assert run(running, "migrate_v1_0_to_v1_1", "--backfill")[0] == 0
+        assert run(running, "migrate", "--backfill")[0] == 0
         persistence.persist_batch([payload("/shots/new.1001.exr") | {"stats": STATS}], session=running.store())
         yield running
 
@@ -45,15 +45,15 @@ def test_a_schema_that_was_lost_comes_back_whole(migrated: Database, tmp_path: P
     """Backup, drop, restore, verify, check: every cell as it was, vectors bit for bit, and every script is content."""
     before = content(migrated)
     path = str(tmp_path / "backup.tar.gz")
-    assert run(migrated, "backup_schema", "--backup-path", path)[0] == 0
+    assert run(migrated, "backup", "--backup-path", path)[0] == 0
     drop_all(migrated)
     assert table_names(migrated) == []
-    assert run(migrated, "verify_schema")[0] == 3
-    assert run(migrated, "restore_schema", "--backup-path", path)[0] == 0
+    assert run(migrated, "verify")[0] == 3
+    assert run(migrated, "restore", "--backup-path", path)[0] == 0
     assert content(migrated) == before
-    assert run(migrated, "verify_schema")[0] == 0
-    assert run(migrated, "data_integrity_check")[0] == 0
-    assert run(migrated, "recompute_embeddings", "--dry-run")[1]["files"] == 0
+    assert run(migrated, "verify")[0] == 0
+    assert run(migrated, "check")[0] == 0
+    assert run(migrated, "recompute", "--dry-run")[1]["files"] == 0
     persistence.persist_to_vast_database(payload("/shots/new.1002.exr"), session=migrated.store())
     assert_sound(migrated.contents())
 
@@ -66,13 +66,13 @@ def test_forward_back_and_forward_again(migrated: Database, tmp_path: Path) -> N
     """With data of 1.1.0 in it: back, a reader of 1.0.0 sees all rows as they were; forward again, all is as it was migrated."""
     old_view, new_row = read_1_0_0(migrated), row_of(migrated, "/shots/new.1001.exr")
     assert len(migrated.rows("pixel_stats")) == 1
-    assert run(migrated, "rollback_v1_1", "--archive-tables", str(tmp_path / "archive"))[0] == 0
+    assert run(migrated, "rollback", "--archive-tables", str(tmp_path / "archive"))[0] == 0
     assert read_1_0_0(migrated) == old_view
     assert (state(migrated).version, "pixel_stats" in table_names(migrated)) == ("1.0.0", False)
-    assert run(migrated, "verify_schema", "--version", "1.0.0")[0] == 0
-    assert run(migrated, "migrate_v1_0_to_v1_1", "--backfill")[0] == 0
-    assert run(migrated, "verify_schema")[0] == 0
-    assert run(migrated, "data_integrity_check")[0] == 0
+    assert run(migrated, "verify", "--version", "1.0.0")[0] == 0
+    assert run(migrated, "migrate", "--backfill")[0] == 0
+    assert run(migrated, "verify")[0] == 0
+    assert run(migrated, "check")[0] == 0
     assert read_1_0_0(migrated) == old_view
     assert row_of(migrated, "/shots/new.1001.exr") == new_row
     assert migrated.rows("pixel_stats") == []
@@ -90,12 +90,12 @@ def test_a_backup_that_is_interrupted_is_taken_again(
     with monkeypatch.context() as patch:
         patch.setattr(backups, "write_table", interrupted_at(3, backups.write_table))
         with pytest.raises(ValueError, match="Expecting value"):
-            run(migrated, "backup_schema", "--backup-path", path)
+            run(migrated, "backup", "--backup-path", path)
     other = migrated.at("other")
-    assert run(other, "restore_schema", "--backup-path", path)[1]["error"]["code"] == "bad_backup"
+    assert run(other, "restore", "--backup-path", path)[1]["error"]["code"] == "bad_backup"
     assert state(other).tables == {}
-    assert run(migrated, "backup_schema", "--backup-path", path)[0] == 0
-    assert run(other, "restore_schema", "--backup-path", path)[0] == 0
+    assert run(migrated, "backup", "--backup-path", path)[0] == 0
+    assert run(other, "restore", "--backup-path", path)[0] == 0
     assert content(other) == content(migrated)
 
 
@@ -105,7 +105,7 @@ ROWS, CELL = 300, 60_000
 def fill(running: Database, rows: int) -> None:
     """Rows of files whose raw_output does not compress."""
     schema = wire_schema(schema_for("files"))
-    run(running, "init_schema")
+    run(running, "init")
     loaded: dict[str, Any] = {}
     with running.store().transaction(Ledger(), loaded) as work:
         loaded["files"] = work.load("files")

@@ -24,7 +24,7 @@ def old() -> Iterator[Database]:
 
 def sample(running: Database, target: str, size: int, *more: str) -> tuple[int, dict]:
     arguments = ("--source-schema", running.settings.db_schema, "--target-schema", target, "--sample-size", str(size))
-    return run(running, "copy_sample_data", *arguments, *more)
+    return run(running, "copy", *arguments, *more)
 
 
 def test_a_sample_has_whole_files(old: Database) -> None:
@@ -73,14 +73,14 @@ def test_a_lost_answer_copies_nothing_twice(old: Database) -> None:
 def test_a_schema_is_not_copied_into_itself(old: Database) -> None:
     """And one that does not exist has nothing to copy."""
     assert sample(old, "exr", 1)[0] == 2
-    assert run(old, "copy_sample_data", "--source-schema", "none", "--target-schema", "b", "--sample-size", "1")[0] == 2
+    assert run(old, "copy", "--source-schema", "none", "--target-schema", "b", "--sample-size", "1")[0] == 2
 
 
 def test_test_statistics_go_to_as_many_files_as_asked_for() -> None:
     """Current files by file_id; a larger number goes on; the result is sound."""
     with old_database() as running:
         assert "migrate" in run(running, "insert_test_stats", "--file-count", "3")[1]["error"]["remedy"]
-        run(running, "migrate_v1_0_to_v1_1")
+        run(running, "migrate")
         assert run(running, "insert_test_stats", "--file-count", "3", "--dry-run")[1]["rows"] == 0
         first = run(running, "insert_test_stats", "--file-count", "3")[1]
         assert (first["files"], first["already"]) == (3, 0)
@@ -89,7 +89,7 @@ def test_test_statistics_go_to_as_many_files_as_asked_for() -> None:
         assert (again["files"], again["already"]) == (2, 3)
         assert {row["details"] for row in running.rows("pixel_stats")} == {'{"test":true}'}
         assert_sound(running.contents())
-        assert run(running, "data_integrity_check")[0] == 0
+        assert run(running, "check")[0] == 0
 
 
 def test_the_procedure_runs_from_copy_to_a_second_migration() -> None:
@@ -119,7 +119,7 @@ def test_the_procedure_leaves_the_schema_that_it_reads_alone(old: Database) -> N
 def test_the_procedure_stops_at_the_first_failure() -> None:
     """A schema that is of 1.1.0 already cannot be rehearsed as one of 1.0.0; the answer names the command."""
     with old_database() as running:
-        run(running, "migrate_v1_0_to_v1_1")
+        run(running, "migrate")
         persistence.persist_to_vast_database(payload("/new.exr"), session=running.store())
         status, answer = run(running, "rehearse")
         assert status == 3

@@ -44,7 +44,7 @@ def test_all_is_well_and_nothing_stays_behind(empty: Database, tmp_path: Path) -
 
 def test_a_write_into_real_tables_is_rolled_back(empty: Database) -> None:
     """With tables there, the rows are inserted into them, and gone afterwards."""
-    run(empty, "init_schema")
+    run(empty, "init")
     assert run(empty, "doctor")[0] == 0
     assert empty.rows("files") == []
 

@@ -111,7 +111,7 @@ MENDED = ("orphan", "duplicate_file", "several_current", "no_current", "duplicat
 def test_a_sound_schema_has_no_findings(stored: Database) -> None:
     """What the function wrote is sound: versions, unreadable files and statistics included. Reading is all that is done."""
     stored.server.requests.clear()
-    status, answer = run(stored, "data_integrity_check")
+    status, answer = run(stored, "check")
     assert (status, answer["findings"]) == (0, [])
     assert not [command for command in stored.commands() if " rows" in command and not command.startswith("GET")]
 
@@ -120,11 +120,11 @@ def test_a_sound_schema_has_no_findings(stored: Database) -> None:
 def test_what_is_wrong_is_found_and_mended(stored: Database, kind: str) -> None:
     """Each kind by itself: found, left alone by a dry run, mended, and then gone; what was sound before is the same."""
     harm(stored, kind)
-    status, found = run(stored, "data_integrity_check")
+    status, found = run(stored, "check")
     assert (status, set(found["counts"])) == (3, {kind})
     assert all(one["remedy"] for one in found["findings"])
-    assert run(stored, "data_integrity_check", "--repair", "--dry-run")[1]["findings"] == found["findings"]
-    status, answer = run(stored, "data_integrity_check", "--repair")
+    assert run(stored, "check", "--repair", "--dry-run")[1]["findings"] == found["findings"]
+    status, answer = run(stored, "check", "--repair")
     assert (status, answer["findings"]) == (0, [])
     assert answer["repaired"] == found["counts"]
     assert_sound(stored.contents())
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_found_and_mended(stored: Database, kind: str) -> None:
 def test_a_contradiction_names_the_section_that_is_wrong(stored: Database) -> None:
     """A finding of the policy that raw_output calls silent is wrong twice; one that quotes what files does not say is wrong."""
     harm(stored, "contradiction")
-    findings = run(stored, "data_integrity_check")[1]["findings"]
+    findings = run(stored, "check")[1]["findings"]
     assert sorted((one["table"], one["policy_id"] or "", one["detail"]) for one in findings) == [
         ("pixel_stats", "", "1 rows are not those that raw_output tells"),
         ("validation_results", "silent", "1 rows are not those that raw_output tells"),
@@ -147,7 +147,7 @@ def test_repaired_rows_are_those_that_were_lost(stored: Database) -> None:
     before = {name: sorted(map(repr, rows)) for name, rows in stored.contents().items()}
     for kind in ("count", "contradiction", "vector"):
         harm(stored, kind)
-    assert run(stored, "data_integrity_check", "--repair")[0] == 0
+    assert run(stored, "check", "--repair")[0] == 0
     assert {name: sorted(map(repr, rows)) for name, rows in stored.contents().items()} == before
 
 
@@ -155,7 +155,7 @@ def test_several_harms_are_mended_in_one_run(stored: Database) -> None:
     """Their order is the script's business."""
     for kind in ("count", "duplicate_row", "orphan", "duplicate_file"):
         harm(stored, kind)
-    status, answer = run(stored, "data_integrity_check", "--repair")
+    status, answer = run(stored, "check", "--repair")
     assert (status, answer["findings"]) == (0, [])
 
 
@@ -173,9 +173,9 @@ def test_an_interrupted_repair_is_finished_by_the_next(stored: Database, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(check, "repair", interrupted)
         with pytest.raises(ValueError, match="Expecting value"):
-            run(stored, "data_integrity_check", "--repair")
-    assert set(run(stored, "data_integrity_check")[1]["counts"]) == {"count"}
-    assert run(stored, "data_integrity_check", "--repair")[0] == 0
+            run(stored, "check", "--repair")
+    assert set(run(stored, "check")[1]["counts"]) == {"count"}
+    assert run(stored, "check", "--repair")[0] == 0
 
 
 @pytest.mark.parametrize("column", ["etag", "raw_output"])
@@ -186,7 +186,7 @@ def test_a_stale_raw_output_is_reported_and_not_mended(stored: Database, column:
     with stored.store().transaction(Ledger(), loaded) as work:
         loaded["files"] = work.load("files")
         work.update("files", row_ids, pa.table({column: pa.array(["else"] * len(row_ids))}))
-    status, answer = run(stored, "data_integrity_check", "--repair")
+    status, answer = run(stored, "check", "--repair")
     assert status == 3
     assert answer["counts"]["stale_raw_output"] == len(row_ids)
     assert "backfill.py" in answer["findings"][0]["remedy"]
@@ -211,17 +211,17 @@ def test_vectors_are_recomputed_and_the_old_ones_stay_searchable(stored: Databas
     before = {name: sorted(map(repr, rows)) for name, rows in stored.contents().items()}
     age(stored)
     old = {row["file_id"]: row["metadata_embedding"] for row in stored.rows("files") if row["embedding_version"] == 0}
-    assert run(stored, "data_integrity_check")[1]["counts"] == {"old_embedding": len(old)}
-    assert run(stored, "recompute_embeddings", "--dry-run")[1]["files"] == len(old) == 6
-    status, answer = run(stored, "recompute_embeddings", "--batch", "2")
+    assert run(stored, "check")[1]["counts"] == {"old_embedding": len(old)}
+    assert run(stored, "recompute", "--dry-run")[1]["files"] == len(old) == 6
+    status, answer = run(stored, "recompute", "--batch", "2")
     assert (status, answer["files"]) == (0, 6)
     assert {name: sorted(map(repr, rows)) for name, rows in stored.contents().items()} == before
     assert {row["file_id"]: row["metadata_embedding"] for row in stored.rows(PREVIOUS_VECTORS)} == old
-    run(stored, "init_schema")
-    assert run(stored, "verify_schema")[0] == 0
-    assert run(stored, "recompute_embeddings")[1]["files"] == 0
-    assert run(stored, "recompute_embeddings", "--drop-previous", "--dry-run")[1]["dropped"] is False
-    assert run(stored, "recompute_embeddings", "--drop-previous")[1]["dropped"] is True
+    run(stored, "init")
+    assert run(stored, "verify")[0] == 0
+    assert run(stored, "recompute")[1]["files"] == 0
+    assert run(stored, "recompute", "--drop-previous", "--dry-run")[1]["dropped"] is False
+    assert run(stored, "recompute", "--drop-previous")[1]["dropped"] is True
     assert PREVIOUS_VECTORS not in state(stored).tables
 
 
@@ -231,11 +231,11 @@ def test_recomputing_goes_on_after_an_interruption(stored: Database, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(recompute, "_range", interrupted_at(3, recompute._range))
         with pytest.raises(ValueError, match="Expecting value"):
-            run(stored, "recompute_embeddings", "--batch", "1")
+            run(stored, "recompute", "--batch", "1")
     versions = [row["embedding_version"] for row in stored.rows("files")]
     kept = len(stored.rows(PREVIOUS_VECTORS)) if PREVIOUS_VECTORS in state(stored).tables else 0
     assert versions.count(0) + kept == 6
-    assert run(stored, "recompute_embeddings", "--batch", "1")[1]["files"] == versions.count(0)
+    assert run(stored, "recompute", "--batch", "1")[1]["files"] == versions.count(0)
     assert {row["embedding_version"] for row in stored.rows("files")} == {EMBEDDING_VERSION}
     assert len(stored.rows(PREVIOUS_VECTORS)) == 6
     assert_sound(stored.contents())
@@ -249,7 +249,7 @@ def test_a_raw_output_that_says_too_little_is_named(stored: Database) -> None:
     with stored.store().transaction(Ledger(), loaded) as work:
         loaded["files"] = work.load("files")
         work.update("files", row_ids, pa.table({"raw_output": pa.array(['{"omitted": true}'])}))
-    status, answer = run(stored, "recompute_embeddings")
+    status, answer = run(stored, "recompute")
     assert (status, answer["unusable"]) == (3, [PATHS[0]])
 
 
@@ -261,7 +261,7 @@ def test_a_multi_part_file_gets_a_fingerprint_for_each_part(stored: Database) ->
     persistence.persist_to_vast_database(document, session=stored.store())
     before = sorted(map(repr, stored.rows("channels")))
     age(stored, ("/two.exr",))
-    assert run(stored, "recompute_embeddings")[0] == 0
+    assert run(stored, "recompute")[0] == 0
     assert sorted(map(repr, stored.rows("channels"))) == before
 
 

@@ -23,7 +23,7 @@ NEW = "s3://renders/shows/apollo/seq/ab/shots/ab_0010/beauty_v003.1020.exr"
 def old() -> Iterator[Database]:
     """A schema of an older version, migrated as far as adding goes."""
     with old_database() as running:
-        run(running, "migrate_v1_0_to_v1_1", "--backfill")
+        run(running, "migrate", "--backfill")
         yield running
 
 
@@ -38,14 +38,14 @@ def read_both(old: Database, new: Database) -> dict[str, dict]:
 def cut_over(old: Database) -> Database:
     """The parallel schema, made empty; from here on writers use it."""
     new = old.at("exr_v2")
-    assert run(new, "init_schema")[0] == 0
+    assert run(new, "init")[0] == 0
     return new
 
 
 def copy_rest(old: Database) -> tuple[int, dict]:
     """Copy the paths that the new schema has not."""
     arguments = ("--source-schema", f"{BUCKET}/exr", "--target-schema", f"{BUCKET}/exr_v2", "--sample-size", "1000000")
-    return run(old, "copy_sample_data", *arguments)
+    return run(old, "copy", *arguments)
 
 
 def test_readers_miss_nothing_at_any_moment(old: Database) -> None:
@@ -73,8 +73,8 @@ def test_the_old_schema_stays_as_it_was_until_it_is_dropped(old: Database) -> No
     assert copy_rest(old)[1]["paths"] == []
     assert read_1_0_0(old) == before
     for running in (old, new):
-        assert run(running, "verify_schema")[0] == 0
-        assert run(running, "data_integrity_check")[0] == 0
+        assert run(running, "verify")[0] == 0
+        assert run(running, "check")[0] == 0
 
 
 def test_the_two_schemas_do_not_know_each_other(old: Database) -> None:

@@ -25,7 +25,7 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 from project import ROOT
 
-LANGUAGES = ("python", "console", "sql", "json", "toml", "yaml", "text")
+LANGUAGES = ("python", "console", "sql", "json", "toml", "yaml", "mermaid", "text")
 _FENCES = RawFencedCodeBlockLexer(re.compile(r"(?P<language>[^\n]*)\n"))
 _COMMENTS = re.compile(r"(?:^<!--(?:(?!-->).)*-->[ \t]*\n\s*?)+\Z", re.MULTILINE)
 _ALLOWED = {

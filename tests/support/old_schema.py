@@ -51,7 +51,7 @@ def fill_old(running: Database) -> None:
 
 def run(running: Database, script: str, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Run a script's command line with `--json` against the endpoint; its exit status and its answer."""
-    module = importlib.import_module(f"scripts.{script}")
+    module = importlib.import_module(f"exr_inspector.cli.{script}")
     given = running.settings
     environ = {"VAST_DB_ACCESS_KEY": given.db_access_key, "VAST_DB_SECRET_KEY": given.db_secret_key}
     place = ["--endpoint", str(given.db_endpoint), "--schema", f"{BUCKET}/{given.db_schema}"]

@@ -567,7 +567,7 @@ def a_long_vector(place: Place) -> Iterator[str]:
 
 def details(db: Database) -> Iterator[str]:
     """What the integrity check finds."""
-    for finding in run(db, "data_integrity_check")[1]["findings"]:
+    for finding in run(db, "check")[1]["findings"]:
         yield finding["detail"]
 
 
@@ -641,7 +641,7 @@ def an_old_schema(place: Place) -> Iterator[str]:
     old = place.db.at("old")
     fill_old(old)
     yield persistence.persist_to_vast_database(payload("/s.exr"), session=old.store())["error"]["message"]
-    yield from (entry["what"] for entry in run(old, "verify_schema", "--version", "1.1.0")[1]["differences"][:1])
+    yield from (entry["what"] for entry in run(old, "verify", "--version", "1.1.0")[1]["differences"][:1])
 
 
 @problem("A payload field has the wrong type")
@@ -704,11 +704,11 @@ def a_wrong_policy(place: Place) -> Iterator[str]:
 def refused_backups(place: Place) -> Iterator[str]:
     path, db = str(place.folder / "backup"), place.db.at("kept")
     persistence.persist_to_vast_database(payload("/kept.exr"), session=db.store())
-    assert run(db, "backup_schema", "--backup-path", path)[0] == 0
+    assert run(db, "backup", "--backup-path", path)[0] == 0
     for script, there in ((backup, path), (restore, path), (restore, str(place.folder / "nowhere"))):
         yield run(db, script.__name__.rpartition(".")[2], "--backup-path", there)[1]["error"]["message"]
     (place.folder / "backup/files.parquet").write_bytes(b"")
-    yield run(place.db.at("fresh"), "restore_schema", "--backup-path", path)[1]["error"]["message"]
+    yield run(place.db.at("fresh"), "restore", "--backup-path", path)[1]["error"]["message"]
 
 
 @problem("A backfill does not begin, or ends early")
@@ -768,7 +768,7 @@ def other_tables(place: Place) -> Iterator[str]:
     with db.session().transaction() as tx:
         columns = pa.schema([("file_id", pa.int64())])
         tx.bucket(BUCKET).create_schema("other").create_table("files", columns)
-    yield from (entry["what"] for entry in run(db, "verify_schema")[1]["differences"] if entry["kind"] in ("type", "index"))
+    yield from (entry["what"] for entry in run(db, "verify")[1]["differences"] if entry["kind"] in ("type", "index"))
 
 
 @problem("A trial of the function fails")
