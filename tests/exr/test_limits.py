@@ -216,7 +216,7 @@ def test_a_header_read_in_pieces_decodes_each_value_once() -> None:
 
 CODE = """
 import resource, sys
-sys.path[:0] = [{tests!r}, {root!r}]
+sys.path[:0] = [{tests!r}, {root!r}, {root!r} + '/tests/support']
 from test_limits import HOSTILE, tiled_parts
 from benchmarks.fuzz.mutate import check, describe
 data = {make}
