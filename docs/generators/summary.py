@@ -119,7 +119,6 @@ def _commands() -> Iterator[str]:
     yield from ("## Commands", "", "Each says more with `--help`, or in its first lines.", "")
     yield from ("| command | what it does |", "|---|---|")
     yield "| `main.py` | Inspects EXR files, or runs events as the function does |"
-    yield "| `exr_inspector/function/host.py` | Runs the function behind HTTP, for laptops and Knative platforms |"
     for path in sorted(path for path in tracked("scripts/*") if os.access(path, os.X_OK)):
         yield f"| `scripts/{path.name}` | {_purpose(path)} |"
 

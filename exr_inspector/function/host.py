@@ -1,6 +1,6 @@
 """Runs a function as the platform does, for laptops and for any Knative platform: CloudEvents in over HTTP, a status out.
 
-    python exr_inspector/function/host.py [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20]
+    exr-inspector serve [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20]
                             [--secrets FILE.json] [--grace 30] [--log-level INFO]
 
 POST a CloudEvent, structured or binary, to any path: 204 when the handler returned, 500 with the error's text when it raised or

@@ -110,7 +110,7 @@ def test_the_collector_reads_the_host_s_lines() -> None:
 
 
 def as_the_host_writes(line: str) -> str:
-    """A line of the log as `exr_inspector/function/host.py` formats it."""
+    """A line of the log as the function host formats it."""
     (basic,) = (
         node
         for node in ast.walk(ast.parse(inspect.getsource(host)))

@@ -86,4 +86,4 @@ def test_the_event_by_hand_is_one_that_the_function_reads() -> None:
     assert re.fullmatch(r"[\w-]+\.[\w-]+", event["subject"])
     assert re.fullmatch(r"vastdata\.com:[\w-]+\.[0-9a-f-]{36}", event["source"])
     (request,) = read_requests(event)
-    assert request.bucket == "<bucket>"
+    assert request.bucket == "BUCKET"

@@ -564,9 +564,9 @@ class Process:
     def __init__(self, folder: Path, *options: str) -> None:
         (folder / "function_under_test.py").write_text(MODULE, encoding="utf-8")
         (folder / "secrets.json").write_text(json.dumps({"test": {"folder": str(folder)}}), encoding="utf-8")
-        command = [sys.executable, str(ROOT / "exr_inspector.function.host.py"), "--port", "0", "--app-path", str(folder)]
+        command = [sys.executable, "-m", "exr_inspector.function.host", "--port", "0", "--app-path", str(folder)]
         more = ["--handler", "function_under_test.py", "--secrets", str(folder / "secrets.json"), *options]
-        self.process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.url = self.line().removeprefix("FUNCTION_HOST_URL=").strip()
 
     def line(self) -> str:

@@ -65,7 +65,7 @@ def installed() -> set[str]:
 
 def development_only() -> set[str]:
     """The names of packages that are installed here and that no requirement brings."""
-    needed = set(requirements())
+    needed = {"exr-inspector", *requirements()}
     by_package = metadata.packages_distributions()
     return {name for name, owners in by_package.items() if not {re.sub(r"[-_.]+", "-", one).lower() for one in owners} & needed}
 

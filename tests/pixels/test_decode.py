@@ -43,7 +43,7 @@ OpenEXR.File = fragile
 SCRIPT = """
 import sys
 sys.path[:0] = [{root!r}, {tests!r}]
-import exr_pixel_decode
+from exr_inspector.pixels import decode as exr_pixel_decode
 from pixel_files import one, planes, stats
 first = stats(one(planes()))
 (process, *_) = exr_pixel_decode.DECODERS._idle
@@ -140,7 +140,7 @@ def test_the_keys_of_the_function_are_not_in_the_decoders_environment(
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     """A Python of its own that has computed statistics once and goes on with `code`."""
-    start = SCRIPT.format(root=str(ROOT), tests=str(ROOT / "tests"))
+    start = SCRIPT.format(root=str(ROOT), tests=str(ROOT / "tests/support"))
     return subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=False)
 
 

@@ -379,7 +379,7 @@ def test_twenty_threads_at_once_give_what_one_gives() -> None:
 
 def test_importing_the_module_loads_neither_numpy_nor_openexr() -> None:
     """Header-only inspection does not pay for statistics."""
-    code = "import sys, exr_pixel_stats; print(sorted({'numpy', 'OpenEXR'} & set(sys.modules)))"
+    code = "import sys, exr_inspector.pixels.statistics; print(sorted({'numpy', 'OpenEXR'} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
 
