@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import vast_db_persistence as persistence
 from databases import Database, assert_sound, measurements, prepared
 from exr_inspector.database import rows as vast_rows
+from exr_inspector.database.persist import _chunks
 from exr_inspector.database.session import MAX_INSERT_BYTES, batches
 from exr_inspector.errors import BadPayload
 from sample_payloads import channel, measured, payload
@@ -254,7 +255,7 @@ def test_a_batch_is_cut_in_linear_time() -> None:
     files = {index: vast_rows.FileRows("", f"/{index}.exr" if index % 2 else "/same.exr", None, None, rows.tables)
              for index in range(40_000)}  # fmt: skip
     started = time.process_time()
-    chunks = list(persistence._chunks(files))
+    chunks = list(_chunks(files))
     assert time.process_time() - started < 5
     assert sum(map(len, chunks)) == len(files)
     assert all(len({file.path for file in chunk.values()}) == len(chunk) <= persistence.BATCH_FILES for chunk in chunks)

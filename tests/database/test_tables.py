@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -73,13 +74,13 @@ def test_tables_without_an_index_are_used_as_they_are(db: Database) -> None:
 
 
 def test_tables_of_the_first_version_are_reported_with_the_command_that_migrates_them(db: Database) -> None:
-    """Every missing column is named, and nothing is written, not even a missing table."""
+    """The first missing columns are named, the others counted, and nothing is written, not even a missing table."""
     old = db.at("first_version")
     make_tables(old, "1.0.0")
     result = persistence.persist_to_vast_database(payload(), session=old.store())
     assert (result["status"], result["error"]["code"]) == ("error", "schema_drift")
-    assert "column shot_name of table files is missing" in result["message"]
-    assert "column aov_role of table channels is missing" in result["message"]
+    assert "column frame_number of table files is missing" in result["message"]
+    assert re.search(r"and \d+ more", result["message"])
     assert "scripts/migrate_v1_0_to_v1_1.py" in result["error"]["remedy"]
     assert old.rows("files") == []
     with old.session().transaction() as tx:

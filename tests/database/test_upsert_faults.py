@@ -236,7 +236,7 @@ def test_a_process_killed_at_any_request_leaves_nothing(db: Database, nth: int) 
     """
     path = f"/killed/{nth}.exr"
     script = (
-        "import sys; sys.modules['adbc_driver_vastdb'] = None; sys.path[:0] = ['tests', '.']\n"
+        "import sys; sys.modules['adbc_driver_vastdb'] = None; sys.path[:0] = ['tests/support', '.']\n"
         "import databases, vast_db_persistence as p; from sample_payloads import measured, payload\n"
         f"store = databases.Database(None, databases.settings_for({db.server.url!r}, 'local', 'local-secret')).store()\n"
         f"p.persist_to_vast_database(payload('/warm-up.exr'), session=store); print('warm', flush=True); sys.stdin.readline()\n"

