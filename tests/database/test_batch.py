@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import vast_db_persistence as persistence
 from databases import Database, assert_sound, measurements, prepared
 from exr_inspector.database import rows as vast_rows
-from exr_inspector.database.persist import _chunks
+from exr_inspector.database.persist import BATCH_FILES, _chunks
 from exr_inspector.database.session import MAX_INSERT_BYTES, batches
 from exr_inspector.errors import BadPayload
 from sample_payloads import channel, measured, payload
@@ -258,7 +258,7 @@ def test_a_batch_is_cut_in_linear_time() -> None:
     chunks = list(_chunks(files))
     assert time.process_time() - started < 5
     assert sum(map(len, chunks)) == len(files)
-    assert all(len({file.path for file in chunk.values()}) == len(chunk) <= persistence.BATCH_FILES for chunk in chunks)
+    assert all(len({file.path for file in chunk.values()}) == len(chunk) <= BATCH_FILES for chunk in chunks)
 
 
 @given(st.lists(st.integers(0, 3_000_000), min_size=0, max_size=12))
