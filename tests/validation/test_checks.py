@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from exr_inspector.validation.policy import KINDS, Policy, Rule, parse_policy
+from exr_inspector.validation.checks import RULE_KINDS
+from exr_inspector.validation.policy import Policy, Rule, parse_policy
 from exr_inspector.validation.validate import validate
 
 DISPLAY = {"min": {"x": 0, "y": 0}, "max": {"x": 3839, "y": 2159}}
@@ -193,7 +194,7 @@ def test_a_rule_passes_what_it_allows_and_fails_what_it_does_not(kind, options, 
 
 def test_every_kind_is_among_the_cases():
     """Two kinds need files of their own: they have tests below."""
-    assert KINDS.keys() - {case[0] for case in CASES} == {"color_metadata"}
+    assert RULE_KINDS.keys() - {case[0] for case in CASES} == {"color_metadata"}
 
 
 def test_channel_sets_are_exact():

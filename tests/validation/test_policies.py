@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from exr_inspector.cli.validate import describe, main
 from exr_inspector.operations.samples import SAMPLES, write_samples
 from exr_inspector.validation import validate as exr_validation
-from exr_inspector.validation.checks import Probe
+from exr_inspector.validation.subject import Probe
 from exr_inspector.validation.validate import load_policy, validate
 from project import ROOT
 
@@ -344,7 +344,7 @@ def test_no_fix_writes_over_its_input(folder, name):
     path = f"{folder}{name}.exr"
     for policy, rule in COMMANDS:
         (found,) = (one for one in load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml").rules if one.id == rule)
-        command = exr_validation._filled(found, [Probe("x", False, None, 0, "R")], path)
+        command = exr_validation._fill_template(found, [Probe("x", False, None, 0, "R")], path)
         words = shlex.split(command.removeprefix("On a local copy: "))
         given_path, output = words[words.index("-a") + 1 if "-a" in words else 5], words[-1]
         local = path.removeprefix("s3://bucket/shots/")
