@@ -17,7 +17,7 @@ from benchmarks.vectors.shows import Payload
 from exr_inspector.embedding import facts, text, tokens, vectors
 
 MODULES = (vectors, tokens, facts, text)
-KEPT_BLOCKS = ("_of_channels", "_of_parts", "_of_attributes", "_of_values")
+KEPT_BLOCKS = ("_channel_blocks", "_part_blocks", "_attribute_block", "_value_block")
 AOVS = (
     *("", "diffuse_direct", "diffuse_indirect", "specular_direct", "specular_indirect"),
     *("coat", "sss", "volume", "emission", "albedo"),

@@ -251,7 +251,7 @@ def _facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
 def _attribute_facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     for entries in (payload.get("attributes") or {}).get("parts", []):
         for entry in entries:
-            named, valued = tokens.told_apart(read_attributes([[entry]]))
+            named, valued = tokens.setup_attributes(read_attributes([[entry]]))
             if block == "attrs":
                 yield from ((fold(name) + kind, entry["name"]) for name, kind in named)
             else:
