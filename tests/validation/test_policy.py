@@ -1,4 +1,4 @@
-"""Policies are read completely before anything is judged, and every mistake names its line and rule."""
+"""Policies are read completely before any file is validated, and every mistake names its line and rule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -26,7 +30,7 @@ def rule(**keys: object) -> str:
     return "[[rule]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items() if value is not None)
 
 
-def refused(text: str) -> BadPolicy:
+def mistake_in(text: str) -> BadPolicy:
     """The error that this text raises."""
     with pytest.raises(BadPolicy) as caught:
         parse_policy(text, "p.toml")
@@ -72,14 +76,14 @@ def test_a_policy_keeps_its_rules_in_order():
 )
 def test_a_mistake_names_its_line(text, line, said):
     """A policy is written by hand, so its errors point into it."""
-    error = refused(text)
+    error = mistake_in(text)
     assert error.line == line, str(error)
     assert said in str(error)
 
 
 def test_a_mistake_names_its_rule():
     """The id stands in the message and in the error."""
-    error = refused(HEAD + rule(id="flat", allowed="no"))
+    error = mistake_in(HEAD + rule(id="flat", allowed="no"))
     assert error.rule == "flat"
     assert "p.toml:8, rule 'flat'" in str(error)
     assert error.as_dict()["line"] == 8
@@ -123,14 +127,18 @@ def test_a_reference_that_is_no_payload_is_a_mistake_of_the_rule(tmp_path, conte
     assert caught.value.rule == "r"
 
 
+def count_call(counted: list[ModuleType], module: ModuleType, loads: Callable[[Any], Any], text: Any) -> Any:
+    counted.append(module)
+    return loads(text)
+
+
 @pytest.fixture
 def parses(monkeypatch):
     """How often TOML is parsed and references are; files count as settled at once."""
     counted = []
     monkeypatch.setattr("exr_inspector.validation.policy._SETTLED_NS", -1)
     for module in (tomllib, json):
-        inner = module.loads
-        monkeypatch.setattr(module, "loads", lambda text, inner=inner, module=module: (counted.append(module), inner(text))[1])
+        monkeypatch.setattr(module, "loads", partial(count_call, counted, module, module.loads))
     return counted
 
 
@@ -171,14 +179,23 @@ def test_only_a_few_policies_are_kept(tmp_path, parses):
     assert exr_policy._load_policy.cache_info().currsize <= exr_policy.CACHED_POLICIES
 
 
+def make_device_link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def make_large_file(path: Path) -> None:
+    path.touch()
+    os.truncate(path, exr_policy.MAX_REFERENCE + 1)
+
+
 @pytest.mark.parametrize("place", ["policy", "reference"])
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (os.mkfifo, "not a regular file"),
-        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
-        (lambda path: path.mkdir(), "a directory"),
-        (lambda path: [path.touch(), os.truncate(path, exr_policy.MAX_REFERENCE + 1)], "bytes, over"),
+        (make_device_link, "not a regular file"),
+        (os.mkdir, "a directory"),
+        (make_large_file, "bytes, over"),
     ],
     ids=["fifo", "device", "directory", "large"],
 )
