@@ -36,7 +36,8 @@ from pyarrow import feather, ipc
 
 import vast_schemas
 from exr_inspector.catalogue import engine, questions, similarity
-from exr_inspector.catalogue.report.data import described, scans
+from exr_inspector.catalogue.report.data import report_scans, summarize
+from exr_inspector.catalogue.scans import Scan
 from exr_inspector.cli import report
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 
@@ -192,7 +193,7 @@ def _channels(ids: pa.Array, count: int, setup: np.ndarray[Any, Any]) -> dict[st
     }  # fmt: skip
 
 
-def streamed(folder: Path, scan: engine.Scan, file_ids: Sequence[str] | None = None) -> pa.RecordBatchReader:
+def stream(folder: Path, scan: Scan, file_ids: Sequence[str] | None = None) -> pa.RecordBatchReader:
     """The columns of a scan, batch by batch, as the SDK would give them; of these files alone, if given."""
     file = pa.OSFile(str(folder / f"{scan.table}.arrow"))
     names = ipc.open_file(file).schema.names
@@ -207,32 +208,36 @@ def streamed(folder: Path, scan: engine.Scan, file_ids: Sequence[str] | None = N
 def ask(folder: Path, name: str) -> Measured:
     """One question: its columns are read, then it is asked three times."""
     statement = questions.load(name).bind(PARAMETERS.get(name, {}))
-    with engine.engine() as sql:
+    with engine.open_engine() as sql:
         began = time.perf_counter()
-        rest = engine.gather(sql, statement, partial(streamed, folder))
+        rest = engine.load_tables(sql, statement, partial(stream, folder))
         reading = time.perf_counter() - began
-        answers, best = _best(lambda: engine.run(sql, rest).num_rows)
-    return Measured(name, best, reading, _peak(), answers)
+        answer, best = _best(engine.run, sql, rest)
+    return Measured(name, best, reading, _peak(), answer.num_rows)
 
 
 def make_report(folder: Path, _: str) -> Measured:
     """The page of exr-inspector report; the vectors on its map, those of first frames, are read before."""
     known = _first_vectors(folder)
-    with engine.engine() as sql:
+    with engine.open_engine() as sql:
         began = time.perf_counter()
-        for scan in scans():
-            engine.take(sql, scan.table, streamed(folder, scan))
+        for scan in report_scans():
+            engine.copy_rows(sql, scan.table, stream(folder, scan))
         reading = time.perf_counter() - began
         began = time.perf_counter()
-        data = described(sql, "benchmark", lambda file_ids: {name: known[name] for name in file_ids})
+        data = summarize(sql, "benchmark", partial(_choose_vectors, known))
         size = len(report.page(data).encode())
-        taken = time.perf_counter() - began
-    return Measured(f"report.py, a page of {size / 1e6:.1f} MB", taken, reading, _peak(), data["totals"]["files"])
+        seconds = time.perf_counter() - began
+    return Measured(f"report.py, a page of {size / 1e6:.1f} MB", seconds, reading, _peak(), data["totals"]["files"])
+
+
+def _choose_vectors(known: dict[str, list[float]], file_ids: Sequence[str]) -> dict[str, list[float]]:
+    return {file_id: known[file_id] for file_id in file_ids}
 
 
 def _first_vectors(folder: Path) -> dict[str, list[float]]:
     known: dict[str, list[float]] = {}
-    for batch in streamed(folder, engine.Scan("files", ("file_id", "metadata_embedding"), ())):
+    for batch in stream(folder, Scan("files", ("file_id", "metadata_embedding"))):
         firsts = batch.take(pa.array(range(0, batch.num_rows, FRAMES)))  # a batch begins with a sequence
         known |= zip(firsts["file_id"].to_pylist(), firsts["metadata_embedding"].to_pylist(), strict=True)
     return known
@@ -241,23 +246,29 @@ def _first_vectors(folder: Path) -> dict[str, list[float]]:
 def scan_here(folder: Path, _: str) -> Measured:
     """The nearest ten by exr_inspector/catalogue/similarity.py, over record batches as the SDK streams them."""
     table = feather.read_table(folder / "files.arrow", columns=[*similarity.KEYS, "metadata_embedding"], memory_map=True)
-    wanted = _reference(table)
-    choose = similarity._Chooser(wanted, 10, False)
-    found, best = _best(lambda: len(similarity._by_scan(table.to_reader(131_072), "metadata_embedding", wanted, choose)))
-    return Measured("exact top 10: exr_inspector/catalogue/similarity.py", best, 0.0, _peak(), found)
+    file_ids, best = _best(_search_rows, table, similarity.Selection(_reference(table), 10, False))
+    return Measured("exact top 10: exr_inspector/catalogue/similarity.py", best, 0.0, _peak(), len(file_ids))
+
+
+def _search_rows(table: pa.Table, selection: similarity.Selection) -> list[str]:
+    return similarity.search_rows(table.to_reader(131_072), "metadata_embedding", selection)
 
 
 def scan_duckdb(folder: Path, _: str) -> Measured:
     """The nearest ten by DuckDB's scan of the same vectors, from its own table."""
     table = feather.read_table(folder / "files.arrow", columns=["file_id", "metadata_embedding"])
     wanted = _reference(table).vector
-    with engine.engine() as sql:
+    with engine.open_engine() as sql:
         began = time.perf_counter()
-        engine.take(sql, "files", table.to_reader())
+        engine.copy_rows(sql, "files", table.to_reader())
         reading = time.perf_counter() - began
         query = f"SELECT file_id FROM files ORDER BY array_distance(metadata_embedding, {wanted}::FLOAT[384]) LIMIT 10"
-        found, best = _best(lambda: len(sql.sql(query).fetchall()))
-    return Measured("exact top 10: DuckDB", best, reading, _peak(), found)
+        rows, best = _best(_fetch_rows, sql, query)
+    return Measured("exact top 10: DuckDB", best, reading, _peak(), len(rows))
+
+
+def _fetch_rows(sql: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    return sql.sql(query).fetchall()
 
 
 def _reference(table: pa.Table) -> similarity.Reference:
@@ -265,11 +276,12 @@ def _reference(table: pa.Table) -> similarity.Reference:
     return similarity.Reference("f0000000", vector, {}, "f0000000", "s3://renders/shows/seq000000.#.exr")
 
 
-def _best(task: Callable[[], int]) -> tuple[int, float]:
-    times, answer = [], 0
+def _best(task: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+    """The answer of the task, and the seconds of its quickest run."""
+    times, answer = [], None
     for _ in range(REPEATS):
         began = time.perf_counter()
-        answer = task()
+        answer = task(*arguments)
         times.append(time.perf_counter() - began)
     return answer, min(times)
 
@@ -278,7 +290,7 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def measured(task: Callable[[Path, str], Measured], folder: Path, name: str) -> Measured:
+def measure(task: Callable[[Path, str], Measured], folder: Path, name: str) -> Measured:
     """The task in a process of its own, so that its peak memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(task, (folder, name))
@@ -324,10 +336,10 @@ def main() -> None:
             pool.apply(write_tables, (folder, asked.files))
         rows = []
         for name in asked.only or questions.names():
-            rows.append(measured(ask, folder, name))
+            rows.append(measure(ask, folder, name))
             print(json.dumps(asdict(rows[-1])), flush=True)
         for task in (make_report, scan_here, scan_duckdb):
-            rows.append(measured(task, folder, ""))
+            rows.append(measure(task, folder, ""))
             print(json.dumps(asdict(rows[-1])), flush=True)
     text = document(rows, asked.files)
     print(text)

@@ -43,9 +43,9 @@ def learned_vector(payload: dict[str, Any], dim: int = 384) -> list[float]:
 
     Both are learned from other shows. What those did not have is not seen; a payload of nothing else has the uniform vector.
     """
-    words, rarity, directions = _learned(dim)
+    words, rarity, directions = _learn(dim)
     seen = np.zeros(len(words))
-    for leaf, count in _counted(payload).items():
+    for leaf, count in _count_leaves(payload).items():
         if leaf in words:
             seen[words[leaf]] = math.log1p(count)
     projected = directions @ (seen * rarity)
@@ -54,13 +54,13 @@ def learned_vector(payload: dict[str, Any], dim: int = 384) -> list[float]:
 
 
 @cache
-def _learned(dim: int) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
+def _learn(dim: int) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
     """Leaf -> place, the weight of each place, and the directions, one a row."""
     shows = [Show(TRAINING_SEED, number) for number in range(4)]
-    documents = [_counted(show.frame(setup, 1001 + at)) for show in shows for setup in show.setups() for at in range(2)]
-    found = Counter(leaf for document in documents for leaf in document)
-    words = {leaf: at for at, leaf in enumerate(leaf for leaf, count in found.items() if count > 1)}
-    rarity = np.array([math.log(len(documents) / found[leaf]) for leaf in words])
+    documents = [_count_leaves(show.frame(setup, 1001 + at)) for show in shows for setup in show.setups() for at in range(2)]
+    documents_with = Counter(leaf for document in documents for leaf in document)
+    words = {leaf: at for at, leaf in enumerate(leaf for leaf, count in documents_with.items() if count > 1)}
+    rarity = np.array([math.log(len(documents) / documents_with[leaf]) for leaf in words])
     table = np.zeros((len(documents), len(words)))
     for row, document in zip(table, documents, strict=True):
         for leaf, count in document.items():
@@ -70,7 +70,7 @@ def _learned(dim: int) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
     return words, rarity, np.vstack([directions, np.zeros((dim - len(directions), len(words)))])
 
 
-def _counted(payload: dict[str, Any]) -> Counter[str]:
+def _count_leaves(payload: dict[str, Any]) -> Counter[str]:
     return Counter(_leaves("", {key: value for key, value in payload.items() if key != "file"}))
 
 

@@ -100,7 +100,7 @@ def _rename_one(recipe: Recipe, draw: random.Random) -> None:
     recipe["layers"][at] = f"{recipe['layers'][at] or 'main'}_{draw.choice('abcd')}"
 
 
-def _half_layers(recipe: Recipe, draw: random.Random) -> None:
+def _keep_half_of_layers(recipe: Recipe, draw: random.Random) -> None:
     kept = draw.sample(recipe["layers"][1:], len(recipe["layers"][1:]) // 2)
     recipe["layers"] = recipe["layers"][:1] + (kept or ["only_" + draw.choice(NEW_LAYERS)])
 
@@ -109,12 +109,12 @@ DETAILS = (_add_attribute, _patch_version, _focal_length, _setting)
 SETTINGS = (_add_layer, _drop_layer, _overscan, _compression)
 KINDS = (_resolution, _pixel_type, _deep, _color_space, _tiles)
 BY_SEVERITY: dict[int, tuple[Callable[[Recipe, random.Random], None], ...]] = {1: DETAILS, 2: SETTINGS, 3: KINDS}
-CHANNELS = (_add_layer, _drop_layer, _rename_one, _half_layers, _pixel_type)
+CHANNELS = (_add_layer, _drop_layer, _rename_one, _keep_half_of_layers, _pixel_type)
 GROWTH = (_add_layer,)
 ALL = DETAILS + SETTINGS + KINDS
 
 
-def edited(setup: Setup, edits: list[Callable[[Recipe, random.Random], None]], draw: random.Random) -> Setup:
+def apply_edits(setup: Setup, edits: list[Callable[[Recipe, random.Random], None]], draw: random.Random) -> Setup:
     """The setup after the edits, in order."""
     recipe = copy.deepcopy(setup.recipe)
     for edit in edits:
@@ -122,30 +122,33 @@ def edited(setup: Setup, edits: list[Callable[[Recipe, random.Random], None]], d
     return replace(setup, recipe=recipe)
 
 
-def one_layer_added(setup: Setup, draw: random.Random) -> Setup:
+def add_layer(setup: Setup, draw: random.Random) -> Setup:
     """One AOV more."""
-    return edited(setup, [_add_layer], draw)
+    return apply_edits(setup, [_add_layer], draw)
 
 
-def renamed(setup: Setup, draw: random.Random) -> Setup:
+def rename_layers(setup: Setup, draw: random.Random) -> Setup:
     """All layers spelled by another convention: another case, a prefix, a suffix, or abbreviated."""
-    prefixed = (_prefixed("rgba_"), _prefixed("ViewLayer."))
-    style = draw.choice((_snake, _camel, _upper_first, _shortened, _dashed, _suffixed, *prefixed))
+    style = draw.choice(NAMING_STYLES)
     recipe = copy.deepcopy(setup.recipe)
     for kind in ("layers", "data"):
         recipe[kind] = [style(name) if name else name for name in recipe[kind]]
     return replace(setup, recipe=recipe)
 
 
-def _prefixed(prefix: str) -> Callable[[str], str]:
-    return lambda name: prefix + name
+def _add_rgba_prefix(name: str) -> str:
+    return "rgba_" + name
 
 
-def _suffixed(name: str) -> str:
+def _add_view_layer_prefix(name: str) -> str:
+    return "ViewLayer." + name
+
+
+def _add_suffix(name: str) -> str:
     return name + "_v2"
 
 
-def _dashed(name: str) -> str:
+def _dash(name: str) -> str:
     return "aov_" + "-".join(_pieces(name)).lower()
 
 
@@ -166,5 +169,11 @@ def _upper_first(name: str) -> str:
     return "".join(piece.capitalize() for piece in _pieces(name))
 
 
-def _shortened(name: str) -> str:
+def _shorten(name: str) -> str:
     return "_".join(SHORT.get(piece.lower(), piece.lower()) for piece in _pieces(name))
+
+
+NAMING_STYLES = (
+    *(_snake, _camel, _upper_first, _shorten, _dash),
+    *(_add_suffix, _add_rgba_prefix, _add_view_layer_prefix),
+)

@@ -12,39 +12,39 @@ def cosine_distances(queries: np.ndarray, stored: np.ndarray) -> np.ndarray:
 
 def mean_average_precision(distances: np.ndarray, relevant: np.ndarray, asked: np.ndarray | None = None) -> float:
     """Mean over queries of the average precision; `asked` masks out items that do not take part (the query itself)."""
-    found = []
+    precisions = []
     for at in range(len(distances)):
         keep = np.ones(distances.shape[1], bool) if asked is None else asked[at]
         hits = relevant[at][keep][np.argsort(distances[at][keep], kind="stable")]
         if hits.any():
             precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-            found.append(float(precision[hits].mean()))
-    return float(np.mean(found))
+            precisions.append(float(precision[hits].mean()))
+    return float(np.mean(precisions))
 
 
 def recall_at(distances: np.ndarray, relevant: np.ndarray, depth: int, asked: np.ndarray | None = None) -> float:
     """Mean share of what is relevant (at most `depth` items) among the `depth` nearest."""
-    found = []
+    shares = []
     for at in range(len(distances)):
         keep = np.ones(distances.shape[1], bool) if asked is None else asked[at]
         hits = relevant[at][keep][np.argsort(distances[at][keep], kind="stable")]
         if hits.any():
-            found.append(hits[:depth].sum() / min(depth, hits.sum()))
-    return float(np.mean(found))
+            shares.append(hits[:depth].sum() / min(depth, hits.sum()))
+    return float(np.mean(shares))
 
 
 def ndcg(distances: np.ndarray, gains: np.ndarray, depth: int, asked: np.ndarray) -> float:
     """Normalised discounted cumulative gain at `depth`, gains 2**grade - 1."""
     discount = 1 / np.log2(np.arange(2, depth + 2))
-    found = []
+    ratios = []
     for at in range(len(distances)):
         keep = asked[at]
         gained = 2.0 ** gains[at][keep] - 1
         ideal = (np.sort(gained)[::-1][:depth] * discount).sum()
         if ideal:
             order = np.argsort(distances[at][keep], kind="stable")[:depth]
-            found.append((gained[order] * discount).sum() / ideal)
-    return float(np.mean(found))
+            ratios.append((gained[order] * discount).sum() / ideal)
+    return float(np.mean(ratios))
 
 
 def ranks(values: np.ndarray) -> np.ndarray:

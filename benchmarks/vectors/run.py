@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,19 @@ from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute
 
 Vector = Callable[[Payload], list[float]]
 Edits = tuple[Callable[[dict[str, Any], random.Random], None], ...]
+
+
+def channel_fingerprint(payload: Payload) -> list[float]:
+    """The fingerprint of a payload's channels."""
+    return compute_channel_fingerprint(payload["channels"])
+
+
 METHODS: dict[str, Vector] = {
     "hash": baselines.hash_vector,
     "naive": baselines.naive_vector,
     "learned": baselines.learned_vector,
     "embedding": compute_metadata_embedding,
-    "fingerprint": lambda payload: compute_channel_fingerprint(payload["channels"]),
+    "fingerprint": channel_fingerprint,
 }
 FRAMES_FROM = 1001
 
@@ -76,18 +84,18 @@ def _grade(a: Setup, b: Setup) -> int:
     return (a.family == b.family) * 1 + ((a.show, a.renderer) == (b.show, b.renderer)) * 1
 
 
-def edited_queries(world: World, vector: Vector) -> dict[str, float]:
+def query_edits(world: World, vector: Vector) -> dict[str, float]:
     """Files with one AOV more, or with every layer renamed: is the original setup found?"""
     stored = vectors(vector, [payload for _, payload in world.stored])
-    found = {}
-    for name, edit in (("AOV added", edits.one_layer_added), ("renamed", edits.renamed)):
+    results = {}
+    for name, edit in (("AOV added", edits.add_layer), ("renamed", edits.rename_layers)):
         draw = world.draw(name)
         asked = [(setup, show.frame(edit(setup, draw), FRAMES_FROM + 500)) for show, setup in world.setups if _has_layers(setup)]
         distances = measures.cosine_distances(vectors(vector, [payload for _, payload in asked]), stored)
         relevant = np.array([[setup.family == other.family for other, _ in world.stored] for setup, _ in asked])
-        found[f"{name} mAP"] = measures.mean_average_precision(distances, relevant)
-        found[f"{name} recall@10"] = measures.recall_at(distances, relevant, 10)
-    return found
+        results[f"{name} mAP"] = measures.mean_average_precision(distances, relevant)
+        results[f"{name} recall@10"] = measures.recall_at(distances, relevant, 10)
+    return results
 
 
 def _has_layers(setup: Setup) -> bool:
@@ -100,7 +108,7 @@ def chains(world: World, vector: Vector, pool: Edits = edits.ALL) -> dict[str, f
     rows, counts, own = [], [], []
     for show, setup in draw.sample(world.setups, 60):
         order = draw.choices(pool, k=8) if len(pool) < 8 else draw.sample(pool, 8)
-        states = [show.frame(edits.edited(setup, order[:n], random.Random(world.seed)), FRAMES_FROM) for n in range(9)]
+        states = [show.frame(edits.apply_edits(setup, order[:n], random.Random(world.seed)), FRAMES_FROM) for n in range(9)]
         made = vectors(vector, states)
         distances = measures.cosine_distances(made[:1], made[1:])[0]
         own.append(measures.spearman(np.arange(8), distances))
@@ -120,7 +128,7 @@ def severity(world: World, vector: Vector) -> dict[str, float]:
         start = vectors(vector, [show.frame(setup, FRAMES_FROM)])
         moved = {}
         for grade, group in edits.BY_SEVERITY.items():
-            states = [show.frame(edits.edited(setup, [edit], draw), FRAMES_FROM) for edit in group]
+            states = [show.frame(edits.apply_edits(setup, [edit], draw), FRAMES_FROM) for edit in group]
             moved[grade] = measures.cosine_distances(start, vectors(vector, states))[0]
             still += int((np.abs(moved[grade]) < 1e-9).sum())
             edits_made += len(group)
@@ -136,7 +144,7 @@ def anomalies(world: World, vector: Vector, pool: Edits = edits.SETTINGS + edits
     odd_scores, even_scores, first, own, steps = [], [], [], [], []
     for show, setup in draw.sample(world.setups, 60):
         odd = draw.randrange(length)
-        other = edits.edited(setup, [draw.choice(pool)], draw)
+        other = edits.apply_edits(setup, [draw.choice(pool)], draw)
         frames = [show.frame(other if at == odd else setup, FRAMES_FROM + at) for at in range(length)]
         made = vectors(vector, frames)
         scores = np.median(measures.cosine_distances(made, made), axis=1)
@@ -229,14 +237,14 @@ AT_MOST = {
     "fingerprint": {"volatile distance": 0.0, "no vector": 0.0, "median us": 500},
 }
 
-STUDIES = (speed, retrieval, edited_queries, chains, severity, anomalies, contract, overlap)
+STUDIES = (speed, retrieval, query_edits, chains, severity, anomalies, contract, overlap)
 # The fingerprint knows channels alone, so it is asked about edits of channels alone.
 CHANNEL_STUDIES = (
     speed,
     retrieval,
-    edited_queries,
-    lambda world, vector: chains(world, vector, edits.GROWTH),
-    lambda world, vector: anomalies(world, vector, edits.CHANNELS),
+    query_edits,
+    partial(chains, pool=edits.GROWTH),
+    partial(anomalies, pool=edits.CHANNELS),
     contract,
     overlap,
 )
@@ -252,7 +260,7 @@ def measure(seeds: int, shows: int, frames: int) -> dict[str, dict[str, float]]:
                 results = [study(world, vector) for study in (CHANNEL_STUDIES if name == "fingerprint" else STUDIES)]
             for key, value in (item for result in results for item in result.items()):
                 collected[name].setdefault(key, []).append(value)
-    return {name: {key: float(np.mean(values)) for key, values in found.items()} for name, found in collected.items()}
+    return {name: {key: float(np.mean(values)) for key, values in lists.items()} for name, lists in collected.items()}
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
@@ -264,21 +272,21 @@ def table(results: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def missed(results: dict[str, dict[str, float]]) -> list[str]:
+def missed_goals(results: dict[str, dict[str, float]]) -> list[str]:
     """The numbers to reach that were not reached."""
-    found = [
+    misses = [
         (name, key, wanted, "<")
         for name, goals in AT_LEAST.items()
         for key, wanted in goals.items()
         if results[name][key] < wanted
     ]
-    found += [
+    misses += [
         (name, key, wanted, ">")
         for name, goals in AT_MOST.items()
         for key, wanted in goals.items()
         if results[name][key] > wanted
     ]
-    return [f"{name}: {key} {_shown(results[name][key])} {sign} {wanted}" for name, key, wanted, sign in found]
+    return [f"{name}: {key} {_shown(results[name][key])} {sign} {wanted}" for name, key, wanted, sign in misses]
 
 
 def _shown(value: float | None) -> str:
@@ -298,7 +306,7 @@ def main() -> None:
     print(table(results))
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1) + "\n")
-    if missing := missed(results):
+    if missing := missed_goals(results):
         raise SystemExit("\n".join(["not reached:", *missing]))
 
 

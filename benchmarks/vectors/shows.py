@@ -114,13 +114,13 @@ class Show:
 
     def setups(self) -> list[Setup]:
         """Every renderer, pass and shot of the show."""
-        found = []
+        setups = []
         for renderer in self.renderers:
             passes = PASSES if RENDERERS[renderer]["crypto"] else PASSES[:1]
             for passed in passes:
                 base = self._recipe(renderer, passed)
-                found += [Setup(self.number, renderer, passed, shot, self._for_shot(base)) for shot in range(self.shots)]
-        return found
+                setups += [Setup(self.number, renderer, passed, shot, self._for_shot(base)) for shot in range(self.shots)]
+        return setups
 
     def _recipe(self, renderer: str, passed: str) -> dict[str, Any]:
         house = RENDERERS[renderer]
@@ -143,7 +143,7 @@ class Show:
             "focus_pull": draw.random() < 0.15,
             "multipart": draw.random() < 0.3 and not deep,
             "aspect": draw.choice((1.0, 1.0, 1.0, 2.0)) if renderer == "plate" else 1.0,
-            "settings": {name: _setting(name, kind, draw) for name, kind in _declared(house["attributes"])},
+            "settings": {name: _setting(name, kind, draw) for name, kind in _parse_settings(house["attributes"])},
         }
 
     def _layers(self, house: dict[str, Any], kind: str, draw: random.Random) -> tuple[list[str], list[str]]:
@@ -192,7 +192,7 @@ class Show:
         }
 
 
-def _declared(text: str) -> list[tuple[str, str]]:
+def _parse_settings(text: str) -> list[tuple[str, str]]:
     return [(name, kind) for name, _, kind in (word.rpartition(":") for word in text.split())]
 
 
@@ -223,14 +223,14 @@ def _components(recipe: dict[str, Any], layer: str) -> str:
 
 
 def _channels(recipe: dict[str, Any], part: int, layers: list[str]) -> list[Payload]:
-    found = []
+    channels = []
     for layer in layers:
         for component in _components(recipe, layer):
             full = "FLOAT" if layer in recipe["data"] or "rypto" in layer else recipe.get("pixel", "HALF")
-            found.append(_channel(part, layer, component, full))
+            channels.append(_channel(part, layer, component, full))
     if recipe["deep"]:
-        found += [_channel(part, "", component, "FLOAT") for component in ("Z", "ZBack")]
-    return found
+        channels += [_channel(part, "", component, "FLOAT") for component in ("Z", "ZBack")]
+    return channels
 
 
 def _channel(part: int, layer: str, component: str, kind: str) -> Payload:

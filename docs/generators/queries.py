@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from exr_inspector.catalogue import engine, questions
-from exr_inspector.catalogue.engine import Scan
+from exr_inspector.catalogue import questions
 from exr_inspector.catalogue.questions import Parameter, Question
+from exr_inspector.catalogue.scans import Scan, scans_of
 from generators import ROOT
 from vast_schemas import TABLES, VectorIndex, schema_for
 
@@ -80,7 +80,7 @@ def scans(question: Question) -> list[Scan]:
     """What the question reads with its defaults, 0 where it needs a value, and MOMENT for every time."""
     given = {parameter.name: "0" for parameter in question.parameters if parameter.required}
     times = {parameter.name: MOMENT for parameter in question.parameters if parameter.kind == "time"}
-    return engine.scans(question.bind(given | times))
+    return scans_of(question.bind(given | times))
 
 
 def _sentence(text: str) -> str:

@@ -11,7 +11,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from exr_inspector.database.session import connect, judged
 from exr_inspector.errors import BadSettings, InspectorError, Reject
 from exr_inspector.settings import Settings, load
 
-_MADE = "The function makes it with the first file, and exr-inspector schema init without one"
+_REMEDY = "The function makes it with the first file, and exr-inspector schema init without one"
 SHOWN = 20
 """Schemas of a bucket that a message names."""
 
@@ -31,7 +31,7 @@ class NothingStored(Reject):
     code = "nothing_stored"
 
 
-class Place(Protocol):
+class Location(Protocol):
     """Where tables are: a Target, or a Store."""
 
     @property
@@ -69,6 +69,10 @@ class Target:
         """How messages name it."""
         return f"VAST DataBase at {self.settings.db_endpoint}, {self.bucket}/{self.schema}"
 
+    def tables(self, transaction: Any) -> Any:
+        """The schema within a transaction, as the SDK's object; its method `table` gives one of the tables."""
+        return transaction.bucket(self.bucket).schema(self.schema)
+
     @contextmanager
     def reading(self, *, engine: bool = False) -> Iterator[Any]:
         """A transaction of the SDK that is rolled back at the end; with `engine` it has a connection to the query engine.
@@ -80,30 +84,38 @@ class Target:
             yield transaction
 
     def _judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
-        found = nothing_stored(self) if ruling.code in ("database_not_found", "database_bucket_missing") else None
-        return found or as_inspector_error(error, ruling, self.place)
+        absence = nothing_stored(self) if ruling.code in ("database_not_found", "database_bucket_missing") else None
+        return absence or as_inspector_error(error, ruling, self.place)
+
+
+def _errors_at(where: Location) -> AbstractContextManager[None]:
+    """Raise the client's errors as those of this project, with the place in their message."""
+
+    def name_place(error: BaseException, ruling: Ruling) -> InspectorError:
+        return as_inspector_error(error, ruling, where.place)
+
+    return judged(name_place)
 
 
 @contextmanager
-def _plain_transaction(where: Place) -> Iterator[Any]:
+def _plain_transaction(where: Location) -> Iterator[Any]:
     transaction = where.session.transaction()
     transaction.txid = int(where.session.api.begin_transaction().headers["tabular-txid"])
     try:
         yield transaction
     finally:
-        with suppress(InspectorError), judged(lambda error, ruling: as_inspector_error(error, ruling, where.place)):
+        with suppress(InspectorError), _errors_at(where):
             where.session.api.rollback_transaction(transaction.txid)
 
 
-def nothing_stored(where: Place, tables: Iterable[str] = ("files",)) -> NothingStored | None:
+def nothing_stored(where: Location, tables: Iterable[str] = ("files",)) -> NothingStored | None:
     """What is not there of a bucket, its schema and these tables; None where all is, or where the database does not say."""
-    told = judged(lambda error, ruling: as_inspector_error(error, ruling, where.place))
-    with suppress(InspectorError), told, _plain_transaction(where) as transaction:
+    with suppress(InspectorError), _errors_at(where), _plain_transaction(where) as transaction:
         return _absence(where, transaction, tables)
     return None
 
 
-def _absence(where: Place, transaction: Any, tables: Iterable[str]) -> NothingStored | None:
+def _absence(where: Location, transaction: Any, tables: Iterable[str]) -> NothingStored | None:
     from vastdb.errors import MissingBucket
 
     try:
@@ -119,14 +131,14 @@ def _absence(where: Place, transaction: Any, tables: Iterable[str]) -> NothingSt
     if not missing:
         return None
     message = f"{where.place}: there is no table {missing[0]!r} in the schema {where.schema!r}"
-    return NothingStored(message, remedy=_MADE)
+    return NothingStored(message, remedy=_REMEDY)
 
 
 def _named_schemas(names: list[str]) -> str:
     if not names:
-        return f"The bucket has no schema: nothing was stored yet. {_MADE}"
+        return f"The bucket has no schema: nothing was stored yet. {_REMEDY}"
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"The bucket has the schemas {', '.join(names[:SHOWN])}{more}: give one as --schema BUCKET/SCHEMA. {_MADE}"
+    return f"The bucket has the schemas {', '.join(names[:SHOWN])}{more}: give one as --schema BUCKET/SCHEMA. {_REMEDY}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

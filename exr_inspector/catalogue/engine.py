@@ -6,75 +6,39 @@ that VAST can apply itself, so that little more than the answer's raw material c
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from functools import reduce
-from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import Scope, traverse_scope
 
 import vast_schemas
 from exr_inspector.catalogue import connection, questions
 from exr_inspector.catalogue.connection import Target
-from exr_inspector.errors import BadSettings, Reject
+from exr_inspector.catalogue.scans import QueryFailed, Scan, scans_of, stream
+from exr_inspector.errors import BadSettings
 
-COMPARISONS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
-    exp.EQ: operator.eq,
-    exp.NEQ: operator.ne,
-    exp.LT: operator.lt,
-    exp.LTE: operator.le,
-    exp.GT: operator.gt,
-    exp.GTE: operator.ge,
-}
-FILE_IDS_A_REQUEST, MOST_FILE_IDS = 1_000, 20_000
+MOST_FILE_IDS = 20_000
 """Of more files than that, all rows are read instead."""
 _MESSAGE = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
-# What VAST's storage refuses to compare: nested columns.
-_SCALAR = (pa.types.is_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_timestamp)
 
 
-class QueryFailed(Reject):
-    """The engine refused the statement; the message is the engine's."""
-
-    code = "query_failed"
-
-
-class NoEngine(BadSettings):
+class NoDriver(BadSettings):
     """The ADBC driver is not installed, so VAST's query engine cannot be asked from here."""
 
     code = "no_query_engine"
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What a statement needs of one table: `columns` in the table's order, and `conditions` that every use of it implies.
-
-    `within` is the WITH whose file_ids bound every use: `file_id IN (SELECT file_id FROM within)`.
-    """
-
-    table: str
-    columns: tuple[str, ...]
-    conditions: tuple[exp.Expression, ...]
-    within: str | None = None
-
-
 Read = Callable[[Scan, Sequence[str] | None], pa.RecordBatchReader]
-"""Gives the rows of a scan; of these file_ids alone where they are given."""
+"""Returns the rows of a scan; where file_ids are given, of these files alone."""
 
 
 def ask_server(target: Target, statement: exp.Query) -> pa.Table:
     """The answer of VAST's query engine, through the ADBC driver.
 
-    Raises QueryFailed with the engine's words, VASTDatabaseError where there is no query engine, NoEngine without the driver.
+    Raises QueryFailed with the engine's words, VASTDatabaseError where there is no query engine, NoDriver without the driver.
     """
     from adbc_driver_manager import Error
     from vastdb.transaction import NoAdbcConnectionError
@@ -87,75 +51,80 @@ def ask_server(target: Target, statement: exp.Query) -> pa.Table:
             return cursor.fetch_arrow_table()
         except NoAdbcConnectionError as error:
             remedy = "Install adbc-driver-vastdb, or use --engine client"
-            raise NoEngine("the ADBC driver is not installed", remedy=remedy) from error
+            raise NoDriver("the ADBC driver is not installed", remedy=remedy) from error
         except Error as error:
             absent = connection.nothing_stored(target, {table.name for table in questions.tables_of(statement)})
-            raise absent or QueryFailed(f"{target.place}: the query engine refused the statement: {_words(error)}") from error
+            raise absent or QueryFailed(
+                f"{target.place}: the query engine refused the statement: {_engine_message(error)}"
+            ) from error
 
 
-def _words(error: Exception) -> str:
+def _engine_message(error: Exception) -> str:
     """The engine's own words; around them the driver's text repeats the request."""
-    found = _MESSAGE.search(str(error))
-    return found[1].replace('\\"', '"') if found else str(error).splitlines()[0]
+    message = _MESSAGE.search(str(error))
+    return message[1].replace('\\"', '"') if message else str(error).splitlines()[0]
 
 
 def ask_client(target: Target, statement: exp.Query) -> pa.Table:
     """The answer of DuckDB in this process over columns and rows that the SDK streams. Raises QueryFailed with its words."""
-    with engine() as sql, target.reading() as transaction:
-        schema = transaction.bucket(target.bucket).schema(target.schema)
-        rest = gather(sql, statement, lambda scan, file_ids: stream(schema.table(scan.table), scan, file_ids))
-        return run(sql, rest)
+    with open_engine() as sql, target.reading() as transaction:
+        tables = target.tables(transaction)
+
+        def read(scan: Scan, file_ids: Sequence[str] | None) -> pa.RecordBatchReader:
+            return stream(tables.table(scan.table), scan, file_ids)
+
+        return run(sql, load_tables(sql, statement, read))
 
 
-def gather(sql: duckdb.DuckDBPyConnection, statement: exp.Query, read: Read) -> exp.Query:
-    """Copy what the statement needs into tables with their bare names; returns what is left of it to run.
+def load_tables(sql: duckdb.DuckDBPyConnection, statement: exp.Query, read: Read) -> exp.Query:
+    """Copy what the statement needs into tables with their bare names; returns the rest of the statement, to run over them.
 
-    What it asks of few files only is read last: its WITHs, as far as the others answer them, tell which files these are.
+    Tables of which only few files are asked for are read last: the WITHs that the other tables can answer say which files.
     """
-    rest, wanted = statement.copy(), scans(statement)
-    first, last = [scan for scan in wanted if scan.within is None], [scan for scan in wanted if scan.within is not None]
-    for scan in first:
-        take(sql, scan.table, read(scan, None))
-    settled = _settle(sql, rest, {scan.table for scan in first}) if last else set()
-    for scan in last:
-        take(sql, scan.table, read(scan, _file_ids(sql, scan.within) if scan.within and scan.within in settled else None))
+    rest, needed = statement.copy(), scans_of(statement)
+    unbounded, bounded = [scan for scan in needed if scan.within is None], [scan for scan in needed if scan.within is not None]
+    for scan in unbounded:
+        copy_rows(sql, scan.table, read(scan, None))
+    answered = _answer_withs(sql, rest, {scan.table for scan in unbounded}) if bounded else set()
+    for scan in bounded:
+        copy_rows(sql, scan.table, read(scan, _file_ids(sql, scan.within) if scan.within in answered else None))
     return rest
 
 
-def _settle(sql: duckdb.DuckDBPyConnection, statement: exp.Query, here: set[str]) -> set[str]:
-    """Turn WITHs of the statement that need no other stored tables than these into tables; returns their names."""
-    settled: set[str] = set()
+def _answer_withs(sql: duckdb.DuckDBPyConnection, statement: exp.Query, loaded: set[str]) -> set[str]:
+    """Turn the WITHs of the statement that need only the loaded tables into tables; returns their names."""
+    answered: set[str] = set()
     for cte in list(statement.ctes):
         needed = {table.name for table in cte.this.find_all(exp.Table)}
-        if cte.alias in vast_schemas.TABLES or not needed <= here | settled:
+        if cte.alias in vast_schemas.TABLES or not needed <= loaded | answered:
             break
-        take(sql, cte.alias, run(sql, cte.this).to_reader())
-        settled.add(cte.alias)
+        copy_rows(sql, cte.alias, run(sql, cte.this).to_reader())
+        answered.add(cte.alias)
         cte.pop()
     if not statement.ctes:
         statement.set("with_", None)
-    return settled
+    return answered
 
 
 def _file_ids(sql: duckdb.DuckDBPyConnection, name: str) -> Sequence[str] | None:
     """The file_ids of a table; None where they are too many to ask for."""
     query = exp.select("file_id").from_(exp.to_table(name)).where("file_id IS NOT NULL").group_by("file_id")
-    found: list[str] = run(sql, query)["file_id"].to_pylist()
-    return found if len(found) <= MOST_FILE_IDS else None
+    file_ids: list[str] = run(sql, query)["file_id"].to_pylist()
+    return file_ids if len(file_ids) <= MOST_FILE_IDS else None
 
 
 @contextmanager
-def gathered(target: Target, wanted: Sequence[Scan]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection that holds, as tables with their bare names, what these scans give."""
-    with engine() as sql, target.reading() as transaction:
-        schema = transaction.bucket(target.bucket).schema(target.schema)
+def open_scans(target: Target, wanted: Sequence[Scan]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection with the rows of these scans, in tables with their bare names."""
+    with open_engine() as sql, target.reading() as transaction:
+        tables = target.tables(transaction)
         for scan in wanted:
-            take(sql, scan.table, stream(schema.table(scan.table), scan))
+            copy_rows(sql, scan.table, stream(tables.table(scan.table), scan))
         yield sql
 
 
 @contextmanager
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+def open_engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB in this process, with no tables."""
     with duckdb.connect() as sql:
         sql.execute("SET enable_progress_bar = false")  # it would be printed into the answer
@@ -164,7 +133,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         yield sql
 
 
-def take(sql: duckdb.DuckDBPyConnection, name: str, rows: pa.RecordBatchReader) -> None:
+def copy_rows(sql: duckdb.DuckDBPyConnection, name: str, rows: pa.RecordBatchReader) -> None:
     """Copy a stream into a table: a reader can be read once, and a statement may use a table several times."""
     sql.register("incoming", rows)
     sql.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')  # noqa: S608 - names of vast_schemas
@@ -177,177 +146,3 @@ def run(sql: duckdb.DuckDBPyConnection, statement: exp.Query) -> pa.Table:
         return sql.sql(statement.sql(questions.DIALECT)).to_arrow_table()
     except duckdb.Error as error:
         raise QueryFailed(f"DuckDB refused the statement: {str(error).splitlines()[0]}") from error
-
-
-def stream(table: Any, scan: Scan, file_ids: Sequence[str] | None = None) -> pa.RecordBatchReader:
-    """The rows of a stored table that meet the scan's conditions, with the scan's columns; of these files alone, if given."""
-    predicates = [predicate_of(table, condition) for condition in scan.conditions]
-    if file_ids is not None:
-        return _stream_of(table, scan, predicates, file_ids)
-    predicate = reduce(operator.and_, predicates) if predicates else None
-    return table.select(list(scan.columns), predicate)
-
-
-def _stream_of(table: Any, scan: Scan, predicates: list[Any], file_ids: Sequence[str]) -> pa.RecordBatchReader:
-    """In requests of some file_ids each; none at all where there are none."""
-    whole = vast_schemas.schema_for(scan.table)
-    schema = pa.schema([pa.field(name, whole.field(name).type) for name in scan.columns])
-
-    def batches() -> Iterable[pa.RecordBatch]:
-        for start in range(0, len(file_ids), FILE_IDS_A_REQUEST):
-            chosen = table["file_id"].isin(list(file_ids[start : start + FILE_IDS_A_REQUEST]))
-            for batch in table.select(list(scan.columns), reduce(operator.and_, [*predicates, chosen])):
-                yield batch.cast(schema)
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
-
-
-def scans(statement: exp.Query) -> list[Scan]:
-    """What the statement reads of each stored table, in the order of vast_schemas."""
-    known = {name: {column.name: _sql_type(column.type) for column in spec.columns} for name, spec in vast_schemas.TABLES.items()}
-    try:
-        qualified = qualify(
-            statement.copy(), schema=known, dialect=questions.DIALECT, quote_identifiers=False, validate_qualify_columns=True
-        )
-    except SqlglotError as error:
-        raise QueryFailed(f"the statement names something that is not there: {str(error).splitlines()[0]}") from error
-    uses: dict[str, list[_Use]] = {}
-    for scope in traverse_scope(qualified):
-        for alias, source in scope.sources.items():
-            if isinstance(source, exp.Table):
-                use = _Use(_columns(scope, alias), _conditions(scope, alias, source.name), _within(scope, alias))
-                uses.setdefault(source.name, []).append(use)
-    return [_scan(name, uses[name]) for name in vast_schemas.TABLES if name in uses]
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """One place of a statement that reads a table; conditions by their text."""
-
-    columns: set[str]
-    conditions: dict[str, exp.Expression]
-    within: str | None
-
-
-def _scan(name: str, uses: list[_Use]) -> Scan:
-    wanted = set().union(*(use.columns for use in uses))
-    common = set.intersection(*(set(use.conditions) for use in uses))
-    ordered = [column.name for column in vast_schemas.TABLES[name].columns if column.name in wanted]
-    # A count needs no column, and the client needs one.
-    columns = tuple(ordered or ["file_id"])
-    bounds = {use.within for use in uses}
-    within = bounds.pop() if len(bounds) == 1 else None
-    return Scan(name, columns, tuple(uses[0].conditions[text] for text in sorted(common)), within)
-
-
-def _within(scope: Scope, alias: str) -> str | None:
-    """The WITH in whose file_ids the scope's WHERE wants the table's; None where it wants no such thing."""
-    where = scope.expression.args.get("where")
-    joins = scope.expression.args.get("joins") or []
-    if where is None or any(join.side for join in joins):
-        return None
-    for condition in _conjuncts(where.this):
-        query = condition.args.get("query") if isinstance(condition, exp.In) else None
-        if query is None or not isinstance(condition.this, exp.Column):
-            continue
-        inner = query.unnest()
-        plain = isinstance(inner, exp.Select) and not any(inner.args.get(key) for key in ("where", "joins", "group", "limit"))
-        if plain and (condition.this.table, condition.this.name) == (alias, "file_id") and inner.named_selects == ["file_id"]:
-            return str(inner.find(exp.Table).name)
-    return None
-
-
-def _columns(scope: Scope, alias: str) -> set[str]:
-    return {column.name for column in scope.columns if column.table == alias}
-
-
-def _conditions(scope: Scope, alias: str, table: str) -> dict[str, exp.Expression]:
-    """The conditions of the scope's WHERE that are about this table alone and that VAST applies, by their text without alias.
-
-    Those on the nullable side of an outer join are not implied by the statement's answer, so they are left to DuckDB.
-    """
-    where = scope.expression.args.get("where")
-    joins = scope.expression.args.get("joins") or []
-    outer = {join.alias_or_name for join in joins if join.side}
-    if where is None or alias in outer or any(join.side in ("RIGHT", "FULL") for join in joins):
-        return {}
-    found = {}
-    for condition in _conjuncts(where.this):
-        if {column.table for column in condition.find_all(exp.Column)} == {alias} and _is_simple(condition, table):
-            plain = condition.copy()
-            for column in plain.find_all(exp.Column):
-                column.set("table", None)
-            found[plain.sql(questions.DIALECT)] = plain
-    return found
-
-
-def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
-    if isinstance(condition, exp.And):
-        yield from _conjuncts(condition.left)
-        yield from _conjuncts(condition.right)
-    else:
-        yield condition.unnest()  # type: ignore[no-untyped-call]
-
-
-def _is_simple(condition: exp.Expression, table: str) -> bool:
-    """Whether VAST can apply it: a scalar column on the left, compared with literals, or tested for null or truth."""
-    inner = condition.this if isinstance(condition, exp.Not) else condition
-    if isinstance(inner, exp.Is):
-        return isinstance(inner.this, exp.Column) and isinstance(inner.expression, exp.Null)
-    if isinstance(condition, exp.Column):
-        return True
-    if isinstance(condition, exp.In):
-        values = condition.expressions
-        return isinstance(condition.this, exp.Column) and bool(values) and all(_value(value) is not None for value in values)
-    if type(condition) not in COMPARISONS or not isinstance(condition.this, exp.Column):
-        return False
-    kind = vast_schemas.schema_for(table).field(condition.this.name).type
-    return any(test(kind) for test in _SCALAR) and _value(condition.expression) is not None
-
-
-def _value(node: exp.Expression) -> Any:
-    """The Python value of a literal; None where the node is no literal."""
-    if isinstance(node, exp.Boolean):
-        return bool(node.this)
-    if isinstance(node, exp.Neg):
-        inner = _value(node.this)
-        return -inner if isinstance(inner, int | float) else None
-    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
-        return _cast_value(node)
-    return node.to_py() if isinstance(node, exp.Literal) else None
-
-
-def _cast_value(node: exp.Cast) -> Any:
-    if node.is_type("timestamp") and node.this.is_string:
-        return datetime.fromisoformat(node.this.name)
-    return float(node.this.name) if node.is_type("double") and not node.this.is_string else None
-
-
-def predicate_of(table: Any, condition: exp.Expression) -> Any:
-    """A condition that `scans` let pass, as a predicate of the SDK."""
-    if isinstance(condition, exp.Not):
-        return ~table[condition.this.this.name].isnull()
-    if isinstance(condition, exp.Column):
-        return table[condition.name] == True  # noqa: E712 - builds an expression
-    column = table[condition.this.name]
-    if isinstance(condition, exp.Is):
-        return column.isnull()
-    if isinstance(condition, exp.In):
-        return column.isin([_value(value) for value in condition.expressions])
-    return COMPARISONS[type(condition)](column, _value(cast(exp.Binary, condition).expression))
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_fixed_size_list(kind):
-        return f"FLOAT[{kind.list_size}]"
-    return _SQL_TYPES[kind]
-
-
-_SQL_TYPES = {
-    vast_schemas.TEXT: "VARCHAR",
-    vast_schemas.INT: "BIGINT",
-    vast_schemas.SMALL: "INTEGER",
-    vast_schemas.FLAG: "BOOLEAN",
-    vast_schemas.REAL: "DOUBLE",
-    vast_schemas.TIME: "TIMESTAMP",
-}

@@ -128,7 +128,7 @@ class Question:
 
     def bind_literals(self, literals: Mapping[str, exp.Expression]) -> exp.Query:
         """The parsed statement with these expressions in the place of its parameters."""
-        return _bound(parse(self.sql), literals)
+        return _bind_placeholders(parse(self.sql), literals)
 
     def _literal(self, parameter: Parameter, given: Mapping[str, str]) -> exp.Expression:
         if parameter.required and parameter.name not in given:
@@ -152,15 +152,15 @@ def parse(sql: str) -> exp.Query:
     return statements[0]
 
 
-def _bound(statement: exp.Query, literals: Mapping[str, exp.Expression]) -> exp.Query:
+def _bind_placeholders(statement: exp.Query, literals: Mapping[str, exp.Expression]) -> exp.Query:
     for node in list(statement.find_all(exp.Placeholder)):
         if node.name not in literals:
             raise BadQuestion(f"${node.name} is used and not declared in the file's first comments")
         node.replace(literals[node.name].copy())
-    return cast(exp.Query, statement.transform(_decided))
+    return cast(exp.Query, statement.transform(_simplify_null_test))
 
 
-def _decided(node: exp.Expression) -> exp.Expression:
+def _simplify_null_test(node: exp.Expression) -> exp.Expression:
     """`($p IS NULL OR x = $p)` once the parameter is a literal: TRUE, or x = literal, which can be pushed down."""
     if not isinstance(node, exp.Paren) or not isinstance(node.this, exp.Or):
         return node
@@ -197,8 +197,8 @@ def read(name: str, text: str) -> Question:
         if named := _HEADER.fullmatch(line):
             last = named[1]
             heads[last] = named[2]
-        elif found := _PARAMETER.fullmatch(line):
-            parameters.append(_parameter(*found.groups()))
+        elif declared := _PARAMETER.fullmatch(line):
+            parameters.append(_parameter(*declared.groups()))
         elif (more := _MORE.fullmatch(line)) and last:
             heads[last] += f" {more[1]}"
         else:
@@ -222,16 +222,16 @@ def tables_of(statement: exp.Expression) -> list[exp.Table]:
 
 def for_vast(statement: exp.Query, bucket: str, schema: str) -> str:
     """The SQL for VAST's query engine: every table as "bucket/schema"."table"."""
-    return _located(statement, exp.to_identifier(f"{bucket}/{schema}", quoted=True)).sql(DIALECT, pretty=True)
+    return _qualify_tables(statement, exp.to_identifier(f"{bucket}/{schema}", quoted=True)).sql(DIALECT, pretty=True)
 
 
 def for_trino(statement: exp.Query, bucket: str, schema: str) -> str:
     """The SQL for Trino: every table as vast."bucket|schema"."table", the connector's custom schema separator being `|`."""
-    located = _located(statement, exp.to_identifier(f"{bucket}|{schema}", quoted=True), exp.to_identifier("vast"))
+    located = _qualify_tables(statement, exp.to_identifier(f"{bucket}|{schema}", quoted=True), exp.to_identifier("vast"))
     return located.transform(_trino).sql("trino", pretty=True)
 
 
-def _located(statement: exp.Query, database: exp.Identifier, catalog: exp.Identifier | None = None) -> exp.Query:
+def _qualify_tables(statement: exp.Query, database: exp.Identifier, catalog: exp.Identifier | None = None) -> exp.Query:
     located = statement.copy()
     for node in tables_of(located):
         if node.name not in TABLES:
@@ -274,7 +274,7 @@ def _trino_default(parameter: Parameter) -> exp.Expression:
     return sqlglot.parse_one(f"{now} - INTERVAL '{ago[1]}' {unit}" if ago[1] else now, read="trino")
 
 
-def describe(question: Question) -> dict[str, Any]:
+def as_dict(question: Question) -> dict[str, Any]:
     """The question as plain data, for `--json`."""
     return {
         "name": question.name,

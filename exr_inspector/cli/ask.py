@@ -19,7 +19,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from exr_inspector.catalogue import connection, output, questions
-from exr_inspector.catalogue.engine import NoEngine, ask_client, ask_server
+from exr_inspector.catalogue.engine import NoDriver, ask_client, ask_server
 from exr_inspector.cli import common
 from exr_inspector.errors import InspectorError, VASTDatabaseError, json_text
 from exr_inspector.payload.text import Parser
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list(form: str) -> None:
     found = [questions.load(name) for name in questions.names()]
     if form == "json":
-        print(json_text([questions.describe(question) for question in found], indent=2))
+        print(json_text([questions.as_dict(question) for question in found], indent=2))
         return
     rows = [(one.name, one.question, " ".join(_signature(parameter) for parameter in one.parameters)) for one in found]
     output.show(("name", "question", "parameters"), rows, sys.stdout)
@@ -113,6 +113,6 @@ def ask(target: connection.Target, statement: exp.Query, engine: str = "auto") -
         return ways[engine](target, statement)
     try:
         return ask_server(target, statement)
-    except (VASTDatabaseError, NoEngine) as error:
+    except (VASTDatabaseError, NoDriver) as error:
         output.complain(f"query.py: the server's query engine cannot be used ({error.code}); answering here")
         return ask_client(target, statement)

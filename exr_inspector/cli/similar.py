@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from exr_inspector.catalogue import connection, output, similarity
+from exr_inspector.catalogue.differences import differences
 from exr_inspector.catalogue.similarity import Neighbour, Reference
 from exr_inspector.cli import common
 from exr_inspector.errors import InspectorError, VASTDatabaseError, json_text
@@ -87,7 +88,7 @@ def as_dict(found: Neighbour, wanted: Reference, *, explained: bool) -> dict[str
 
 
 def _explanation(block: Any, found: Neighbour, wanted: Reference) -> dict[str, Any]:
-    mine, theirs = similarity.differences(block.block, wanted.payload, found.payload)
+    mine, theirs = differences(block.block, wanted.payload, found.payload)
     return {"field": block.label, "distance": block.distance, "only_reference": mine, "only_other": theirs}
 
 

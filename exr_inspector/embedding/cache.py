@@ -1,7 +1,7 @@
-"""Results of pure functions, kept up to a number of bytes.
+"""A cache of the results of pure functions that is bounded in bytes.
 
-Frames of a sequence share nearly everything that the vectors read, so what was computed is kept. A number of entries bounds
-nothing: one of them may hold the 16,384 channels of a file. All caches of the vectors together keep some 50 MB at most.
+Frames of a sequence share nearly everything that the vectors read, so results are cached. A number of entries would bound
+nothing: one of them may hold the 16,384 channels of a file. All caches of the vectors together take some 50 MB at most.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ ENTRY_BYTES = 200
 R = TypeVar("R")
 
 
-def kept_within(limit: int, *, typed: bool = False) -> Callable[[Callable[..., R]], _lru_cache_wrapper[R]]:
-    """Keep results until they and their arguments take `limit` bytes; then all are forgotten, and the next ones are kept.
+def bounded_cache(limit: int, *, typed: bool = False) -> Callable[[Callable[..., R]], _lru_cache_wrapper[R]]:
+    """Cache results until they and their arguments take more than `limit` bytes; then start again with an empty cache.
 
-    What is kept is found as fast as with `functools.cache`. `typed` as there: whether 1, 1.0 and True are told apart.
+    A lookup is as fast as with `functools.cache`. `typed` as there: whether 1, 1.0 and True are different arguments.
     """
 
     def decorate(function: Callable[..., R]) -> _lru_cache_wrapper[R]:
         guard = threading.Lock()
-        held = 0
+        used = 0
 
         @lru_cache(maxsize=None, typed=typed)
-        def kept(*arguments: Any) -> R:
-            nonlocal held
+        def cached(*arguments: Any) -> R:
+            nonlocal used
             result = function(*arguments)
             size = ENTRY_BYTES + size_of((arguments, result))
             with guard:
-                held += size
-                if held > limit:
-                    kept.cache_clear()
-                    held = size
+                used += size
+                if used > limit:
+                    cached.cache_clear()
+                    used = size
             return result
 
-        return kept
+        return cached
 
     return decorate
 
 
 def size_of(value: tuple[Any, ...]) -> int:
-    """Bytes of a tuple and of what the tuples in it hold, level by level; what they share is counted each time."""
+    """Bytes of a tuple and of what the tuples in it hold, level by level; shared values are counted each time."""
     size, tuples = getsizeof(value), [value]
     while tuples:
         members = list(chain.from_iterable(tuples))

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from exr_inspector.embedding import text as fold_text
-from exr_inspector.embedding.cache import MB, kept_within
+from exr_inspector.embedding.cache import MB, bounded_cache
 from exr_inspector.embedding.text import encode, number, text
 
 TRUE_WORDS = frozenset({b"1", b"true", b"yes"})
@@ -23,7 +23,7 @@ _CHANNEL_VALUES = itemgetter(*CHANNEL_KEYS)
 _ATTRIBUTE_VALUES = itemgetter("name", "type", "value")
 
 
-class Channel(NamedTuple):
+class ChannelFacts(NamedTuple):
     """One channel: `layer` and `component` are the name before and after its last dot, case kept."""
 
     part: int
@@ -48,12 +48,12 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Columns, at least 1 in a box that `_proper` let pass."""
+        """Columns, at least 1 in a box that `_nonempty` accepted."""
         return self.right - self.left + 1
 
     @property
     def height(self) -> int:
-        """Rows, at least 1 in a box that `_proper` let pass."""
+        """Rows, at least 1 in a box that `_nonempty` accepted."""
         return self.bottom - self.top + 1
 
     def contains(self, other: Box) -> bool:
@@ -70,7 +70,7 @@ def relation(data: Box, display: Box) -> str:
     return "crop" if display.contains(data) else "mixed"
 
 
-class Part(NamedTuple):
+class PartFacts(NamedTuple):
     """One part. Empty bytes and None stand for what the payload does not say; `aspect` is in 1/1024."""
 
     name: bytes
@@ -87,7 +87,7 @@ class Part(NamedTuple):
     software: bytes
 
 
-class Attribute(NamedTuple):
+class AttributeFacts(NamedTuple):
     """One attribute: its name, its lower-cased type and the decoded value as the payload has it."""
 
     name: bytes
@@ -95,22 +95,22 @@ class Attribute(NamedTuple):
     value: Any
 
 
-def read_channels(entries: list[Any]) -> tuple[Channel, ...]:
-    """One `Channel` per entry, in order; an entry that is no dict counts as a channel without a name."""
+def read_channels(entries: list[Any]) -> tuple[ChannelFacts, ...]:
+    """One `ChannelFacts` per entry, in order; an entry that is not a dict counts as a channel without a name."""
     try:
         return tuple([_channel(*_CHANNEL_VALUES(entry)) for entry in entries])
     except (KeyError, TypeError):  # a key is missing, or a value is of a type that cannot be a cache key
         return tuple([_read_channel(_mapping(entry)) for entry in entries])
 
 
-def _read_channel(entry: Mapping[str, Any]) -> Channel:
+def _read_channel(entry: Mapping[str, Any]) -> ChannelFacts:
     return _make_channel(*[entry.get(key) for key in CHANNEL_KEYS])
 
 
-def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: Any, ys: Any) -> Channel:
+def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: Any, ys: Any) -> ChannelFacts:
     before, _, after = encode(name).rpartition(b".")
     sampling = b"%d:%d" % (1 if xs is None else number(xs), 1 if ys is None else number(ys))
-    return Channel(
+    return ChannelFacts(
         number(part),
         text(layer) or text(before),
         text(component) or text(after),
@@ -120,22 +120,22 @@ def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, x
 
 
 # Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file.
-_channel = kept_within(16 * MB, typed=True)(_make_channel)
+_channel = bounded_cache(16 * MB, typed=True)(_make_channel)
 
 
-def read_parts(entries: list[Any]) -> tuple[Part, ...]:
-    """One `Part` per entry, in order; an entry that is no dict counts as a part that says nothing."""
+def read_parts(entries: list[Any]) -> tuple[PartFacts, ...]:
+    """One `PartFacts` per entry, in order; an entry that is not a dict counts as a part that says nothing."""
     return tuple([_read_part(_mapping(entry)) for entry in entries])
 
 
-def _read_part(entry: Mapping[str, Any]) -> Part:
+def _read_part(entry: Mapping[str, Any]) -> PartFacts:
     kind = text(entry.get("type")).lower()
     aspect = entry.get("pixel_aspect_ratio")
     tile = _tile_size(entry)
     # A size alone makes a part tiled only where nothing says what it is: scanline parts may carry a stray `tiles` attribute.
-    told = bool(kind) or entry.get("is_tiled") is not None
-    tiled = _flag(entry.get("is_tiled")) or b"tile" in kind or (not told and tile != b"-")
-    return Part(
+    is_stated = bool(kind) or entry.get("is_tiled") is not None
+    tiled = _flag(entry.get("is_tiled")) or b"tile" in kind or (not is_stated and tile != b"-")
+    return PartFacts(
         name=text(_first(entry, "name", "part_name")),
         view=text(_first(entry, "view", "view_name")),
         display=_window(entry, "display_window", "display_width", "display_height", None),
@@ -170,14 +170,14 @@ def _tile_size(entry: Mapping[str, Any]) -> bytes:
 
 def _window(entry: Mapping[str, Any], key: str, width: str, height: str, offsets: tuple[str, str] | None) -> Box | None:
     """The window under `key`, else one made of the integers derived from it, else None."""
-    box = _proper(read_box(entry.get(key)))
+    box = _nonempty(read_box(entry.get(key)))
     if box is not None:
         return box
     left, top = (number(entry.get(offsets[0])), number(entry.get(offsets[1]))) if offsets else (0, 0)
-    return _proper(Box(left, top, left + number(entry.get(width)) - 1, top + number(entry.get(height)) - 1))
+    return _nonempty(Box(left, top, left + number(entry.get(width)) - 1, top + number(entry.get(height)) - 1))
 
 
-def _proper(box: Box | None) -> Box | None:
+def _nonempty(box: Box | None) -> Box | None:
     return box if box is not None and box.right >= box.left and box.bottom >= box.top else None
 
 
@@ -198,7 +198,7 @@ def _point(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) and len(value) == 2 else []
 
 
-def read_attributes(attributes: Any) -> list[list[Attribute]]:
+def read_attributes(attributes: Any) -> list[list[AttributeFacts]]:
     """The attributes of every part that has a list (or a dict of name to value) of them, the part's order kept."""
     lists = attributes.get("parts") if isinstance(attributes, Mapping) else attributes
     if isinstance(lists, Mapping):
@@ -208,7 +208,7 @@ def read_attributes(attributes: Any) -> list[list[Attribute]]:
     return [_read_attributes(entries) for entries in lists if isinstance(entries, (list, tuple, Mapping))]
 
 
-def _read_attributes(entries: Any) -> list[Attribute]:
+def _read_attributes(entries: Any) -> list[AttributeFacts]:
     if isinstance(entries, Mapping):
         entries = [
             {**value, "name": name} if isinstance(value, Mapping) and "value" in value else {"name": name, "value": value}
@@ -220,13 +220,13 @@ def _read_attributes(entries: Any) -> list[Attribute]:
         return [_attribute(entry.get("name"), entry.get("type"), entry.get("value")) for entry in map(_mapping, entries)]
 
 
-def _attribute(name: Any, kind: Any, value: Any) -> Attribute:
-    lowered = _lowered(kind) if type(kind) is str else text(kind).lower()
-    return Attribute(text(name), lowered or _implied_type(value), value)
+def _attribute(name: Any, kind: Any, value: Any) -> AttributeFacts:
+    lowered = _lower_text(kind) if type(kind) is str else text(kind).lower()
+    return AttributeFacts(text(name), lowered or _implied_type(value), value)
 
 
-@kept_within(MB // 4)
-def _lowered(kind: str) -> bytes:
+@bounded_cache(MB // 4)
+def _lower_text(kind: str) -> bytes:
     return text(kind).lower()
 
 
@@ -243,10 +243,10 @@ def _implied_type(value: Any) -> bytes:
 
 def numbers(value: Any) -> list[Any]:
     """The first scalars of a nested value: lists in order, dicts by key. Nine at most, to tell a short list from a long one."""
-    found: list[Any] = []
+    scalars: list[Any] = []
     waiting = [value]
     for _ in range(STEPS_LIMIT):
-        if not waiting or len(found) > LEAVES_LIMIT:
+        if not waiting or len(scalars) > LEAVES_LIMIT:
             break
         item = waiting.pop()
         if isinstance(item, Mapping):
@@ -254,8 +254,8 @@ def numbers(value: Any) -> list[Any]:
         elif isinstance(item, (list, tuple)):
             waiting.extend(reversed(item))
         else:
-            found.append(item)
-    return found
+            scalars.append(item)
+    return scalars
 
 
 def _first(entry: Mapping[str, Any], *keys: str) -> Any:

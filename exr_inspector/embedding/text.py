@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from exr_inspector.embedding.cache import MB, kept_within
+from exr_inspector.embedding.cache import MB, bounded_cache
 
 UNIT = 1 << 24
 OCTAVE = 1 << 16
@@ -52,35 +52,35 @@ def encode(value: Any) -> bytes:
 
 def text(value: Any) -> bytes:
     """The first 512 bytes of `value`; empty for None and for everything that is not text."""
-    # The first 512 bytes lie within the first 512 characters: a longer text is neither encoded nor kept whole.
+    # The first 512 bytes lie within the first 512 characters: a longer text is neither encoded nor cached whole.
     return _short(value[:TEXT_LIMIT]) if type(value) is str else encode(value)[:TEXT_LIMIT]
 
 
-@kept_within(MB)
+@bounded_cache(MB)
 def _short(value: str) -> bytes:
     return encode(value)[:TEXT_LIMIT]
 
 
-@kept_within(MB)
+@bounded_cache(MB)
 def words(name: bytes) -> tuple[bytes, ...]:
     """The words of a name in order, lower-cased: camel case and separators split, a run of digits is `#`."""
     return tuple(b"#" if word.isdigit() else word.lower() for word in _WORD.findall(name))
 
 
-def telling_words(name: bytes) -> tuple[bytes, ...]:
+def specific_words(name: bytes) -> tuple[bytes, ...]:
     """The words of a layer name without those that say nothing about it; all of them when nothing would be left."""
-    found = words(name)
-    return tuple(word for word in found if word not in GENERIC_WORDS) or found
+    every = words(name)
+    return tuple(word for word in every if word not in GENERIC_WORDS) or every
 
 
-@kept_within(MB)
+@bounded_cache(MB)
 def fold(name: bytes) -> bytes:
     """Lower case, with hashes (six or more hex characters with a digit, not touching letters) and digit runs as `#`."""
     return _DIGITS.sub(b"#", _HEX_RUN.sub(b"#", name.lower()))
 
 
 def number(value: Any, scale: int = 1) -> int:
-    """`value * scale` as an integer within 2**50 of zero; 0 for what is no finite number. Halves round to even."""
+    """`value * scale` as an integer within 2**50 of zero; 0 for what is not a finite number. Halves round to even."""
     if isinstance(value, bool):
         return 0
     if isinstance(value, int):
@@ -103,7 +103,7 @@ def octaves(value: int) -> int:
     return (exponent << 16) + ((shifted << 16) >> exponent) - OCTAVE
 
 
-def soft(key: bytes, position: int, step: int, energy: int) -> Iterator[tuple[bytes, int]]:
+def soft_bins(key: bytes, position: int, step: int, energy: int) -> Iterator[tuple[bytes, int]]:
     """`energy` shared by the two grid points next to `position`, so that near values stay near and far ones do not meet."""
     grid, right = divmod(position, step)
     left = step - right

@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from exr_inspector.embedding.cache import MB, kept_within
-from exr_inspector.embedding.facts import LEAVES_LIMIT, Attribute, Box, Channel, Part, numbers, relation
-from exr_inspector.embedding.text import OCTAVE, UNIT, fold, number, octaves, soft, telling_words, text, words
+from exr_inspector.embedding.cache import MB, bounded_cache
+from exr_inspector.embedding.facts import LEAVES_LIMIT, AttributeFacts, Box, ChannelFacts, PartFacts, numbers, relation
+from exr_inspector.embedding.text import OCTAVE, UNIT, fold, number, octaves, soft_bins, specific_words, text, words
 
 Bag = dict[bytes, int]
 
@@ -36,12 +36,12 @@ OFFSET_LIMIT = 4
 OFFSET_BIAS = 8 << 16
 PARTS_SIGNATURE_LIMIT = 200
 
-# What a part says already, under names of its own.
-TOLD_BY_PARTS = frozenset(
+# Attributes that a part of the payload states already, under names of its own.
+PART_ATTRIBUTES = frozenset(
     b"channels compression datawindow displaywindow lineorder pixelaspectratio tiles type name view chunkcount version "
     b"software multiview preview oiio:colorspace".split()
 )
-TOLD_BY_PARTS_PREFIX = b"openexr:"
+PART_ATTRIBUTES_PREFIX = b"openexr:"
 # Values that differ from frame to frame, machine to machine or run to run, without the render being another.
 VOLATILE_WORDS = frozenset(
     b"time date frame host computer computername hostname uuid hash memory mem stats statistics mtime ctime size filesize "
@@ -61,7 +61,7 @@ _VERSION = re.compile(rb"([0-9]+)\.([0-9]+)")
 _PLAIN_VERSION = re.compile(rb"(?<![0-9A-Za-z])[vV]?([0-9]+)(?![0-9A-Za-z])()")
 
 
-def names(channels: tuple[Channel, ...]) -> Bag:
+def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
     copies = Counter([(layer, component) for _, layer, component in {channel[:3] for channel in channels}])
     components: defaultdict[bytes, list[bytes]] = defaultdict(list)
@@ -70,17 +70,16 @@ def names(channels: tuple[Channel, ...]) -> Bag:
         components[layer].append(component)
         times[layer] = max(times[layer], parts)
     bag: defaultdict[bytes, int] = defaultdict(int, {b"b:": SMOOTHING})
-    for layer, found in components.items():
-        for token, energy in _layer_tokens(layer, tuple(sorted(found))):
+    for layer, own in components.items():
+        for token, energy in _layer_tokens(layer, tuple(sorted(own))):
             bag[token] += energy * times[layer]
     return bag
 
 
-@kept_within(4 * MB)
+@bounded_cache(4 * MB)
 def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[bytes, int], ...]:
     """One layer's tokens, its energy split over its components, words and trigrams."""
-    telling = telling_words(layer)
-    canonical = b"".join(telling)
+    canonical = b"".join(specific_words(layer))
     share = len(components)
     tokens = [(b"r:" + layer + b"." + component, RAW_NAME // share) for component in components]
     tokens += [(b"c:" + canonical + b"." + component.lower(), CANONICAL_NAME // share) for component in components]
@@ -98,10 +97,10 @@ def _split(prefix: bytes, tokens: Iterable[bytes], energy: int) -> list[tuple[by
     return [(prefix + token, energy // len(distinct)) for token in distinct]
 
 
-def types(channels: tuple[Channel, ...]) -> Bag:
+def types(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 2: pixel types, what type each component has, sampling, and how many channels there are."""
     bag: defaultdict[bytes, int] = defaultdict(int)
-    _add(bag, soft(b"n", octaves(len(channels)), OCTAVE, 4 * UNIT))
+    _add(bag, soft_bins(b"n", octaves(len(channels)), OCTAVE, 4 * UNIT))
     if not channels:
         return bag
     by_type, by_component = 16 * UNIT // len(channels), 8 * UNIT // len(channels)
@@ -113,7 +112,7 @@ def types(channels: tuple[Channel, ...]) -> Bag:
     return bag
 
 
-def compression(parts: tuple[Part, ...]) -> Bag:
+def compression(parts: tuple[PartFacts, ...]) -> Bag:
     """Block 3: the compression, its family, and whether it loses anything."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -125,7 +124,7 @@ def compression(parts: tuple[Part, ...]) -> Bag:
     return bag
 
 
-def resolution(parts: tuple[Part, ...]) -> Bag:
+def resolution(parts: tuple[PartFacts, ...]) -> Bag:
     """Block 4, `format`: the display size (else the data size), its aspect, and the pixel aspect."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -138,13 +137,13 @@ def resolution(parts: tuple[Part, ...]) -> Bag:
         width, height = shown.width, shown.height
         bag[b"x:%dx%d" % (width, height)] += 8 * each
         for key, size in ((b"w", octaves(width)), (b"h", octaves(height))):
-            _add(bag, soft(key, size, OCTAVE, 4 * each))
-            _add(bag, soft(key + b"8", size, OCTAVE // 8, 2 * each))
-        _add(bag, soft(b"a", octaves((width << 16) // height), OCTAVE // 4, 2 * each))
+            _add(bag, soft_bins(key, size, OCTAVE, 4 * each))
+            _add(bag, soft_bins(key + b"8", size, OCTAVE // 8, 2 * each))
+        _add(bag, soft_bins(b"a", octaves((width << 16) // height), OCTAVE // 4, 2 * each))
     return bag
 
 
-def window(parts: tuple[Part, ...]) -> Bag:
+def window(parts: tuple[PartFacts, ...]) -> Bag:
     """Block 5: how the data window lies in the display window."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -165,12 +164,12 @@ def _add_window(bag: defaultdict[bytes, int], data: Box, display: Box, each: int
         (b"w", data.width, display.width, data.left - display.left),
         (b"h", data.height, display.height, data.top - display.top),
     ):
-        _add(bag, soft(b"c" + key, octaves((covered << 16) // full), OCTAVE, 3 * each))
+        _add(bag, soft_bins(b"c" + key, octaves((covered << 16) // full), OCTAVE, 3 * each))
         near = max(-OFFSET_LIMIT * full, min(OFFSET_LIMIT * full, offset))
-        _add(bag, soft(b"d" + key, (near << 16) // full + OFFSET_BIAS, OCTAVE // 2, each))
+        _add(bag, soft_bins(b"d" + key, (near << 16) // full + OFFSET_BIAS, OCTAVE // 2, each))
 
 
-def storage(parts: tuple[Part, ...]) -> Bag:
+def storage(parts: tuple[PartFacts, ...]) -> Bag:
     """Block 6: deep or flat, tiled or scanlines, tile size, line order, one part or several."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -180,12 +179,12 @@ def storage(parts: tuple[Part, ...]) -> Bag:
         bag[b"z:" + part.tile] += 2 * each
         if part.line_order:
             bag[b"o:" + part.line_order] += 3 * each
-    _add(bag, soft(b"n", octaves(len(parts)), OCTAVE, 6 * UNIT))
+    _add(bag, soft_bins(b"n", octaves(len(parts)), OCTAVE, 6 * UNIT))
     bag[b"m:multi" if len(parts) > 1 else b"m:single"] += 2 * UNIT
     return bag
 
 
-def arrangement(parts: tuple[Part, ...], channels: tuple[Channel, ...]) -> Bag:
+def arrangement(parts: tuple[PartFacts, ...], channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 7, `parts`: views, part names, and which components of which type lie in one part."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -193,15 +192,15 @@ def arrangement(parts: tuple[Part, ...], channels: tuple[Channel, ...]) -> Bag:
         bag[b"v:" + part.view] += 4 * each
         bag[b"n:" + part.name] += 2 * each
         _add(bag, _split(b"w:", words(part.name), 4 * each))
-    held: defaultdict[int, set[bytes]] = defaultdict(set)
+    components: defaultdict[int, set[bytes]] = defaultdict(set)
     for channel in channels:
-        held[channel.part].add(channel.component_type)
-    for found in held.values():
-        bag[b"p:" + b",".join(sorted(found))[:PARTS_SIGNATURE_LIMIT]] += 4 * UNIT // len(held)
+        components[channel.part].add(channel.component_type)
+    for own in components.values():
+        bag[b"p:" + b",".join(sorted(own))[:PARTS_SIGNATURE_LIMIT]] += 4 * UNIT // len(components)
     return bag
 
 
-def source(parts: tuple[Part, ...]) -> Bag:
+def source(parts: tuple[PartFacts, ...]) -> Bag:
     """Block 8: colour space and the software that wrote the file, from the product down to the full version text."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
@@ -230,24 +229,27 @@ def software_levels(software: bytes) -> tuple[bytes, bytes, bytes]:
     return product, version.group(1), version.group(2)
 
 
-def told_apart(attributes: list[list[Attribute]]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
-    """What blocks 9 and 10 read of the attributes that no part tells already: name and type, and `name=value` where it tells."""
-    known, spelled = [], []
-    for listed in attributes:
-        for attribute in listed:
-            named, valued = _uses(attribute.name)
-            if named:
-                known.append((attribute.name, attribute.type))
-            if valued and (token := _assignment(attribute)) is not None:
-                spelled.append(token)
-    return tuple(known), tuple(spelled)
+def setup_attributes(attributes: list[list[AttributeFacts]]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
+    """The attributes that describe the setup: (name, type) of each, for block 9, and `name=value`, for block 10.
+
+    Left out is what a part states already, and the values of what changes from frame to frame.
+    """
+    kinds, assignments = [], []
+    for entries in attributes:
+        for attribute in entries:
+            by_name, by_value = _counts(attribute.name)
+            if by_name:
+                kinds.append((attribute.name, attribute.type))
+            if by_value and (token := _assignment(attribute)) is not None:
+                assignments.append(token)
+    return tuple(kinds), tuple(assignments)
 
 
-def _assignment(attribute: Attribute) -> bytes | None:
-    """Short scalars are remembered. Long texts would fill memory, and (1,) and (True,) are one key but not one value."""
+def _assignment(attribute: AttributeFacts) -> bytes | None:
+    """Only short scalars are cached. Long texts would fill memory, and (1,) and (True,) are one key but not one value."""
     kind = type(attribute.value)
     if kind is int or kind is float or (kind is str and len(attribute.value) <= SHORT_TEXT):
-        return _kept_assignment(*attribute)
+        return _cached_assignment(*attribute)
     return _spell_assignment(*attribute)
 
 
@@ -256,34 +258,34 @@ def _spell_assignment(name: bytes, kind: bytes, value: Any) -> bytes | None:
     return None if spelled is None else fold(name) + b"=" + spelled
 
 
-_kept_assignment = kept_within(MB, typed=True)(_spell_assignment)
+_cached_assignment = bounded_cache(MB, typed=True)(_spell_assignment)
 
 
-def attrs(known: tuple[tuple[bytes, bytes], ...], lists: int) -> Bag:
+def attrs(kinds: tuple[tuple[bytes, bytes], ...], lists: int) -> Bag:
     """Block 9: which attributes of which type there are, and from which namespaces, over the parts that list any."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = 4 * UNIT // max(1, lists)
-    for raw, kind in known:
+    for raw, kind in kinds:
         name = fold(raw)
         bag[b"n:" + name + b":" + kind] += each
         bag[b"s:" + _NAMESPACE_END.split(name, maxsplit=1)[0]] += each // 4
     return bag
 
 
-def values(spelled: tuple[bytes, ...], lists: int) -> Bag:
+def values(assignments: tuple[bytes, ...], lists: int) -> Bag:
     """Block 10: the values of attributes that describe how a render was set up."""
     bag: defaultdict[bytes, int] = defaultdict(int)
-    for token in spelled:
+    for token in assignments:
         bag[token] += 4 * UNIT // max(1, lists)
     return bag
 
 
-@kept_within(MB)
-def _uses(name: bytes) -> tuple[bool, bool]:
+@bounded_cache(MB)
+def _counts(name: bytes) -> tuple[bool, bool]:
     """Whether an attribute of this name counts by its name, and whether it also counts by its value."""
     lowered = name.lower()
-    named = lowered not in TOLD_BY_PARTS and not lowered.startswith(TOLD_BY_PARTS_PREFIX)
-    return named, named and VOLATILE_WORDS.isdisjoint(words(name))
+    by_name = lowered not in PART_ATTRIBUTES and not lowered.startswith(PART_ATTRIBUTES_PREFIX)
+    return by_name, by_name and VOLATILE_WORDS.isdisjoint(words(name))
 
 
 def _spell(kind: bytes, value: Any) -> bytes | None:
@@ -303,14 +305,14 @@ def _spell(kind: bytes, value: Any) -> bytes | None:
         # 66 texts have 65 commas between them, which is long whatever the texts are.
         strings = value[: SHORT_TEXT + 2] if isinstance(value, list) else [value]
         return _short_text(b",".join(text(item) for item in strings))
-    found = numbers(value) if kind in LIST_TYPES else []
-    if 0 < len(found) <= LEAVES_LIMIT:
-        return b",".join(b"%d" % number(item, THOUSANDTHS) for item in found)
+    scalars = numbers(value) if kind in LIST_TYPES else []
+    if 0 < len(scalars) <= LEAVES_LIMIT:
+        return b",".join(b"%d" % number(item, THOUSANDTHS) for item in scalars)
     return None
 
 
 def _short_text(value: bytes) -> bytes:
-    """Folded when it is short and no path; all the others are one."""
+    """Folded when it is short and not a path; all others are one token."""
     return b"$long" if len(value) > SHORT_TEXT or b"/" in value or b"\\" in value else fold(value)
 
 
@@ -321,7 +323,7 @@ def _magnitude(value: int, exact: int, scale: int) -> bytes:
     return (b"-" if value < 0 else b"") + b"^%d" % (abs(value) // scale).bit_length()
 
 
-def _each(parts: tuple[Part, ...]) -> int:
+def _each(parts: tuple[PartFacts, ...]) -> int:
     return UNIT // max(1, len(parts))
 
 

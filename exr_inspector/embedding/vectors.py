@@ -19,9 +19,9 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
-from exr_inspector.embedding import tokens as tokens
-from exr_inspector.embedding.cache import MB, kept_within
-from exr_inspector.embedding.facts import Channel, Part, read_attributes, read_channels, read_parts
+from exr_inspector.embedding import tokens
+from exr_inspector.embedding.cache import MB, bounded_cache
+from exr_inspector.embedding.facts import ChannelFacts, PartFacts, read_attributes, read_channels, read_parts
 from exr_inspector.embedding.text import UNIT
 from exr_inspector.errors import VectorEmbeddingError
 
@@ -45,7 +45,7 @@ DEFAULT_METADATA_EMBEDDING_DIM = 384
 DEFAULT_CHANNEL_FINGERPRINT_DIM = 128
 MINIMUM_DIM = 32
 HASHED_POSITIONS = 4
-KEPT_TOKEN = 96
+CACHED_TOKEN = 96
 _FOUR_WORDS = struct.Struct(">4I")
 
 
@@ -88,23 +88,23 @@ def compute_metadata_embedding(payload: dict[str, Any], embedding_dim: int = DEF
 
     Identity takes no part: path, size, times and frame number do not move the vector. A payload without channels and parts gets
     the uniform vector (in doubles), because a zero vector has no direction. Raises VectorEmbeddingError for a payload that is
-    no dict, for `channels` or `parts` that are no lists, and for a dimension below 32; any other odd value counts as absent.
+    not a dict, for `channels` or `parts` that are not lists, and for a dimension below 32; any other odd value counts as absent.
     """
-    dim = _checked_dim(embedding_dim, "embedding_dim")
+    dim = _check_dim(embedding_dim, "embedding_dim")
     if not isinstance(payload, dict):
-        raise VectorEmbeddingError("payload", "a dict", _showable(payload))
-    channel_entries = _checked_list(payload.get("channels"), "channels")
-    part_entries = _checked_list(payload.get("parts"), "parts")
+        raise VectorEmbeddingError("payload", "a dict", _printable(payload))
+    channel_entries = _check_list(payload.get("channels"), "channels")
+    part_entries = _check_list(payload.get("parts"), "parts")
     if not channel_entries and not part_entries:
         return _uniform(dim)
     channels, parts = read_channels(channel_entries), read_parts(part_entries)
     attributes = read_attributes(payload.get("attributes"))
-    known, spelled = tokens.told_apart(attributes)
+    kinds, assignments = tokens.setup_attributes(attributes)
     return [
-        *_of_channels(BLOCKS, dim, channels),
-        *_of_parts(dim, parts, channels),
-        *_of_attributes(dim, known, len(attributes)),
-        *_of_values(dim, spelled, len(attributes)),
+        *_channel_blocks(BLOCKS, dim, channels),
+        *_part_blocks(dim, parts, channels),
+        *_attribute_block(dim, kinds, len(attributes)),
+        *_value_block(dim, assignments, len(attributes)),
     ]
 
 
@@ -116,11 +116,11 @@ def compute_channel_fingerprint(
     An empty list gives the uniform vector (in doubles). Raises VectorEmbeddingError for anything but a list and for a dimension
     below 32.
     """
-    dim = _checked_dim(embedding_dim, "embedding_dim")
-    entries = _checked_list(channels, "channels")
+    dim = _check_dim(embedding_dim, "embedding_dim")
+    entries = _check_list(channels, "channels")
     if not entries:
         return _uniform(dim)
-    return list(_of_channels(FINGERPRINT_BLOCKS, dim, read_channels(entries)))
+    return list(_channel_blocks(FINGERPRINT_BLOCKS, dim, read_channels(entries)))
 
 
 def explain_distance(a: list[float], b: list[float], dim: int | None = None) -> list[BlockDistance]:
@@ -130,7 +130,7 @@ def explain_distance(a: list[float], b: list[float], dim: int | None = None) -> 
     squared distance of its slices, which is its weight minus their inner product; identical blocks add exactly 0. Raises
     VectorEmbeddingError when the lengths differ from each other or from `dim`.
     """
-    size = _checked_dim(len(a) if dim is None else dim, "dim")
+    size = _check_dim(len(a) if dim is None else dim, "dim")
     for field, vector in (("a", a), ("b", b)):
         if len(vector) != size:
             raise VectorEmbeddingError(field, f"a vector of {size} numbers", len(vector), words=f"{len(vector)} numbers")
@@ -146,24 +146,25 @@ def block_slices(blocks: tuple[Block, ...], dim: int) -> tuple[slice, ...]:
     """Where each block lies in a vector of `dim` numbers: shares rounded down, then one more each by largest remainder."""
     total = sum(block.dims for block in blocks)
     sizes = [block.dims * dim // total for block in blocks]
-    # A tie goes to the lower block.
-    by_remainder = sorted(range(len(blocks)), key=lambda at: (-(blocks[at].dims * dim % total), at))
+    remainders = [block.dims * dim % total for block in blocks]
+    # Sorting is stable also in reverse: of equal remainders, the one of the lower block comes first.
+    by_remainder = sorted(range(len(blocks)), key=remainders.__getitem__, reverse=True)
     for at in by_remainder[: dim - sum(sizes)]:
         sizes[at] += 1
     edges = [sum(sizes[:at]) for at in range(len(sizes) + 1)]
     return tuple(slice(start, stop) for start, stop in pairwise(edges))
 
 
-# Frames of a sequence share their channels, parts and attribute names: their blocks are kept, and a frame costs little more
+# Frames of a sequence share their channels, parts and attribute names: their blocks are cached, and a frame costs little more
 # than being read. The same channels come twice, for the embedding and for the fingerprint.
-@kept_within(10 * MB)
-def _of_channels(blocks: tuple[Block, ...], dim: int, channels: tuple[Channel, ...]) -> tuple[float, ...]:
+@bounded_cache(10 * MB)
+def _channel_blocks(blocks: tuple[Block, ...], dim: int, channels: tuple[ChannelFacts, ...]) -> tuple[float, ...]:
     bags = (tokens.names(channels), tokens.types(channels))
-    return _slices(blocks, dim, 0, bags)
+    return _hash_blocks(blocks, dim, 0, bags)
 
 
-@kept_within(6 * MB)
-def _of_parts(dim: int, parts: tuple[Part, ...], channels: tuple[Channel, ...]) -> tuple[float, ...]:
+@bounded_cache(6 * MB)
+def _part_blocks(dim: int, parts: tuple[PartFacts, ...], channels: tuple[ChannelFacts, ...]) -> tuple[float, ...]:
     bags = (
         tokens.compression(parts),
         tokens.resolution(parts),
@@ -172,20 +173,20 @@ def _of_parts(dim: int, parts: tuple[Part, ...], channels: tuple[Channel, ...]) 
         tokens.arrangement(parts, channels),
         tokens.source(parts),
     )
-    return _slices(BLOCKS, dim, 2, bags)
+    return _hash_blocks(BLOCKS, dim, 2, bags)
 
 
-@kept_within(MB)
-def _of_attributes(dim: int, known: tuple[tuple[bytes, bytes], ...], lists: int) -> tuple[float, ...]:
-    return _slices(BLOCKS, dim, 8, (tokens.attrs(known, lists),))
+@bounded_cache(MB)
+def _attribute_block(dim: int, kinds: tuple[tuple[bytes, bytes], ...], lists: int) -> tuple[float, ...]:
+    return _hash_blocks(BLOCKS, dim, 8, (tokens.attrs(kinds, lists),))
 
 
-@kept_within(MB)
-def _of_values(dim: int, spelled: tuple[bytes, ...], lists: int) -> tuple[float, ...]:
-    return _slices(BLOCKS, dim, 9, (tokens.values(spelled, lists),))
+@bounded_cache(MB)
+def _value_block(dim: int, assignments: tuple[bytes, ...], lists: int) -> tuple[float, ...]:
+    return _hash_blocks(BLOCKS, dim, 9, (tokens.values(assignments, lists),))
 
 
-def _slices(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[tokens.Bag, ...]) -> tuple[float, ...]:
+def _hash_blocks(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[tokens.Bag, ...]) -> tuple[float, ...]:
     """The blocks from `first` on, one per bag, each of length root(weight), rounded to float32."""
     total = sum(block.weight for block in blocks)
     chosen = slice(first, first + len(bags))
@@ -203,7 +204,7 @@ def _accumulate(block: str, size: int, bag: tokens.Bag) -> list[int]:
     sums = [0] * (2 * size + 1)
     for token, energy in (bag or {b"\0empty": UNIT}).items():
         amplitude = math.isqrt(energy << 16)
-        draw = _kept_places if len(token) <= KEPT_TOKEN else _draw_places
+        draw = _cached_places if len(token) <= CACHED_TOKEN else _draw_places
         first, second, third, fourth = draw(block, size, token)
         sums[first] += amplitude
         sums[second] += amplitude
@@ -228,8 +229,8 @@ def _draw_places(block: str, size: int, token: bytes) -> tuple[int, int, int, in
     return places[0], places[1], places[2], places[3]
 
 
-# Tokens are too many to measure each: of at most KEPT_TOKEN bytes, 16,384 of them take at most 8 MB.
-_kept_places = lru_cache(maxsize=16384)(_draw_places)
+# Tokens are too many to measure each: of at most CACHED_TOKEN bytes, 16,384 of them take at most 8 MB.
+_cached_places = lru_cache(maxsize=16384)(_draw_places)
 
 
 @lru_cache(maxsize=256)
@@ -245,19 +246,19 @@ def _uniform(dim: int) -> list[float]:
     return [1 / math.sqrt(dim)] * dim
 
 
-def _checked_dim(dim: Any, field: str) -> int:
+def _check_dim(dim: Any, field: str) -> int:
     if isinstance(dim, bool) or not isinstance(dim, int) or dim < MINIMUM_DIM:
-        raise VectorEmbeddingError(field, f"an integer of at least {MINIMUM_DIM}", _showable(dim))
+        raise VectorEmbeddingError(field, f"an integer of at least {MINIMUM_DIM}", _printable(dim))
     return dim
 
 
-def _checked_list(value: Any, field: str) -> list[Any]:
+def _check_list(value: Any, field: str) -> list[Any]:
     if not isinstance(value, list):
-        raise VectorEmbeddingError(field, "a list", _showable(value))
+        raise VectorEmbeddingError(field, "a list", _printable(value))
     return value
 
 
-def _showable(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     """The value where printing it is short and safe, else its type: a huge integer or a deep nest cannot be printed."""
     if value is None or isinstance(value, (bool, str)) or (isinstance(value, int) and abs(value) < 1 << 64):
         return value

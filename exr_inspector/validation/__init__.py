@@ -1,1 +1,1 @@
-"""Delivery policies, their checks, and what a payload is found to be under one."""
+"""Delivery policies, the kinds of their rules, and the results of applying them to payloads."""

@@ -1,7 +1,7 @@
-"""What each kind of policy rule looks at: one function per kind, from a payload to probes.
+"""The kinds of rules: each is a function from a payload to probes, with its options declared above it.
 
-A probe is one thing that was looked at, and whether it fits the rule. A check that yields none does not apply to the file: a rule
-about statistics says nothing where no pixels were read. All checks are pure; `color_metadata` asks OpenEXR, without a file.
+The function's name is the kind's name in policies, and its docstring says what it looks at, as docs/VALIDATION.md does. All
+checks are pure; `color_metadata` asks OpenEXR, without a file.
 """
 
 from __future__ import annotations
@@ -9,99 +9,89 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from dataclasses import dataclass
 from math import fsum
-from typing import Any, NamedTuple
+from typing import Any
 
 from exr_inspector.embedding.facts import read_box, relation
 from exr_inspector.embedding.vectors import compute_metadata_embedding
-from exr_inspector.payload.roles import aov_role
-from exr_inspector.validation.policy import PRIMARIES, Policy
+from exr_inspector.payload.production import CHROMATICITY_TOLERANCE, PRIMARIES
+from exr_inspector.validation.options import (
+    COUNT,
+    EIGHT_NUMBERS,
+    FLAG,
+    INTEGER,
+    NUMBER,
+    PAIR,
+    PAIRS,
+    PATTERN,
+    PATTERNS,
+    SCALAR,
+    SCALARS,
+    SETS,
+    TEXT,
+    TEXTS,
+    Option,
+    one_word_of,
+    words_of,
+)
+from exr_inspector.validation.subject import Entry, Probe, Subject
 
-Options = Mapping[str, Any]
-Entry = Mapping[str, Any]
+RuleOptions = Mapping[str, Any]
+Check = Callable[[Subject, RuleOptions], Iterator[Probe]]
 
+_BY_INTEROP_ID = {name: primaries for primaries, name in PRIMARIES.items()}
+SPACES = {word: _BY_INTEROP_ID[f"lin_{word}_scene"] for word in ("ap0", "ap1", "rec709", "rec2020", "p3d65")}
+"""Chromaticities of the spaces that a policy may name: ST 2065-1 (AP0), ACEScg (AP1), Rec. 709, Rec. 2020, P3 with D65 white."""
 CORNERS = ("red", "green", "blue", "white")
-CHROMATICITY_TOLERANCE = 1e-4
 LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd"})
 _FRAME_DIGITS = re.compile(r"(\d+)(?:\.[A-Za-z]\w*)+\Z", re.ASCII)
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)[:;](\d\d)")
 _MANIFEST = re.compile(r"cryptomatte/[^/]+/manifest")
 
 
-class Probe(NamedTuple):
-    """One thing that was looked at; `code` names what is wrong with it when it does not fit."""
+@dataclass(frozen=True, slots=True)
+class RuleKind:
+    """A kind of rule. A rule needs all options of `required`, and at least one of `any_of`."""
 
-    code: str
-    fits: bool
-    value: Any
-    part: int | None = None
-    channel: str | None = None
+    looks_at: str
+    check: Check
+    required: Mapping[str, Option]
+    any_of: Mapping[str, Option]
+    optional: Mapping[str, Option]
 
-
-class Subject:
-    """A payload as rules see it, narrowed to the channel roles that a rule is about."""
-
-    def __init__(self, payload: Entry, policy: Policy, roles: tuple[str, ...] = ()) -> None:
-        self.payload = payload
-        self.policy = policy
-        self.roles = roles
-
-    @cached_property
-    def file(self) -> Entry:
-        """The `file` section."""
-        return self.payload.get("file") or {}
-
-    @cached_property
-    def path(self) -> str:
-        """The normalised path; empty where the payload has none."""
-        return str(self.file.get("path_normalized") or self.file.get("path") or "")
-
-    @cached_property
-    def all_parts(self) -> list[Entry]:
-        """Every part."""
-        return list(self.payload.get("parts") or [])
-
-    @cached_property
-    def channels(self) -> list[Entry]:
-        """The channels of the roles asked for."""
-        found = self.payload.get("channels") or []
-        return [channel for channel in found if not self.roles or _role(channel) in self.roles]
-
-    @cached_property
-    def parts(self) -> list[Entry]:
-        """The parts that hold such a channel."""
-        held = {channel.get("part_index", 0) for channel in self.channels}
-        return [part for part in self.all_parts if not self.roles or part.get("index", 0) in held]
-
-    def attributes(self, part: Entry) -> list[Entry]:
-        """The attributes of one part, in file order."""
-        lists = (self.payload.get("attributes") or {}).get("parts") or []
-        index = part.get("index", 0)
-        return list(lists[index]) if index < len(lists) else []
-
-    def attribute(self, part: Entry, name: str) -> Any:
-        """The first value under this name; None where the part has no such attribute."""
-        return next((entry.get("value") for entry in self.attributes(part) if entry.get("name") == name), None)
-
-    @cached_property
-    def statistics(self) -> list[tuple[Entry, Entry]]:
-        """(channel, statistics) of the channels asked for whose pixels were read."""
-        rows = (self.payload.get("stats") or {}).get("channels") or []
-        known = {(channel.get("part_index", 0), channel.get("name")): channel for channel in self.channels}
-        found = ((known.get((row.get("part_index", 0), row.get("channel_name"))), row) for row in rows)
-        return [(channel, row) for channel, row in found if channel is not None]
+    @property
+    def options(self) -> dict[str, Option]:
+        """Every option, by name."""
+        return {**self.required, **self.any_of, **self.optional}
 
 
-def _role(channel: Entry) -> str | None:
-    return aov_role(channel.get("layer_name") or "", channel.get("component_name") or "")
+RULE_KINDS: dict[str, RuleKind] = {}
+"""Name in policies -> kind of rule."""
+NO_OPTIONS: Mapping[str, Option] = {}
 
 
-def _at_least(options: Options, key: str, value: float) -> bool:
+def kind(
+    *,
+    required: Mapping[str, Option] = NO_OPTIONS,
+    any_of: Mapping[str, Option] = NO_OPTIONS,
+    optional: Mapping[str, Option] = NO_OPTIONS,
+) -> Callable[[Check], Check]:
+    """Declare the function below as the check of a kind of rule with these options."""
+
+    def declare(check: Check) -> Check:
+        looks_at = (check.__doc__ or "").removesuffix(".")
+        RULE_KINDS[check.__name__] = RuleKind(looks_at, check, required, any_of, optional)
+        return check
+
+    return declare
+
+
+def _at_least(options: RuleOptions, key: str, value: float) -> bool:
     return key not in options or value >= options[key]
 
 
-def _at_most(options: Options, key: str, value: float) -> bool:
+def _at_most(options: RuleOptions, key: str, value: float) -> bool:
     return key not in options or value <= options[key]
 
 
@@ -115,30 +105,38 @@ def _number(value: Any) -> float | None:
 # The file
 
 
-def status(subject: Subject, options: Options) -> Iterator[Probe]:
-    found = subject.file.get("status")
-    if found is not None:
-        yield Probe("status_not_allowed", found in options["allowed"], found)
+@kind(required={"allowed": words_of("ok", "incomplete", "unreadable")})
+def status(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The file's status."""
+    value = subject.file.get("status")
+    if value is not None:
+        yield Probe("status_not_allowed", value in options["allowed"], value)
 
 
-def completeness(subject: Subject, options: Options) -> Iterator[Probe]:
-    found = subject.file.get("completeness") or {}
-    if found.get("verdict") is None:
+@kind(required={"allowed": TEXTS}, optional={"max_bytes_missing": COUNT, "max_trailing_bytes": COUNT})
+def completeness(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The verdict of the offset table against the file's size, bytes missing and bytes too many."""
+    section = subject.file.get("completeness") or {}
+    if section.get("verdict") is None:
         return
-    yield Probe("file_not_complete", found["verdict"] in options["allowed"], found["verdict"])
+    yield Probe("file_not_complete", section["verdict"] in options["allowed"], section["verdict"])
     for key in ("bytes_missing", "trailing_bytes"):
-        value = found.get(key)
+        value = section.get(key)
         if value is not None and f"max_{key}" in options:
             yield Probe(f"too_many_{key}", value <= options[f"max_{key}"], value)
 
 
-def header_size(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"max_bytes": COUNT})
+def header_size(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Bytes of the header."""
     size = subject.file.get("header_bytes")
     if size is not None:
         yield Probe("header_too_large", size <= options["max_bytes"], size)
 
 
-def manifest_size(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"max_bytes": COUNT})
+def manifest_size(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Bytes of a cryptomatte manifest or ID manifest."""
     for part in subject.parts:
         for entry in subject.attributes(part):
             is_manifest = _MANIFEST.fullmatch(str(entry.get("name"))) or str(entry.get("type")).lower() == "idmanifest"
@@ -146,7 +144,9 @@ def manifest_size(subject: Subject, options: Options) -> Iterator[Probe]:
                 yield Probe("manifest_too_large", entry["size"] <= options["max_bytes"], entry["size"], part.get("index"))
 
 
-def path(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(any_of={"name": PATTERN, "path": PATTERN, "extension": TEXT})
+def path(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The form of the file's name, path and extension."""
     if not subject.path:
         return
     name = subject.path.rpartition("/")[2]
@@ -158,7 +158,9 @@ def path(subject: Subject, options: Options) -> Iterator[Probe]:
         yield Probe("extension_not_allowed", name.endswith("." + options["extension"]), name)
 
 
-def frame(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(any_of={"required": FLAG, "digits": COUNT})
+def frame(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Whether there is a frame number, and its padding."""
     number = subject.file.get("frame_number")
     if number is None:
         if options.get("required"):
@@ -171,7 +173,9 @@ def frame(subject: Subject, options: Options) -> Iterator[Probe]:
         yield Probe("frame_number_missing", True, number)
 
 
-def timecode(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(optional={"offset": INTEGER, "fps": NUMBER, "required": FLAG, "in_step": FLAG})
+def timecode(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Whether there is a timecode, and whether it counts to the frame number."""
     number = subject.file.get("frame_number")
     for part in subject.parts:
         stated = part.get("timecode")
@@ -193,33 +197,56 @@ def timecode(subject: Subject, options: Options) -> Iterator[Probe]:
 # Parts
 
 
-def parts(subject: Subject, options: Options) -> Iterator[Probe]:
-    found = subject.parts
-    if not found:
+@kind(
+    any_of={
+        "min_count": COUNT,
+        "max_count": COUNT,
+        "names": PATTERN,
+        "unique_names": FLAG,
+        "views": TEXTS,
+        "allowed_views": TEXTS,
+    }
+)
+def parts(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Number of parts, their names and views."""
+    chosen = subject.parts
+    if not chosen:
         return
     if {"min_count", "max_count"} & options.keys():
-        fits = _at_least(options, "min_count", len(found)) and _at_most(options, "max_count", len(found))
-        yield Probe("part_count_not_allowed", fits, len(found))
-    names = [part.get("name") for part in found]
+        fits = _at_least(options, "min_count", len(chosen)) and _at_most(options, "max_count", len(chosen))
+        yield Probe("part_count_not_allowed", fits, len(chosen))
+    names = [part.get("name") for part in chosen]
     if "names" in options:
-        for part in found:
+        for part in chosen:
             fits = re.fullmatch(options["names"], part.get("name") or "") is not None
             yield Probe("part_name_not_allowed", fits, part.get("name"), part.get("index"))
     if options.get("unique_names"):
         repeated = [name for name, count in Counter(names).items() if count > 1]
         yield Probe("part_name_repeated", not repeated, repeated)
-    yield from _views(found, options)
+    yield from _views(chosen, options)
 
 
-def _views(found: list[Entry], options: Options) -> Iterator[Probe]:
-    views = sorted({str(part["view"]) for part in found if part.get("view")})
+def _views(chosen: list[Entry], options: RuleOptions) -> Iterator[Probe]:
+    views = sorted({str(part["view"]) for part in chosen if part.get("view")})
     if "views" in options:
         yield Probe("view_missing", set(options["views"]) <= set(views), views)
     if "allowed_views" in options:
         yield Probe("view_not_allowed", set(views) <= set(options["allowed_views"]), views)
 
 
-def resolution(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(
+    any_of={
+        "min_width": COUNT,
+        "max_width": COUNT,
+        "min_height": COUNT,
+        "max_height": COUNT,
+        "multiple_of": COUNT,
+        "sizes": PAIRS,
+    },
+    optional={"of": one_word_of("display", "data")},
+)
+def resolution(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Display size (or data size, `of = "data"`)."""
     across, down = ("width", "height") if options.get("of") == "data" else ("display_width", "display_height")
     for part in subject.parts:
         width, height = part.get(across), part.get(down)
@@ -237,15 +264,24 @@ def resolution(subject: Subject, options: Options) -> Iterator[Probe]:
             yield Probe("resolution_not_a_multiple", divided, size, index)
 
 
-def window(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(
+    any_of={
+        "relations": words_of("full", "over", "crop", "mixed"),
+        "origin": PAIR,
+        "min_overscan": COUNT,
+        "max_overscan": COUNT,
+    }
+)
+def window(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """How the data window lies in the display window, where that begins, overscan in pixels."""
     for part in subject.parts:
         data, display = read_box(part.get("data_window")), read_box(part.get("display_window"))
         if data is None or display is None:
             continue
         index = part.get("index")
         if "relations" in options:
-            found = relation(data, display)
-            yield Probe("window_not_allowed", found in options["relations"], found, index)
+            lies = relation(data, display)
+            yield Probe("window_not_allowed", lies in options["relations"], lies, index)
         if "origin" in options:
             origin = [display.left, display.top]
             yield Probe("display_origin_not_allowed", origin == options["origin"], origin, index)
@@ -256,28 +292,34 @@ def window(subject: Subject, options: Options) -> Iterator[Probe]:
             yield Probe("overscan_too_large", max(margins) <= options["max_overscan"], margins, index)
 
 
-def pixel_aspect(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(any_of={"min": NUMBER, "max": NUMBER})
+def pixel_aspect(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Pixel aspect ratio."""
     for part in subject.parts:
-        found = _number(part.get("pixel_aspect_ratio"))
-        if found is not None:
-            fits = _at_least(options, "min", found) and _at_most(options, "max", found)
+        aspect = _number(part.get("pixel_aspect_ratio"))
+        if aspect is not None:
+            fits = _at_least(options, "min", aspect) and _at_most(options, "max", aspect)
             yield Probe("pixel_aspect_not_allowed", fits, part["pixel_aspect_ratio"], part.get("index"))
 
 
-def compression(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(any_of={"allowed": TEXTS, "forbidden": TEXTS})
+def compression(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The compression of the parts that hold the roles."""
     for part in subject.parts:
-        found = part.get("compression")
-        if found is not None:
-            fits = found in options.get("allowed", [found]) and found not in options.get("forbidden", [])
-            yield Probe("compression_not_allowed", fits, found, part.get("index"))
+        name = part.get("compression")
+        if name is not None:
+            fits = name in options.get("allowed", [name]) and name not in options.get("forbidden", [])
+            yield Probe("compression_not_allowed", fits, name, part.get("index"))
 
 
-def tiling(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(any_of={"storage": words_of("scanline", "tiled"), "tile_sizes": PAIRS, "level_modes": TEXTS})
+def tiling(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Scanlines or tiles, tile sizes, level modes."""
     for part in subject.parts:
         index, tiled = part.get("index"), bool(part.get("is_tiled"))
         if "storage" in options:
-            found = "tiled" if tiled else "scanline"
-            yield Probe("storage_not_allowed", found in options["storage"], found, index)
+            storage = "tiled" if tiled else "scanline"
+            yield Probe("storage_not_allowed", storage in options["storage"], storage, index)
         if tiled and "tile_sizes" in options:
             size = [part.get("tile_width"), part.get("tile_height")]
             yield Probe("tile_size_not_allowed", size in options["tile_sizes"], size, index)
@@ -286,73 +328,98 @@ def tiling(subject: Subject, options: Options) -> Iterator[Probe]:
             yield Probe("level_mode_not_allowed", mode in options["level_modes"], mode, index)
 
 
-def deep(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"allowed": FLAG})
+def deep(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Whether deep parts are allowed."""
     for part in subject.parts:
-        found = bool(part.get("is_deep"))
-        yield Probe("deep_not_allowed", options["allowed"] or not found, found, part.get("index"))
+        is_deep = bool(part.get("is_deep"))
+        yield Probe("deep_not_allowed", options["allowed"] or not is_deep, is_deep, part.get("index"))
 
 
-def line_order(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"allowed": TEXTS})
+def line_order(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The order of lines."""
     for part in subject.parts:
-        found = part.get("line_order")
-        if found is not None:
-            yield Probe("line_order_not_allowed", found in options["allowed"], found, part.get("index"))
+        order = part.get("line_order")
+        if order is not None:
+            yield Probe("line_order_not_allowed", order in options["allowed"], order, part.get("index"))
 
 
 # Channels
 
 
-def channels(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(any_of={"required": TEXTS, "one_of": SETS, "forbidden": PATTERNS, "max_count": COUNT})
+def channels(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Channels that must be there, exact sets, forbidden names, their number."""
     if not subject.all_parts:
         return
-    found = [str(channel.get("name")) for channel in subject.channels]
+    names = [str(channel.get("name")) for channel in subject.channels]
     for name in options.get("required", ()):
-        yield Probe("channel_missing", name in found, sorted(set(found)), channel=name)
+        yield Probe("channel_missing", name in names, sorted(set(names)), channel=name)
     if "one_of" in options:
-        fits = any(set(found) == set(allowed) for allowed in options["one_of"])
-        yield Probe("channel_set_not_allowed", fits, sorted(set(found)))
+        fits = any(set(names) == set(allowed) for allowed in options["one_of"])
+        yield Probe("channel_set_not_allowed", fits, sorted(set(names)))
     for pattern in options.get("forbidden", ()):
         for channel in subject.channels:
             fits = re.fullmatch(pattern, str(channel.get("name"))) is None
             yield Probe("channel_forbidden", fits, channel.get("name"), channel.get("part_index"), channel.get("name"))
     if "max_count" in options:
-        yield Probe("too_many_channels", len(found) <= options["max_count"], len(found))
+        yield Probe("too_many_channels", len(names) <= options["max_count"], len(names))
 
 
-def channel_types(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"allowed": words_of("HALF", "FLOAT", "UINT")})
+def channel_types(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Pixel types of the channels of the roles."""
     for channel in subject.channels:
-        found = channel.get("type")
-        fits = str(found).upper() in options["allowed"]
-        yield Probe("channel_type_not_allowed", fits, found, channel.get("part_index"), channel.get("name"))
+        pixel_type = channel.get("type")
+        fits = str(pixel_type).upper() in options["allowed"]
+        yield Probe("channel_type_not_allowed", fits, pixel_type, channel.get("part_index"), channel.get("name"))
 
 
-def channel_names(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"pattern": PATTERN})
+def channel_names(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The form of channel names."""
     for channel in subject.channels:
         name = str(channel.get("name"))
         fits = re.fullmatch(options["pattern"], name) is not None
         yield Probe("channel_name_not_allowed", fits, name, channel.get("part_index"), name)
 
 
-def layers(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(any_of={"required": TEXTS, "allowed": PATTERNS})
+def layers(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Layers that must be there, the form of layer names."""
     if not subject.all_parts:
         return
-    found = sorted({str(channel.get("layer_name") or "") for channel in subject.channels})
+    names = sorted({str(channel.get("layer_name") or "") for channel in subject.channels})
     for name in options.get("required", ()):
-        yield Probe("layer_missing", name in found, found, channel=name)
-    for layer in found:
+        yield Probe("layer_missing", name in names, names, channel=name)
+    for layer in names:
         if layer and "allowed" in options:
             fits = any(re.fullmatch(pattern, layer) for pattern in options["allowed"])
             yield Probe("layer_not_allowed", fits, layer, channel=layer)
 
 
-def sampling(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"allowed": PAIRS})
+def sampling(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """X and y sampling."""
     for channel in subject.channels:
-        found = [channel.get("x_sampling", 1), channel.get("y_sampling", 1)]
-        fits = found in options["allowed"]
-        yield Probe("sampling_not_allowed", fits, found, channel.get("part_index"), channel.get("name"))
+        steps = [channel.get("x_sampling", 1), channel.get("y_sampling", 1)]
+        fits = steps in options["allowed"]
+        yield Probe("sampling_not_allowed", fits, steps, channel.get("part_index"), channel.get("name"))
 
 
-def pixels(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(
+    any_of={
+        "max_nan": COUNT,
+        "max_infinite": COUNT,
+        "max_negative": COUNT,
+        "min": NUMBER,
+        "max": NUMBER,
+        "constant": FLAG,
+    }
+)
+def pixels(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """NaN, Infinity, negative samples, range, constant channels; where statistics were computed."""
     for channel, row in subject.statistics:
         infinite = (row.get("pos_inf_count") or 0) + (row.get("neg_inf_count") or 0)
         counts = {"nan": row.get("nan_count") or 0, "infinite": infinite, "negative": row.get("negative_count") or 0}
@@ -372,23 +439,37 @@ def pixels(subject: Subject, options: Options) -> Iterator[Probe]:
 # Attributes and colour
 
 
-def attribute(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(
+    required={"name": TEXT},
+    optional={
+        "required": FLAG,
+        "forbidden": FLAG,
+        "type": TEXT,
+        "equals": SCALAR,
+        "one_of": SCALARS,
+        "min": NUMBER,
+        "max": NUMBER,
+        "pattern": PATTERN,
+    },
+)
+def attribute(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """An attribute: there or not, its type, value, range or form."""
     name = options["name"]
-    found = [
+    entries = [
         (part.get("index"), entry) for part in subject.parts for entry in subject.attributes(part) if entry.get("name") == name
     ]
     if not subject.parts:
         return
     if options.get("forbidden"):
-        yield Probe("attribute_forbidden", not found, name)
+        yield Probe("attribute_forbidden", not entries, name)
         return
     if options.get("required", True):
-        yield Probe("attribute_missing", bool(found), name if found else None)
-    for index, entry in found:
+        yield Probe("attribute_missing", bool(entries), name if entries else None)
+    for index, entry in entries:
         yield from _attribute_value(entry, options, index)
 
 
-def _attribute_value(entry: Entry, options: Options, index: int | None) -> Iterator[Probe]:
+def _attribute_value(entry: Entry, options: RuleOptions, index: int | None) -> Iterator[Probe]:
     value = entry.get("value")
     if "type" in options:
         yield Probe("attribute_type_not_allowed", entry.get("type") == options["type"], entry.get("type"), index)
@@ -405,17 +486,21 @@ def _attribute_value(entry: Entry, options: Options, index: int | None) -> Itera
         yield Probe("attribute_out_of_range", fits, value, index)
 
 
-def color_space(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"allowed": TEXTS}, optional={"required": FLAG})
+def color_space(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The part's colour space."""
     for part in subject.parts:
         yield from _optional("color_space", part.get("color_space"), options, part)
 
 
-def color_interop_id(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"allowed": TEXTS}, optional={"required": FLAG})
+def color_interop_id(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """The attribute `colorInteropID`."""
     for part in subject.parts:
         yield from _optional("color_interop_id", subject.attribute(part, "colorInteropID"), options, part)
 
 
-def _optional(what: str, value: Any, options: Options, part: Entry) -> Iterator[Probe]:
+def _optional(what: str, value: Any, options: RuleOptions, part: Entry) -> Iterator[Probe]:
     """A value that may be absent unless it is required."""
     if value is None:
         if options.get("required"):
@@ -424,39 +509,42 @@ def _optional(what: str, value: Any, options: Options, part: Entry) -> Iterator[
         yield Probe(f"{what}_not_allowed", value in options["allowed"], value, part.get("index"))
 
 
-def chromaticities(subject: Subject, options: Options) -> Iterator[Probe]:
-    wanted = options.get("values") or PRIMARIES[options["equal"]]
+@kind(any_of={"equal": one_word_of(*SPACES), "values": EIGHT_NUMBERS}, optional={"tolerance": NUMBER, "required": FLAG})
+def chromaticities(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Chromaticities of a known space, or eight numbers."""
+    wanted = options.get("values") or SPACES[options["equal"]]
     tolerance = options.get("tolerance", CHROMATICITY_TOLERANCE)
     for part in subject.parts:
-        found = _eight(part.get("chromaticities") or subject.attribute(part, "chromaticities"))
-        if found is None:
+        stated = _eight(part.get("chromaticities") or subject.attribute(part, "chromaticities"))
+        if stated is None:
             if options.get("required"):
                 yield Probe("chromaticities_missing", False, None, part.get("index"))
             continue
-        fits = all(abs(a - b) <= tolerance for a, b in zip(found, wanted, strict=True))
-        yield Probe("chromaticities_differ", fits, [round(value, 6) for value in found], part.get("index"))
+        fits = all(abs(a - b) <= tolerance for a, b in zip(stated, wanted, strict=True))
+        yield Probe("chromaticities_differ", fits, [round(value, 6) for value in stated], part.get("index"))
 
 
 def _eight(value: Any) -> list[float] | None:
     """Red, green, blue and white as eight numbers; None for what is not that."""
     if not isinstance(value, Mapping) or not all(isinstance(value.get(corner), (list, tuple)) for corner in CORNERS):
         return None
-    found = [_number(item) for corner in CORNERS for item in value[corner]]
-    known = [item for item in found if item is not None]
-    return known if len(known) == len(found) == 8 else None
+    numbers = [_number(item) for corner in CORNERS for item in value[corner]]
+    known = [item for item in numbers if item is not None]
+    return known if len(known) == len(numbers) == 8 else None
 
 
-def color_metadata(subject: Subject, options: Options) -> Iterator[Probe]:
-    """OpenEXR's own rules on colour attributes that contradict each other; it has none for a file that claims nothing."""
+@kind(optional={"ignored": TEXTS})
+def color_metadata(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """OpenEXR's `checkColorMetadata`, for files that claim a colour space."""
     import OpenEXR
 
     first: dict[str, Any] | None = None
     for part in subject.all_parts:
         header = _color_header(subject, part)
-        found = OpenEXR.checkColorMetadata(header, first) if first is not None else OpenEXR.checkColorMetadata(header)
+        contradictions = OpenEXR.checkColorMetadata(header, first) if first is not None else OpenEXR.checkColorMetadata(header)
         first = header if first is None else first
         flags = OpenEXR.ColorMetadataWarning.__members__
-        names = [name for name, flag in flags.items() if int(flag) and int(found) & int(flag)]
+        names = [name for name, flag in flags.items() if int(flag) and int(contradictions) & int(flag)]
         named = [name.lower() for name in names if name.lower() not in options.get("ignored", ())]
         if named or {"colorInteropID", "acesImageContainerFlag"} & header.keys():
             yield Probe("color_metadata_contradicts", not named, named or "consistent", part.get("index"))
@@ -464,18 +552,23 @@ def color_metadata(subject: Subject, options: Options) -> Iterator[Probe]:
 
 def _color_header(subject: Subject, part: Entry) -> dict[str, Any]:
     """The attributes that OpenEXR's check reads, in the shapes that it reads."""
-    shapes: dict[str, Callable[[Any], Any]] = {
-        "colorInteropID": lambda value: value if isinstance(value, str) else None,
-        "chromaticities": lambda value: tuple(_eight(value) or ()) or None,
-        "whiteLuminance": _number,
-        "adoptedNeutral": lambda value: tuple(value) if isinstance(value, list) and len(value) == 2 else None,
-        "acesImageContainerFlag": lambda value: value if isinstance(value, int) else None,
+    interop_id = subject.attribute(part, "colorInteropID")
+    chromaticities = _eight(subject.attribute(part, "chromaticities"))
+    neutral = subject.attribute(part, "adoptedNeutral")
+    is_container = subject.attribute(part, "acesImageContainerFlag")
+    header = {
+        "colorInteropID": interop_id if isinstance(interop_id, str) else None,
+        "chromaticities": tuple(chromaticities) if chromaticities else None,
+        "whiteLuminance": _number(subject.attribute(part, "whiteLuminance")),
+        "adoptedNeutral": tuple(neutral) if isinstance(neutral, list) and len(neutral) == 2 else None,
+        "acesImageContainerFlag": is_container if isinstance(is_container, int) else None,
     }
-    read = {name: shape(subject.attribute(part, name)) for name, shape in shapes.items()}
-    return {name: value for name, value in read.items() if value is not None}
+    return {name: value for name, value in header.items() if value is not None}
 
 
-def cryptomatte(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(optional={"min_ranks": COUNT})
+def cryptomatte(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Key, ids, manifest, ranks, 32-bit floats, lossless compression."""
     for part in subject.all_parts:
         for layer in part.get("cryptomatte") or ():
             name, index = layer.get("name"), part.get("index")
@@ -499,22 +592,12 @@ def _matte_channels(subject: Subject, part: Entry, name: str) -> Iterator[Entry]
             yield channel
 
 
-def embedding(subject: Subject, options: Options) -> Iterator[Probe]:
+@kind(required={"reference": TEXT, "max_distance": NUMBER})
+def embedding(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Cosine distance of the metadata embedding to that of a reference payload."""
     if not subject.all_parts:
         return
-    reference = compute_metadata_embedding(dict(subject.policy.references[options["reference"]]))
+    reference = compute_metadata_embedding(dict(subject.references[options["reference"]]))
     own = compute_metadata_embedding(dict(subject.payload))
     distance = round(1 - fsum(a * b for a, b in zip(own, reference, strict=True)), 6)
     yield Probe("too_far_from_reference", distance <= options["max_distance"], distance)
-
-
-CHECKS: dict[str, Callable[[Subject, Options], Iterator[Probe]]] = {
-    check.__name__: check
-    for check in (
-        *(status, completeness, header_size, manifest_size, path, frame, timecode),
-        *(parts, resolution, window, pixel_aspect, compression, tiling, deep, line_order),
-        *(channels, channel_types, channel_names, layers, sampling, pixels),
-        *(attribute, color_space, color_interop_id, chromaticities, color_metadata, cryptomatte, embedding),
-    )
-}
-"""Rule kind -> its check; the names of the functions are the names in policies."""

@@ -14,16 +14,18 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exr_inspector.payload.roles import COLOUR_ROLES, aov_role
-from exr_inspector.validation.checks import CHECKS, LOSSLESS, Probe, Subject
+from exr_inspector.payload.roles import COLOUR_ROLES
+from exr_inspector.validation.checks import LOSSLESS, RULE_KINDS
 from exr_inspector.validation.policy import Policy, Rule, load_policy
+from exr_inspector.validation.subject import Probe, Subject, role_of
 
 __all__ = ["Policy", "Rule", "load_policy", "validate"]
 
-PASS = "PASS"  # noqa: S105 - a status, no password
+PASS = "PASS"  # noqa: S105 - a status, not a password
 LISTED_VALUES = 16
 ORDER = (PASS, "WARN", "FAIL")
 LARGEST_HALF = 65504.0
+_WORD = re.compile(r"\{(path|output|half)\}")
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -46,12 +48,12 @@ def validate(payload: Mapping[str, Any], policy: Policy, *, passes: bool = True)
 
 def _results(payload: Mapping[str, Any], policy: Policy) -> Iterator[dict[str, Any]]:
     for rule in policy.rules:
-        subject = Subject(payload, policy, rule.roles)
+        subject = Subject(payload, rule.roles, policy.references)
         if rule.paths and not any(fnmatchcase(subject.path, glob) for glob in rule.paths):
             continue
-        probes = list(CHECKS[rule.kind](subject, rule.options))
+        probes = list(RULE_KINDS[rule.kind].check(subject, rule.options))
         if probes:
-            yield _result(policy, rule, probes, Subject(payload, policy))
+            yield _result(policy, rule, probes, Subject(payload))
 
 
 def _result(policy: Policy, rule: Rule, probes: list[Probe], whole: Subject) -> dict[str, Any]:
@@ -79,23 +81,23 @@ def _only(values: list[Any]) -> Any:
 
 def _distinct(values: list[Any]) -> Any:
     """The values without repetition, in order, at most 16; a single one stands alone."""
-    found: list[Any] = []
+    distinct: list[Any] = []
     for value in values:
-        if value not in found:
-            found.append(value)
-    return found[0] if len(found) == 1 else found[:LISTED_VALUES]
+        if value not in distinct:
+            distinct.append(value)
+    return distinct[0] if len(distinct) == 1 else distinct[:LISTED_VALUES]
 
 
 def _message(rule: Rule, wrong: list[Probe], probed: int) -> str:
-    said = rule.message or rule.id
+    stated = rule.message or rule.id
     if not wrong:
-        return said
+        return stated
     first = wrong[0]
     places = [f"part {first.part}" if first.part is not None else "", f"channel {first.channel!r}" if first.channel else ""]
     where = ", ".join(place for place in places if place)
     count = f"{len(wrong)} of {probed}" if len(wrong) > 1 else ""
     detail = "; ".join(item for item in (where, count) if item)
-    return f"{said}: {first.code.replace('_', ' ')}" + (f" ({detail})" if detail else "")
+    return f"{stated}: {first.code.replace('_', ' ')}" + (f" ({detail})" if detail else "")
 
 
 # Fixes
@@ -107,18 +109,19 @@ def _suggested_fix(rule: Rule, wrong: list[Probe], whole: Subject) -> str | None
         return None
     if "{output}" in rule.suggested_fix and (loss := next(_losses(rule.suggested_fix, wrong, whole), None)):
         return f"Render or export it again: {loss}"
-    return _filled(rule, wrong, whole.path)
+    return _fill_template(rule, wrong, whole.path)
 
 
-def _filled(rule: Rule, wrong: list[Probe], path: str) -> str:
+def _fill_template(rule: Rule, wrong: list[Probe], path: str) -> str:
     """The template with `{path}`, `{output}` and `{half}` in place; `{output}` is never the file itself."""
     template = rule.suggested_fix or ""
     remote = "{output}" in template and _REMOTE.match(path) is not None
     folder, slash, name = ("", "", path.rpartition("/")[2]) if remote else path.rpartition("/")
     output = f"{folder}{slash}fixed/{re.sub(r'[^A-Za-z0-9_-]', '_', rule.id)}/{name}"
-    halves = " ".join(f"-d {shlex.quote(f'{channel}=half')}" for channel in _channels_of(wrong))
-    values = {"{path}": _argument(f"{folder}{slash}{name}"), "{output}": _argument(output), "{half}": halves}
-    command = re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], template)
+    halves = " ".join(f"-d {shlex.quote(f'{channel}=half')}" for channel in _channel_names(wrong))
+    words = {"path": _argument(f"{folder}{slash}{name}"), "output": _argument(output), "half": halves}
+    # In one pass, because a path may hold a word in braces itself.
+    command = "".join(words[piece] if at % 2 else piece for at, piece in enumerate(_WORD.split(template)))
     return f"On a local copy: {command}" if remote else command
 
 
@@ -127,7 +130,7 @@ def _argument(path: str) -> str:
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
-def _channels_of(wrong: list[Probe]) -> list[str]:
+def _channel_names(wrong: list[Probe]) -> list[str]:
     """The names of the channels that failed, each once."""
     return list(dict.fromkeys(probe.channel for probe in wrong if probe.channel))
 
@@ -137,15 +140,15 @@ def _losses(template: str, wrong: list[Probe], whole: Subject) -> Iterator[str]:
     if (whole.file.get("status") or "ok") != "ok":
         yield "pixels are missing or damaged, and a new file would hide that"
     for part in whole.all_parts:
-        yield from _losses_of_part(part, template, whole)
-    yield from _losses_of_channels(whole)
+        yield from _part_losses(part, template, whole)
+    yield from _channel_losses(whole)
     if "{half}" in template:
-        yield from _losses_of_half(wrong, whole)
+        yield from _half_losses(wrong, whole)
     if "-otex" in template or "maketx" in template:
-        yield from _losses_of_texture(whole)
+        yield from _texture_losses(whole)
 
 
-def _losses_of_part(part: Mapping[str, Any], template: str, whole: Subject) -> Iterator[str]:
+def _part_losses(part: Mapping[str, Any], template: str, whole: Subject) -> Iterator[str]:
     compression = part.get("compression")
     if compression is not None and compression not in LOSSLESS:
         yield f"{compression} has dropped precision already, which another compression hides and does not bring back"
@@ -160,7 +163,7 @@ def _losses_of_part(part: Mapping[str, Any], template: str, whole: Subject) -> I
             yield f"the attribute {entry.get('name')!r} would be lost or changed"
 
 
-def _losses_of_channels(whole: Subject) -> Iterator[str]:
+def _channel_losses(whole: Subject) -> Iterator[str]:
     for channel in whole.channels:
         if str(channel.get("type")).upper() == "UINT":
             # OpenImageIO holds samples of mixed types as 32-bit floats.
@@ -169,14 +172,13 @@ def _losses_of_channels(whole: Subject) -> Iterator[str]:
             yield f"channel {channel.get('name')!r} is subsampled"
 
 
-def _losses_of_half(wrong: list[Probe], whole: Subject) -> Iterator[str]:
+def _half_losses(wrong: list[Probe], whole: Subject) -> Iterator[str]:
     """Channels that do not fit into half floats, and such as the command could not tell from those that failed."""
     failed = {(probe.part or 0, probe.channel) for probe in wrong}
     names = {channel for _, channel in failed}
     for channel in whole.channels:
         place, name = (channel.get("part_index", 0), channel.get("name")), channel.get("name")
-        role = aov_role(channel.get("layer_name") or "", channel.get("component_name") or "")
-        if place in failed and role not in COLOUR_ROLES:
+        if place in failed and role_of(channel) not in COLOUR_ROLES:
             yield f"channel {name!r} may hold data that half floats cannot carry"
         if place not in failed and name in names and channel.get("type") != "HALF":
             yield f"channel {name!r} of part {place[0]} would become half as well"
@@ -186,7 +188,7 @@ def _losses_of_half(wrong: list[Probe], whole: Subject) -> Iterator[str]:
             yield f"channel {channel.get('name')!r} has values that become infinite as half floats"
 
 
-def _losses_of_texture(whole: Subject) -> Iterator[str]:
+def _texture_losses(whole: Subject) -> Iterator[str]:
     if len(whole.all_parts) > 1:
         yield "a texture has one part, the others would be lost"
     for part in whole.all_parts:

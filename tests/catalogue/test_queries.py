@@ -48,14 +48,14 @@ def test_the_client_gives_the_golden_rows(target: connection.Target, name: str) 
 def test_of_few_files_alone_the_client_reads_what_differs(target: connection.Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of channels and attributes of the odd frames and the sample beside them, not those of the whole table."""
     rows: dict[str, int] = {}
-    take = engine.take
+    copy_rows = engine.copy_rows
 
-    def counted(sql: Any, name: str, reader: Any) -> None:
-        found = reader.read_all()
-        rows[name] = found.num_rows
-        take(sql, name, found.to_reader())
+    def count_rows(sql: Any, name: str, reader: Any) -> None:
+        table = reader.read_all()
+        rows[name] = table.num_rows
+        copy_rows(sql, name, table.to_reader())
 
-    monkeypatch.setattr(engine, "take", counted)
+    monkeypatch.setattr(engine, "copy_rows", count_rows)
     engine.ask_client(target, query_cases.statement("frames_unlike_sequence"))
     odd = len(query_cases.golden("frames_unlike_sequence"))
     assert odd < rows["parts"] <= 2 * 10 * odd
@@ -150,7 +150,7 @@ def test_the_odd_frames_are_found_with_what_differs() -> None:
     }
 
 
-def changed(frame: seeded_catalogue.Frame, block: str) -> seeded_catalogue.Frame:
+def change_block(frame: seeded_catalogue.Frame, block: str) -> seeded_catalogue.Frame:
     """The frame with another value in what a block of the vector sees."""
     setup = frame.setup
     changes: dict[str, dict[str, Any]] = {
@@ -175,7 +175,7 @@ def test_whatever_the_vector_sees_is_said(block: str, odd: int) -> None:
     """A sequence of nine frames, one of them other in one block of the vector, in the sample or not: it has a reason."""
     setup = seeded_catalogue.SHOWS["apollo"][0]
     frames = [seeded_catalogue.Frame("apollo", "sq010", "sh010", setup, 1001 + number, host="farm-1") for number in range(9)]
-    frames[odd] = changed(frames[odd], block)
+    frames[odd] = change_block(frames[odd], block)
     rows = [(vast_rows.rows_of(seeded_catalogue.payload(one)), seeded_catalogue.stamp(one)) for one in frames]
     stored = vast_rows.to_tables(rows)
     statement = questions.load("frames_unlike_sequence").bind({"threshold": "0.0005"})

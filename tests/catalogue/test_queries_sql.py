@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import query_cases
 from exr_inspector.catalogue import connection, engine, output, questions, sql_check
+from exr_inspector.catalogue.scans import Scan, scans_of
 from exr_inspector.cli import ask
 from exr_inspector.errors import BadSettings
 from local_vast import LocalVast
@@ -121,7 +122,7 @@ def test_any_text_survives_the_statement(text: str) -> None:
 )  # fmt: skip
 def test_a_value_of_another_kind_is_refused(kind: str, value: str) -> None:
     """The message names the parameter and says what to give."""
-    with pytest.raises(questions.BadQuestion, match=r"'p': .* is no \w+\. Give "):
+    with pytest.raises(questions.BadQuestion, match=r"'p': .* is not an? \w+\. Give "):
         questions.Parameter("p", kind, None, False, "").literal(value)
 
 
@@ -154,7 +155,7 @@ def scans(sql: str) -> dict[str, tuple[tuple[str, ...], list[str]]]:
     """Table -> the columns that are read, and the conditions that VAST applies."""
     return {
         scan.table: (scan.columns, [condition.sql("duckdb") for condition in scan.conditions])
-        for scan in engine.scans(questions.parse(sql))
+        for scan in scans_of(questions.parse(sql))
     }
 
 
@@ -181,10 +182,10 @@ def test_what_is_asked_of_the_files_of_a_with_is_read_of_these_alone() -> None:
     """Where every use of the table says so; a use without the condition needs all rows."""
     few = "WITH few AS (SELECT file_id FROM files WHERE is_deep) SELECT parts.width FROM parts"
     bounded = f"{few} WHERE file_id IN (SELECT file_id FROM few)"
-    within = {scan.table: scan.within for scan in engine.scans(questions.parse(bounded))}
+    within = {scan.table: scan.within for scan in scans_of(questions.parse(bounded))}
     assert within == {"files": None, "parts": "few"}
     both = f"{bounded} UNION ALL SELECT parts.width FROM parts"
-    assert {scan.within for scan in engine.scans(questions.parse(both))} == {None}
+    assert {scan.within for scan in scans_of(questions.parse(both))} == {None}
 
 
 @pytest.mark.parametrize("most", [0, 1, 20_000])
@@ -194,16 +195,16 @@ def test_few_files_or_many_give_the_same_rows(most: int, monkeypatch: pytest.Mon
     few = "WITH few AS (SELECT file_id FROM files)"
     sql_text = f"{few} SELECT parts.width FROM parts WHERE parts.file_id IN (SELECT file_id FROM few)"
     tables = one_file("apollo") | {"parts": pa.table({"file_id": ["1", "2"], "width": [10, 20]})}
-    asked: list[Any] = []
+    requests: list[Any] = []
 
-    def read(scan: engine.Scan, file_ids: Any) -> pa.RecordBatchReader:
-        asked.append((scan.table, file_ids))
+    def read(scan: Scan, file_ids: Any) -> pa.RecordBatchReader:
+        requests.append((scan.table, file_ids))
         return tables[scan.table].select(list(scan.columns)).to_reader()
 
-    with engine.engine() as sql:
-        rest = engine.gather(sql, questions.parse(sql_text), read)
+    with engine.open_engine() as sql:
+        rest = engine.load_tables(sql, questions.parse(sql_text), read)
         assert engine.run(sql, rest).to_pylist() == [{"width": 10}]
-    assert asked == [("files", None), ("parts", ["1"] if most else None)]
+    assert requests == [("files", None), ("parts", ["1"] if most else None)]
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
@@ -228,35 +229,35 @@ def endpoint() -> Any:
 
 
 @pytest.fixture
-def asked(endpoint: LocalVast, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def arguments(endpoint: LocalVast, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The arguments that name the endpoint; the keys are in the environment."""
     monkeypatch.setenv("VAST_DB_ACCESS_KEY", endpoint.access_key)
     monkeypatch.setenv("VAST_DB_SECRET_KEY", endpoint.secret_key)
     return ["broken_frames", "--endpoint", endpoint.url, "--schema", "renders/exr"]
 
 
-def test_an_answer_comes_in_every_format(asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_comes_in_every_format(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For people and for programs; all of them name the file."""
-    assert ask.main([*asked, "--format", "json"]) == 0
+    assert ask.main([*arguments, "--format", "json"]) == 0
     assert [row["file_path"] for row in json.loads(capsys.readouterr().out)] == ["a.exr"]
-    assert ask.main([*asked, "--format", "csv", "--engine", "client", "--output", str(tmp_path / "a.csv")]) == 0
+    assert ask.main([*arguments, "--format", "csv", "--engine", "client", "--output", str(tmp_path / "a.csv")]) == 0
     lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
     assert [row["file_path"] for row in csv.DictReader(lines)] == ["a.exr"]
-    assert ask.main([*asked, "--format", "parquet", "--output", str(tmp_path / "a.parquet")]) == 0
+    assert ask.main([*arguments, "--format", "parquet", "--output", str(tmp_path / "a.parquet")]) == 0
     assert pq.read_table(tmp_path / "a.parquet")["file_path"].to_pylist() == ["a.exr"]
-    assert ask.main(asked) == 0
+    assert ask.main(arguments) == 0
     assert "a.exr" in capsys.readouterr().out
 
 
 def test_the_client_answers_where_the_query_engine_does_not(
-    asked: list[str], endpoint: LocalVast, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], endpoint: LocalVast, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And says so; asked of the server alone, it fails with the status for an endpoint that did not answer."""
     endpoint.faults.clear()
     endpoint.faults.add("501@engine**")
     try:
-        assert ask.main([*asked, "--format", "json", "--engine", "server"]) == 1
-        assert ask.main([*asked, "--format", "json"]) == 0
+        assert ask.main([*arguments, "--format", "json", "--engine", "server"]) == 1
+        assert ask.main([*arguments, "--format", "json"]) == 0
     finally:
         endpoint.faults.clear()
     printed = capsys.readouterr()
@@ -264,12 +265,12 @@ def test_the_client_answers_where_the_query_engine_does_not(
     assert "answering here" in printed.err
 
 
-def test_mistakes_end_in_a_message_and_a_status(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_end_in_a_message_and_a_status(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown question, a parameter without a value, Parquet for a terminal, a schema without a bucket."""
-    assert ask.main(["nothing", *asked[1:]]) == 2
-    assert ask.main([*asked, "--param", "show"]) == 2
-    assert ask.main([*asked, "--format", "parquet"]) == 2
-    assert ask.main([*asked[:3], "--schema", "exr"]) == 2
+    assert ask.main(["nothing", *arguments[1:]]) == 2
+    assert ask.main([*arguments, "--param", "show"]) == 2
+    assert ask.main([*arguments, "--format", "parquet"]) == 2
+    assert ask.main([*arguments[:3], "--schema", "exr"]) == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -281,9 +282,9 @@ def test_without_keys_the_missing_names_are_said(monkeypatch: pytest.MonkeyPatch
         connection.open_target(connection.settings_of("http://127.0.0.1:1", "renders/exr"))
 
 
-def test_the_script_runs_as_typed() -> None:
-    """Executed by itself it lists the questions, with the interpreter that it was given."""
-    listed = subprocess.run([sys.executable, "exr-inspector ask"], cwd=ROOT, capture_output=True, text=True, check=True)
+def test_the_command_runs_as_typed() -> None:
+    """Without a question it lists the questions, with the interpreter that it was given."""
+    listed = subprocess.run([sys.executable, "-m", "exr_inspector", "ask"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert all(name in listed.stdout for name in questions.names())
 
 

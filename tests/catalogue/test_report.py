@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -98,18 +98,23 @@ def test_lists_are_cut_and_say_so(server: LocalVast, monkeypatch: pytest.MonkeyP
     assert cut["omitted"]["strips"] == 216 - 5
 
 
-def described(files: list[dict[str, Any]]) -> dict[str, Any]:
+def no_vectors(_file_ids: Sequence[str]) -> dict[str, list[float]]:
+    """None of the files has a vector."""
+    return {}
+
+
+def summary_of(files: list[dict[str, Any]]) -> dict[str, Any]:
     """What the report shows of files alone."""
     rows = [{"status": "ok", "size_bytes": 1} | file for file in files]
-    tables = {name: schema_for(name).empty_table() for name in report_data.WANTED}
+    tables = {name: schema_for(name).empty_table() for name in report_data.COLUMNS}
     with query_cases.over(tables | {"files": pa.Table.from_pylist(rows, schema=schema_for("files"))}) as sql:
-        return report_data.described(sql, "here", lambda _: {})
+        return report_data.summarize(sql, "here", no_vectors)
 
 
 def strip_of(numbers: list[int]) -> dict[str, Any]:
     """The strip of a sequence with these frames."""
     files = [{"file_id": str(at), "file_path": f"a.{at}.exr", "sequence_key": "a.#.exr", "frame_number": at} for at in numbers]
-    (strip,) = described(files)["strips"]
+    (strip,) = summary_of(files)["strips"]
     found: dict[str, Any] = strip
     return found
 
@@ -118,7 +123,7 @@ def test_shows_beyond_those_with_a_colour_share_one() -> None:
     """The largest have their own; of many shows as many are listed as there may be, and the rest is counted."""
     shows = [f"show{at:03d}" for at in range(100)]
     files = [{"file_id": f"{show}{at}", "file_path": f"{show}/{at}.exr", "show_name": show} for show in shows for at in range(2)]
-    found = described([*files, {"file_id": "x", "file_path": "x.exr", "show_name": shows[-1]}])
+    found = summary_of([*files, {"file_id": "x", "file_path": "x.exr", "show_name": shows[-1]}])
     assert found["colours"][0] == shows[-1]
     assert len(found["colours"]) == report_data.COLOURS
     assert {row["show"] for row in found["sizes"]} == {*found["colours"], report_data.OTHER_SHOWS}
@@ -208,7 +213,7 @@ def address(data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> s
 
 
 @contextmanager
-def opened(browser: Browser, address: str, width: int = 1300, scheme: Literal["dark", "light"] = "light") -> Iterator[Page]:
+def open_page(browser: Browser, address: str, width: int = 1300, scheme: Literal["dark", "light"] = "light") -> Iterator[Page]:
     """The page once it is drawn. Whatever it says on the console, and whatever it asks of a network, is a failure."""
     said: list[str] = []
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -226,7 +231,7 @@ def opened(browser: Browser, address: str, width: int = 1300, scheme: Literal["d
 @pytest.fixture(scope="module")
 def wide(browser: Browser, address: str) -> Iterator[Page]:
     """The report in a wide window, opened once: reading the charting library takes seconds."""
-    with opened(browser, address) as shown:
+    with open_page(browser, address) as shown:
         yield shown
 
 
@@ -251,7 +256,7 @@ def test_a_browser_shows_the_gap_and_the_broken_frame(
 ) -> None:
     """Every chart is drawn, the faults stand in the first rows of the strips and of their table, and nothing is too wide."""
     ((_, (first, last)),) = PLANTED["missing"].items()
-    with opened(browser, address, width, scheme) as shown:
+    with open_page(browser, address, width, scheme) as shown:
         assert shown.locator(".chart.js-plotly-plot").count() == CHARTS
         assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert shown.evaluate("document.documentElement.dataset.theme") == scheme

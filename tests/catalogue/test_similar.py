@@ -13,6 +13,7 @@ import pytest
 
 import main as function
 from exr_inspector.catalogue import similarity
+from exr_inspector.catalogue.differences import differences
 from exr_inspector.cli import similar
 from exr_inspector.operations.samples import SAMPLES, SHOT, write_samples
 from local_vast import LocalVast
@@ -44,7 +45,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lo
         yield directory, server
 
 
-def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+def ask_similar(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
     """The answer as plain data."""
     assert similar.main([*arguments, "--format", "json"]) == 0
     answer: list[dict[str, object]] = json.loads(capsys.readouterr().out)
@@ -56,7 +57,7 @@ def test_an_exr_on_disk_finds_its_older_version_first(
     samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str], way: list[str]
 ) -> None:
     """Its own sequence is left out; the version before is nearest, and explained by its build alone."""
-    found = asked(capsys, str(samples[0] / BEAUTY), "--explain", *way)
+    found = ask_similar(capsys, str(samples[0] / BEAUTY), "--explain", *way)
     assert str(found[0]["file_path"]).endswith(OLDER)
     assert not any("beauty_v003" in str(one["file_path"]) for one in found)
     fields = {entry["field"]: entry for entry in found[0]["explanation"]}  # type: ignore[attr-defined]
@@ -68,8 +69,8 @@ def test_an_exr_on_disk_finds_its_older_version_first(
 def test_index_and_scan_agree(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
     """The same files in the same order at the same distances."""
     reference = str(samples[0] / BEAUTY)
-    assert asked(capsys, reference) == asked(capsys, reference, "--exact")
-    assert asked(capsys, reference, "--every-frame") == asked(capsys, reference, "--every-frame", "--exact")
+    assert ask_similar(capsys, reference) == ask_similar(capsys, reference, "--exact")
+    assert ask_similar(capsys, reference, "--every-frame") == ask_similar(capsys, reference, "--every-frame", "--exact")
 
 
 def test_a_sequence_that_fills_all_that_the_index_gives_does_not_hide_the_others(
@@ -77,10 +78,10 @@ def test_a_sequence_that_fills_all_that_the_index_gives_does_not_hide_the_others
 ) -> None:
     """Asked for the two nearest rows at most, the index gives frames of the reference's own sequence; the scan answers."""
     reference = str(samples[0] / BEAUTY)
-    expected = asked(capsys, reference, "--exact", "--top", "2")
+    expected = ask_similar(capsys, reference, "--exact", "--top", "2")
     monkeypatch.setattr(similarity, "FIRST_FETCH", 1)
     monkeypatch.setattr(similarity, "LARGEST_FETCH", 2)
-    assert asked(capsys, reference, "--top", "2") == expected
+    assert ask_similar(capsys, reference, "--top", "2") == expected
 
 
 def test_without_the_driver_of_the_query_engine_the_scan_answers(
@@ -88,16 +89,16 @@ def test_without_the_driver_of_the_query_engine_the_scan_answers(
 ) -> None:
     """The index is searched by the engine alone; a machine that cannot speak to it gets the same answer."""
     reference = str(samples[0] / BEAUTY)
-    expected = asked(capsys, reference)
+    expected = ask_similar(capsys, reference)
     monkeypatch.setitem(sys.modules, similarity.DRIVER, None)
-    assert asked(capsys, reference) == expected
+    assert ask_similar(capsys, reference) == expected
 
 
 def test_frames_of_one_sequence_are_listed_when_asked_for(
     samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The neighbours in time come first, at no distance."""
-    found = asked(capsys, str(samples[0] / BEAUTY), "--every-frame", "--top", "3")
+    found = ask_similar(capsys, str(samples[0] / BEAUTY), "--every-frame", "--top", "3")
     assert all("beauty_v003" in str(one["file_path"]) for one in found)
     assert all(abs(float(str(one["distance"]))) < 1e-4 for one in found)
 
@@ -107,15 +108,15 @@ def test_a_stored_file_is_a_reference_by_id_and_by_path(
 ) -> None:
     """Both give what the file on disk gives."""
     path = str((samples[0] / BEAUTY).resolve())
-    by_disk = asked(capsys, path)
-    frames = asked(capsys, str(samples[0] / OLDER), "--top", "100", "--every-frame")
+    by_disk = ask_similar(capsys, path)
+    frames = ask_similar(capsys, str(samples[0] / OLDER), "--top", "100", "--every-frame")
     (stored,) = [one["file_id"] for one in frames if one["file_path"] == path]
-    assert asked(capsys, str(stored), "--exact") == by_disk
+    assert ask_similar(capsys, str(stored), "--exact") == by_disk
 
 
 def test_channels_alone_are_compared_when_asked_for(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
     """The older version has the same channels, so its distance is zero."""
-    found = asked(capsys, str(samples[0] / BEAUTY), "--by", "channels", "--top", "1", "--explain")
+    found = ask_similar(capsys, str(samples[0] / BEAUTY), "--by", "channels", "--top", "1", "--explain")
     assert str(found[0]["file_path"]).endswith(OLDER)
     assert found[0]["distance"] == 0
     assert found[0]["explanation"] == []
@@ -129,8 +130,8 @@ def test_an_explanation_names_only_what_the_vector_sees() -> None:
         return {"attributes": {"parts": [[{"name": name, "type": "string", "value": text} for name, text in texts.items()]]}}
 
     one, other = payload("mira", "2026:03:02", "cam 12"), payload("jonas", "2026:03:03", "cam 13")
-    assert similarity.differences("values", one, other) == (["artist = mira"], ["artist = jonas"])
-    assert similarity.differences("attrs", one, other) == ([], [])
+    assert differences("values", one, other) == (["artist = mira"], ["artist = jonas"])
+    assert differences("attrs", one, other) == ([], [])
 
 
 def test_without_a_query_engine_the_scan_answers(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:

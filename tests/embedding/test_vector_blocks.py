@@ -227,7 +227,7 @@ def test_software_is_read_past_many_separators():
 
 def attribute_bags(*parts):
     lists = read_attributes({"parts": [*parts]})
-    known, spelled = tokens.told_apart(lists)
+    known, spelled = tokens.setup_attributes(lists)
     scale = 4 * UNIT // max(1, len(lists))
     bags = tokens.attrs(known, len(lists)), tokens.values(spelled, len(lists))
     return tuple({token: energy / scale for token, energy in bag.items()} for bag in bags)
@@ -374,21 +374,21 @@ def test_a_value_that_the_payload_holds_as_its_digest_is_long_text_or_nothing(ki
     """A payload replaces values of more than 64 KiB by size, digest and first bytes."""
     digest = {"size": 70_000, "sha256": "ab" * 32, "first_base64": "QUJD"}
     attributes = {"parts": [[{"name": "note", "type": kind, "value": digest}]]}
-    _, found = tokens.told_apart(read_attributes(attributes))
+    _, found = tokens.setup_attributes(read_attributes(attributes))
     assert found == (() if spelled is None else (b"note=" + spelled,))
 
 
 def test_equal_numbers_of_different_types_inside_a_value_do_not_share_a_token():
     """True counts as 0, whatever was read before it."""
     attributes = [{"parts": [[{"name": "n", "type": "v2i", "value": pair}]]} for pair in ((1, 2), (True, 2))]
-    read = [tokens.told_apart(read_attributes(one))[1] for one in attributes]
+    read = [tokens.setup_attributes(read_attributes(one))[1] for one in attributes]
     assert read == [(b"n=1000,2000",), (b"n=0,2000",)]
 
 
 def test_a_vector_of_many_empty_texts_is_long():
     """Its commas alone are more than 64 bytes."""
     attributes = {"parts": [[{"name": "views", "type": "stringvector", "value": [""] * 66}]]}
-    assert tokens.told_apart(read_attributes(attributes))[1] == (b"views=$long",)
+    assert tokens.setup_attributes(read_attributes(attributes))[1] == (b"views=$long",)
 
 
 def test_a_list_that_contains_itself_is_still_read():

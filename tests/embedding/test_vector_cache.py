@@ -9,7 +9,7 @@ from typing import Any
 
 from exr_inspector.embedding import facts, tokens, vectors
 from exr_inspector.embedding import text as exr_embedding_text
-from exr_inspector.embedding.cache import MB, kept_within, size_of
+from exr_inspector.embedding.cache import MB, bounded_cache, size_of
 from sample_payloads import channel, part
 
 MODULES = (vectors, tokens, facts, exr_embedding_text)
@@ -44,7 +44,7 @@ def test_a_repeated_header_of_16384_channels_computes_nothing_again() -> None:
     payload = wide_payload(99, 16384)
     vectors.compute_metadata_embedding(payload)
     vectors.compute_channel_fingerprint(payload["channels"])
-    caches = (facts._channel, vectors._of_channels, vectors._of_parts)
+    caches = (facts._channel, vectors._channel_blocks, vectors._part_blocks)
     before = [cache.cache_info().misses for cache in caches]
     vectors.compute_metadata_embedding(payload)
     vectors.compute_channel_fingerprint(payload["channels"])
@@ -57,22 +57,22 @@ def test_no_cache_is_bounded_by_entries_of_any_size() -> None:
         name for module in MODULES for name, value in vars(module).items()
         if isinstance(value, functools._lru_cache_wrapper) and value.cache_parameters()["maxsize"] is not None
     }  # fmt: skip
-    assert counted == {"_kept_places", "_hashing", "block_slices"}
+    assert counted == {"_cached_places", "_hashing", "block_slices"}
 
 
 def test_long_tokens_are_not_kept() -> None:
     """A place is kept for tokens of up to 96 bytes; the longer ones have the same places, drawn again."""
     name = "a" * 200
-    vectors._kept_places.cache_clear()
+    vectors._cached_places.cache_clear()
     vectors._accumulate("names", 96, {name.encode(): 1 << 24})
-    assert vectors._kept_places.cache_info().currsize == 0
+    assert vectors._cached_places.cache_info().currsize == 0
 
 
 def test_results_are_forgotten_when_they_take_too_many_bytes() -> None:
     """And computed again when they are asked for again; the ones before that are found."""
     calls = []
 
-    @kept_within(10_000)
+    @bounded_cache(10_000)
     def repeat(text: str) -> str:
         calls.append(text)
         return text * 100

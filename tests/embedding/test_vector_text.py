@@ -15,8 +15,8 @@ from exr_inspector.embedding.text import (
     number,
     octaves,
     pixel_type,
-    soft,
-    telling_words,
+    soft_bins,
+    specific_words,
     text,
     words,
 )
@@ -62,9 +62,9 @@ def test_words_follow_case_digits_and_separators(name, expected):
 
 def test_generic_words_say_nothing_unless_there_is_nothing_else():
     """A prefix such as ViewLayer or rgba is no name."""
-    assert telling_words(b"ViewLayer.DiffDir") == (b"diff", b"dir")
-    assert telling_words(b"AOV_albedo_02") == (b"albedo",)
-    assert telling_words(b"rgba") == (b"rgba",)
+    assert specific_words(b"ViewLayer.DiffDir") == (b"diff", b"dir")
+    assert specific_words(b"AOV_albedo_02") == (b"albedo",)
+    assert specific_words(b"rgba") == (b"rgba",)
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_octaves_are_the_logarithm_of_one_more():
 
 def test_soft_shares_energy_between_neighbours_on_the_grid():
     """On a grid point all of it stays there; half way it is shared; the shares never exceed the whole."""
-    assert dict(soft(b"k", 3 * OCTAVE, OCTAVE, 100)) == {b"k~3": 100, b"k~4": 0}
-    assert dict(soft(b"k", OCTAVE // 2, OCTAVE, 100)) == {b"k~0": 50, b"k~1": 50}
-    assert dict(soft(b"k", OCTAVE // 4, OCTAVE, 100)) == {b"k~0": 90, b"k~1": 10}
+    assert dict(soft_bins(b"k", 3 * OCTAVE, OCTAVE, 100)) == {b"k~3": 100, b"k~4": 0}
+    assert dict(soft_bins(b"k", OCTAVE // 2, OCTAVE, 100)) == {b"k~0": 50, b"k~1": 50}
+    assert dict(soft_bins(b"k", OCTAVE // 4, OCTAVE, 100)) == {b"k~0": 90, b"k~1": 10}
 
 
 @pytest.mark.parametrize(

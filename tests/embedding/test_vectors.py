@@ -76,7 +76,7 @@ def distance(a, b):
     return 1 - math.fsum(x * y for x, y in zip(a, b, strict=True))
 
 
-def moved(before, after):
+def distance_moved(before, after):
     """The blocks by which two payloads differ."""
     parts = explain_distance(compute_metadata_embedding(before), compute_metadata_embedding(after))
     return {part.block for part in parts if part.distance > 1e-9}

@@ -45,14 +45,14 @@ def test_every_edit_shows_in_the_payload(benchmark):
     show = benchmark.shows.Show(1, 0, shots=1)
     for setup in show.setups():
         for edit in benchmark.edits.ALL:
-            other = benchmark.edits.edited(setup, [edit], random.Random(2))
+            other = benchmark.edits.apply_edits(setup, [edit], random.Random(2))
             assert show.frame(other, 1001) != show.frame(setup, 1001), (edit.__name__, setup.key)
 
 
 def test_a_rename_keeps_the_number_of_layers(benchmark):
     """Only the names change."""
     for setup in benchmark.shows.Show(1, 0, shots=1).setups():
-        other = benchmark.edits.renamed(setup, random.Random(3))
+        other = benchmark.edits.rename_layers(setup, random.Random(3))
         assert len(set(other.recipe["layers"])) == len(set(setup.recipe["layers"]))
         assert other.recipe["compression"] == setup.recipe["compression"]
 
@@ -87,7 +87,7 @@ def test_the_embedding_reaches_its_numbers_on_a_small_world(benchmark):
     """Structure and retrieval, on shows of a seed that nobody chose for it."""
     run = benchmark.run
     world = run.World(seed=2026, shows=2, frames=3)
-    studies = (run.retrieval, run.edited_queries, run.chains, run.severity, run.anomalies, run.contract)
+    studies = (run.retrieval, run.query_edits, run.chains, run.severity, run.anomalies, run.contract)
     embedding = {key: value for study in studies for key, value in study(world, run.METHODS["embedding"]).items()}
     low = [key for key, wanted in run.AT_LEAST["embedding"].items() if embedding[key] < wanted]
     high = [key for key, wanted in run.AT_MOST["embedding"].items() if key in embedding and embedding[key] > wanted]
@@ -98,5 +98,5 @@ def test_the_embedding_finds_more_than_feature_hashing(benchmark):
     """The reason for blocks, canonical names and soft numbers."""
     run = benchmark.run
     world = run.World(seed=2027, shows=1, frames=1)
-    ours, naive = (run.edited_queries(world, run.METHODS[name]) for name in ("embedding", "naive"))
+    ours, naive = (run.query_edits(world, run.METHODS[name]) for name in ("embedding", "naive"))
     assert ours["renamed mAP"] > naive["renamed mAP"] + 0.1

@@ -44,7 +44,7 @@ def runs(python: str) -> bool:
     return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
-def checked(*arguments: str) -> subprocess.CompletedProcess[str]:
+def check_digests(*arguments: str) -> subprocess.CompletedProcess[str]:
     """scripts/check_vectors with these arguments."""
     return subprocess.run([sys.executable, str(CHECK), *arguments], capture_output=True, text=True, check=False)
 
@@ -76,7 +76,7 @@ def test_another_interpreter_computes_the_same_bits(python):
     """Sums of floats changed in 3.12; nothing here may notice."""
     if python is None:
         pytest.skip("no other Python from 3.11 on is installed")
-    done = checked(python, "--pyodide", "/nonexistent")
+    done = check_digests(python, "--pyodide", "/nonexistent")
     assert (done.returncode, done.stdout.count("same    80 vectors")) == (0, 1), done.stdout
 
 
@@ -85,12 +85,12 @@ def test_pyodide_computes_the_same_bits():
     built = ROOT / "build/pyodide"
     if not (built / "node_modules/pyodide/pyodide.mjs").is_file() or shutil.which("node") is None:
         pytest.skip("needs node, and `npm install --prefix build/pyodide pyodide`")
-    done = checked(sys.executable, "--require", "2")
+    done = check_digests(sys.executable, "--require", "2")
     assert (done.returncode, done.stdout.count("same    80 vectors")) == (0, 2), done.stdout
 
 
 def test_an_interpreter_that_does_not_run_is_a_failure():
     """A check that ran nowhere must not pass."""
-    done = checked("/nonexistent/python", "--pyodide", "/nonexistent")
+    done = check_digests("/nonexistent/python", "--pyodide", "/nonexistent")
     assert done.returncode == 1
     assert "no such program" in done.stdout

@@ -95,7 +95,7 @@ def literal(vector: list[float]) -> str:
     return f"{vector}::FLOAT[{len(vector)}]"
 
 
-def asked(renders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def references(renders: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One frame of every fourth sequence."""
     return renders[5 :: 4 * FRAMES]
 
@@ -103,7 +103,7 @@ def asked(renders: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("column", ["metadata_embedding", "channel_fingerprint"])
 def test_both_distances_rank_alike(query, renders, column):
     """On unit vectors the squared distance is twice the cosine distance, so an `l2sq` index serves both."""
-    for row in asked(renders)[::3]:
+    for row in references(renders)[::3]:
         given, cast = literal(row[column]), f"{column}::FLOAT[{len(row[column])}]"
         found = query(f"SELECT array_distance({cast}, {given}), array_cosine_distance({cast}, {given}) FROM {{table}} ORDER BY 1")
         cosines = [cosine for _, cosine in found]
@@ -114,7 +114,7 @@ def test_both_distances_rank_alike(query, renders, column):
 @pytest.mark.parametrize("function", ["array_distance", "array_cosine_distance"])
 def test_the_ten_nearest_of_a_render_are_its_own_sequence(query, renders, function):
     """Two shots that are made alike count as one."""
-    for row in asked(renders):
+    for row in references(renders):
         made_alike = {other["setup"] for other in renders if other["recipe"] == row["recipe"]}
         distance = f"{function}(metadata_embedding::FLOAT[384], {literal(row['metadata_embedding'])})"
         where = f"WHERE embedding_version = {EMBEDDING_VERSION} AND path <> '{row['path']}'"

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from exr_inspector.validation.policy import KINDS, Policy, Rule, parse_policy
+from exr_inspector.validation.checks import RULE_KINDS
+from exr_inspector.validation.policy import Policy, Rule, parse_policy
 from exr_inspector.validation.validate import validate
 
 DISPLAY = {"min": {"x": 0, "y": 0}, "max": {"x": 3839, "y": 2159}}
@@ -53,14 +54,14 @@ def statistics(name, **changes):
             "min_value": 0.0, "max_value": 1.0, "is_constant": False, **changes}  # fmt: skip
 
 
-def judged(kind, options, document, **rule):
+def check(kind, options, document, **rule):
     """The one result of a policy of one rule; None when the rule does not apply."""
     policy = Policy("p", "1", "p", None, (Rule("r", kind, "FAIL", 1, "message", options=options, **rule),), REFERENCES)
     results = validate(document, policy)["results"]
     return results[0] if results else None
 
 
-def changed(*path, to):
+def with_value(*path, to):
     """The payload with one value replaced."""
     document = payload()
     place = document
@@ -86,12 +87,12 @@ def with_channel(*added):
     return document
 
 
-def measured(name, **changes):
-    return changed("stats", "channels", to=[statistics(name, **changes)])
+def statistics_with(name, **changes):
+    return with_value("stats", "channels", to=[statistics(name, **changes)])
 
 
 def matte(**changes):
-    return changed("parts", 0, "cryptomatte", 0, to=payload()["parts"][0]["cryptomatte"][0] | changes)
+    return with_value("parts", 0, "cryptomatte", 0, to=payload()["parts"][0]["cryptomatte"][0] | changes)
 
 
 def two_parts(**changes):
@@ -108,12 +109,13 @@ def attribute(**entry):
 
 REFERENCES = {"same.json": payload()}
 CASES = [
-    ("status", {"allowed": ["ok"]}, changed("file", "status", to="unreadable"), "status_not_allowed"),
-    ("completeness", {"allowed": ["complete"]}, changed("file", "completeness", "verdict", to="truncated"), "file_not_complete"),
+    ("status", {"allowed": ["ok"]}, with_value("file", "status", to="unreadable"), "status_not_allowed"),
+    ("completeness", {"allowed": ["complete"]},
+     with_value("file", "completeness", "verdict", to="truncated"), "file_not_complete"),
     ("completeness", {"allowed": ["complete"], "max_bytes_missing": 0},
-     changed("file", "completeness", "bytes_missing", to=7), "too_many_bytes_missing"),
+     with_value("file", "completeness", "bytes_missing", to=7), "too_many_bytes_missing"),
     ("completeness", {"allowed": ["complete"], "max_trailing_bytes": 0},
-     changed("file", "completeness", "trailing_bytes", to=7), "too_many_trailing_bytes"),
+     with_value("file", "completeness", "trailing_bytes", to=7), "too_many_trailing_bytes"),
     ("resolution", {"min_width": 3840}, part(display_width=1920), "resolution_too_small"),
     ("resolution", {"max_height": 2160}, part(display_height=3000), "resolution_too_large"),
     ("resolution", {"sizes": [[3840, 2160]]}, part(display_width=4096), "resolution_not_allowed"),
@@ -125,12 +127,12 @@ CASES = [
     ("pixel_aspect", {"min": 0.5, "max": 2}, part(pixel_aspect_ratio="NaN"), "pixel_aspect_not_allowed"),
     ("compression", {"allowed": ["zip", "piz"]}, part(compression="dwaa"), "compression_not_allowed"),
     ("compression", {"forbidden": ["b44"]}, part(compression="b44"), "compression_not_allowed"),
-    ("channels", {"required": ["R", "A"]}, changed("channels", to=[channel("R")]), "channel_missing"),
+    ("channels", {"required": ["R", "A"]}, with_value("channels", to=[channel("R")]), "channel_missing"),
     ("channels", {"forbidden": [r"debug\..*"]}, with_channel(channel("debug.x")), "channel_forbidden"),
     ("channels", {"max_count": 13}, with_channel(channel("more")), "too_many_channels"),
     ("channel_types", {"allowed": ["HALF", "FLOAT"]}, with_channel(channel("id.x", "UINT")), "channel_type_not_allowed"),
     ("channel_names", {"pattern": r"[\w.]+"}, with_channel(channel("my pass.R")), "channel_name_not_allowed"),
-    ("layers", {"required": ["crypto_object00"]}, changed("channels", to=[channel("R")]), "layer_missing"),
+    ("layers", {"required": ["crypto_object00"]}, with_value("channels", to=[channel("R")]), "layer_missing"),
     ("layers", {"allowed": [r"crypto_object\d\d"]}, with_channel(channel("fog.R")), "layer_not_allowed"),
     ("sampling", {"allowed": [[1, 1]]}, with_channel(channel("BY", x_sampling=2)), "sampling_not_allowed"),
     ("parts", {"max_count": 1}, two_parts(), "part_count_not_allowed"),
@@ -141,7 +143,7 @@ CASES = [
     ("tiling", {"storage": ["scanline"]}, part(is_tiled=True), "storage_not_allowed"),
     ("deep", {"allowed": False}, part(is_deep=True), "deep_not_allowed"),
     ("line_order", {"allowed": ["increasing_y"]}, part(line_order="random_y"), "line_order_not_allowed"),
-    ("attribute", {"name": "owner"}, changed("attributes", "parts", to=[[]]), "attribute_missing"),
+    ("attribute", {"name": "owner"}, with_value("attributes", "parts", to=[[]]), "attribute_missing"),
     ("attribute", {"name": "debug", "forbidden": True}, attribute(name="debug", type="int", value=1), "attribute_forbidden"),
     ("attribute", {"name": "owner", "type": "string"}, attribute(name="owner", type="int"), "attribute_type_not_allowed"),
     ("attribute", {"name": "owner", "equals": "studio"}, attribute(name="owner", value="x"), "attribute_value_not_allowed"),
@@ -152,27 +154,27 @@ CASES = [
     ("color_space", {"allowed": ["ACEScg"], "required": True}, part(color_space=None), "color_space_missing"),
     ("color_interop_id", {"allowed": ["lin_ap0_scene"]}, attribute(), None),
     ("chromaticities", {"equal": "ap0"}, part(chromaticities={**AP0, "red": [0.64, 0.33]}), "chromaticities_differ"),
-    ("header_size", {"max_bytes": 1000}, changed("file", "header_bytes", to=10**7), "header_too_large"),
-    ("manifest_size", {"max_bytes": 100}, changed("attributes", "parts", 0, 3, "size", to=10**6), "manifest_too_large"),
+    ("header_size", {"max_bytes": 1000}, with_value("file", "header_bytes", to=10**7), "header_too_large"),
+    ("manifest_size", {"max_bytes": 100}, with_value("attributes", "parts", 0, 3, "size", to=10**6), "manifest_too_large"),
     ("cryptomatte", {}, matte(key_matches=False), "cryptomatte_key_wrong"),
     ("cryptomatte", {}, matte(manifest_entries=None), "cryptomatte_manifest_damaged"),
     ("cryptomatte", {}, matte(manifest_mismatches=3), "cryptomatte_ids_wrong"),
     ("cryptomatte", {"min_ranks": 2}, matte(ranks=1), "cryptomatte_ranks_missing"),
     ("cryptomatte", {}, part(compression="dwaa"), "cryptomatte_compressed_with_loss"),
     ("cryptomatte", {}, with_channel(channel("crypto_object02.R", "HALF")), "cryptomatte_not_float"),
-    ("path", {"name": r"[A-Za-z0-9._-]+"}, changed("file", "path_normalized", to="/a/my frame.1.exr"), "name_not_allowed"),
-    ("path", {"path": "/shows/.*"}, changed("file", "path_normalized", to="/tmp/a.exr"), "path_not_allowed"),
-    ("path", {"extension": "exr"}, changed("file", "path_normalized", to="/a/b.EXR"), "extension_not_allowed"),
-    ("frame", {"digits": 4}, changed("file", "path_normalized", to="/a/beauty.01001.exr"), "frame_padding_wrong"),
-    ("frame", {"required": True}, changed("file", "frame_number", to=None), "frame_number_missing"),
+    ("path", {"name": r"[A-Za-z0-9._-]+"}, with_value("file", "path_normalized", to="/a/my frame.1.exr"), "name_not_allowed"),
+    ("path", {"path": "/shows/.*"}, with_value("file", "path_normalized", to="/tmp/a.exr"), "path_not_allowed"),
+    ("path", {"extension": "exr"}, with_value("file", "path_normalized", to="/a/b.EXR"), "extension_not_allowed"),
+    ("frame", {"digits": 4}, with_value("file", "path_normalized", to="/a/beauty.01001.exr"), "frame_padding_wrong"),
+    ("frame", {"required": True}, with_value("file", "frame_number", to=None), "frame_number_missing"),
     ("timecode", {}, part(timecode="01:00:00:00"), "timecode_out_of_step"),
     ("timecode", {"required": True, "in_step": False}, part(timecode=None), "timecode_missing"),
-    ("pixels", {"max_nan": 0}, measured("R", nan_count=2), "pixels_nan"),
-    ("pixels", {"max_infinite": 100}, measured("Z", pos_inf_count=60, neg_inf_count=60), "pixels_infinite"),
-    ("pixels", {"max_negative": 0}, measured("R", negative_count=1), "pixels_negative"),
-    ("pixels", {"min": 0}, measured("R", min_value=-0.5), "pixels_below_range"),
-    ("pixels", {"max": 1}, measured("A", max_value="Infinity"), "pixels_above_range"),
-    ("pixels", {"constant": False}, measured("R", is_constant=True), "pixels_constant"),
+    ("pixels", {"max_nan": 0}, statistics_with("R", nan_count=2), "pixels_nan"),
+    ("pixels", {"max_infinite": 100}, statistics_with("Z", pos_inf_count=60, neg_inf_count=60), "pixels_infinite"),
+    ("pixels", {"max_negative": 0}, statistics_with("R", negative_count=1), "pixels_negative"),
+    ("pixels", {"min": 0}, statistics_with("R", min_value=-0.5), "pixels_below_range"),
+    ("pixels", {"max": 1}, statistics_with("A", max_value="Infinity"), "pixels_above_range"),
+    ("pixels", {"constant": False}, statistics_with("R", is_constant=True), "pixels_constant"),
     ("embedding", {"reference": "same.json", "max_distance": 0.05}, part(is_deep=True), "too_far_from_reference"),
 ]  # fmt: skip
 
@@ -180,11 +182,11 @@ CASES = [
 @pytest.mark.parametrize(("kind", "options", "failing", "code"), CASES)
 def test_a_rule_passes_what_it_allows_and_fails_what_it_does_not(kind, options, failing, code):
     """With a stable code, what was expected, and what was found."""
-    fits = judged(kind, options, payload())
+    fits = check(kind, options, payload())
     assert (fits["status"], fits["status_code"], fits["suggested_fix"]) == ("PASS", "ok", None), fits
     if code is None:
         return
-    found = judged(kind, options, failing)
+    found = check(kind, options, failing)
     assert (found["status"], found["status_code"]) == ("FAIL", code)
     assert found["expected"] == options
     assert found["message"].startswith(f"message: {code.replace('_', ' ')}")
@@ -193,80 +195,80 @@ def test_a_rule_passes_what_it_allows_and_fails_what_it_does_not(kind, options, 
 
 def test_every_kind_is_among_the_cases():
     """Two kinds need files of their own: they have tests below."""
-    assert KINDS.keys() - {case[0] for case in CASES} == {"color_metadata"}
+    assert RULE_KINDS.keys() - {case[0] for case in CASES} == {"color_metadata"}
 
 
 def test_channel_sets_are_exact():
     """ACES allows RGB or RGBA, nothing beside."""
     options = {"one_of": [["R", "G", "B"], ["R", "G", "B", "A"]]}
-    exact = changed("channels", to=[channel(name) for name in "ABGR"])
-    assert judged("channels", options, exact)["status"] == "PASS"
-    assert judged("channels", options, payload())["status_code"] == "channel_set_not_allowed"
+    exact = with_value("channels", to=[channel(name) for name in "ABGR"])
+    assert check("channels", options, exact)["status"] == "PASS"
+    assert check("channels", options, payload())["status_code"] == "channel_set_not_allowed"
 
 
 def test_tile_rules_are_about_tiles():
     """A scanline part has no tile size to be wrong."""
     tiles = {"is_tiled": True, "tile_width": 64, "tile_height": 64, "tile_level_mode": "one_level"}
-    assert judged("tiling", {"tile_sizes": [[64, 64]]}, payload()) is None
-    assert judged("tiling", {"tile_sizes": [[64, 64]]}, part(**tiles))["status"] == "PASS"
-    assert judged("tiling", {"tile_sizes": [[32, 32]]}, part(**tiles))["status_code"] == "tile_size_not_allowed"
-    assert judged("tiling", {"level_modes": ["mipmap_levels"]}, part(**tiles))["status_code"] == "level_mode_not_allowed"
+    assert check("tiling", {"tile_sizes": [[64, 64]]}, payload()) is None
+    assert check("tiling", {"tile_sizes": [[64, 64]]}, part(**tiles))["status"] == "PASS"
+    assert check("tiling", {"tile_sizes": [[32, 32]]}, part(**tiles))["status_code"] == "tile_size_not_allowed"
+    assert check("tiling", {"level_modes": ["mipmap_levels"]}, part(**tiles))["status_code"] == "level_mode_not_allowed"
 
 
 def test_interop_ids_are_read_from_the_attribute():
     """Absent is no fault unless it is required."""
-    wrong = changed("attributes", "parts", 0, 2, "value", to="srgb_texture")
-    absent = changed("attributes", "parts", to=[[]])
+    wrong = with_value("attributes", "parts", 0, 2, "value", to="srgb_texture")
+    absent = with_value("attributes", "parts", to=[[]])
     options = {"allowed": ["lin_ap0_scene"]}
-    assert judged("color_interop_id", options, wrong)["status_code"] == "color_interop_id_not_allowed"
-    assert judged("color_interop_id", options, absent) is None
-    assert judged("color_interop_id", options | {"required": True}, absent)["status_code"] == "color_interop_id_missing"
+    assert check("color_interop_id", options, wrong)["status_code"] == "color_interop_id_not_allowed"
+    assert check("color_interop_id", options, absent) is None
+    assert check("color_interop_id", options | {"required": True}, absent)["status_code"] == "color_interop_id_missing"
 
 
 def test_chromaticities_may_be_numbers_and_may_be_required():
     """A known name or eight numbers, within a tolerance."""
     exact = {"values": [0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767]}
     absent = part(chromaticities=None)
-    assert judged("chromaticities", exact, payload())["status"] == "PASS"
-    assert judged("chromaticities", {"equal": "rec709", "tolerance": 0.01}, payload())["status_code"] == "chromaticities_differ"
-    assert judged("chromaticities", {"equal": "ap0"}, absent) is None
-    assert judged("chromaticities", {"equal": "ap0", "required": True}, absent)["status_code"] == "chromaticities_missing"
+    assert check("chromaticities", exact, payload())["status"] == "PASS"
+    assert check("chromaticities", {"equal": "rec709", "tolerance": 0.01}, payload())["status_code"] == "chromaticities_differ"
+    assert check("chromaticities", {"equal": "ap0"}, absent) is None
+    assert check("chromaticities", {"equal": "ap0", "required": True}, absent)["status_code"] == "chromaticities_missing"
 
 
 def test_openexr_judges_colour_metadata_where_a_file_claims_a_space():
     """An interop id and chromaticities of another space contradict each other."""
     aces = attribute(name="acesImageContainerFlag", type="int", value=1)
     aces["attributes"]["parts"][0].append({"name": "chromaticities", "type": "chromaticities", "value": AP0})
-    assert judged("color_metadata", {}, aces)["status"] == "PASS"
+    assert check("color_metadata", {}, aces)["status"] == "PASS"
     wrong = copy.deepcopy(aces)
     wrong["attributes"]["parts"][0][-1]["value"] = {**AP0, "red": [0.64, 0.33]}
-    found = judged("color_metadata", {}, wrong)
+    found = check("color_metadata", {}, wrong)
     assert found["status_code"] == "color_metadata_contradicts"
     assert set(found["actual"]) >= {"chromaticities_differ"}
     ignored = {"ignored": found["actual"]}
-    assert judged("color_metadata", ignored, wrong)["status"] == "PASS"
-    assert judged("color_metadata", {}, changed("attributes", "parts", to=[[]])) is None
+    assert check("color_metadata", ignored, wrong)["status"] == "PASS"
+    assert check("color_metadata", {}, with_value("attributes", "parts", to=[[]])) is None
 
 
 def test_roles_narrow_a_rule_to_their_channels():
     """Infinity in depth is background; in colour it is a fault."""
     options = {"max_infinite": 0}
-    assert judged("pixels", options, payload(), roles=("beauty",))["status"] == "PASS"
-    found = judged("pixels", options, payload(), roles=("depth",))
+    assert check("pixels", options, payload(), roles=("beauty",))["status"] == "PASS"
+    found = check("pixels", options, payload(), roles=("depth",))
     assert (found["status_code"], found["channel_name"], found["part_index"], found["actual"]) == ("pixels_infinite", "Z", 0, 90)
-    assert judged("channel_types", {"allowed": ["HALF"]}, payload(), roles=("beauty", "alpha"))["status"] == "PASS"
-    assert judged("compression", {"allowed": ["zip"]}, payload(), roles=("uv",)) is None
+    assert check("channel_types", {"allowed": ["HALF"]}, payload(), roles=("beauty", "alpha"))["status"] == "PASS"
+    assert check("compression", {"allowed": ["zip"]}, payload(), roles=("uv",)) is None
 
 
 def test_paths_narrow_a_rule_to_some_files():
     """A glob's star also crosses folders."""
-    assert judged("deep", {"allowed": False}, payload(), paths=("*/sh010/*",))["status"] == "PASS"
-    assert judged("deep", {"allowed": False}, payload(), paths=("*/plates/*",)) is None
+    assert check("deep", {"allowed": False}, payload(), paths=("*/sh010/*",))["status"] == "PASS"
+    assert check("deep", {"allowed": False}, payload(), paths=("*/plates/*",)) is None
 
 
 def test_rules_about_statistics_say_nothing_without_them():
     """Header-only inspection does not fail for what it did not read."""
-    assert judged("pixels", {"max_nan": 0}, changed("stats", to={})) is None
+    assert check("pixels", {"max_nan": 0}, with_value("stats", to={})) is None
 
 
 POLICY = """
@@ -304,7 +306,7 @@ def test_the_section_names_policy_verdict_and_counts():
 
 def test_a_fix_is_a_command_for_this_file():
     """Paths with blanks are quoted for the shell."""
-    document = changed("file", "path_normalized", to="/a/my frame.exr")
+    document = with_value("file", "path_normalized", to="/a/my frame.exr")
     (_, found) = validate(document, parse_policy(POLICY, "house.toml"))["results"]
     assert found["suggested_fix"] == "oiiotool '/a/my frame.exr' --compression piz -o '/a/my frame.exr'"
 
@@ -331,7 +333,7 @@ def test_a_policy_of_which_nothing_applies_passes():
 def test_one_result_stands_for_many_channels():
     """The first place and the number are in the message; values are listed once, at most sixteen."""
     document = with_channel(*(channel(f"l{at}.x y") for at in range(40)))
-    found = judged("channel_names", {"pattern": r"[\w.]+"}, document)
+    found = check("channel_names", {"pattern": r"[\w.]+"}, document)
     assert "40 of 53" in found["message"]
     assert len(found["actual"]) == 16
     assert found["channel_name"] is None

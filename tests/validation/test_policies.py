@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from exr_inspector.cli.validate import describe, main
 from exr_inspector.operations.samples import SAMPLES, write_samples
 from exr_inspector.validation import validate as exr_validation
-from exr_inspector.validation.checks import Probe
+from exr_inspector.validation.subject import Probe
 from exr_inspector.validation.validate import load_policy, validate
 from project import ROOT
 
@@ -52,7 +53,7 @@ def aces(path: Path, *, kind: str = "float16", names: str = "RGBA", **changes: A
     return path
 
 
-def judged(path: Path, policy: str = "aces_container") -> dict[str, str]:
+def failures(path: Path, policy: str = "aces_container") -> dict[str, str]:
     """Rule -> code of what fails."""
     section = validate(describe(path), load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml"), passes=False)
     return {result["rule_id"]: result["status_code"] for result in section["results"]}
@@ -60,8 +61,8 @@ def judged(path: Path, policy: str = "aces_container") -> dict[str, str]:
 
 def test_an_aces_container_passes(tmp_path):
     """With alpha and without."""
-    assert judged(aces(tmp_path / "rgba.exr")) == {}
-    assert judged(aces(tmp_path / "rgb.exr", names="RGB")) == {}
+    assert failures(aces(tmp_path / "rgba.exr")) == {}
+    assert failures(aces(tmp_path / "rgb.exr", names="RGB")) == {}
 
 
 @pytest.mark.parametrize(
@@ -92,14 +93,14 @@ def test_an_aces_container_passes(tmp_path):
 )
 def test_each_deviation_from_an_aces_container_fails_with_its_own_code(tmp_path, changes, codes):
     """And with OpenEXR's own finding, where that looks at the same attribute."""
-    assert judged(aces(tmp_path / "deviant.exr", **changes)) == codes
+    assert failures(aces(tmp_path / "deviant.exr", **changes)) == codes
 
 
 def test_a_cut_container_is_not_complete(tmp_path):
     """The header alone would pass."""
     path = aces(tmp_path / "cut.exr")
     path.write_bytes(path.read_bytes()[:-100])
-    assert judged(path) == {"complete": "file_not_complete"}
+    assert failures(path) == {"complete": "file_not_complete"}
 
 
 def test_two_parts_are_no_aces_container(tmp_path):
@@ -107,12 +108,12 @@ def test_two_parts_are_no_aces_container(tmp_path):
     header = {"compression": OpenEXR.NO_COMPRESSION, "acesImageContainerFlag": 1, "chromaticities": AP0}
     parts = [OpenEXR.Part(dict(header), {"RGB": np.zeros((8, 8, 3), "float16")}, name) for name in ("one", "two")]
     OpenEXR.File(parts).write(str(tmp_path / "two.exr"))
-    assert judged(tmp_path / "two.exr")["one-part"] == "part_count_not_allowed"
+    assert failures(tmp_path / "two.exr")["one-part"] == "part_count_not_allowed"
 
 
 def findings(directory: Path) -> dict[str, dict[str, dict[str, str]]]:
     """Policy -> sample -> rule -> code of what fails."""
-    return {policy.stem: {relative: judged(directory / relative, policy.stem) for relative in SAMPLES} for policy in POLICIES}
+    return {policy.stem: {relative: failures(directory / relative, policy.stem) for relative in SAMPLES} for policy in POLICIES}
 
 
 def test_every_shipped_policy_finds_in_the_samples_what_it_found_before(samples):
@@ -124,7 +125,7 @@ def test_no_policy_lets_a_file_pass_that_is_no_exr(samples):
     """Nothing applies to it, and it must not pass for that."""
     (unreadable,) = (relative for relative in SAMPLES if relative.endswith("notes.exr"))
     for policy in POLICIES:
-        assert judged(samples / unreadable, policy.stem)["readable"] == "status_not_allowed"
+        assert failures(samples / unreadable, policy.stem)["readable"] == "status_not_allowed"
 
 
 def test_the_command_exits_1_on_a_failure_and_says_how_to_mend_it(samples, capsys):
@@ -237,15 +238,15 @@ def test_a_suggested_command_mends_what_failed_and_nothing_else(tmp_path, policy
     folder = tmp_path / "sh 010 {x}"
     folder.mkdir()
     path = picture(folder / "beauty#.1001.exr", channels, **header)
-    before, failed = path.read_bytes(), judged(path, policy)
+    before, failed = path.read_bytes(), failures(path, policy)
     command = fixes(path, policy)[rule]
     assert OIIOTOOL is not None
     environment = os.environ | {"PATH": f"{Path(OIIOTOOL).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     subprocess.run(command, shell=True, check=True, cwd=tmp_path, env=environment, capture_output=True)  # noqa: S602
     (output,) = (found for found in tmp_path.rglob("*.exr") if found != path)
     assert path.read_bytes() == before
-    assert judged(output, policy).keys() < failed.keys()
-    assert rule not in judged(output, policy)
+    assert failures(output, policy).keys() < failed.keys()
+    assert rule not in failures(output, policy)
     assert attributes(output) == attributes(path)
     assert_same_samples(path, output, halves="RGBA" if rule == "half" else "")
 
@@ -280,21 +281,27 @@ def cut(path: Path) -> Path:
     return path
 
 
+def cut_picture(path: Path) -> Path:
+    """A picture of floats without its last bytes."""
+    return cut(picture(path, FLOAT_RGBA))
+
+
 DWAB = OpenEXR.DWAB_COMPRESSION
 OVERSCAN = {
     "dataWindow": (np.array([-4, -4], "int32"), np.array([59, 27], "int32")),
     "displayWindow": (np.array([0, 0], "int32"), np.array([55, 23], "int32")),
 }
+half_picture = partial(picture, channels=HALF_RGBA)
 HARMED: dict[str, tuple[str, str, Callable[[Path], Path], str]] = {
-    "lossy": ("netflix_vfx", "lossless", lambda p: picture(p, HALF_RGBA, compression=DWAB), "dropped"),
-    "lossy rows": ("comp_plate", "rows-apart", lambda p: picture(p, HALF_RGBA, compression=DWAB), "dwab"),
-    "lossy tiles": ("comp_plate", "scanlines", lambda p: picture(p, HALF_RGBA, **TILED, compression=DWAB), "dwab"),
-    "data as half": ("aces_container", "half", lambda p: picture(p, MIXED, **ACES), "may hold data"),
-    "whole numbers": ("netflix_vfx", "half", lambda p: picture(p, FLOAT_RGBA | {"id": "uint32"}), "'id' would be rounded"),
-    "cut": ("netflix_vfx", "half", lambda p: cut(picture(p, FLOAT_RGBA)), "missing"),
+    "lossy": ("netflix_vfx", "lossless", partial(half_picture, compression=DWAB), "dropped"),
+    "lossy rows": ("comp_plate", "rows-apart", partial(half_picture, compression=DWAB), "dwab"),
+    "lossy tiles": ("comp_plate", "scanlines", partial(half_picture, **TILED, compression=DWAB), "dwab"),
+    "data as half": ("aces_container", "half", partial(picture, channels=MIXED, **ACES), "may hold data"),
+    "whole numbers": ("netflix_vfx", "half", partial(picture, channels=FLOAT_RGBA | {"id": "uint32"}), "'id' would be rounded"),
+    "cut": ("netflix_vfx", "half", cut_picture, "missing"),
     "another part": ("netflix_vfx", "half", two_parts, "'R'"),
-    "overscan": ("texture_mipmap", "tiled", lambda p: picture(p, HALF_RGBA, **OVERSCAN), "data window"),
-    "cube map": ("texture_mipmap", "tiled", lambda p: picture(p, HALF_RGBA, envmap=OpenEXR.ENVMAP_CUBE), "'envmap'"),
+    "overscan": ("texture_mipmap", "tiled", partial(half_picture, **OVERSCAN), "data window"),
+    "cube map": ("texture_mipmap", "tiled", partial(half_picture, envmap=OpenEXR.ENVMAP_CUBE), "'envmap'"),
 }
 
 
@@ -344,7 +351,7 @@ def test_no_fix_writes_over_its_input(folder, name):
     path = f"{folder}{name}.exr"
     for policy, rule in COMMANDS:
         (found,) = (one for one in load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml").rules if one.id == rule)
-        command = exr_validation._filled(found, [Probe("x", False, None, 0, "R")], path)
+        command = exr_validation._fill_template(found, [Probe("x", False, None, 0, "R")], path)
         words = shlex.split(command.removeprefix("On a local copy: "))
         given_path, output = words[words.index("-a") + 1 if "-a" in words else 5], words[-1]
         local = path.removeprefix("s3://bucket/shots/")

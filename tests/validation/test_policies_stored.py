@@ -36,48 +36,48 @@ def policy(version: str = "1", allowed: str = "piz"):
 
 
 @pytest.fixture
-def stored() -> Iterator[Database]:
+def db() -> Iterator[Database]:
     """An endpoint with empty tables."""
-    with database() as found:
-        yield found
+    with database() as running:
+        yield running
 
 
-def persist(stored: Database, document: dict, **changes) -> None:
+def persist(db: Database, document: dict, **changes) -> None:
     document["validation"] = validate(document, policy(**changes))
-    persistence.persist_to_vast_database(document, session=stored.store())
+    persistence.persist_to_vast_database(document, session=db.store())
 
 
-def results(stored: Database) -> list[tuple[str, str, str, str]]:
-    rows = stored.rows("validation_results")
+def results(db: Database) -> list[tuple[str, str, str, str]]:
+    rows = db.rows("validation_results")
     return sorted((row["policy_version"], row["rule_id"], row["status"], row["status_code"]) for row in rows)
 
 
-def test_findings_are_rows(stored):
+def test_findings_are_rows(db):
     """One per rule and file, with what was expected and found as JSON."""
-    persist(stored, payload())
-    assert results(stored) == [("1", "flat", "PASS", "ok"), ("1", "lossless", "FAIL", "compression_not_allowed")]
-    (row,) = (row for row in stored.rows("validation_results") if row["status"] == "FAIL")
+    persist(db, payload())
+    assert results(db) == [("1", "flat", "PASS", "ok"), ("1", "lossless", "FAIL", "compression_not_allowed")]
+    (row,) = (row for row in db.rows("validation_results") if row["status"] == "FAIL")
     assert (row["policy_id"], row["severity"], row["part_index"]) == ("house", "FAIL", 0)
     assert (json.loads(row["expected"]), json.loads(row["actual"])) == ({"allowed": ["piz"]}, "zip")
     assert row["suggested_fix"] == f"oiiotool {PATH} --compression piz -o {PATH}"
     assert "compression not allowed" in row["message"]
 
 
-def test_a_repeated_delivery_adds_no_findings(stored):
+def test_a_repeated_delivery_adds_no_findings(db):
     """Events are delivered at least once."""
-    persist(stored, payload())
-    persist(stored, payload())
-    assert len(results(stored)) == 2
+    persist(db, payload())
+    persist(db, payload())
+    assert len(results(db)) == 2
 
 
-def test_another_policy_version_replaces_the_findings(stored):
+def test_another_policy_version_replaces_the_findings(db):
     """A file that was fine yesterday may fail today's policy."""
-    persist(stored, payload())
-    persist(stored, payload(), version="2", allowed="zip")
-    assert results(stored) == [("2", "flat", "PASS", "ok"), ("2", "lossless", "PASS", "ok")]
+    persist(db, payload())
+    persist(db, payload(), version="2", allowed="zip")
+    assert results(db) == [("2", "flat", "PASS", "ok"), ("2", "lossless", "PASS", "ok")]
 
 
-def test_a_whole_copy_takes_back_what_was_found_of_the_cut_one(stored):
+def test_a_whole_copy_takes_back_what_was_found_of_the_cut_one(db):
     """Where passes are not reported, nothing is left to say about it."""
     complete = (
         'id = "house"\nversion = "1"\n[[rule]]\nid = "whole"\nkind = "completeness"\nseverity = "FAIL"\nallowed = ["complete"]\n'
@@ -85,63 +85,67 @@ def test_a_whole_copy_takes_back_what_was_found_of_the_cut_one(stored):
     cut = payload(status="incomplete", completeness={"verdict": "truncated"}, size_bytes=900_000)
     for document, found in ((cut, ["FAIL"]), (payload(mtime="2026-02-01T00:00:00Z"), [])):
         document["validation"] = validate(document, parse_policy(complete, "house.toml"), passes=False)
-        persistence.persist_to_vast_database(document, session=stored.store())
-        assert [row["status"] for row in stored.rows("validation_results")] == found
+        persistence.persist_to_vast_database(document, session=db.store())
+        assert [row["status"] for row in db.rows("validation_results")] == found
 
 
-def test_a_policy_without_a_rule_that_applies_takes_its_findings_back(stored):
-    """The same file, judged by the same policy after its rules were narrowed."""
-    persist(stored, payload())
+def test_a_policy_without_a_rule_that_applies_takes_its_findings_back(db):
+    """The same file, validated by the same policy after its rules were narrowed."""
+    persist(db, payload())
     elsewhere = POLICY.format(version="2", allowed="piz").replace("severity", 'paths = ["/elsewhere/*"]\nseverity')
     document = payload()
     document["validation"] = validate(document, parse_policy(elsewhere, "house.toml"))
-    persistence.persist_to_vast_database(document, session=stored.store())
-    assert results(stored) == []
+    persistence.persist_to_vast_database(document, session=db.store())
+    assert results(db) == []
 
 
 @pytest.fixture
-def asked(stored, tmp_path, monkeypatch):
-    """`asked(*arguments)` runs the command on the stored files."""
-    monkeypatch.setenv("VAST_DB_ACCESS_KEY", stored.settings.db_access_key)
-    monkeypatch.setenv("VAST_DB_SECRET_KEY", stored.settings.db_secret_key)
+def dry_run(db, tmp_path, monkeypatch):
+    """`dry_run(*arguments)` runs the command on the stored files."""
+    monkeypatch.setenv("VAST_DB_ACCESS_KEY", db.settings.db_access_key)
+    monkeypatch.setenv("VAST_DB_SECRET_KEY", db.settings.db_secret_key)
     place = tmp_path / "house.toml"
     place.write_text(POLICY.format(version="1", allowed="piz"))
-    schema = f"{stored.settings.db_bucket}/{stored.settings.db_schema}"
-    fixed = ["--policy", str(place), "--endpoint", stored.settings.db_endpoint, "--schema", schema]
-    return lambda *arguments: main([*fixed, *arguments])
+    schema = f"{db.settings.db_bucket}/{db.settings.db_schema}"
+    fixed = ["--policy", str(place), "--endpoint", db.settings.db_endpoint, "--schema", schema]
+
+    def run(*arguments: str) -> int:
+        return main([*fixed, *arguments])
+
+    return run
 
 
-def test_a_dry_run_tells_which_stored_files_would_fail(stored, asked, capsys):
+def test_a_dry_run_tells_which_stored_files_would_fail(db, dry_run, capsys):
     """Totals, rules by number of files, and the files."""
     fine, wrong = payload("/a/fine.1.exr"), payload("/a/wrong.1.exr")
     fine["parts"][0]["compression"] = "piz"
     for document in (fine, wrong):
-        persistence.persist_to_vast_database(document, session=stored.store())
-    assert asked() == 1
+        persistence.persist_to_vast_database(document, session=db.store())
+    assert dry_run() == 1
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "1 PASS, 0 WARN, 1 FAIL"
     assert shown[1].split() == ["1", "FAIL", "lossless:", "compression", "not", "allowed"]
     assert shown[2:] == ["FAIL /a/wrong.1.exr: lossless"]
-    assert stored.rows("validation_results") == []
+    assert db.rows("validation_results") == []
 
 
-def test_a_dry_run_looks_at_some_paths_and_days(stored, asked, capsys):
+def test_a_dry_run_looks_at_some_paths_and_days(db, dry_run, capsys):
     """Nothing that would fail, exit status 0."""
-    persistence.persist_to_vast_database(payload("/a/wrong.1.exr"), session=stored.store())
-    assert asked("--path", "/b/*") == 0
-    assert asked("--days", "0") == 0
-    assert asked("--path", "/a/*", "--days", "1", "--json") == 1
+    persistence.persist_to_vast_database(payload("/a/wrong.1.exr"), session=db.store())
+    assert dry_run("--path", "/b/*") == 0
+    assert dry_run("--days", "0") == 0
+    assert dry_run("--path", "/a/*", "--days", "1", "--json") == 1
     entry = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (entry["path"], entry["status"], entry["policy_id"]) == ("/a/wrong.1.exr", "FAIL", "house")
 
 
-def test_a_dry_run_judges_current_versions_alone(stored, asked, capsys):
+def test_a_dry_run_is_about_current_versions_alone(db, dry_run, capsys):
     """What was replaced is not going to be delivered."""
-    persistence.persist_to_vast_database(payload("/a/x.1.exr", header="old"), session=stored.store())
+    persistence.persist_to_vast_database(payload("/a/x.1.exr", header="old"), session=db.store())
     newer = payload("/a/x.1.exr", header="new", mtime="2026-03-01T00:00:00Z")
     newer["parts"][0]["compression"] = "piz"
-    persistence.persist_to_vast_database(newer, session=stored.store())
-    assert asked() == 0
+    persistence.persist_to_vast_database(newer, session=db.store())
+    assert dry_run() == 0
     assert capsys.readouterr().out.startswith("1 PASS, 0 WARN, 0 FAIL")
 
 

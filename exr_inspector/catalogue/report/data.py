@@ -9,24 +9,21 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
-import sqlglot
 
 from exr_inspector.catalogue import engine
 from exr_inspector.catalogue.connection import Target
-from exr_inspector.catalogue.engine import Scan
-from exr_inspector.catalogue.output import plain
+from exr_inspector.catalogue.output import rows_of
+from exr_inspector.catalogue.scans import CURRENT, Scan, stream
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 
 LIMITS = {"shows": 40, "shots": 400, "strips": 250, "compression": 400, "renderers": 40, "rules": 60, "map": 2500}
 RUNS = 100
 """Runs of a strip at most; of a sequence with more of them, runs that begin in the same hundredth of it are drawn as one."""
-FETCH = 500
-"""Files whose vectors are asked for in one request."""
 NO_SHOW = "(no show)"
 OTHER_SHOWS = "(other shows)"
 COLOURS = 8
@@ -34,8 +31,7 @@ COLOURS = 8
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 Row = dict[str, Any]
 
-CURRENT = "is_current AND deleted_at IS NULL"
-WANTED = {
+COLUMNS = {
     "files": "file_id, file_path, size_bytes, status, embedding_version, frame_number, sequence_key, show_name, sequence_name, "
     "shot_name",
     "parts": "file_id, part_index, compression, logical_bytes, render_software, render_seconds, peak_memory_mb",
@@ -46,41 +42,40 @@ WANTED = {
 
 def collect(target: Target) -> Row:
     """All that the page shows, ready for JSON. Raises VASTDatabaseError where the database does not answer."""
-    with engine.gathered(target, scans()) as sql:
-        return described(sql, target.place, lambda file_ids: vectors(target, file_ids))
+    with engine.open_scans(target, report_scans()) as sql:
+        return summarize(sql, target.place, partial(read_vectors, target))
 
 
-def described(
+def summarize(
     sql: duckdb.DuckDBPyConnection, place: str, vectors_of: Callable[[Sequence[str]], Mapping[str, list[float]]]
 ) -> Row:
-    """The same from tables that hold what `scans` asks for; `vectors_of` gives metadata_embedding by file_id."""
+    """The same from tables that hold what `report_scans` asks for; `vectors_of` gives metadata_embedding by file_id."""
     sql.execute(_PREPARE)
-    found = {name: sql.sql(query) for name, query in _QUERIES.items()}
-    shown = {name: _rows(relation.limit(LIMITS[name]) if name in LIMITS else relation) for name, relation in found.items()}
+    answers = {name: sql.sql(query) for name, query in _QUERIES.items()}
+    shown = {name: _rows(answer.limit(LIMITS[name]) if name in LIMITS else answer) for name, answer in answers.items()}
     cut = [name for name, limit in LIMITS.items() if len(shown[name]) == limit]
     return shown | {
         "strips": [_strip(row) for row in shown["strips"]],
         "totals": shown["totals"][0],
-        "map": _placed(shown["map"], vectors_of([row["file_id"] for row in shown["map"]])),
-        "omitted": {name: _scalar(found[name].aggregate("count(*)")) - LIMITS[name] if name in cut else 0 for name in LIMITS},
+        "map": _place_on_map(shown["map"], vectors_of([row["file_id"] for row in shown["map"]])),
+        "omitted": {name: _scalar(answers[name].aggregate("count(*)")) - LIMITS[name] if name in cut else 0 for name in LIMITS},
         "colours": [row["show"] for row in shown["shows"][:COLOURS]],
         "place": place,
         "generated": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
 
-def scans() -> list[Scan]:
+def report_scans() -> list[Scan]:
     """What the report reads of each table."""
-    conditions = tuple(sqlglot.parse_one(text, read="duckdb") for text in ("is_current", "deleted_at IS NULL"))
-    return [Scan(table, tuple(columns.split(", ")), conditions if table == "files" else ()) for table, columns in WANTED.items()]
+    return [Scan(table, tuple(columns.split(", ")), CURRENT if table == "files" else ()) for table, columns in COLUMNS.items()]
 
 
-def _rows(relation: duckdb.DuckDBPyRelation) -> list[Row]:
-    return [{name: plain(value) for name, value in row.items()} for row in relation.to_arrow_table().to_pylist()]
+def _rows(answer: duckdb.DuckDBPyRelation) -> list[Row]:
+    return rows_of(answer.to_arrow_table())
 
 
-def _scalar(relation: duckdb.DuckDBPyRelation) -> int:
-    ((value,),) = relation.fetchall()
+def _scalar(answer: duckdb.DuckDBPyRelation) -> int:
+    ((value,),) = answer.fetchall()
     return int(value)
 
 
@@ -123,7 +118,7 @@ CREATE TABLE coverage AS
         max(frame_number) - min(frame_number) + 1 - count(*) AS missing,
         count(*) FILTER (kind = 'broken') AS broken, (sum(copies) - count(*))::BIGINT AS duplicates
     FROM frames GROUP BY sequence_key;
-CREATE TABLE judged AS
+CREATE TABLE validated AS
     SELECT file_id, bool_or(status = 'FAIL') AS failed, bool_or(status = 'WARN') AS warned
     FROM validation_results GROUP BY file_id;
 """  # noqa: S608 - constants of this file
@@ -137,7 +132,7 @@ _QUERIES = {
             count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'unreadable') AS unreadable,
             (SELECT coalesce(sum(missing), 0)::BIGINT FROM coverage) AS missing,
             (SELECT coalesce(sum(duplicates), 0)::BIGINT FROM coverage) AS duplicates,
-            (SELECT count(*) FROM judged JOIN files USING (file_id) WHERE failed) AS failed
+            (SELECT count(*) FROM validated JOIN files USING (file_id) WHERE failed) AS failed
         FROM present""",  # noqa: S608 - constants of this file
     "shows": """
         SELECT show_name AS "show", count(*) AS files, count(*) FILTER (status = 'ok') AS ok,
@@ -152,9 +147,9 @@ _QUERIES = {
         counted AS (
             SELECT show_name AS "show", sequence_name AS sequence, shot_name AS shot, count(*) AS files,
                 count(*) FILTER (status = 'ok') AS ok, count(*) FILTER (status = 'incomplete') AS incomplete,
-                count(*) FILTER (status = 'unreadable') AS unreadable, count(*) FILTER (judged.failed) AS failed,
-                count(*) FILTER (judged.warned) AS warned, sum(size_bytes)::BIGINT AS bytes
-            FROM present LEFT JOIN judged USING (file_id) WHERE shot_name IS NOT NULL GROUP BY ALL
+                count(*) FILTER (status = 'unreadable') AS unreadable, count(*) FILTER (validated.failed) AS failed,
+                count(*) FILTER (validated.warned) AS warned, sum(size_bytes)::BIGINT AS bytes
+            FROM present LEFT JOIN validated USING (file_id) WHERE shot_name IS NOT NULL GROUP BY ALL
         )
         SELECT counted.*, coalesce(missing, 0) AS missing, coalesce(duplicates, 0) AS duplicates
         FROM counted LEFT JOIN gaps ON gaps."show" = counted."show" AND gaps.shot = counted.shot
@@ -218,19 +213,15 @@ def label_of(row: Mapping[str, Any]) -> str:
     return f"{place} · {name}" if place else name
 
 
-def vectors(target: Target, file_ids: Sequence[str]) -> dict[str, list[float]]:
+def read_vectors(target: Target, file_ids: Sequence[str]) -> dict[str, list[float]]:
     """file_id -> metadata_embedding of these files."""
-    found: dict[str, list[float]] = {}
+    scan = Scan("files", ("file_id", "metadata_embedding"))
     with target.reading() as transaction:
-        table = transaction.bucket(target.bucket).schema(target.schema).table("files")
-        for start in range(0, len(file_ids), FETCH):
-            wanted = table["file_id"].isin(list(file_ids[start : start + FETCH]))
-            rows: pa.Table = table.select(["file_id", "metadata_embedding"], wanted).read_all()
-            found |= dict(zip(rows["file_id"].to_pylist(), rows["metadata_embedding"].to_pylist(), strict=True))
-    return {name: vector for name, vector in found.items() if vector is not None}
+        rows = stream(target.tables(transaction).table("files"), scan, file_ids).read_all().to_pylist()
+    return {row["file_id"]: row["metadata_embedding"] for row in rows if row["metadata_embedding"] is not None}
 
 
-def _placed(points: Sequence[Row], known: Mapping[str, list[float]]) -> list[Row]:
+def _place_on_map(points: Sequence[Row], known: Mapping[str, list[float]]) -> list[Row]:
     """The points with `x` and `y`, from the two directions in which the vectors differ most."""
     shown = [point | {"label": label_of(point)} for point in points if point["file_id"] in known]
     if not shown:

@@ -1,0 +1,57 @@
+"""In which facts two payloads differ, as a block of the vector sees them: what explains a distance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from exr_inspector.embedding import tokens
+from exr_inspector.embedding.facts import read_attributes
+from exr_inspector.embedding.text import fold
+
+_PART_FIELDS = {
+    "compression": ("compression",),
+    "format": ("display_width", "display_height", "pixel_aspect_ratio"),
+    "window": ("width", "height", "data_x_offset", "data_y_offset"),
+    "storage": ("type", "tile_width", "tile_height", "line_order"),
+    "parts": ("name", "view"),
+    "source": ("color_space", "render_software"),
+}
+
+
+def differences(block: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """What a block of the vector sees in `one` payload alone, and in the `other` alone, in words."""
+    mine, theirs = dict(_facts(block, one)), dict(_facts(block, other))
+    return _without(mine, theirs), _without(theirs, mine)
+
+
+def _without(facts: Mapping[Any, str], others: Mapping[Any, str]) -> list[str]:
+    return sorted({text for key, text in facts.items() if key not in others})
+
+
+def _facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """(key, text) of each fact: facts that the block does not tell apart have the same key, however the file spells them."""
+    if block in ("attrs", "values"):
+        yield from _attribute_facts(block, payload)
+        return
+    for text in _texts(block, payload):
+        yield text, text
+
+
+def _attribute_facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    for entries in (payload.get("attributes") or {}).get("parts", []):
+        for entry in entries:
+            kinds, assignments = tokens.setup_attributes(read_attributes([[entry]]))
+            if block == "attrs":
+                yield from ((fold(name) + kind, entry["name"]) for name, kind in kinds)
+            else:
+                yield from ((token, f"{entry['name']} = {entry.get('value')}"[:80]) for token in assignments)
+
+
+def _texts(block: str, payload: Mapping[str, Any]) -> Iterator[str]:
+    if block in ("names", "types"):
+        for channel in payload.get("channels") or []:
+            yield channel["name"] if block == "names" else f"{channel['name']} {channel['type']}"
+    else:
+        for part in payload.get("parts") or []:
+            yield from (f"{field} {part.get(field)}" for field in _PART_FIELDS[block] if part.get(field) is not None)
