@@ -19,7 +19,7 @@ from pathlib import Path
 from exr_inspector.catalogue import output
 from exr_inspector.cli.command import SUBCOMMANDS
 from exr_inspector.cli.demo import BUCKET, SCHEMA
-from exr_inspector.payload.text import Parser
+from exr_inspector.terminal import Parser
 from local_vast import LocalVast
 
 

@@ -21,7 +21,7 @@ from exr_inspector.catalogue import connection
 from exr_inspector.catalogue.report.data import collect
 from exr_inspector.cli import common
 from exr_inspector.errors import InspectorError
-from exr_inspector.payload.text import Parser
+from exr_inspector.terminal import Parser
 
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue/report"
 

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from exr_inspector.cli.cloud import BUCKET, Cloud, local_cloud
 from exr_inspector.operations.samples import SAMPLES, write_samples
-from exr_inspector.payload.text import Parser
+from exr_inspector.terminal import Parser
 
 PART_BYTES = 5 * 1024**2
 Step = tuple[str, str, Callable[[], object]]
