@@ -26,7 +26,7 @@ HOMES = {
     "vastdb": {"database/session.py"},
     "boto3": {"function/objects.py"},
     "botocore": {"function/objects.py"},
-    "tenacity": {"database"},
+    "tenacity": {"retry.py"},
     "OpenEXR": {"pixels", "validation/checks.py"},
     "numpy": {"pixels"},
     "cheroot": {"function/host.py"},

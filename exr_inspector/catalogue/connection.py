@@ -13,10 +13,11 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from exr_inspector.database.rulings import Ruling, as_inspector_error
-from exr_inspector.database.session import connect, judged
+from exr_inspector.database.session import connect, translate_errors
 from exr_inspector.errors import BadSettings, InspectorError, Reject
 from exr_inspector.settings import Settings, load
 
@@ -76,10 +77,10 @@ class Target:
         Where the ADBC driver is installed, the SDK's own `with` opens such a connection for every transaction, and fails where
         the endpoint has no query engine. Reading through the SDK needs none.
         """
-        with judged(self._judge), self.session.transaction() if engine else _plain_transaction(self) as transaction:
+        with translate_errors(self._translate), self.session.transaction() if engine else _plain_transaction(self) as transaction:
             yield transaction
 
-    def _judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
+    def _translate(self, error: BaseException, ruling: Ruling) -> InspectorError:
         found = nothing_stored(self) if ruling.code in ("database_not_found", "database_bucket_missing") else None
         return found or as_inspector_error(error, ruling, self.place)
 
@@ -91,13 +92,13 @@ def _plain_transaction(where: Place) -> Iterator[Any]:
     try:
         yield transaction
     finally:
-        with suppress(InspectorError), judged(lambda error, ruling: as_inspector_error(error, ruling, where.place)):
+        with suppress(InspectorError), translate_errors(partial(as_inspector_error, place=where.place)):
             where.session.api.rollback_transaction(transaction.txid)
 
 
 def nothing_stored(where: Place, tables: Iterable[str] = ("files",)) -> NothingStored | None:
     """What is not there of a bucket, its schema and these tables; None where all is, or where the database does not say."""
-    told = judged(lambda error, ruling: as_inspector_error(error, ruling, where.place))
+    told = translate_errors(partial(as_inspector_error, place=where.place))
     with suppress(InspectorError), told, _plain_transaction(where) as transaction:
         return _absence(where, transaction, tables)
     return None
