@@ -182,12 +182,14 @@ def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:
 
 def _apply_steps(work: Work, steps: Sequence[_Step]) -> None:
     """Insert new versions into every table; refresh, replace and settle the others."""
-    work.insert(to_tables((step.rows, step.stamp) for step in steps if step.plan.existing is None))
+    new = [(step.rows, step.stamp) for step in steps if step.plan.existing is None]
+    if new:
+        work.insert(to_tables(new))
     refreshed = [(step, step.plan.existing) for step in steps if step.plan.refresh]
     _apply(work, [step.plan for step in steps], {row.row_id: step.rows.file for step, row in refreshed if row})
-    owned = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in refreshed if row]
-    tables = to_tables(owned)
-    work.insert({table.name: tables[table.name] for table in MEASURED})
+    measured = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in refreshed if row]
+    if any(rows.measured for rows, _ in measured):
+        work.insert(to_tables(measured, [table.name for table in MEASURED]))
 
 
 def _settle_measurements(work: Work, reviews: Sequence[Review]) -> None:
