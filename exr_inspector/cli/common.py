@@ -129,11 +129,7 @@ def _say(answer: Mapping[str, Any], as_json: bool) -> None:
 
 
 def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
-    """The store that the options and the environment name; `schema` (BUCKET/SCHEMA, or SCHEMA in the same bucket) before them.
-
-    Nothing here asks the query engine, so its driver is left out: the client would connect to the engine for every transaction.
-    """
-    sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # how Python marks a module as absent
+    """The store that the options and the environment name; `schema` (BUCKET/SCHEMA, or SCHEMA in the same bucket) before them."""
     logging.getLogger("vastdb").setLevel(logging.CRITICAL)  # it logs what is tried again, and what is looked for
     settings = connection.settings_of(arguments.endpoint, arguments.schema)
     if schema and "/" not in schema:
