@@ -41,9 +41,11 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
     What is not ours (`skipped`) and what is hopeless (`rejected`, `unreadable`) is an answer as well. What may succeed later is
     raised, so that the platform delivers the event again.
     """
-    job = Job(ctx, event, runtime_of(ctx))
+    job = Job(ctx, runtime_of(ctx))
     try:
-        return job.finish([job.remove(request) or job.inspect(request) for request in job.locate()])
+        requests = job.locate(event)
+        answers = [job.answer(request) for request in requests]
+        return job.finish(answers)
     except InspectorError as error:
         answer = job.finish([job.refusal(error)])
         if error.verdict is Verdict.RETRY:
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ctx = _Local()
     try:
         events = list(_events(options.inputs))
-        _allow_what_is_named(ctx, options.inputs, verbose=options.verbose)
+        _allow_named_paths(ctx, options.inputs, verbose=options.verbose)
         output = options.output.open("w", encoding="utf-8") if options.output else nullcontext(sys.stdout)
     except (OSError, ValueError, Reject) as error:
         parser.error(str(error))
@@ -114,7 +116,7 @@ def _events(arguments: Sequence[str]) -> Iterator[Any]:
             yield {"data": {"path": argument}}
 
 
-def _allow_what_is_named(ctx: Any, arguments: Sequence[str], *, verbose: bool) -> None:
+def _allow_named_paths(ctx: Any, arguments: Sequence[str], *, verbose: bool) -> None:
     """Give the context settings of its own: the whole payload is the answer, and what is named on the command line may be read.
 
     Whoever types a path has the right to read it already; the allowed roots are about paths that come in events.
@@ -132,7 +134,11 @@ def _form(options: Any) -> Callable[[Answer], str]:
 
     if options.summary:
         return _summary
-    return text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
+    return text.pretty if options.pretty else _compact
+
+
+def _compact(answer: Answer) -> str:
+    return json.dumps(answer, separators=(",", ":"))
 
 
 def _summary(answer: Answer) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from exr_inspector.database.rulings import certificate_remedy, network_cause
 from exr_inspector.errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
 from exr_inspector.function import events
+from exr_inspector.retry import repeat
 from exr_inspector.settings import Settings, environment_name
 
 T = TypeVar("T")
@@ -124,7 +125,8 @@ class LocalFile:
         self.requests = 0
         self.bytes_read = 0
         # O_NONBLOCK: a pipe that somebody named .exr does not hang the thread.
-        self._descriptor = _trying(path, lambda: os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = _ask_system(path, os.open, real, flags)
         self._opened = os.fstat(self._descriptor)
         if not stat.S_ISREG(self._opened.st_mode):
             os.close(self._descriptor)
@@ -140,7 +142,7 @@ class LocalFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """See OpenObject.read. Raises ObjectChanged when the file was written to since it was opened."""
-        data = _trying(self.path, lambda: os.pread(self._descriptor, max(0, length), offset))
+        data = _ask_system(self.path, os.pread, self._descriptor, max(0, length), offset)
         now = os.fstat(self._descriptor)
         if (now.st_size, now.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns):
             raise ObjectChanged(f"{self.path!r} changed while it was read", path=self.path)
@@ -165,7 +167,7 @@ def local_address(path: str) -> str:
 
 def allowed_path(path: str, roots: Sequence[Path]) -> str:
     """The real path, symbolic links followed, when it lies below a root. Raises ObjectUnavailable when it does not."""
-    real = _trying(path, lambda: os.path.realpath(path))
+    real: str = _ask_system(path, os.path.realpath, path)
     if not any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots):
         name = environment_name("local_roots")
         raise ObjectUnavailable(f"{path!r} is not below an allowed folder", remedy=f"{name} lists the allowed folders", path=path)
@@ -175,7 +177,7 @@ def allowed_path(path: str, roots: Sequence[Path]) -> str:
 def local_exists(path: str, roots: Sequence[Path]) -> bool:
     """Whether something is there. Raises ObjectUnavailable for a path that is not allowed, or that nothing can have."""
     real = allowed_path(path, roots)
-    return _trying(path, lambda: _exists(real))
+    return _ask_system(path, _exists, real)
 
 
 def _exists(path: str) -> bool:
@@ -187,9 +189,10 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _trying(path: str, call: Callable[[], T]) -> T:
+def _ask_system(path: str, call: Callable[..., T], *arguments: Any) -> T:
+    """What a call of the system returns. Raises ObjectUnavailable, or StorageUnavailable for what may pass by itself."""
     try:
-        return call()
+        return call(*arguments)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         if getattr(error, "errno", None) in _RETRY_ERRNOS:
@@ -210,7 +213,7 @@ def s3_client(settings: Settings) -> Any:
 
     session = botocore.session.get_session()
     # Of a ranged GET that takes the client 3 ms, its own date parser and the assembly of its name take one.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
     config = Config(
         user_agent="exr-inspector",
         signature_version="s3v4",
@@ -249,7 +252,7 @@ def _redirect_once(model: Any, context: dict[str, Any], **_: Any) -> None:
         context.setdefault("s3_redirect", {})["redirected"] = True
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     """A time as the object store writes it: ISO 8601 in documents, RFC 9110 in headers. Raises ValueError."""
     return datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
 
@@ -315,12 +318,10 @@ class S3Object:
 
     def _get(self, offset: int, length: int) -> _Range:
         self.requests += 1
-        found = _asking(
-            f"s3://{self.bucket}/{self.object_key}",
-            lambda: _fetch(self._client, self.bucket, self.object_key, offset, length, self._match),
-        )
-        self.bytes_read += len(found.data)
-        return found
+        place = f"s3://{self.bucket}/{self.object_key}"
+        answer = _ask_store(place, _fetch, self._client, self.bucket, self.object_key, offset, length, self._match)
+        self.bytes_read += len(answer.data)
+        return answer
 
     def __enter__(self) -> S3Object:
         """The object itself."""
@@ -353,7 +354,7 @@ def _fetch(client: Any, bucket: str | None, key: str | None, offset: int, length
 def current_etag(client: Any, bucket: str, key: str) -> str | None:
     """The ETag of the object as it is now, None where there is none: one HEAD. Otherwise raises as reading does."""
     try:
-        return _asking(f"s3://{bucket}/{key}", lambda: _etag(client, bucket, key)).strip('"')
+        return _ask_store(f"s3://{bucket}/{key}", _etag, client, bucket, key).strip('"')
     except ObjectGone:
         return None
 
@@ -377,17 +378,17 @@ def _status(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _asking(place: str, call: Callable[[], T]) -> T:
+def _ask_store(place: str, call: Callable[..., T], *arguments: Any) -> T:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return call()
+        return call(*arguments)
     except (BotoCoreError, ClientError) as error:
         raise as_inspector_error(error, place) from None
 
 
 def as_inspector_error(error: Exception, place: str) -> InspectorError:
-    """The verdict on an error of botocore's, for the object at `place`; total, so that none passes unjudged.
+    """The verdict on an error of botocore's, for the object at `place`; total, so that none passes without one.
 
     The text names the place and the error's code. botocore's own message is left out: it may quote request headers.
     """
@@ -454,11 +455,6 @@ def _misconfigured(place: str, said: str) -> StorageUnavailable:
     )
 
 
-def read_consistently(work: Callable[[], T]) -> T:
-    """Run `work`, and again from its start while the object changes under it, up to three times in all."""
-    for _ in range(REREADS - 1):
-        try:
-            return work()
-        except ObjectChanged:
-            continue
-    return work()
+def read_consistently(action: Callable[..., T], *arguments: object) -> T:
+    """Run `action`, and again from its start while the object changes under it, up to three times in all."""
+    return repeat(action, *arguments, errors=(ObjectChanged,), attempts=REREADS)

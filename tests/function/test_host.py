@@ -20,7 +20,7 @@ import pytest
 from test_events import FIXTURES, matches
 
 from exr_inspector.errors import BadEvent, NotAnExr
-from exr_inspector.function.events import read_requests
+from exr_inspector.function.events import read_envelope, read_requests
 from exr_inspector.function.host import FunctionHost, SecretNotFound, load, main, read_secrets
 from exr_inspector.function.host_events import (
     ElementTriggerVastEvent,
@@ -217,9 +217,9 @@ def test_collected_events_mean_the_same_through_the_host(name: str, event: dict[
             parsed(event)
     elif refusal := expected.get("skip") or expected.get("reject"):
         with pytest.raises(NotAnExr if "skip" in expected else BadEvent, match=refusal):
-            read_requests(parsed(event))
+            read_requests(read_envelope(parsed(event)))
     else:
-        for request, one in zip(read_requests(parsed(event)), expected.get("requests", [expected]), strict=True):
+        for request, one in zip(read_requests(read_envelope(parsed(event))), expected.get("requests", [expected]), strict=True):
             matches(request, one)
 
 
