@@ -28,7 +28,7 @@ def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line re
     Raises BadSettings with every wrong setting at once, or BadPolicy where every file is to be judged by a policy that cannot be
     used: such a container never becomes ready, and so loses no event.
     """
-    for connect in runtime_of(ctx).clients.configured():
+    for connect in runtime_of(ctx).clients.connectors():
         try:
             connect()
         except InspectorError as error:
@@ -52,9 +52,9 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
             raise
         return answer
     except EXHAUSTED as error:
-        return job.finish([job.exhausted(error)])
+        return job.finish([job.exhaustion(error)])
     except Exception as error:  # noqa: BLE001 - the last line of defence: logged, and delivered again
-        raise job.unforeseen(error) from None
+        raise job.report_fault(error) from None
 
 
 # Local invocation

@@ -7,8 +7,8 @@
     +-- Reject                   ours, but hopeless: recorded and returned; the platform must not deliver it again
     |   +-- BadEvent             the event names no object
     |   +-- BadSettings          one or more settings are wrong or missing
-    |   +-- BadPolicy            a policy file is missing, is no TOML, or has a rule that cannot be applied
-    |   +-- BadHeader            the bytes are no OpenEXR header, or a damaged one
+    |   +-- BadPolicy            a policy file is missing, is not TOML, or has a rule that cannot be applied
+    |   +-- BadHeader            the bytes are not an OpenEXR header, or a damaged one
     |   +-- ObjectUnavailable    the object is not there, is a directory, or may not be read
     |   +-- BadPayload           a payload has a field of the wrong type
     |   |   +-- VectorEmbeddingError

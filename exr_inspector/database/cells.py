@@ -157,13 +157,13 @@ _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
 _EXPECTED = {vast_schemas.TEXT: "a text", vast_schemas.SMALL: "an integer"}
 
 
-def _sourced(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None, bool]:
+def _source_of(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None, bool]:
     """Column name, key in the entry, converter, what is expected where the value must be there, and whether it may be empty."""
     convert = _json if column.json else _CONVERTERS[column.type]
     return column.name, str(column.source), convert, _EXPECTED[column.type] if column.required else None, column.blank
 
 
-_SOURCED = {name: tuple(_sourced(column) for column in table.columns if column.source) for name, table in TABLES.items()}
+_SOURCED = {name: tuple(_source_of(column) for column in table.columns if column.source) for name, table in TABLES.items()}
 
 
 def cell(text: str) -> str:

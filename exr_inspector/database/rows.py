@@ -63,12 +63,12 @@ class Document:
     """A payload, section by section: each is checked when something first asks for it, and once."""
 
     def __init__(self, payload: Any) -> None:
-        self.payload = mapping(payload, "payload")
+        self.payload = as_mapping(payload, "payload")
 
     @cached_property
     def file(self) -> Mapping[str, Any]:
         """The section `file`."""
-        return mapping(self.payload.get("file"), "file")
+        return as_mapping(self.payload.get("file"), "file")
 
     @cached_property
     def file_columns(self) -> Row:
@@ -84,7 +84,7 @@ class Document:
     @cached_property
     def parts(self) -> list[Mapping[str, Any]]:
         """The parts, each with its index: the one that it states, as `index` or as `part_index`, else its position."""
-        return [_number_part(part, position) for position, part in enumerate(objects(self.payload.get("parts"), "parts"))]
+        return [_number_part(part, position) for position, part in enumerate(as_objects(self.payload.get("parts"), "parts"))]
 
     @cached_property
     def part_rows(self) -> list[Row]:
@@ -94,8 +94,8 @@ class Document:
     @cached_property
     def channels(self) -> list[dict[str, Any]]:
         """The channels, each with its type in upper case; in a file of one part none needs to say which part it is of."""
-        several = len(listed(self.payload.get("parts"), "parts")) > 1
-        channels = [dict(entry) for entry in objects(self.payload.get("channels"), "channels")]
+        several = len(as_list(self.payload.get("parts"), "parts")) > 1
+        channels = [dict(entry) for entry in as_objects(self.payload.get("channels"), "channels")]
         for channel in channels:
             if channel.get("part_index") is None and not several:
                 channel["part_index"] = 0
@@ -149,8 +149,8 @@ def rows_of(payload: Any, embedding: Sequence[float] | None = None) -> FileRows:
 
 def measured_sections(document: Mapping[str, Any]) -> frozenset[Section]:
     """What an inspection measured, whether rows came of it or not: statistics, and the policies that were applied."""
-    validation = mapping(document.get("validation") or {}, "validation")
-    results = objects(validation.get("results") or [], "validation.results")
+    validation = as_mapping(document.get("validation") or {}, "validation")
+    results = as_objects(validation.get("results") or [], "validation.results")
     policies = [entry["policy_id"] for entry in (validation, *results) if entry.get("policy_id") is not None]
     sections: set[Section] = {(VALIDATION_RESULTS.name, checked_text(policy, "validation.policy_id")) for policy in policies}
     if document.get("stats"):
@@ -161,7 +161,7 @@ def measured_sections(document: Mapping[str, Any]) -> frozenset[Section]:
 def sections_of_stored(text: str | None) -> frozenset[Section]:
     """What a stored `raw_output` says was measured. A section that was too large to store tells less; its rows are there."""
     try:
-        return measured_sections(mapping(json.loads(text or "{}"), "raw_output"))
+        return measured_sections(as_mapping(json.loads(text or "{}"), "raw_output"))
     except (ValueError, BadPayload):
         return frozenset()
 
@@ -251,9 +251,9 @@ def _file_rows(document: Document) -> list[Row]:
 
 def _file_values(document: Document) -> dict[str, tuple[Any, str]]:
     """What other columns of `files` hold, each with the field of the payload that it comes from."""
-    profile = mapping(next(iter(document.parts), {}).get("chunk_profile") or {}, "parts[0].chunk_profile")
-    chunks = mapping(document.file.get("completeness") or {}, "file.completeness")
-    first_error: Mapping[str, Any] = next(iter(objects(document.payload.get("errors") or [], "errors")), {})
+    profile = as_mapping(next(iter(document.parts), {}).get("chunk_profile") or {}, "parts[0].chunk_profile")
+    chunks = as_mapping(document.file.get("completeness") or {}, "file.completeness")
+    first_error: Mapping[str, Any] = next(iter(as_objects(document.payload.get("errors") or [], "errors")), {})
     return {
         "inspector_version": (document.payload.get("inspector_version"), "inspector_version"),
         "chunk_sizes_sha256": (profile.get("sizes_sha256"), "parts[0].chunk_profile.sizes_sha256"),
@@ -296,11 +296,11 @@ def _part_fingerprint(document: Document, indexes: list[int]) -> list[float]:
 
 
 def _attribute_rows(document: Document) -> list[Row]:
-    attributes = mapping(document.payload.get("attributes") or {}, "attributes")
+    attributes = as_mapping(document.payload.get("attributes") or {}, "attributes")
     rows = []
-    for part, listing in enumerate(listed(attributes.get("parts") or [], "attributes.parts")):
+    for part, listing in enumerate(as_list(attributes.get("parts") or [], "attributes.parts")):
         place = f"attributes.parts[{part}]"
-        entries = objects(listing, place)
+        entries = as_objects(listing, place)
         columns = columns_from("attributes", entries, place)
         values = typed_values((entry.get("value"), row["attr_type"]) for entry, row in zip(entries, columns, strict=True))
         for index, (row, value) in enumerate(zip(columns, values, strict=True)):
@@ -317,7 +317,7 @@ def _validation_rows(document: Document) -> list[Row]:
 
 
 def _section_rows(table: str, document: Document, section: str, key: str) -> list[Row]:
-    entries = objects(mapping(document.payload.get(section) or {}, section).get(key) or [], f"{section}.{key}")
+    entries = as_objects(as_mapping(document.payload.get(section) or {}, section).get(key) or [], f"{section}.{key}")
     return columns_from(table, entries, f"{section}.{key}") if entries else []
 
 
@@ -353,17 +353,17 @@ def _vector(values: Any, name: str) -> list[float]:
 _VECTOR_REMEDY = "Compute the vector with the dimension of the table's column"
 
 
-def mapping(value: Any, field: str) -> Mapping[str, Any]:
+def as_mapping(value: Any, field: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BadPayload(field, "an object", value)
     return value
 
 
-def listed(value: Any, field: str) -> list[Any]:
+def as_list(value: Any, field: str) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise BadPayload(field, "a list", value)
     return list(value)
 
 
-def objects(value: Any, field: str) -> list[Mapping[str, Any]]:
-    return [mapping(entry, f"{field}[{index}]") for index, entry in enumerate(listed(value, field))]
+def as_objects(value: Any, field: str) -> list[Mapping[str, Any]]:
+    return [as_mapping(entry, f"{field}[{index}]") for index, entry in enumerate(as_list(value, field))]

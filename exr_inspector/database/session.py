@@ -382,19 +382,19 @@ class Work:
     def add_columns(self, table: str, columns: pa.Schema) -> None:
         """Add nullable columns. Metadata that were loaded before do not know them."""
         self._ledger.requests += 1
-        self._named(table).add_column(wire_schema(columns))
+        self._editable_table(table).add_column(wire_schema(columns))
 
     def drop_columns(self, table: str, columns: pa.Schema) -> None:
         """Drop columns with all their values."""
         self._ledger.requests += 1
-        self._named(table).drop_column(wire_schema(columns))
+        self._editable_table(table).drop_column(wire_schema(columns))
 
     def drop(self, table: str) -> None:
         """Drop a table with all its rows."""
         self._ledger.requests += 1
-        self._named(table).drop()
+        self._editable_table(table).drop()
 
-    def _named(self, table: str) -> Any:
+    def _editable_table(self, table: str) -> Any:
         """A table that can be changed as such; four requests."""
         self._ledger.requests += 4
         return self._transaction.bucket(self.store.bucket).schema(self.store.schema).table(table)

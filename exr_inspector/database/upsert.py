@@ -21,12 +21,12 @@ from exr_inspector.database.session import ROW_ID, Ledger, Store, Work
 from exr_inspector.database.tables import ensure_tables
 from exr_inspector.database.versions import (
     COLUMNS,
+    Inspection,
     Measurement,
     Merge,
     Plan,
     Review,
     Section,
-    Seen,
     Settlement,
     Version,
     heal,
@@ -132,7 +132,7 @@ def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[Stor
 
 def _plan_step(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
     etag, size = file.file["etag"], file.file["size_bytes"]
-    seen = Seen(file.file_id, file.mtime, stamp.inspection_id, stamp.now, etag, size, file.measured)
+    seen = Inspection(file.file_id, file.mtime, stamp.inspection_id, stamp.now, etag, size, file.measured)
     plan = inspect(stored, seen)
     return _Step(file, replace(stamp, is_current=plan.is_current, deleted_at=plan.deleted_at), plan)
 

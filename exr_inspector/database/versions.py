@@ -51,7 +51,7 @@ Section = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Inspection:
     """An inspection: which version was found, its bytes, by which inspection and when, and the sections that it measured."""
 
     file_id: str
@@ -154,7 +154,7 @@ class Plan:
     inspection_count: int = 0
 
 
-def inspect(stored: Sequence[Version], seen: Seen) -> Plan:
+def inspect(stored: Sequence[Version], seen: Inspection) -> Plan:
     """A version was inspected: it is new, or counted and refreshed; then it is settled which version is current."""
     kept, merges = _merge_duplicates(stored)
     current = _current_of(kept)
@@ -206,7 +206,7 @@ def _set_current(version: Version, current: Version | None) -> Version:
     return replace(version, is_current=False, deleted_at=None)
 
 
-def _count_inspection(version: Version, seen: Seen, fresh: bool) -> Version:
+def _count_inspection(version: Version, seen: Inspection, fresh: bool) -> Version:
     if fresh:
         version = replace(version, mtime=seen.mtime or version.mtime, etag=seen.etag, size_bytes=seen.size_bytes)
     return replace(
@@ -225,7 +225,7 @@ def _group_by_file(stored: Sequence[Version]) -> list[list[Version]]:
     return list(groups.values())
 
 
-def _reviews(stored: Sequence[Version], seen: Seen | None = None) -> tuple[Review, ...]:
+def _reviews(stored: Sequence[Version], seen: Inspection | None = None) -> tuple[Review, ...]:
     """Where measurements have to be looked at: rows are merged, or an inspection (`seen`) refreshes what is stored."""
     reviews = []
     for rows in _group_by_file(stored):
@@ -241,7 +241,7 @@ def _reviews(stored: Sequence[Version], seen: Seen | None = None) -> tuple[Revie
     return tuple(reviews)
 
 
-def _has_bytes_of(version: Version, other: Version | Seen) -> bool:
+def _has_bytes_of(version: Version, other: Version | Inspection) -> bool:
     """Whether two observations are of the same bytes, for all that is known. An equal size alone does not say so."""
     etags, times, sizes = (version.etag, other.etag), (version.mtime, other.mtime), (version.size_bytes, other.size_bytes)
     if None in etags and None in times:

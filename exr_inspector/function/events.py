@@ -305,12 +305,12 @@ def _s3_url(value: Any) -> str | None:
 
 
 def _record_location(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    bucket, key = _nested(record, "s3", "bucket", "name"), _nested(record, "s3", "object", "key")
+    bucket, key = _look_up(record, "s3", "bucket", "name"), _look_up(record, "s3", "object", "key")
     if isinstance(bucket, str) and bucket and isinstance(key, str) and key:
         yield bucket, key
 
 
-def _nested(value: Any, *keys: str) -> Any:
+def _look_up(value: Any, *keys: str) -> Any:
     """What stands below these keys; None where a level is not an object, or lacks its key."""
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None

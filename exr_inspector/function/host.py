@@ -4,7 +4,7 @@
                             [--secrets FILE.json] [--grace 30] [--log-level INFO]
 
 POST a CloudEvent, structured or binary, to any path: 204 when the handler returned, 500 with the error's text when it raised or
-the event is malformed, 400 when the request is no CloudEvent, 413 when its body is over 16 MiB, 408 when that takes over 30
+the event is malformed, 400 when the request is not a CloudEvent, 413 when its body is over 16 MiB, 408 when that takes over 30
 seconds to arrive. GET /readiness is 200 once `init` is done and 503 before, or for ever when it failed; GET /liveness is 200.
 SIGTERM and SIGINT end the host after the events that it already accepted, at the latest after `--grace` seconds.
 

@@ -183,7 +183,7 @@ def read_cloudevent(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     try:
         return from_http(plain, body)
     except (GenericException, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise NoCloudEvent(f"the request is no CloudEvent: {str(error)[:500]}") from error
+        raise NoCloudEvent(f"the request is not a CloudEvent: {str(error)[:500]}") from error
 
 
 def _text(value: Any) -> str | None:
@@ -205,7 +205,7 @@ def _checked_id(text: str) -> str:
 
 def _match(what: str, pattern: re.Pattern[str], attributes: Mapping[str, Any], name: str | None = None) -> re.Match[str]:
     value = attributes.get(name or what)
-    found = pattern.fullmatch(str(value or ""))
-    if found is None:
+    match = pattern.fullmatch(str(value or ""))
+    if match is None:
         raise ValueError(f"malformed vast event: {what}")
-    return found
+    return match

@@ -61,7 +61,7 @@ class Clients:
         self._s3: Any = None
         self._store: Store | None = None
 
-    def configured(self) -> list[Callable[[], Any]]:
+    def connectors(self) -> list[Callable[[], Any]]:
         """What there is to connect to."""
         endpoints = ((self._settings.s3_endpoint, self.s3), (self._settings.db_endpoint, self.store))
         return [connect for endpoint, connect in endpoints if endpoint]
@@ -140,7 +140,7 @@ class Job:
         except (Skip, Reject) as error:
             return self.refusal(error)
         except EXHAUSTED as error:
-            return self.exhausted(error)
+            return self.exhaustion(error)
 
     def inspect(self, request: Request) -> Answer:
         """Read, describe, store; again from the start while the object changes under it."""
@@ -162,7 +162,7 @@ class Job:
             return None
         settings, _ = with_event_credentials(self.runtime.settings, request.data)
         missing = settings.missing_for_database()
-        persistence = _not_stored(missing) if missing else self._mark_removed(request, gone, settings)
+        persistence = _skip_persistence(missing) if missing else self._mark_removed(request, gone, settings)
         file_id = persistence.get("file_id")
         if file_id is not None and len(self._find_gone(request)) < len(gone):
             return None  # it came back meanwhile
@@ -201,8 +201,8 @@ class Job:
         with self._step("inspect"):
             try:
                 header = read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
-                held = None if settings.exact_tail else opened.held
-                chunks = completeness.assess(header, opened, held=held)
+                prefix = None if settings.exact_tail else opened.prefix_length
+                chunks = completeness.assess(header, opened, held=prefix)
                 return document.describe(facts, header, chunks), header
             except BadHeader as error:
                 return document.describe_unreadable(facts, error), None
@@ -247,7 +247,7 @@ class Job:
         """The payload with what became of its rows. Raises ObjectChanged where a newer object may have been stored before it."""
         settings, warning = with_event_credentials(self.runtime.settings, request.data)
         missing = settings.missing_for_database()
-        payload["persistence"] = _not_stored(missing) if missing else self._persist(payload, settings)
+        payload["persistence"] = _skip_persistence(missing) if missing else self._persist(payload, settings)
         payload["timings_ms"] = self.timings
         if warning:
             payload["warnings"] = [*payload["warnings"], warning]
@@ -339,7 +339,7 @@ class Job:
             persistence={"status": "skipped", "message": "there is nothing to store"},
         )
 
-    def exhausted(self, error: BaseException) -> Answer:
+    def exhaustion(self, error: BaseException) -> Answer:
         """The answer to an event that takes more memory, or more levels of nesting, than there are."""
         remedy = "Give the container more memory, then inspect it with exr-inspector backfill"
         return self.refusal(Reject(f"the event takes too much ({type(error).__name__})", code="exhausted", remedy=remedy))
@@ -383,7 +383,7 @@ class Job:
             "timings_ms": {**self.timings, "total": total},
         }
 
-    def unforeseen(self, error: Exception) -> Retry:
+    def report_fault(self, error: Exception) -> Retry:
         """An error without a verdict is a fault of this program: logged with its place, and delivered again, not lost."""
         import traceback
 
@@ -424,12 +424,12 @@ def _without_results(validation: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in validation.items() if key != "results"}
 
 
-def _unchanged(value: Any) -> Any:
+def _keep(value: Any) -> Any:
     return value
 
 
 LOGGED: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("file_id", "inserted", "counts", "reason", "persistence"), _unchanged),
+    **dict.fromkeys(("file_id", "inserted", "counts", "reason", "persistence"), _keep),
     "errors": _shorten,
     "warnings": _shorten,
     "validation": _without_results,
@@ -466,7 +466,7 @@ def exit_status(answer: Answer) -> int:
     return {"reject": 1, "retry": 3}.get(_gravest(answer.get("results", [answer])), 0)
 
 
-def _not_stored(missing: str) -> dict[str, Any]:
+def _skip_persistence(missing: str) -> dict[str, Any]:
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
 
 

@@ -77,7 +77,7 @@ _RETRY_ERRNOS = frozenset(
 class OpenObject(Protocol):
     """An object that is being read. `size` is bytes; `mtime` is in UTC; `read` returns less only at the end of the object.
 
-    `held` is how many bytes from its start can be read without another request.
+    `prefix_length` is how many bytes from its start can be read without another request.
     """
 
     path: str
@@ -90,7 +90,7 @@ class OpenObject(Protocol):
     bytes_read: int
 
     @property
-    def held(self) -> int:
+    def prefix_length(self) -> int:
         """Bytes from the start that cost no request."""
         ...
 
@@ -136,8 +136,8 @@ class LocalFile:
         self.mtime = datetime.fromtimestamp(self._opened.st_mtime, tz=UTC)
 
     @property
-    def held(self) -> int:
-        """See OpenObject.held: all of it."""
+    def prefix_length(self) -> int:
+        """See OpenObject.prefix_length: all of it."""
         return self.size
 
     def read(self, offset: int, length: int) -> bytes:
@@ -312,8 +312,8 @@ class S3Object:
         return data
 
     @property
-    def held(self) -> int:
-        """See OpenObject.held: what is kept of the beginning."""
+    def prefix_length(self) -> int:
+        """See OpenObject.prefix_length: what is kept of the beginning."""
         return len(self._head)
 
     def _get(self, offset: int, length: int) -> _Range:
@@ -402,7 +402,7 @@ def as_inspector_error(error: Exception, place: str) -> InspectorError:
         remedy = certificate_remedy(cause) or f"Check {environment_name('s3_endpoint')} and the network"
         return StorageUnavailable(f"{place}: the object store did not answer ({cause})", remedy=remedy)
     if isinstance(error, _botocore_errors(_DEPLOYMENT_ERRORS)):
-        return _misconfigured(place, name)
+        return _deployment_error(place, name)
     return ObjectUnavailable(f"{place}: the request cannot be made ({name})", remedy="Check the S3 settings and the key")
 
 
@@ -424,7 +424,7 @@ def _answer_error(status: int, code: str, place: str) -> InspectorError:
     if status >= 500 or status in _RETRY_STATUS or code in _RETRY_CODES:
         return StorageUnavailable(f"{place}: the object store is busy ({said})", remedy="Check the object store's load")
     if _is_about_deployment(status, code):
-        return _misconfigured(place, said)
+        return _deployment_error(place, said)
     if status in (401, 403):
         return ObjectUnavailable(f"{place} may not be read ({said})", remedy="Allow the S3 access key to read it")
     return ObjectUnavailable(f"{place} cannot be read ({said})", remedy="Check the key and the endpoint")
@@ -445,7 +445,7 @@ def _is_about_deployment(status: int, code: str) -> bool:
     return code in _DEPLOYMENT_CODES or code.startswith("KMS.") or status < 400 or not (_is_s3_code(code) or status == 416)
 
 
-def _misconfigured(place: str, said: str) -> StorageUnavailable:
+def _deployment_error(place: str, said: str) -> StorageUnavailable:
     """An event that is acknowledged is gone; one that keeps failing can be replayed when the keys are right."""
     names = ", ".join(environment_name(field) for field in ("s3_endpoint", "s3_access_key", "s3_secret_key"))
     return StorageUnavailable(

@@ -188,7 +188,7 @@ class TestTheEvent:
     )
     def test_what_is_no_cloudevent_is_named_so(self, headers: TEXT, body: bytes) -> None:
         """The error says that the request, not the event, is wrong."""
-        with pytest.raises(NoCloudEvent, match="no CloudEvent"):
+        with pytest.raises(NoCloudEvent, match="not a CloudEvent"):
             VastEvent.parse(headers, body)
 
 
@@ -259,7 +259,7 @@ class TestRequests:
             assert ask(url, "GET", "/liveness")[0] == 200
 
     def test_refusals(self) -> None:
-        """400 for what is no CloudEvent, 405 and 404 for what is no delivery; the handler sees none of them."""
+        """400 for what is not a CloudEvent, 405 and 404 for what is no delivery; the handler sees none of them."""
         catcher = Catcher()
         with hosted(catcher) as url:
             assert ask(url, "POST", "/", b"{}", {"Content-Type": "application/json"})[0] == 400
