@@ -166,10 +166,11 @@ def sections_of_stored(text: str | None) -> frozenset[Section]:
         return frozenset()
 
 
-def to_tables(files: Sequence[tuple[FileRows, Stamp]], names: Iterable[str] = tuple(TABLES)) -> dict[str, pa.Table]:
+def to_tables(files: Iterable[tuple[FileRows, Stamp]], names: Iterable[str] = tuple(TABLES)) -> dict[str, pa.Table]:
     """The Arrow tables of many files, by table name, each with exactly its schema, empty ones included."""
+    stamped = list(files)
     return {
-        name: _to_table(name, [_stamp(name, entry, stamp) for rows, stamp in files for entry in rows.tables[name]])
+        name: _to_table(name, [_stamp(name, entry, stamp) for rows, stamp in stamped for entry in rows.tables[name]])
         for name in names
     }
 
