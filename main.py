@@ -19,7 +19,7 @@ from exr_inspector.errors import InspectorError, Reject, Retry, Verdict
 from exr_inspector.function import context
 from exr_inspector.function.job import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
 from exr_inspector.settings import load
-from exr_inspector.terminal import Parser, on_one_line
+from exr_inspector.terminal import on_one_line
 
 
 def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line rejects some annotations
@@ -81,6 +81,8 @@ class _StandardError:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Local invocation; the exit status is the gravest of all inputs."""
+    from exr_inspector.arguments import Parser  # late: the function needs none
+
     parser = Parser(prog="main.py", description="Inspect EXR files or run events as the function does.")
     parser.add_argument("inputs", nargs="+", metavar="EVENT.json|FILE.exr", help="an event, or the path of a file to inspect")
     form = parser.add_mutually_exclusive_group()

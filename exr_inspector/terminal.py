@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 # C0, DEL and C1, which a terminal obeys; the marks that reorder text; the two separators that break lines; halves of a character.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -42,11 +41,3 @@ def _keep_lines(control: re.Match[str]) -> str:
 
 def _escape(control: re.Match[str]) -> str:
     return control[0] if control[0] == "\n" else f"\\u{ord(control[0]):04x}"
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints, which repeat what was typed, are fit for a terminal."""
-
-    def error(self, message: str) -> NoReturn:
-        """See `argparse.ArgumentParser.error`."""
-        super().error(on_lines(message))

@@ -31,11 +31,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection, output
 from exr_inspector.database.persist import open_store
 from exr_inspector.database.session import Store
 from exr_inspector.errors import BadSettings, InspectorError, Reject, Retry
-from exr_inspector.terminal import Parser, json_text, on_one_line
+from exr_inspector.terminal import json_text, on_one_line
 
 DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 

@@ -106,9 +106,9 @@ def test_a_mismatch_with_the_table_makes_it_be_loaded_again():
 def test_a_connection_error_names_its_cause():
     """The cause's class, not its text, which may quote a request."""
     error = vastdb.errors.ConnectionError(cause=requests.exceptions.ConnectTimeout("s3cr3t"), may_retry=True)
-    assert rulings.describe(error) == "there was no answer in time"
+    assert rulings.summarize(error) == "there was no answer in time"
     unknown = vastdb.errors.ConnectionError(cause=requests.exceptions.InvalidHeader("s3cr3t"), may_retry=True)
-    assert rulings.describe(unknown) == "ConnectionError (InvalidHeader)"
+    assert rulings.summarize(unknown) == "ConnectionError (InvalidHeader)"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_connection_error_names_its_cause():
 )
 def test_what_is_missing_is_named_with_its_place(error, words):
     """The client's own text is a dictionary."""
-    assert rulings.describe(error) == words
+    assert rulings.summarize(error) == words
 
 
 def test_a_lost_commit_is_an_error_of_its_own():
@@ -155,4 +155,4 @@ def test_an_answer_of_the_object_store_is_judged_by_its_status(status, code, exp
 
 def test_a_status_without_words_is_described_by_its_number():
     """HEAD answers have no body."""
-    assert rulings.describe(SimpleNamespace(status=403, code=None, message=None)) == "SimpleNamespace (403)"
+    assert rulings.summarize(SimpleNamespace(status=403, code=None, message=None)) == "SimpleNamespace (403)"
