@@ -82,7 +82,7 @@ class Envelope:
     @property
     def event_id(self) -> str | None:
         """The id of the event, None where it has none."""
-        return _text(self.attributes.get("id"))
+        return _short_text(self.attributes.get("id"))
 
     @property
     def kind(self) -> str:
@@ -95,9 +95,9 @@ class Envelope:
         return self._type()[1]
 
     def _type(self) -> tuple[str, str]:
-        full = (_text(self.attributes.get("type")) or "").rpartition(":")[2]
+        full = (_short_text(self.attributes.get("type")) or "").rpartition(":")[2]
         kind, _, subtype = full.partition(".")
-        return kind, subtype or _text(self.attributes.get("subtype")) or ""
+        return kind, subtype or _short_text(self.attributes.get("subtype")) or ""
 
 
 def check_bucket(name: str) -> str:
@@ -198,7 +198,7 @@ def _parse_data(data: Any) -> Mapping[str, Any]:
 def _skip_other_kinds(envelope: Envelope) -> None:
     if envelope.kind in ("Schedule", "Function"):
         raise NotAnExr(f"a {envelope.kind.lower()} event names no object")
-    if (_text(envelope.data.get("Event")) or "").endswith("TestEvent"):
+    if (_short_text(envelope.data.get("Event")) or "").endswith("TestEvent"):
         raise NotAnExr("the object store's test event names no object")
 
 
@@ -213,13 +213,13 @@ def _records(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _request(envelope: Envelope, record: Mapping[str, Any], options: RequestOptions, *, single: bool) -> Request:
-    removed = _removal(envelope.subtype, _text(record.get("eventName")) or "")
+    removed = _removal(envelope.subtype, _short_text(record.get("eventName")) or "")
     attributes, data = envelope.attributes, envelope.data
     common: dict[str, Any] = {
         "removed": removed,
         "event_id": envelope.event_id,
         "event_time": _time(record.get("eventTime") or attributes.get("time")),
-        "source": _text(attributes.get("source")),
+        "source": _short_text(attributes.get("source")),
         "options": options,
         "data": data,
     }
@@ -330,19 +330,19 @@ def _options(data: Mapping[str, Any]) -> RequestOptions:
         raise BadEvent("event field data.policy_path: expected the path of a policy file", field="data.policy_path")
     stats = data.get("stats")
     return RequestOptions(
-        meta=_flag(data, "meta", default=True),
-        stats="sampled" if stats == "sampled" else _flag(data, "stats"),
-        deep_stats=_flag(data, "deep_stats"),
-        validate=_flag(data, "validate") or _flag(data, "enable_validate") or policy is not None,
+        meta=_read_flag(data, "meta", default=True),
+        stats="sampled" if stats == "sampled" else _read_flag(data, "stats"),
+        deep_stats=_read_flag(data, "deep_stats"),
+        validate=_read_flag(data, "validate") or _read_flag(data, "enable_validate") or policy is not None,
         policy_path=policy,
     )
 
 
-def _flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+def _read_flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     value = data.get(name)
     if value is None:
         return default
-    text = (_text(value) or "").lower() if isinstance(value, bool | int | str) else None
+    text = (_short_text(value) or "").lower() if isinstance(value, bool | int | str) else None
     if text is None or text not in _TRUE | _FALSE:
         described = type(value).__name__ if text is None else repr(text[:80])
         got = f"event field data.{name}: expected true or false, got {described}"
@@ -359,7 +359,7 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
-def _text(value: Any) -> str | None:
+def _short_text(value: Any) -> str | None:
     """A plain value as text, cut to MAX_TEXT; None for anything else, and for a number of too many digits."""
     if not isinstance(value, str | int | float):
         return None
