@@ -15,10 +15,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
-from exr_inspector.errors import InspectorError, Reject, Retry, Verdict, on_one_line
+from exr_inspector.errors import InspectorError, Reject, Retry, Verdict
 from exr_inspector.function import context
 from exr_inspector.function.job import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
 from exr_inspector.settings import load
+from exr_inspector.terminal import on_one_line
 
 
 def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line rejects some annotations
@@ -27,7 +28,7 @@ def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line re
     Raises BadSettings with every wrong setting at once, or BadPolicy where every file is to be judged by a policy that cannot be
     used: such a container never becomes ready, and so loses no event.
     """
-    for connect in runtime_of(ctx).clients.configured():
+    for connect in runtime_of(ctx).clients.connectors():
         try:
             connect()
         except InspectorError as error:
@@ -40,18 +41,20 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
     What is not ours (`skipped`) and what is hopeless (`rejected`, `unreadable`) is an answer as well. What may succeed later is
     raised, so that the platform delivers the event again.
     """
-    job = Job(ctx, event, runtime_of(ctx))
+    job = Job(ctx, runtime_of(ctx))
     try:
-        return job.finish([job.remove(request) or job.inspect(request) for request in job.locate()])
+        requests = job.locate(event)
+        answers = [job.answer(request) for request in requests]
+        return job.finish(answers)
     except InspectorError as error:
         answer = job.finish([job.refusal(error)])
         if error.verdict is Verdict.RETRY:
             raise
         return answer
     except EXHAUSTED as error:
-        return job.finish([job.exhausted(error)])
+        return job.finish([job.exhaustion(error)])
     except Exception as error:  # noqa: BLE001 - the last line of defence: logged, and delivered again
-        raise job.unforeseen(error) from None
+        raise job.report_fault(error) from None
 
 
 # Local invocation
@@ -78,7 +81,7 @@ class _StandardError:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Local invocation; the exit status is the gravest of all inputs."""
-    from exr_inspector.payload.text import Parser
+    from exr_inspector.arguments import Parser  # late: the function needs none
 
     parser = Parser(prog="main.py", description="Inspect EXR files or run events as the function does.")
     parser.add_argument("inputs", nargs="+", metavar="EVENT.json|FILE.exr", help="an event, or the path of a file to inspect")
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ctx = _Local()
     try:
         events = list(_events(options.inputs))
-        _allow_what_is_named(ctx, options.inputs, verbose=options.verbose)
+        _allow_named_paths(ctx, options.inputs, verbose=options.verbose)
         output = options.output.open("w", encoding="utf-8") if options.output else nullcontext(sys.stdout)
     except (OSError, ValueError, Reject) as error:
         parser.error(str(error))
@@ -115,7 +118,7 @@ def _events(arguments: Sequence[str]) -> Iterator[Any]:
             yield {"data": {"path": argument}}
 
 
-def _allow_what_is_named(ctx: Any, arguments: Sequence[str], *, verbose: bool) -> None:
+def _allow_named_paths(ctx: Any, arguments: Sequence[str], *, verbose: bool) -> None:
     """Give the context settings of its own: the whole payload is the answer, and what is named on the command line may be read.
 
     Whoever types a path has the right to read it already; the allowed roots are about paths that come in events.
@@ -133,7 +136,11 @@ def _form(options: Any) -> Callable[[Answer], str]:
 
     if options.summary:
         return _summary
-    return text.pretty if options.pretty else lambda answer: json.dumps(answer, separators=(",", ":"))
+    return text.pretty if options.pretty else _compact
+
+
+def _compact(answer: Answer) -> str:
+    return json.dumps(answer, separators=(",", ":"))
 
 
 def _summary(answer: Answer) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import pyarrow as pa
 
@@ -329,6 +330,7 @@ def tables_at(version: str = CURRENT_VERSION) -> tuple[TableSpec, ...]:
     return tuple(table for table in TABLES.values() if not _newer(table.since, version))
 
 
+@cache
 def schema_for(table: str, version: str = CURRENT_VERSION) -> pa.Schema:
     """A table's Arrow schema in a version, with descriptions in the metadata; KeyError where the version has no such table."""
     if TABLES[table] not in tables_at(version):

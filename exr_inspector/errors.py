@@ -8,7 +8,7 @@
     |   +-- BadEvent             the event names no object
     |   +-- BadSettings          one or more settings are wrong or missing
     |   +-- BadPolicy            a policy file is missing, is not TOML, or has a rule that cannot be applied
-    |   +-- BadHeader            the bytes are no OpenEXR header, or a damaged one
+    |   +-- BadHeader            the bytes are not an OpenEXR header, or a damaged one
     |   +-- ObjectUnavailable    the object is not there, is a directory, or may not be read
     |   +-- BadPayload           a payload has a field of the wrong type
     |   |   +-- VectorEmbeddingError
@@ -25,39 +25,11 @@ document it has what was found, for JSON to escape.
 
 from __future__ import annotations
 
-import json
-import re
 import reprlib
 from enum import StrEnum
 from typing import Any, ClassVar
 
-# C0, DEL and C1, which a terminal obeys; the marks that reorder text; the two separators that break lines; halves of a character.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_KEPT = "\n\t"
-
-
-def on_one_line(text: str) -> str:
-    r"""Text from a file, a path or an event as a terminal may have it: each control character becomes U+FFFD.
-
-    >>> on_one_line("a\x1b[2J\nb")
-    'a\ufffd[2J\ufffdb'
-    """
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def on_lines(text: str) -> str:
-    """The same for text of several lines: line breaks and tabs stay."""
-    return _CONTROL.sub(lambda found: found[0] if found[0] in _KEPT else "\N{REPLACEMENT CHARACTER}", text)
-
-
-def json_text(value: Any, *, indent: int | None = None) -> str:
-    """JSON that people can read, in which every control character is escaped: nothing is lost, and a terminal obeys none."""
-    return escape_controls(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
-
-
-def escape_controls(text: str) -> str:
-    """JSON with the control characters of its texts as escapes; its own line breaks stay."""
-    return _CONTROL.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+from exr_inspector.terminal import on_lines
 
 
 class Verdict(StrEnum):

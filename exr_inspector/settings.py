@@ -325,10 +325,10 @@ def load(environ: Mapping[str, str] | None = None, secrets: Mapping[str, str] | 
     values: dict[str, Any] = {}
     problems: list[tuple[str, str]] = []
     for item in _FIELDS.values():
-        found = next(_candidates(item, environ, keyed), None)
-        if found is not None:
-            _parse(item, *found, values, problems)
-            _warn_if_deprecated(item, found[0])
+        strongest = next(_candidates(item, environ, keyed), None)
+        if strongest is not None:
+            _parse(item, *strongest, values, problems)
+            _warn_if_deprecated(item, strongest[0])
     if environ.get("EXR_LOCAL_ROOTS") == "":
         values["local_roots"] = ()
     if environ.get("DEBUG", "").lower() in _TRUE:
@@ -395,7 +395,7 @@ def _candidates(item: Field[Any], environ: Mapping[str, str], secrets: Mapping[s
 
 
 def _warn_if_deprecated(item: Field[Any], where: str) -> None:
-    """A FutureWarning, which Python shows by default: whoever deploys is no developer."""
+    """A FutureWarning, which Python shows by default: whoever deploys is not a developer."""
     instead = item.metadata["deprecated"].get(where.removeprefix("secret key "))
     if instead:
         warnings.warn(f"{where} is deprecated and will go; use {instead}", FutureWarning, stacklevel=3)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from exr_inspector.database.rulings import Ruling, as_inspector_error
-from exr_inspector.database.session import connect, judged
+from exr_inspector.database.session import connect, translate_errors
 from exr_inspector.errors import BadSettings, InspectorError, Reject
 from exr_inspector.settings import Settings, load
 
@@ -80,10 +80,10 @@ class Target:
         Where the ADBC driver is installed, the SDK's own `with` opens such a connection for every transaction, and fails where
         the endpoint has no query engine. Reading through the SDK needs none.
         """
-        with judged(self._judge), self.session.transaction() if engine else _plain_transaction(self) as transaction:
+        with translate_errors(self._translate), self.session.transaction() if engine else _plain_transaction(self) as transaction:
             yield transaction
 
-    def _judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
+    def _translate(self, error: BaseException, ruling: Ruling) -> InspectorError:
         absence = nothing_stored(self) if ruling.code in ("database_not_found", "database_bucket_missing") else None
         return absence or as_inspector_error(error, ruling, self.place)
 
@@ -94,7 +94,7 @@ def _errors_at(where: Location) -> AbstractContextManager[None]:
     def name_place(error: BaseException, ruling: Ruling) -> InspectorError:
         return as_inspector_error(error, ruling, where.place)
 
-    return judged(name_place)
+    return translate_errors(name_place)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exr_inspector.errors import Reject, json_text, on_lines, on_one_line
+from exr_inspector.errors import Reject
+from exr_inspector.terminal import json_text, on_lines, on_one_line
 
 FORMATS = ("table", "csv", "json", "parquet")
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")

@@ -18,12 +18,13 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection, output, questions
 from exr_inspector.catalogue.engine import NoDriver, ask_client, ask_server
 from exr_inspector.cli import common
-from exr_inspector.errors import InspectorError, VASTDatabaseError, json_text
-from exr_inspector.payload.text import Parser
+from exr_inspector.errors import InspectorError, VASTDatabaseError
 from exr_inspector.settings import Settings
+from exr_inspector.terminal import json_text
 
 ENGINES = ("auto", "server", "client")
 

@@ -31,11 +31,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection, output
 from exr_inspector.database.persist import open_store
 from exr_inspector.database.session import Store
-from exr_inspector.errors import BadSettings, InspectorError, Reject, Retry, json_text, on_one_line
-from exr_inspector.payload.text import Parser
+from exr_inspector.errors import BadSettings, InspectorError, Reject, Retry
+from exr_inspector.terminal import json_text, on_one_line
 
 DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -129,11 +130,7 @@ def _say(answer: Mapping[str, Any], as_json: bool) -> None:
 
 
 def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
-    """The store that the options and the environment name; `schema` (BUCKET/SCHEMA, or SCHEMA in the same bucket) before them.
-
-    Nothing here asks the query engine, so its driver is left out: the client would connect to the engine for every transaction.
-    """
-    sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # how Python marks a module as absent
+    """The store that the options and the environment name; `schema` (BUCKET/SCHEMA, or SCHEMA in the same bucket) before them."""
     logging.getLogger("vastdb").setLevel(logging.CRITICAL)  # it logs what is tried again, and what is looked for
     settings = connection.settings_of(arguments.endpoint, arguments.schema)
     if schema and "/" not in schema:

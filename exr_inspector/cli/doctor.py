@@ -16,7 +16,6 @@ import logging
 import math
 import socket
 import ssl
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,7 +132,6 @@ def tls(patient: Patient) -> str:
 
 def credentials(patient: Patient) -> str:
     """A session, and a transaction that is begun and ended."""
-    sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]
     patient.store = open_store(patient.settings)
     with patient.store.transaction(Ledger()):
         pass
@@ -199,8 +197,8 @@ def _inspected(path: Path, chosen: Settings) -> dict[str, Any]:
         raise Unwell(f"{path}: {error}", remedy="Name an event as JSON, or an EXR") from error
     ctx = SimpleNamespace()
     roots = chosen.local_roots if is_event else (*chosen.local_roots, path.resolve())
-    job = Job(ctx, event, make_runtime(ctx, local_roots=roots))
-    request = next(iter(job.locate()))
+    job = Job(ctx, make_runtime(ctx, local_roots=roots))
+    request = job.locate(event)[0]
     return job.describe(request, job.read(request))
 
 

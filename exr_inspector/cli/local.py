@@ -16,10 +16,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import output
 from exr_inspector.cli.command import SUBCOMMANDS
 from exr_inspector.cli.demo import BUCKET, SCHEMA
-from exr_inspector.payload.text import Parser
 from local_vast import LocalVast
 
 

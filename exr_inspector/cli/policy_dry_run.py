@@ -18,10 +18,11 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection, output
 from exr_inspector.cli.validate import policy_named
-from exr_inspector.errors import InspectorError, Retry, json_text, on_one_line
-from exr_inspector.payload.text import Parser
+from exr_inspector.errors import InspectorError, Retry
+from exr_inspector.terminal import json_text, on_one_line
 from exr_inspector.validation.validate import Policy, validate
 
 LONGEST = 100_000

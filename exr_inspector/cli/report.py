@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection
 from exr_inspector.catalogue.report.data import collect
 from exr_inspector.cli import common
 from exr_inspector.errors import InspectorError
-from exr_inspector.payload.text import Parser
 
 FOLDER = Path(__file__).resolve().parents[1] / "catalogue/report"
 

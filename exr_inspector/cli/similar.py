@@ -16,12 +16,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection, output, similarity
 from exr_inspector.catalogue.differences import differences
 from exr_inspector.catalogue.similarity import Neighbour, Reference
 from exr_inspector.cli import common
-from exr_inspector.errors import InspectorError, VASTDatabaseError, json_text
-from exr_inspector.payload.text import Parser
+from exr_inspector.errors import InspectorError, VASTDatabaseError
+from exr_inspector.terminal import json_text
 
 # Below this a block's distance is rounding.
 NEGLIGIBLE = 1e-6

@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from exr_inspector.arguments import Parser
 from exr_inspector.cli.cloud import BUCKET, Cloud, local_cloud
 from exr_inspector.operations.samples import SAMPLES, write_samples
-from exr_inspector.payload.text import Parser
 
 PART_BYTES = 5 * 1024**2
 Step = tuple[str, str, Callable[[], object]]

@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import output
-from exr_inspector.errors import BadHeader, BadPolicy, json_text, on_one_line
+from exr_inspector.errors import BadHeader, BadPolicy
 from exr_inspector.exr import completeness
 from exr_inspector.exr.header import read_header
 from exr_inspector.payload import document
-from exr_inspector.payload.text import Parser
+from exr_inspector.terminal import json_text, on_one_line
 from exr_inspector.validation.policy import SHIPPED
 from exr_inspector.validation.validate import Policy, load_policy, validate
 

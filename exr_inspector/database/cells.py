@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,10 +26,15 @@ class _Unfit(ValueError):
     """The value does not fit; the argument says what was expected."""
 
 
-def taken(table: str, entry: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """The columns of a table that are taken from a payload entry as they are, each checked. `place` names the entry."""
+def columns_from(table: str, entries: Sequence[Mapping[str, Any]], place: str) -> list[dict[str, Any]]:
+    """The columns of a table that have their values in payload entries as they are, each checked; `place` names the list."""
+    return [columns_of(table, entry, f"{place}[{index}]") for index, entry in enumerate(entries)]
+
+
+def columns_of(table: str, entry: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The same of one entry, which `place` names."""
     row: dict[str, Any] = {}
-    for name, source, convert, required, blank in _TAKEN[table]:
+    for name, source, convert, required, blank in _SOURCED[table]:
         value = entry.get(source)
         try:
             if required and (value is None or (value == "" and not blank)):
@@ -40,17 +45,47 @@ def taken(table: str, entry: Mapping[str, Any], place: str) -> dict[str, Any]:
     return row
 
 
+def computed_columns(table: str, values: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
+    """Columns that are not in one entry as they are: (value, the field of the payload that it comes from) by name; checked."""
+    columns = {column.name: column for column in TABLES[table].columns if column.name in values}
+    return {
+        name: None if value is None else _check(_CONVERTERS[columns[name].type], value, field)
+        for name, (value, field) in values.items()
+    }
+
+
+def typed_values(values: Iterable[tuple[Any, str]]) -> list[dict[str, Any]]:
+    """Each attribute's value, given with its type, in the column of its kind, so that SQL can compare it without parsing JSON."""
+    return [_typed_value(value, attr_type) for value, attr_type in values]
+
+
+def _typed_value(value: Any, attr_type: str) -> dict[str, Any]:
+    if isinstance(value, str):
+        if attr_type in ("float", "double") and value in NOT_NUMBERS:
+            return {"value_float": NOT_NUMBERS[value]}
+        return {"value_text": cell(value)}
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return {}
+    if isinstance(value, int):
+        fits = -(2**63) <= value < 2**63
+        return {"value_int": value if fits else None, "value_float": _float_of(value)}
+    return {"value_float": value}
+
+
+def _float_of(value: int) -> float | None:
+    """The nearest float; None beyond the largest one, of 309 digits."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
 def checked_text(value: Any, field: str) -> str | None:
     """A text that fits into a cell."""
-    return None if value is None else _checked(_text, value, field)
+    return None if value is None else _check(_text, value, field)
 
 
-def checked_integer(value: Any, field: str) -> int | None:
-    """A whole number of 64 bits."""
-    return None if value is None else _checked(_integer, value, field)
-
-
-def _checked(convert: Callable[[Any], Any], value: Any, field: str) -> Any:
+def _check(convert: Callable[[Any], Any], value: Any, field: str) -> Any:
     try:
         return convert(value)
     except _Unfit as unfit:
@@ -122,13 +157,13 @@ _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
 _EXPECTED = {vast_schemas.TEXT: "a text", vast_schemas.SMALL: "an integer"}
 
 
-def _taking(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None, bool]:
+def _source_of(column: Column) -> tuple[str, str, Callable[[Any], Any], str | None, bool]:
     """Column name, key in the entry, converter, what is expected where the value must be there, and whether it may be empty."""
     convert = _json if column.json else _CONVERTERS[column.type]
     return column.name, str(column.source), convert, _EXPECTED[column.type] if column.required else None, column.blank
 
 
-_TAKEN = {name: tuple(_taking(column) for column in table.columns if column.source) for name, table in TABLES.items()}
+_SOURCED = {name: tuple(_source_of(column) for column in table.columns if column.source) for name, table in TABLES.items()}
 
 
 def cell(text: str) -> str:
@@ -146,7 +181,7 @@ def digest_of(data: bytes, head: str) -> dict[str, Any]:
     return {"omitted": True, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "head": head}
 
 
-def json_text(value: Any, field: str) -> str:
+def compact_json(value: Any, field: str) -> str:
     """Compact JSON. Raises BadPayload for what JSON cannot carry."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -159,10 +194,10 @@ def _unfit_part(value: Any, field: str) -> tuple[str, str, Any]:
     for _ in range(_SEARCHED_DEPTH):
         entries: Iterable[tuple[Any, Any]] = ()
         if isinstance(value, Mapping):
-            entries = ((f"{field}.{key}", held) for key, held in value.items() if isinstance(key, str))
+            entries = ((f"{field}.{key}", member) for key, member in value.items() if isinstance(key, str))
         elif isinstance(value, list | tuple):
-            entries = ((f"{field}[{index}]", held) for index, held in enumerate(value))
-        unfit = next(((place, held) for place, held in entries if not _is_json(held)), None)
+            entries = ((f"{field}[{index}]", member) for index, member in enumerate(value))
+        unfit = next(((place, member) for place, member in entries if not _is_json(member)), None)
         if unfit is None:
             break
         field, value = unfit
@@ -182,28 +217,28 @@ def raw_output(payload: Mapping[str, Any]) -> str:
 
     Where it is too long, the largest attribute values are replaced by their digests, then whole sections, until it fits.
     """
-    texts = {key: json_text(value, f"payload.{key}") for key, value in payload.items() if key not in _VOLATILE}
+    texts = {key: compact_json(value, f"payload.{key}") for key, value in payload.items() if key not in _VOLATILE}
     if (excess := _excess(texts)) > 0:
-        texts["attributes"] = json_text(_shrink_attributes(payload.get("attributes") or {}, excess), "payload.attributes")
+        texts["attributes"] = compact_json(_shrink_attributes(payload.get("attributes") or {}, excess), "payload.attributes")
     if (excess := _excess(texts)) > 0:
         _shrink_sections(texts, excess)
-    return cell(_joined(texts))
+    return cell(_join(texts))
 
 
-def _joined(texts: Mapping[str, str]) -> str:
+def _join(texts: Mapping[str, str]) -> str:
     """The JSON object of these members."""
-    return "{" + ",".join(f"{json_text(key, key)}:{text}" for key, text in texts.items()) + "}"
+    return "{" + ",".join(f"{compact_json(key, key)}:{text}" for key, text in texts.items()) + "}"
 
 
 def _excess(texts: Mapping[str, str]) -> int:
-    return _size(_joined(texts)) - MAX_CELL_BYTES
+    return _size(_join(texts)) - MAX_CELL_BYTES
 
 
 def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "backslashreplace"))
 
 
-def _digested(text: str) -> dict[str, Any]:
+def _digest_text(text: str) -> dict[str, Any]:
     return digest_of(text.encode("utf-8", "backslashreplace"), text[:_HEAD_CHARACTERS])
 
 
@@ -211,13 +246,13 @@ def _shrink_attributes(attributes: dict[str, Any], excess: int) -> dict[str, Any
     """Digest attribute values, the largest first, until `excess` bytes are saved."""
     parts = [[dict(entry) for entry in part] for part in attributes.get("parts", [])]
     texts = (
-        (json_text(entry[key], key), part, index, key) for part, entries in enumerate(parts)
+        (compact_json(entry[key], key), part, index, key) for part, entries in enumerate(parts)
         for index, entry in enumerate(entries) for key in ("value", "raw_base64") if _may_be_long(entry.get(key))
     )  # fmt: skip
     heavy = sorted(((_size(text), part, index, key, text) for text, part, index, key in texts), reverse=True)
     for size, part, index, key, text in heavy:
-        replacement = _digested(text)
-        saved = size - _size(json_text(replacement, key))
+        replacement = _digest_text(text)
+        saved = size - _size(compact_json(replacement, key))
         if excess <= 0 or saved <= 0:
             break
         parts[part][index][key] = replacement
@@ -233,24 +268,8 @@ def _may_be_long(value: Any) -> bool:
 def _shrink_sections(texts: dict[str, str], excess: int) -> None:
     """Digest whole sections, the largest first, until `excess` bytes are saved. `file` stays."""
     sizes = {key: _size(text) for key, text in texts.items() if key != "file"}
-    for key in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+    for key in sorted(sizes, key=sizes.__getitem__, reverse=True):
         if excess <= 0:
             break
-        texts[key] = json_text(_digested(texts[key]), key)
+        texts[key] = compact_json(_digest_text(texts[key]), key)
         excess -= sizes[key] - _size(texts[key])
-
-
-def mapping(value: Any, field: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise BadPayload(field, "an object", value)
-    return value
-
-
-def listed(value: Any, field: str) -> list[Any]:
-    if not isinstance(value, list | tuple):
-        raise BadPayload(field, "a list", value)
-    return list(value)
-
-
-def objects(value: Any, field: str) -> list[Mapping[str, Any]]:
-    return [mapping(entry, f"{field}[{index}]") for index, entry in enumerate(listed(value, field))]

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary, proxy
 
 from exr_inspector.database.rows import FileRows, rows_of, utc_now
 from exr_inspector.database.session import Ledger, Store, connect
-from exr_inspector.database.upsert import Stored, store_files
+from exr_inspector.database.upsert import StoredFile, store_files
 from exr_inspector.database.upsert import mark_removed as _mark_removed
 from exr_inspector.errors import InspectorError, Reject, Retry
 from exr_inspector.payload.document import normalize_path
@@ -19,7 +19,7 @@ from exr_inspector.settings import Settings, load, with_event_credentials
 BATCH_FILES = 1000
 """Files in one transaction: the paths fit into one select, and a conflict costs no more than this to repeat."""
 
-_REMEMBERED_STORES = 8
+_KEPT_STORES = 8
 _stores: dict[Settings, Store] = {}
 # Of `vastdb` sessions that callers made, by bucket and schema, as long as the session lives: a store holds it by a weak proxy.
 _stores_of_sessions: WeakKeyDictionary[Any, dict[tuple[str, str], Store]] = WeakKeyDictionary()
@@ -46,7 +46,11 @@ def persist_to_vast_database(
     `embedding`: 384 floats, computed when None. `read_back`: whether races between processes are looked for after the commit
     (3 requests). Raises VASTDatabaseError where the database is unreachable or busy after bounded attempts.
     """
-    return _guarded(lambda: _persist_one(payload, _store_of(session, settings, event), embedding, read_back))
+    try:
+        store = _store_of(session, settings, event)
+        return store if isinstance(store, dict) else _persist_one(payload, store, embedding, read_back)
+    except Reject as error:
+        return _error_result(error)
 
 
 def persist_batch(
@@ -73,7 +77,7 @@ def persist_batch(
         try:
             files[index] = rows_of(document)
         except Reject as error:
-            results[index] = _failed(error)
+            results[index] = _error_result(error)
     for chunk in _chunks(files):
         results |= _store_chunk(store, chunk, read_back)
     return [results[index] for index in range(len(documents))]
@@ -95,7 +99,11 @@ def mark_removed(
     """
     moment = removed_at or utc_now()
     moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    return _guarded(lambda: _remove_one(normalize_path(path), moment, _store_of(session, settings, event), read_back))
+    try:
+        store = _store_of(session, settings, event)
+        return store if isinstance(store, dict) else _remove_one(normalize_path(path), moment, store, read_back)
+    except Reject as error:
+        return _error_result(error)
 
 
 def open_store(settings: Settings | None = None, event: Any = None) -> Store:
@@ -103,16 +111,16 @@ def open_store(settings: Settings | None = None, event: Any = None) -> Store:
 
     Raises BadSettings where endpoint or keys are missing, VASTDatabaseError where the endpoint does not answer.
     """
-    settings = _effective(settings, event)
+    settings = _settings_for(settings, event)
     return _wrap(connect(settings), settings)
 
 
 def _create_vastdb_session(event: Any = None, *, settings: Settings | None = None) -> Any:
     """A `vastdb` session for the event's credentials where the settings allow them, else for those of the settings."""
-    return connect(_effective(settings, event))
+    return connect(_settings_for(settings, event))
 
 
-def _remembered_store(settings: Settings) -> Store:
+def _shared_store(settings: Settings) -> Store:
     """One store per settings, so that all threads share its locks: of two that are opened at once the first one stays."""
     store = _stores.get(settings)
     if store is None:
@@ -133,12 +141,12 @@ def _store_of_session(session: Any, settings: Settings) -> Store:
 def _remember(stores: dict[K, Store], key: K, opened: Store) -> Store:
     """The store that is remembered under this key, from now on `opened` where there is none; the oldest ones go."""
     store = stores.setdefault(key, opened)
-    while len(stores) > _REMEMBERED_STORES:
+    while len(stores) > _KEPT_STORES:
         del stores[next(iter(stores))]
     return store
 
 
-def _effective(settings: Settings | None, event: Any) -> Settings:
+def _settings_for(settings: Settings | None, event: Any) -> Settings:
     settings = load() if settings is None else settings
     data = event.get("data", event) if isinstance(event, Mapping) else None
     return with_event_credentials(settings, data)[0] if isinstance(data, Mapping) else settings
@@ -148,31 +156,27 @@ def _store_of(session: Any, settings: Settings | None, event: Any) -> Store | Re
     """The store to use; a `skipped` result where no endpoint is configured."""
     if isinstance(session, Store):
         return session
-    settings = _effective(settings, event)
+    settings = _settings_for(settings, event)
     if session is not None:
         return _store_of_session(session, settings)
     missing = settings.missing_for_database()
     if missing:
         return _result("skipped", message=f"{missing} is not set, so nothing was stored") | {"missing_setting": missing}
-    return _remembered_store(settings)
+    return _shared_store(settings)
 
 
 def _wrap(session: Any, settings: Settings) -> Store:
     return Store(session, str(session.api.endpoints[0]), settings.db_bucket, settings.db_schema)
 
 
-def _persist_one(payload: Any, store: Store | Result, embedding: Sequence[float] | None, read_back: bool) -> Result:
-    if isinstance(store, dict):
-        return store
+def _persist_one(payload: Any, store: Store, embedding: Sequence[float] | None, read_back: bool) -> Result:
     rows = rows_of(payload, embedding)
     ledger = Ledger()
-    (stored,) = store_files(store, [rows], ledger, read_back=read_back)
-    return _stored(stored, ledger)
+    (outcome,) = store_files(store, [rows], ledger, read_back=read_back)
+    return _outcome_result(outcome, ledger)
 
 
-def _remove_one(path: str, removed_at: datetime, store: Store | Result, read_back: bool) -> Result:
-    if isinstance(store, dict):
-        return store
+def _remove_one(path: str, removed_at: datetime, store: Store, read_back: bool) -> Result:
     ledger = Ledger()
     file_id = _mark_removed(store, path, removed_at, ledger, read_back=read_back)
     status, message = ("stored", "the current version is marked as removed")
@@ -201,44 +205,37 @@ def _store_chunk(store: Store, chunk: Mapping[int, FileRows], read_back: bool) -
     """Store a chunk; where the server refuses it, find the file that it refuses by halving."""
     ledger = Ledger()
     try:
-        stored = store_files(store, list(chunk.values()), ledger, read_back=read_back)
+        outcomes = store_files(store, list(chunk.values()), ledger, read_back=read_back)
     except Retry as error:
-        return {index: _failed(error, "retry", ledger) for index in chunk}
+        return {index: _error_result(error, "retry", ledger) for index in chunk}
     except Reject as error:
         if len(chunk) == 1 or error.code != "database_refused":
-            return {index: _failed(error, ledger=ledger) for index in chunk}
+            return {index: _error_result(error, ledger=ledger) for index in chunk}
         items, half = list(chunk.items()), len(chunk) // 2
         return _store_chunk(store, dict(items[:half]), read_back) | _store_chunk(store, dict(items[half:]), read_back)
-    return {index: _stored(one, ledger) for index, one in zip(chunk, stored, strict=True)}
+    return {index: _outcome_result(outcome, ledger) for index, outcome in zip(chunk, outcomes, strict=True)}
 
 
-def _guarded(action: Any) -> Result:
-    try:
-        return action()  # type: ignore[no-any-return]
-    except Reject as error:
-        return _failed(error)
-
-
-def _stored(stored: Stored, ledger: Ledger) -> Result:
-    if stored.inserted:
-        message = "a new version was stored" if stored.superseded else "the file was stored"
-        message = message if stored.is_current else "an older version was stored"
+def _outcome_result(outcome: StoredFile, ledger: Ledger) -> Result:
+    if outcome.inserted:
+        message = "a new version was stored" if outcome.superseded else "the file was stored"
+        message = message if outcome.is_current else "an older version was stored"
     else:
         message = "this version was stored before; the inspection was counted"
     return _result(
         "stored",
-        file_id=stored.file_id,
-        inserted=stored.inserted,
-        superseded=stored.superseded,
-        inspection_count=stored.inspection_count,
-        is_current=stored.is_current,
+        file_id=outcome.file_id,
+        inserted=outcome.inserted,
+        superseded=outcome.superseded,
+        inspection_count=outcome.inspection_count,
+        is_current=outcome.is_current,
         attempts=ledger.attempts,
         requests=ledger.requests,
         message=message,
     )
 
 
-def _failed(error: InspectorError, status: str = "error", ledger: Ledger | None = None) -> Result:
+def _error_result(error: InspectorError, status: str = "error", ledger: Ledger | None = None) -> Result:
     spent = ledger or Ledger()
     return _result(status, attempts=spent.attempts, requests=spent.requests, message=str(error), error=error.as_dict())
 

@@ -13,22 +13,13 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 import vast_schemas
-from exr_inspector.database.cells import (
-    NOT_NUMBERS,
-    cell,
-    checked_integer,
-    checked_text,
-    listed,
-    mapping,
-    objects,
-    raw_output,
-    taken,
-)
+from exr_inspector.database.cells import checked_text, columns_from, columns_of, computed_columns, raw_output, typed_values
 from exr_inspector.database.versions import Section
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
 from exr_inspector.errors import BadPayload, VectorEmbeddingError
@@ -68,6 +59,61 @@ class FileRows:
         return self.tables["files"][0]
 
 
+class Document:
+    """A payload, section by section: each is checked when something first asks for it, and once."""
+
+    def __init__(self, payload: Any) -> None:
+        self.payload = as_mapping(payload, "payload")
+
+    @cached_property
+    def file(self) -> Mapping[str, Any]:
+        """The section `file`."""
+        return as_mapping(self.payload.get("file"), "file")
+
+    @cached_property
+    def file_columns(self) -> Row:
+        """The columns of `files` that stand in that section as they are."""
+        return columns_of("files", self.file, "file")
+
+    @cached_property
+    def identity(self) -> tuple[str, str | None]:
+        """The key of a file version: its normalized path and the hash of its header."""
+        row = self.file_columns
+        return row["file_path_normalized"] or normalize_path(row["file_path"]), row["header_hash"]
+
+    @cached_property
+    def parts(self) -> list[Mapping[str, Any]]:
+        """The parts, each with its index: the one that it states, as `index` or as `part_index`, else its position."""
+        return [_number_part(part, position) for position, part in enumerate(as_objects(self.payload.get("parts"), "parts"))]
+
+    @cached_property
+    def part_rows(self) -> list[Row]:
+        """The rows of `parts`."""
+        return columns_from("parts", self.parts, "parts")
+
+    @cached_property
+    def channels(self) -> list[dict[str, Any]]:
+        """The channels, each with its type in upper case; in a file of one part none needs to say which part it is of."""
+        several = len(as_list(self.payload.get("parts"), "parts")) > 1
+        channels = [dict(entry) for entry in as_objects(self.payload.get("channels"), "channels")]
+        for channel in channels:
+            if channel.get("part_index") is None and not several:
+                channel["part_index"] = 0
+            if isinstance(channel.get("type"), str):
+                channel["type"] = channel["type"].upper()
+        return channels
+
+    @cached_property
+    def fingerprint(self) -> list[float]:
+        """The fingerprint of all channels."""
+        return _vector(compute_channel_fingerprint(self.channels), "channel_fingerprint")
+
+
+def _number_part(part: Mapping[str, Any], position: int) -> Mapping[str, Any]:
+    stated = part.get("part_index") if part.get("index") is None else part["index"]
+    return {**part, "index": position if stated is None else stated}
+
+
 def new_stamp() -> Stamp:
     """A stamp with a fresh inspection_id and the present time."""
     return Stamp(str(uuid.uuid4()), utc_now())
@@ -89,48 +135,49 @@ def rows_of(payload: Any, embedding: Sequence[float] | None = None) -> FileRows:
     `embedding` is the file's metadata embedding (384 floats), computed when it is None. Raises BadPayload, and
     VectorEmbeddingError for vectors.
     """
-    document = mapping(payload, "payload")
+    document = Document(payload)
     tables = {name: build(document) for name, build in _BUILDERS.items()}
     row = tables["files"][0]
-    row["metadata_embedding"] = _vector(
-        compute_metadata_embedding(dict(document)) if embedding is None else embedding, "metadata_embedding"
-    )
-    for entry in (entry for entries in tables.values() for entry in entries):
-        entry["file_id"] = row["file_id"]
-    return FileRows(
-        row["file_id"], row["file_path_normalized"], row["header_hash"], row["mtime"], tables, measured_sections(document)
-    )
+    vector = compute_metadata_embedding(dict(document.payload)) if embedding is None else embedding
+    row["metadata_embedding"] = _vector(vector, "metadata_embedding")
+    for entries in tables.values():
+        for entry in entries:
+            entry["file_id"] = row["file_id"]
+    measured = measured_sections(document.payload)
+    return FileRows(row["file_id"], row["file_path_normalized"], row["header_hash"], row["mtime"], tables, measured)
 
 
 def measured_sections(document: Mapping[str, Any]) -> frozenset[Section]:
     """What an inspection measured, whether rows came of it or not: statistics, and the policies that were applied."""
-    validation = mapping(document.get("validation") or {}, "validation")
-    results = objects(validation.get("results") or [], "validation.results")
-    policies = {checked_text(entry.get("policy_id"), "validation.policy_id") for entry in (validation, *results)}
-    sections: set[Section] = {(VALIDATION_RESULTS.name, policy) for policy in policies if policy is not None}
-    return frozenset(sections | ({(PIXEL_STATS.name, None)} if document.get("stats") else set()))
+    validation = as_mapping(document.get("validation") or {}, "validation")
+    results = as_objects(validation.get("results") or [], "validation.results")
+    policies = [entry["policy_id"] for entry in (validation, *results) if entry.get("policy_id") is not None]
+    sections: set[Section] = {(VALIDATION_RESULTS.name, checked_text(policy, "validation.policy_id")) for policy in policies}
+    if document.get("stats"):
+        sections.add((PIXEL_STATS.name, None))
+    return frozenset(sections)
 
 
 def sections_of_stored(text: str | None) -> frozenset[Section]:
     """What a stored `raw_output` says was measured. A section that was too large to store tells less; its rows are there."""
     try:
-        return measured_sections(mapping(json.loads(text or "{}"), "raw_output"))
+        return measured_sections(as_mapping(json.loads(text or "{}"), "raw_output"))
     except (ValueError, BadPayload):
         return frozenset()
 
 
-def to_tables(files: Iterable[tuple[FileRows, Stamp]]) -> dict[str, pa.Table]:
+def to_tables(files: Iterable[tuple[FileRows, Stamp]], names: Iterable[str] = tuple(TABLES)) -> dict[str, pa.Table]:
     """The Arrow tables of many files, by table name, each with exactly its schema, empty ones included."""
-    collected: dict[str, list[Row]] = {name: [] for name in TABLES}
-    for rows, stamp in files:
-        for name, entries in rows.tables.items():
-            collected[name] += [_stamped(name, entry, stamp) for entry in entries]
-    return {name: _to_table(name, entries) for name, entries in collected.items()}
+    stamped = list(files)
+    return {
+        name: _to_table(name, [_stamp(name, entry, stamp) for rows, stamp in stamped for entry in rows.tables[name]])
+        for name in names
+    }
 
 
 def payload_to_files_row(payload: Any, embedding: Sequence[float] | None = None, *, stamp: Stamp | None = None) -> pa.Table:
     """One row with FILES_SCHEMA. `embedding`: 384 floats; `stamp` defaults to a new inspection, now, current."""
-    return _to_table("files", [_stamped("files", rows_of(payload, embedding).file, stamp or new_stamp())])
+    return _to_table("files", [_stamp("files", rows_of(payload, embedding).file, stamp or new_stamp())])
 
 
 def payload_to_parts_rows(payload: Any, *, stamp: Stamp | None = None) -> pa.Table:
@@ -159,10 +206,10 @@ def payload_to_validation_rows(payload: Any, *, stamp: Stamp | None = None) -> p
 
 
 def _one_table(name: str, payload: Any, stamp: Stamp | None) -> pa.Table:
-    document = mapping(payload, "payload")
-    file_id = file_id_of(*_identity(document))
+    document = Document(payload)
+    file_id = file_id_of(*document.identity)
     entries = [entry | {"file_id": file_id} for entry in _BUILDERS[name](document)]
-    return _to_table(name, [_stamped(name, entry, stamp or new_stamp()) for entry in entries])
+    return _to_table(name, [_stamp(name, entry, stamp or new_stamp()) for entry in entries])
 
 
 def _to_table(name: str, entries: list[Row]) -> pa.Table:
@@ -171,7 +218,7 @@ def _to_table(name: str, entries: list[Row]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _stamped(name: str, entry: Row, stamp: Stamp) -> Row:
+def _stamp(name: str, entry: Row, stamp: Stamp) -> Row:
     if name != "files":
         return {**entry, "inspection_id": stamp.inspection_id}
     return {
@@ -188,73 +235,35 @@ def _stamped(name: str, entry: Row, stamp: Stamp) -> Row:
     }
 
 
-def _identity(document: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The key of a file version: its normalized path and the hash of its header."""
-    row = taken("files", mapping(document.get("file"), "file"), "file")
-    return row["file_path_normalized"] or normalize_path(row["file_path"]), row["header_hash"]
-
-
-def _file_rows(document: Mapping[str, Any]) -> list[Row]:
-    file = mapping(document.get("file"), "file")
-    channels = _channels(document)
-    path, header_hash = _identity(document)
-    computed = {
+def _file_rows(document: Document) -> list[Row]:
+    channels = document.channels
+    path, header_hash = document.identity
+    derived = {
         "file_path_normalized": path,
         "file_id": file_id_of(path, header_hash),
         "channel_count": len(channels),
-        "channel_fingerprint": _vector(compute_channel_fingerprint(channels), "channel_fingerprint"),
-        "inspector_version": checked_text(document.get("inspector_version"), "inspector_version"),
-        "raw_output": raw_output(document),
+        "channel_fingerprint": document.fingerprint,
         "bit_depth": max((_CHANNEL_BITS.get(str(channel.get("type")), 0) for channel in channels), default=0) or None,
-        "colorspace": next((part["color_space"] for part in _part_rows(document) if part["color_space"]), None),
-        "chunk_sizes_sha256": _chunk_digest(document),
+        "colorspace": next((part["color_space"] for part in document.part_rows if part["color_space"]), None),
     }
-    return [taken("files", file, "file") | computed | _completeness(file) | _first_error(document) | _place(path)]
+    computed = computed_columns("files", _file_values(document))
+    return [document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | _place(path)]
 
 
-def _channels(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The channels, each with its type in upper case; in a file of one part none needs to say which part it is of."""
-    several = len(listed(document.get("parts"), "parts")) > 1
-    channels = [dict(entry) for entry in objects(document.get("channels"), "channels")]
-    for channel in channels:
-        if channel.get("part_index") is None and not several:
-            channel["part_index"] = 0
-        if isinstance(channel.get("type"), str):
-            channel["type"] = channel["type"].upper()
-    return channels
-
-
-def _part_rows(document: Mapping[str, Any]) -> list[Row]:
-    parts = [_indexed(entry, position) for position, entry in enumerate(objects(document.get("parts"), "parts"))]
-    return _simple_rows("parts", parts, "parts")
-
-
-def _indexed(part: Mapping[str, Any], position: int) -> Mapping[str, Any]:
-    """A part with its index: the one that it states, as `index` or as `part_index`, else its position."""
-    stated = part.get("part_index") if part.get("index") is None else part["index"]
-    return {**part, "index": position if stated is None else stated}
-
-
-def _chunk_digest(document: Mapping[str, Any]) -> str | None:
-    first = next(iter(objects(document.get("parts"), "parts")), {})
-    profile = mapping(first.get("chunk_profile") or {}, "parts[0].chunk_profile")
-    return checked_text(profile.get("sizes_sha256"), "parts[0].chunk_profile.sizes_sha256")
-
-
-def _completeness(file: Mapping[str, Any]) -> Row:
-    found = mapping(file.get("completeness") or {}, "file.completeness")
-    counts = {
-        name: checked_integer(found.get(name), f"file.completeness.{name}")
-        for name in ("chunks_expected", "chunks_present", "bytes_missing")
-    }
-    return {"completeness": checked_text(found.get("verdict"), "file.completeness.verdict"), **counts}
-
-
-def _first_error(document: Mapping[str, Any]) -> Row:
-    first: Mapping[str, Any] = next(iter(objects(document.get("errors") or [], "errors")), {})
+def _file_values(document: Document) -> dict[str, tuple[Any, str]]:
+    """What other columns of `files` hold, each with the field of the payload that it comes from."""
+    profile = as_mapping(next(iter(document.parts), {}).get("chunk_profile") or {}, "parts[0].chunk_profile")
+    chunks = as_mapping(document.file.get("completeness") or {}, "file.completeness")
+    first_error: Mapping[str, Any] = next(iter(as_objects(document.payload.get("errors") or [], "errors")), {})
     return {
-        "error_code": checked_text(first.get("code"), "errors[0].code"),
-        "error_message": checked_text(first.get("message"), "errors[0].message"),
+        "inspector_version": (document.payload.get("inspector_version"), "inspector_version"),
+        "chunk_sizes_sha256": (profile.get("sizes_sha256"), "parts[0].chunk_profile.sizes_sha256"),
+        "completeness": (chunks.get("verdict"), "file.completeness.verdict"),
+        "chunks_expected": (chunks.get("chunks_expected"), "file.completeness.chunks_expected"),
+        "chunks_present": (chunks.get("chunks_present"), "file.completeness.chunks_present"),
+        "bytes_missing": (chunks.get("bytes_missing"), "file.completeness.bytes_missing"),
+        "error_code": (first_error.get("code"), "errors[0].code"),
+        "error_message": (first_error.get("message"), "errors[0].message"),
     }
 
 
@@ -263,68 +272,58 @@ def _place(path: str) -> Row:
     return {"show_name": place.show, "sequence_name": place.sequence, "shot_name": place.shot}
 
 
-def _channel_rows(document: Mapping[str, Any]) -> list[Row]:
-    channels = _channels(document)
-    rows = _simple_rows("channels", channels, "channels")
+def _part_rows(document: Document) -> list[Row]:
+    return document.part_rows
+
+
+def _channel_rows(document: Document) -> list[Row]:
+    channels = document.channels
+    rows = columns_from("channels", channels, "channels")
     members: dict[int, list[int]] = {}
     for index, row in enumerate(rows):
         row["channel_index"] = index
         row["aov_role"] = aov_role(row["layer_name"] or "", row["component_name"] or row["channel_name"])
         members.setdefault(row["part_index"], []).append(index)
     for indexes in members.values():
-        of_part = compute_channel_fingerprint([channels[index] for index in indexes])
-        rows[indexes[0]]["channel_fingerprint"] = _vector(of_part, "channel_fingerprint")
+        rows[indexes[0]]["channel_fingerprint"] = _part_fingerprint(document, indexes)
     return rows
 
 
-def _attribute_rows(document: Mapping[str, Any]) -> list[Row]:
-    attributes = mapping(document.get("attributes") or {}, "attributes")
+def _part_fingerprint(document: Document, indexes: list[int]) -> list[float]:
+    """The fingerprint of these channels, which in a file of one part are all of them."""
+    if len(indexes) == len(document.channels):
+        return document.fingerprint
+    return _vector(compute_channel_fingerprint([document.channels[index] for index in indexes]), "channel_fingerprint")
+
+
+def _attribute_rows(document: Document) -> list[Row]:
+    attributes = as_mapping(document.payload.get("attributes") or {}, "attributes")
     rows = []
-    for part, entries in enumerate(listed(attributes.get("parts") or [], "attributes.parts")):
+    for part, listing in enumerate(as_list(attributes.get("parts") or [], "attributes.parts")):
         place = f"attributes.parts[{part}]"
-        for index, entry in enumerate(objects(entries, place)):
-            row = taken("attributes", entry, f"{place}[{index}]")
-            rows.append(row | {"part_index": part, "attr_index": index} | _typed(entry.get("value"), row["attr_type"]))
+        entries = as_objects(listing, place)
+        columns = columns_from("attributes", entries, place)
+        values = typed_values((entry.get("value"), row["attr_type"]) for entry, row in zip(entries, columns, strict=True))
+        for index, (row, value) in enumerate(zip(columns, values, strict=True)):
+            rows.append(row | {"part_index": part, "attr_index": index} | value)
     return rows
 
 
-def _typed(value: Any, attr_type: str) -> Row:
-    """The value in the column of its kind, so that SQL can compare it without parsing JSON."""
-    if isinstance(value, str):
-        if attr_type in ("float", "double") and value in NOT_NUMBERS:
-            return {"value_float": NOT_NUMBERS[value]}
-        return {"value_text": cell(value)}
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return {}
-    if isinstance(value, int):
-        fits = -(2**63) <= value < 2**63
-        return {"value_int": value if fits else None, "value_float": _float_of(value)}
-    return {"value_float": value}
-
-
-def _float_of(value: int) -> float | None:
-    """The nearest float; None beyond the largest one, of 309 digits."""
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def _stats_rows(document: Mapping[str, Any]) -> list[Row]:
+def _stats_rows(document: Document) -> list[Row]:
     return _section_rows("pixel_stats", document, "stats", "channels")
 
 
-def _validation_rows(document: Mapping[str, Any]) -> list[Row]:
+def _validation_rows(document: Document) -> list[Row]:
     return _section_rows("validation_results", document, "validation", "results")
 
 
-def _section_rows(table: str, document: Mapping[str, Any], section: str, key: str) -> list[Row]:
-    found = mapping(document.get(section) or {}, section)
-    return _simple_rows(table, objects(found.get(key) or [], f"{section}.{key}"), f"{section}.{key}")
+def _section_rows(table: str, document: Document, section: str, key: str) -> list[Row]:
+    entries = as_objects(as_mapping(document.payload.get(section) or {}, section).get(key) or [], f"{section}.{key}")
+    return columns_from(table, entries, f"{section}.{key}") if entries else []
 
 
 # `files` last: its `raw_output` takes the shape of the rest as given, and a refusal of the others names the field.
-_BUILDERS: dict[str, Callable[[Mapping[str, Any]], list[Row]]] = {
+_BUILDERS: dict[str, Callable[[Document], list[Row]]] = {
     "parts": _part_rows,
     "channels": _channel_rows,
     "attributes": _attribute_rows,
@@ -332,10 +331,6 @@ _BUILDERS: dict[str, Callable[[Mapping[str, Any]], list[Row]]] = {
     "validation_results": _validation_rows,
     "files": _file_rows,
 }
-
-
-def _simple_rows(table: str, entries: Sequence[Mapping[str, Any]], place: str) -> list[Row]:
-    return [taken(table, entry, f"{place}[{index}]") for index, entry in enumerate(entries)]
 
 
 def _vector(values: Any, name: str) -> list[float]:
@@ -348,8 +343,8 @@ def _vector(values: Any, name: str) -> list[float]:
     except (TypeError, ValueError, OverflowError):
         raise VectorEmbeddingError(name, "finite numbers", values) from None
     if len(vector) != wanted:
-        expected, found = f"{wanted} numbers, the dimension of the column", f"{len(vector)} numbers"
-        raise VectorEmbeddingError(name, expected, len(vector), words=found, remedy=_VECTOR_REMEDY)
+        expected, got = f"{wanted} numbers, the dimension of the column", f"{len(vector)} numbers"
+        raise VectorEmbeddingError(name, expected, len(vector), words=got, remedy=_VECTOR_REMEDY)
     unfit = next((number for number in vector if not math.isfinite(number)), None)
     if unfit is not None:
         raise VectorEmbeddingError(name, "finite numbers", unfit, words=f"{unfit}")
@@ -357,3 +352,19 @@ def _vector(values: Any, name: str) -> list[float]:
 
 
 _VECTOR_REMEDY = "Compute the vector with the dimension of the table's column"
+
+
+def as_mapping(value: Any, field: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadPayload(field, "an object", value)
+    return value
+
+
+def as_list(value: Any, field: str) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise BadPayload(field, "a list", value)
+    return list(value)
+
+
+def as_objects(value: Any, field: str) -> list[Mapping[str, Any]]:
+    return [as_mapping(entry, f"{field}[{index}]") for index, entry in enumerate(as_list(value, field))]

@@ -10,17 +10,8 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from enum import StrEnum
 
 from exr_inspector.errors import InspectorError, Reject, VASTDatabaseError
-
-
-class Then(StrEnum):
-    """AGAIN: this call tries the transaction again. LATER: the platform delivers again. REFUSE: trying again cannot help."""
-
-    AGAIN = "again"
-    LATER = "later"
-    REFUSE = "refuse"
 
 
 class Transient(VASTDatabaseError):
@@ -37,9 +28,12 @@ class CommitLost(VASTDatabaseError):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What follows from an error, its stable code, and what a person can do about it."""
+    """The error to raise instead of the client's, its stable code, and what a person can do about it.
 
-    then: Then
+    `Transient`: this call tries the transaction again. `VASTDatabaseError`: the platform delivers again. `Reject`: neither helps.
+    """
+
+    error: type[InspectorError]
     code: str
     remedy: str | None = None
 
@@ -57,53 +51,53 @@ _ENGINE_CERTIFICATE = (
 )
 
 DATABASE_RULINGS: dict[str, Ruling] = {
-    "vastdb.errors.Conflict": Ruling(Then.AGAIN, "database_conflict"),
-    "vastdb.errors.Slowdown": Ruling(Then.AGAIN, "database_slow_down"),
-    "vastdb.errors.ServiceUnavailable": Ruling(Then.AGAIN, "database_busy"),
-    "vastdb.errors.RequestTimeout": Ruling(Then.AGAIN, "database_timeout"),
-    "vastdb.errors.InternalServerError": Ruling(Then.AGAIN, "database_error"),
-    "vastdb.errors.UnexpectedError": Ruling(Then.AGAIN, "database_error"),
-    "vastdb.errors.HttpError": Ruling(Then.AGAIN, "database_error"),
-    "vastdb.errors.ConnectionError": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
-    "vastdb.errors.ApiResponseError": Ruling(Then.AGAIN, "database_answer"),
+    "vastdb.errors.Conflict": Ruling(Transient, "database_conflict"),
+    "vastdb.errors.Slowdown": Ruling(Transient, "database_slow_down"),
+    "vastdb.errors.ServiceUnavailable": Ruling(Transient, "database_busy"),
+    "vastdb.errors.RequestTimeout": Ruling(Transient, "database_timeout"),
+    "vastdb.errors.InternalServerError": Ruling(Transient, "database_error"),
+    "vastdb.errors.UnexpectedError": Ruling(Transient, "database_error"),
+    "vastdb.errors.HttpError": Ruling(Transient, "database_error"),
+    "vastdb.errors.ConnectionError": Ruling(Transient, "database_unreachable", _NETWORK),
+    "vastdb.errors.ApiResponseError": Ruling(Transient, "database_answer"),
     # A transaction that expired, or a table that was replaced since its metadata were loaded.
-    "vastdb.errors.NotFound": Ruling(Then.AGAIN, "database_not_found"),
-    "vastdb.errors.Missing": Ruling(Then.AGAIN, "database_not_found"),
-    "vastdb.errors.MissingTransaction": Ruling(Then.AGAIN, "database_not_found"),
-    "vastdb.errors.MissingSchema": Ruling(Then.AGAIN, "database_not_found"),
-    "vastdb.errors.MissingTable": Ruling(Then.AGAIN, "database_not_found"),
+    "vastdb.errors.NotFound": Ruling(Transient, "database_not_found"),
+    "vastdb.errors.Missing": Ruling(Transient, "database_not_found"),
+    "vastdb.errors.MissingTransaction": Ruling(Transient, "database_not_found"),
+    "vastdb.errors.MissingSchema": Ruling(Transient, "database_not_found"),
+    "vastdb.errors.MissingTable": Ruling(Transient, "database_not_found"),
     # Another container was quicker with the same table or schema.
-    "vastdb.errors.Exists": Ruling(Then.AGAIN, "database_exists"),
-    "vastdb.errors.SchemaExists": Ruling(Then.AGAIN, "database_exists"),
-    "vastdb.errors.TableExists": Ruling(Then.AGAIN, "database_exists"),
-    "vastdb.errors.Forbidden": Ruling(Then.LATER, "database_forbidden", _CREDENTIALS),
-    "vastdb.errors.MissingBucket": Ruling(Then.LATER, "database_bucket_missing", _BUCKET),
-    "vastdb.errors.InsufficientCapacity": Ruling(Then.LATER, "database_full", _CAPACITY),
-    "vastdb.errors.MethodNotAllowed": Ruling(Then.LATER, "database_endpoint", _ENDPOINT),
-    "vastdb.errors.NotImplemented": Ruling(Then.LATER, "database_endpoint", _ENDPOINT),
-    "vastdb.errors.NotSupported": Ruling(Then.LATER, "database_version", _ENDPOINT),
-    "vastdb.errors.NotSupportedVersion": Ruling(Then.LATER, "database_version", _ENDPOINT),
-    "vastdb.errors.BadRequest": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.InvalidArgument": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.TooLargeRequest": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.TooWideRow": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.NotSupportedSchema": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.NotSupportedCommand": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.MissingRowIdColumn": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.MissingSnapshot": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.MissingProjection": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.MissingBlobExpansion": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.errors.ImportFilesError": Ruling(Then.REFUSE, "database_refused", _REPORT),
-    "vastdb.transaction.TransactionNotActiveError": Ruling(Then.AGAIN, "database_not_found"),
-    "vastdb._internal.UnsupportedServer": Ruling(Then.LATER, "database_endpoint", _ENDPOINT),
-    "requests.exceptions.RequestException": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
-    "urllib3.exceptions.HTTPError": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
-    "adbc_driver_manager.Error": Ruling(Then.AGAIN, "database_query_engine"),
-    "builtins.OSError": Ruling(Then.AGAIN, "database_unreachable", _NETWORK),
-    "builtins.EOFError": Ruling(Then.AGAIN, "database_answer"),
+    "vastdb.errors.Exists": Ruling(Transient, "database_exists"),
+    "vastdb.errors.SchemaExists": Ruling(Transient, "database_exists"),
+    "vastdb.errors.TableExists": Ruling(Transient, "database_exists"),
+    "vastdb.errors.Forbidden": Ruling(VASTDatabaseError, "database_forbidden", _CREDENTIALS),
+    "vastdb.errors.MissingBucket": Ruling(VASTDatabaseError, "database_bucket_missing", _BUCKET),
+    "vastdb.errors.InsufficientCapacity": Ruling(VASTDatabaseError, "database_full", _CAPACITY),
+    "vastdb.errors.MethodNotAllowed": Ruling(VASTDatabaseError, "database_endpoint", _ENDPOINT),
+    "vastdb.errors.NotImplemented": Ruling(VASTDatabaseError, "database_endpoint", _ENDPOINT),
+    "vastdb.errors.NotSupported": Ruling(VASTDatabaseError, "database_version", _ENDPOINT),
+    "vastdb.errors.NotSupportedVersion": Ruling(VASTDatabaseError, "database_version", _ENDPOINT),
+    "vastdb.errors.BadRequest": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.InvalidArgument": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.TooLargeRequest": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.TooWideRow": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.NotSupportedSchema": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.NotSupportedCommand": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.MissingRowIdColumn": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.MissingSnapshot": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.MissingProjection": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.MissingBlobExpansion": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.errors.ImportFilesError": Ruling(Reject, "database_refused", _REPORT),
+    "vastdb.transaction.TransactionNotActiveError": Ruling(Transient, "database_not_found"),
+    "vastdb._internal.UnsupportedServer": Ruling(VASTDatabaseError, "database_endpoint", _ENDPOINT),
+    "requests.exceptions.RequestException": Ruling(Transient, "database_unreachable", _NETWORK),
+    "urllib3.exceptions.HTTPError": Ruling(Transient, "database_unreachable", _NETWORK),
+    "adbc_driver_manager.Error": Ruling(Transient, "database_query_engine"),
+    "builtins.OSError": Ruling(Transient, "database_unreachable", _NETWORK),
+    "builtins.EOFError": Ruling(Transient, "database_answer"),
     # The client raises these two for a Server header of another kind, and for a status that it does not know, such as 502.
-    "builtins.NotImplementedError": Ruling(Then.LATER, "database_endpoint", _ENDPOINT),
-    "builtins.ValueError": Ruling(Then.AGAIN, "database_answer"),
+    "builtins.NotImplementedError": Ruling(VASTDatabaseError, "database_endpoint", _ENDPOINT),
+    "builtins.ValueError": Ruling(Transient, "database_answer"),
 }
 """Error class, or a base class of it -> ruling; the nearest class in the method resolution order decides."""
 
@@ -140,22 +134,22 @@ _STALE_CODES = frozenset({"TabularMismatchColumnType", "TabularMismatchColumnNam
 
 
 def ruling_of(error: BaseException) -> Ruling | None:
-    """The ruling on a client's error; None for an error that is no client's, which is left to pass."""
+    """The ruling on a client's error; None for an error that is not a client's, which is left to pass."""
     for kind in type(error).__mro__:
         ruling = DATABASE_RULINGS.get(f"{kind.__module__}.{kind.__qualname__}")
         if ruling is not None:
-            return _refined(error, ruling)
+            return _refine(error, ruling)
     return None
 
 
-def _refined(error: BaseException, ruling: Ruling) -> Ruling:
+def _refine(error: BaseException, ruling: Ruling) -> Ruling:
     """The ruling on this error of a class: a certificate that is not trusted now will not be at the next attempt."""
     if _is_stale(error):
-        return Ruling(Then.AGAIN, "database_stale")
-    remedy = certificate_remedy(network_cause(error) or "") if ruling.then is Then.AGAIN else None
+        return Ruling(Transient, "database_stale")
+    remedy = certificate_remedy(network_cause(error) or "") if ruling.error is Transient else None
     if remedy:
         engine = ruling.code == "database_query_engine"
-        return Ruling(Then.LATER, "database_certificate", _ENGINE_CERTIFICATE if engine else remedy)
+        return Ruling(VASTDatabaseError, "database_certificate", _ENGINE_CERTIFICATE if engine else remedy)
     return ruling
 
 
@@ -165,29 +159,28 @@ def _is_stale(error: BaseException) -> bool:
 
 def as_inspector_error(error: BaseException, ruling: Ruling, place: str) -> InspectorError:
     """The error to raise instead. It names the place and the server's code, and quotes neither headers nor credentials."""
-    message = f"{place}: {describe(error)}"
-    kinds = {Then.AGAIN: Transient, Then.LATER: VASTDatabaseError, Then.REFUSE: Reject}
-    return kinds[ruling.then](message, code=ruling.code, remedy=ruling.remedy)
+    message = f"{place}: {summarize(error)}"
+    return ruling.error(message, code=ruling.code, remedy=ruling.remedy)
 
 
-def describe(error: BaseException) -> str:
+def summarize(error: BaseException) -> str:
     """An error in a few words: its class, and the status, code and message that the server gave."""
     name = type(error).__name__
     status = getattr(error, "status", None)
     if status is not None:
         words = [str(status), *(str(text) for text in (getattr(error, "code", None), getattr(error, "message", None)) if text)]
         return f"{name} ({' '.join(words)})"
-    missing = _missing(error)
+    missing = _name_missing(error)
     if missing:
         return missing
     cause = getattr(error, "cause", None)
     return network_cause(error) or (f"{name} ({type(cause).__name__})" if cause is not None else name)
 
 
-def _missing(error: BaseException) -> str | None:
+def _name_missing(error: BaseException) -> str | None:
     """What an error of the client says that there is not, by its name and place."""
-    found = [getattr(error, name, None) for name in ("table", "schema", "bucket")]
-    table, schema, bucket = (value if isinstance(value, str) else None for value in found)
+    places = [getattr(error, name, None) for name in ("table", "schema", "bucket")]
+    table, schema, bucket = (place if isinstance(place, str) else None for place in places)
     if not type(error).__name__.startswith("Missing") or bucket is None:
         return None
     if table is not None:
@@ -203,12 +196,12 @@ def network_cause(error: BaseException) -> str | None:
     chain = [error]
     while len(chain) < _LONGEST_CHAIN:
         last = chain[-1]
-        cause = last.__cause__ or last.__context__ or _held_cause(last)
+        cause = last.__cause__ or last.__context__ or _inner_error(last)
         if cause is None:
             break
         chain.append(cause)
     # The innermost tells most: a refused connection is an error of connecting, and of having tried too often.
-    words = next((found for found in map(_words_of_cause, reversed(chain)) if found), None)
+    words = next(filter(None, map(_words_of_cause, reversed(chain))), None)
     proxied = any(type(one).__name__.startswith("Proxy") for one in chain)
     return f"{words}, by the proxy that the environment names" if words and proxied else words
 
@@ -218,10 +211,10 @@ def certificate_remedy(cause: str) -> str | None:
     return _CERTIFICATE if cause.startswith(_UNTRUSTED) else None
 
 
-def _held_cause(error: BaseException) -> BaseException | None:
+def _inner_error(error: BaseException) -> BaseException | None:
     """The error that another one was made of, where it was not raised from it."""
-    held = (getattr(error, "cause", None), getattr(error, "reason", None), *error.args)
-    return next((one for one in held if isinstance(one, BaseException)), None)
+    parts = (getattr(error, "cause", None), getattr(error, "reason", None), *error.args)
+    return next((one for one in parts if isinstance(one, BaseException)), None)
 
 
 def _words_of_cause(error: BaseException) -> str | None:

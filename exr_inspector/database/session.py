@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from exr_inspector.database import rulings
-from exr_inspector.database.rulings import CommitLost, Ruling, Then
+from exr_inspector.database.rulings import CommitLost, Ruling, Transient
 from exr_inspector.errors import BadSettings, InspectorError, VASTDatabaseError
 from exr_inspector.settings import Settings, environment_name
 from vast_schemas import VectorIndex, wire_schema
@@ -60,15 +60,15 @@ class PathLocks:
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
 
     @contextmanager
-    def holding(self, paths: Iterable[str]) -> Iterator[None]:
+    def hold(self, paths: Iterable[str]) -> Iterator[None]:
         """Hold the locks of these paths."""
-        with ExitStack() as held:
+        with ExitStack() as locks:
             for path in sorted(set(paths)):
-                held.enter_context(self._one(path))
+                locks.enter_context(self._hold_one(path))
             yield
 
     @contextmanager
-    def _one(self, path: str) -> Iterator[None]:
+    def _hold_one(self, path: str) -> Iterator[None]:
         with self._guard:
             lock, users = self._locks.get(path, (threading.Lock(), 0))
             self._locks[path] = (lock, users + 1)
@@ -95,7 +95,7 @@ def connect(settings: Settings) -> Any:
         names = ", ".join(environment_name(name) for name in missing)
         raise BadSettings(f"{names}: not set, so there is no database to connect to", remedy="docs/CONFIGURATION.md describes it")
     place = f"VAST DataBase at {settings.db_endpoint}"
-    with judged(lambda error, ruling: rulings.as_inspector_error(error, ruling, place)):
+    with translate_errors(partial(rulings.as_inspector_error, place=place)):
         session = _session_class()(settings)
     _check_version(session.features.vast_version, place)
     _apply_retries_once(session.api)
@@ -165,8 +165,11 @@ def _apply_retries_once(api: Any) -> None:
     """
     decorate = getattr(api, "_backoff_decorator", None)
     if decorate is not None:
-        retried = decorate(lambda function, *arguments: function(*arguments))
-        api._backoff_decorator = lambda function: partial(retried, function)
+        api._backoff_decorator = partial(partial, decorate(_call))
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 def _keep_connections(api: Any) -> None:
@@ -175,7 +178,11 @@ def _keep_connections(api: Any) -> None:
     The client (2.1) opens a session, and with it a connection and a TLS handshake, for the endpoints of each SELECT. There is
     one endpoint here. Of the connections that threads used side by side it keeps ten.
     """
-    api.with_endpoint = lambda endpoint: nullcontext(api)
+
+    def with_endpoint(endpoint: Any) -> AbstractContextManager[Any]:
+        return nullcontext(api)
+
+    api.with_endpoint = with_endpoint
     for requests_session in getattr(api, "_sessions", {}).values():
         for adapter in requests_session.adapters.values():
             adapter.init_poolmanager(1, 2 * _INSERTERS)
@@ -195,37 +202,39 @@ class Store:
     paths: PathLocks = field(default_factory=PathLocks, repr=False)
     loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     tables: Mapping[str, Any] | None = field(default=None, repr=False)
-    inserters: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_INSERTERS, "insert"), repr=False)
+    inserters: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, _INSERTERS, "insert"), repr=False)
 
     @property
     def place(self) -> str:
         """How messages name it."""
         return f"VAST DataBase at {self.endpoint}, {self.bucket}/{self.schema}"
 
-    def transaction(self, ledger: Ledger, tables: Mapping[str, Any] | None = None) -> Transaction:
-        """A transaction for a `with` block, which receives a `Work`: committed at its end, rolled back on an exception.
+    def transaction(self, ledger: Ledger, tables: Mapping[str, Any] | None = None) -> Work:
+        """A transaction for a `with` block: begun there, committed at its end, rolled back on an exception.
 
         `tables`: the metadata of the tables that its statements name. Raises Transient for what may pass within this call,
         CommitLost where the commit may or may not have taken effect, VASTDatabaseError or Reject for the rest.
         """
-        return Transaction(self, ledger, {} if tables is None else tables)
+        return Work(self, self.session.transaction(), ledger, {} if tables is None else tables)
 
-    def judge(self, error: BaseException, ruling: Ruling) -> InspectorError:
+    def translate(self, error: BaseException, ruling: Ruling) -> InspectorError:
         """The error to raise for one of the client's."""
         if ruling.code in ("database_not_found", "database_stale"):
             self.tables = None
         return rulings.as_inspector_error(error, ruling, self.place)
 
 
-class Transaction:
-    """One transaction of a store."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A transaction, and what can be done within it.
 
-    def __init__(self, store: Store, ledger: Ledger, tables: Mapping[str, Any]) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._tables = tables
-        self._transaction = store.session.transaction()
-        self._txid = 0
+    Every statement is one request, but for inserts that are wider than one.
+    """
+
+    store: Store
+    _transaction: Any
+    _ledger: Ledger
+    _tables: Mapping[str, Any]
 
     def __enter__(self) -> Work:
         """Begin. The client's own `with` opens a connection to the query engine as well, where its driver is installed.
@@ -234,45 +243,42 @@ class Transaction:
         here asks it.
         """
         self._ledger.requests += 1
-        with judged(self._store.judge):
-            answer = self._store.session.api.begin_transaction()
-        self._txid = self._transaction.txid = int(answer.headers["tabular-txid"])
-        return Work(self._store, self._transaction, self._ledger, self._tables)
+        with translate_errors(self.store.translate):
+            answer = self.store.session.api.begin_transaction()
+        self._transaction.txid = int(answer.headers["tabular-txid"])
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ledger.requests += 1
         if error is None:
-            with judged(self._judge_commit):
-                self._transaction.__exit__(None, None, None)
+            self._commit()
             return
         # A rollback that fails changes nothing: the server rolls back what is never committed.
-        with suppress(InspectorError), judged(self._store.judge):
+        with suppress(InspectorError), translate_errors(self.store.translate):
             self._transaction.__exit__(kind, error, trace)
-        with judged(self._store.judge):
+        with translate_errors(self.store.translate):
             raise error
 
-    def _judge_commit(self, error: BaseException, ruling: Ruling) -> InspectorError:
-        self._abandon()
-        answered = getattr(error, "status", None) is not None
-        if answered and (ruling.code in _NOT_COMMITTED or ruling.then is not Then.AGAIN):
-            return self._store.judge(error, ruling)
-        return CommitLost(f"{self._store.place}: no clear answer to the commit: {rulings.describe(error)}")
+    def _commit(self) -> None:
+        txid = self._transaction.txid
+        try:
+            with translate_errors(self._translate_commit):
+                self._transaction.__exit__(None, None, None)
+        except InspectorError:
+            self._abandon(txid)
+            raise
 
-    def _abandon(self) -> None:
+    def _translate_commit(self, error: BaseException, ruling: Ruling) -> InspectorError:
+        answered = getattr(error, "status", None) is not None
+        if answered and (ruling.code in _NOT_COMMITTED or ruling.error is not Transient):
+            return self.store.translate(error, ruling)
+        return CommitLost(f"{self.store.place}: no clear answer to the commit: {rulings.summarize(error)}")
+
+    def _abandon(self, txid: int) -> None:
         """Roll the transaction back if it is still open: it would keep its rows locked, and could take effect later."""
         self._ledger.requests += 1
-        with suppress(InspectorError), judged(lambda error, ruling: rulings.as_inspector_error(error, ruling, "rollback")):
-            self._store.session.api.rollback_transaction(self._txid)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What can be done within a transaction. Every statement is one request, but for inserts that are wider than one."""
-
-    store: Store
-    _transaction: Any
-    _ledger: Ledger
-    _tables: Mapping[str, Any]
+        with suppress(InspectorError), translate_errors(partial(rulings.as_inspector_error, place="rollback")):
+            self.store.session.api.rollback_transaction(txid)
 
     def select(self, table: str, columns: Sequence[str], key: str, values: Sequence[str]) -> pa.Table:
         """The rows whose `key` is one of `values`, with these columns and `$row_id`."""
@@ -292,9 +298,9 @@ class Work:
 
     def insert(self, tables: Mapping[str, pa.Table]) -> None:
         """Insert rows into several tables, in as few requests as their size allows, side by side; none for an empty table."""
-        jobs = [(name, batch) for name, rows in tables.items() for batch in batches(rows)]
-        self._ledger.requests += len(jobs)
-        futures = [self.store.inserters.submit(self._table(name).insert, batch) for name, batch in jobs]
+        inserts = [(name, batch) for name, rows in tables.items() for batch in batches(rows)]
+        self._ledger.requests += len(inserts)
+        futures = [self.store.inserters.submit(self._table(name).insert, batch) for name, batch in inserts]
         wait(futures)  # all of them, so that none is still on its way when the transaction is rolled back
         for future in futures:
             future.result()
@@ -319,7 +325,7 @@ class Work:
         self._ledger.requests += 2
         metadata = _shared_metadata()(TableRef(self.store.bucket, self.store.schema, table))
         try:
-            with _expecting_missing():
+            with _expect_missing():
                 metadata.load(self._transaction)
         except (NotFound, Missing):
             return None
@@ -376,19 +382,19 @@ class Work:
     def add_columns(self, table: str, columns: pa.Schema) -> None:
         """Add nullable columns. Metadata that were loaded before do not know them."""
         self._ledger.requests += 1
-        self._named(table).add_column(wire_schema(columns))
+        self._editable_table(table).add_column(wire_schema(columns))
 
     def drop_columns(self, table: str, columns: pa.Schema) -> None:
         """Drop columns with all their values."""
         self._ledger.requests += 1
-        self._named(table).drop_column(wire_schema(columns))
+        self._editable_table(table).drop_column(wire_schema(columns))
 
     def drop(self, table: str) -> None:
         """Drop a table with all its rows."""
         self._ledger.requests += 1
-        self._named(table).drop()
+        self._editable_table(table).drop()
 
-    def _named(self, table: str) -> Any:
+    def _editable_table(self, table: str) -> Any:
         """A table that can be changed as such; four requests."""
         self._ledger.requests += 4
         return self._transaction.bucket(self.store.bucket).schema(self.store.schema).table(table)
@@ -401,7 +407,7 @@ _expects_missing: ContextVar[bool] = ContextVar("_expects_missing", default=Fals
 
 
 @contextmanager
-def _expecting_missing() -> Iterator[None]:
+def _expect_missing() -> Iterator[None]:
     """In this block of this thread, the client does not warn of an answer that says that there is no such thing.
 
     It warns of every answer with an error status, also where the question was whether something is there.
@@ -436,10 +442,10 @@ def _shared_metadata() -> type[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class judged:  # noqa: N801 - used as a `with` statement, like contextlib.suppress
-    """Raise the project's error for one of the client's, as `judge` makes it; errors of other kinds pass."""
+class translate_errors:  # noqa: N801 - used as a `with` statement, like contextlib.suppress
+    """Raise the project's error for one of the client's, as `translate` makes it; errors of other kinds pass."""
 
-    judge: Callable[[BaseException, Ruling], InspectorError]
+    translate: Callable[[BaseException, Ruling], InspectorError]
 
     def __enter__(self) -> None:
         return None
@@ -447,7 +453,7 @@ class judged:  # noqa: N801 - used as a `with` statement, like contextlib.suppre
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         ruling = rulings.ruling_of(error) if error is not None else None
         if error is not None and ruling is not None:
-            raise self.judge(error, ruling) from error
+            raise self.translate(error, ruling) from error
 
 
 def batches(rows: pa.Table) -> list[pa.RecordBatch]:
@@ -455,10 +461,10 @@ def batches(rows: pa.Table) -> list[pa.RecordBatch]:
     if rows.num_rows == 0:
         return []
     table = pa.Table.from_arrays(rows.columns, schema=wire_schema(rows.schema)).combine_chunks()
-    return [piece for batch in table.to_batches() for piece in _halved(batch)]
+    return [piece for batch in table.to_batches() for piece in _halve(batch)]
 
 
-def _halved(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+def _halve(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     size = pa.ipc.get_record_batch_size(batch) + batch.schema.serialize().size
     if size <= MAX_INSERT_BYTES or batch.num_rows == 1:
         return [batch]
@@ -467,7 +473,7 @@ def _halved(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     if step == batch.num_rows:
         step = (batch.num_rows + 1) // 2
     cut = [batch.slice(start, step) for start in range(0, batch.num_rows, step)]
-    return [piece for part in cut for piece in _halved(part)]
+    return [piece for part in cut for piece in _halve(part)]
 
 
 def _row_id_field(row_ids: Sequence[Any]) -> pa.Field:

@@ -33,10 +33,10 @@ def ensure_tables(store: Store, ledger: Ledger) -> Mapping[str, Any]:
 
 
 def _load_or_create(store: Store, ledger: Ledger) -> Mapping[str, Any]:
-    found = _load(store, ledger)
-    missing = [table for table in tables_at() if table.name not in found]
+    stored = _load(store, ledger)
+    missing = [table for table in tables_at() if table.name not in stored]
     if not missing:
-        return found
+        return stored
     with store.transaction(ledger) as work:
         work.create({table.name: (schema_for(table.name), table.vector_index) for table in missing})
     return _load(store, ledger)
@@ -46,23 +46,23 @@ def _load(store: Store, ledger: Ledger) -> dict[str, Any]:
     """The tables that are there, each checked."""
     with store.transaction(ledger) as work:
         loaded = {table.name: work.load(table.name) for table in tables_at()}
-    found = {name: metadata for name, metadata in loaded.items() if metadata is not None}
-    differences = [text for name, metadata in found.items() for text in drift(TABLES[name], metadata.arrow_schema)]
+    stored = {name: metadata for name, metadata in loaded.items() if metadata is not None}
+    differences = [text for name, metadata in stored.items() for text in drift(TABLES[name], metadata.arrow_schema)]
     if differences:
         raise _drift_error(store, differences)
-    return found
+    return stored
 
 
 def drift(table: TableSpec, stored: pa.Schema) -> list[tuple[str, str, str]]:
     """How a stored table differs from what is written to it: (table, column, what is wrong), one entry per column."""
-    found = []
+    differences = []
     for field in schema_for(table.name):
         position = stored.get_field_index(field.name)
         if position < 0:
-            found.append((table.name, field.name, "is missing"))
+            differences.append((table.name, field.name, "is missing"))
         elif not same_type(field.type, stored.field(position).type):
-            found.append((table.name, field.name, f"is {stored.field(position).type}, expected {field.type}"))
-    return found
+            differences.append((table.name, field.name, f"is {stored.field(position).type}, expected {field.type}"))
+    return differences
 
 
 def same_type(wanted: pa.DataType, stored: pa.DataType) -> bool:

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import tenacity
 
 from exr_inspector.database.rows import FileRows, Row, Stamp, new_stamp, sections_of_stored, to_tables
 from exr_inspector.database.rulings import CommitLost, Transient
@@ -22,12 +21,12 @@ from exr_inspector.database.session import ROW_ID, Ledger, Store, Work
 from exr_inspector.database.tables import ensure_tables
 from exr_inspector.database.versions import (
     COLUMNS,
+    Inspection,
     Measurement,
     Merge,
     Plan,
     Review,
     Section,
-    Seen,
     Settlement,
     Version,
     heal,
@@ -35,10 +34,10 @@ from exr_inspector.database.versions import (
     remove,
 )
 from exr_inspector.errors import CommitUnknown, VASTDatabaseError
+from exr_inspector.retry import repeat
 from vast_schemas import CHILD_TABLES, FILES, FILES_SCHEMA, TABLES, Role, schema_for
 
 ATTEMPTS = 8
-_FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
 # A database that lets every request run into its timeout does not keep a handler thread longer than this and one attempt.
 _LONGEST_TIME = 60.0
@@ -54,7 +53,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredFile:
     """What became of one file: whether it was inserted, how many versions it superseded, and how often it has been inspected."""
 
     file_id: str
@@ -73,24 +72,24 @@ class _Step:
     plan: Plan
 
     @property
-    def outcome(self) -> Stored:
+    def outcome(self) -> StoredFile:
         current = self.plan.is_current
         inserted = self.plan.existing is None
-        return Stored(self.rows.file_id, inserted, self.plan.superseded, self.plan.inspection_count, current)
+        return StoredFile(self.rows.file_id, inserted, self.plan.superseded, self.plan.inspection_count, current)
 
 
-def store_files(store: Store, files: Sequence[FileRows], ledger: Ledger, *, read_back: bool = True) -> list[Stored]:
+def store_files(store: Store, files: Sequence[FileRows], ledger: Ledger, *, read_back: bool = True) -> list[StoredFile]:
     """Store inspected files, each of another path, in one transaction. Results stand in the files' order.
 
     Raises Transient or CommitUnknown when every attempt failed, VASTDatabaseError for what an operator has to mend, SchemaDrift,
     and Reject for what the server refuses.
     """
     paths = [file.path for file in files]
-    with store.paths.holding(paths):
-        stored = _repeated(lambda: _write(store, files, ledger), ledger)
+    with store.paths.hold(paths):
+        outcomes = _repeat(_write, store, files, ledger)
         if read_back:
-            _repeated(lambda: _mend(store, paths, ledger), None)
-    return stored
+            _repeat(_mend, store, paths, ledger)
+    return outcomes
 
 
 def mark_removed(store: Store, path: str, removed_at: datetime, ledger: Ledger, *, read_back: bool = True) -> str | None:
@@ -98,66 +97,58 @@ def mark_removed(store: Store, path: str, removed_at: datetime, ledger: Ledger, 
 
     Returns the version's file_id; None where nothing is stored of the path, or its current version was modified after that.
     """
-    with store.paths.holding([path]):
-        marked = _repeated(lambda: _remove(store, path, removed_at, ledger), ledger)
-        if read_back and marked:
-            _repeated(lambda: _mend(store, [path], ledger), None)
-    return marked
+    with store.paths.hold([path]):
+        file_id = _repeat(_remove, store, path, removed_at, ledger)
+        if read_back and file_id:
+            _repeat(_mend, store, [path], ledger)
+    return file_id
 
 
 def mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
-    """Mend what racing processes, or hands, left of these paths in `files`: duplicates, several current versions, or none."""
-    with store.paths.holding(paths):
-        _repeated(lambda: _mend(store, paths, ledger), ledger)
+    """Repair what racing processes or manual edits left behind in `files`: duplicates, several current versions, or none."""
+    with store.paths.hold(paths):
+        _repeat(_mend, store, paths, ledger)
 
 
-def _repeated(action: Callable[[], T], ledger: Ledger | None) -> T:
-    """Run until it meets no passing condition, waiting longer and at random in between; the last condition is raised."""
-    for attempt in tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_after_delay(_LONGEST_TIME),
-        wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
-        retry=tenacity.retry_if_exception_type((Transient, CommitLost)),
-        reraise=True,
-    ):
-        with attempt:
-            if ledger is not None:
-                ledger.attempts += 1
-            return action()
-    raise AssertionError("tenacity either returns or raises")
+def _repeat(action: Callable[..., T], *arguments: object) -> T:
+    """Run until it meets no passing condition."""
+    passing = (Transient, CommitLost)
+    return repeat(action, *arguments, errors=passing, attempts=ATTEMPTS, longest_wait=_LONGEST_WAIT, longest_time=_LONGEST_TIME)
 
 
-def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[Stored]:
+def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[StoredFile]:
+    ledger.attempts += 1
     tables = ensure_tables(store, ledger)
     stamps = [new_stamp() for _ in files]
     try:
         with store.transaction(ledger, tables) as work:
             by_path = _versions(work, [file.path for file in files])
-            steps = [_planned(file, stamp, by_path[file.path]) for file, stamp in zip(files, stamps, strict=True)]
-            _carry_out(work, steps)
+            steps = [_plan_step(file, stamp, by_path[file.path]) for file, stamp in zip(files, stamps, strict=True)]
+            _apply_steps(work, steps)
     except CommitLost as lost:
-        _settle(store, files, stamps, ledger, lost)
+        _resolve_commit(store, files, stamps, ledger, lost)
     return [step.outcome for step in steps]
 
 
-def _planned(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
+def _plan_step(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
     etag, size = file.file["etag"], file.file["size_bytes"]
-    seen = Seen(file.file_id, file.mtime, stamp.inspection_id, stamp.now, etag, size, file.measured)
+    seen = Inspection(file.file_id, file.mtime, stamp.inspection_id, stamp.now, etag, size, file.measured)
     plan = inspect(stored, seen)
     return _Step(file, replace(stamp, is_current=plan.is_current, deleted_at=plan.deleted_at), plan)
 
 
-def _settle(store: Store, files: Sequence[FileRows], stamps: Sequence[Stamp], ledger: Ledger, lost: CommitLost) -> None:
+def _resolve_commit(store: Store, files: Sequence[FileRows], stamps: Sequence[Stamp], ledger: Ledger, lost: CommitLost) -> None:
     """Find out whether a transaction took effect: it did when any row names one of its inspections.
 
     Raises Transient where it did not, and CommitUnknown where the tables cannot be read.
     """
     try:
-        by_path = _repeated(lambda: _read(store, [file.path for file in files], ledger), None)
+        by_path = _repeat(_read, store, [file.path for file in files], ledger)
     except VASTDatabaseError as error:
         raise CommitUnknown(f"{lost.message}; and reading back failed: {error.message}") from error
-    ids = {stamp.inspection_id for stamp in stamps}
-    found = {name for versions in by_path.values() for row in versions for name in (row.inspection_id, row.last_inspection_id)}
-    if not ids & found:
+    ours = {stamp.inspection_id for stamp in stamps}
+    rows = [row for versions in by_path.values() for row in versions]
+    if ours.isdisjoint(name for row in rows for name in (row.inspection_id, row.last_inspection_id)):
         raise Transient(f"{lost.message}; it did not take effect", code="commit_lost") from lost
 
 
@@ -174,6 +165,7 @@ def _mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
 
 
 def _remove(store: Store, path: str, removed_at: datetime, ledger: Ledger) -> str | None:
+    ledger.attempts += 1
     with store.transaction(ledger, ensure_tables(store, ledger)) as work:
         plan = remove(_versions(work, [path])[path], removed_at)
         _apply(work, [plan])
@@ -188,14 +180,16 @@ def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:
     return by_path
 
 
-def _carry_out(work: Work, steps: Sequence[_Step]) -> None:
+def _apply_steps(work: Work, steps: Sequence[_Step]) -> None:
     """Insert new versions into every table; refresh, replace and settle the others."""
-    work.insert(to_tables((step.rows, step.stamp) for step in steps if step.plan.existing is None))
+    new = [(step.rows, step.stamp) for step in steps if step.plan.existing is None]
+    if new:
+        work.insert(to_tables(new))
     refreshed = [(step, step.plan.existing) for step in steps if step.plan.refresh]
     _apply(work, [step.plan for step in steps], {row.row_id: step.rows.file for step, row in refreshed if row})
-    owned = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in refreshed if row]
-    tables = to_tables(owned)
-    work.insert({table.name: tables[table.name] for table in MEASURED})
+    measured = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in refreshed if row]
+    if any(rows.measured for rows, _ in measured):
+        work.insert(to_tables(measured, [table.name for table in MEASURED]))
 
 
 def _settle_measurements(work: Work, reviews: Sequence[Review]) -> None:
@@ -213,12 +207,12 @@ def _settle_measurements(work: Work, reviews: Sequence[Review]) -> None:
 
 def _measurements(work: Work, table: str, policy: str | None, file_ids: Sequence[str]) -> dict[str, list[Measurement]]:
     """The stored rows of a table, by file_id."""
-    found: dict[str, list[Measurement]] = {file_id: [] for file_id in file_ids}
+    by_file: dict[str, list[Measurement]] = {file_id: [] for file_id in file_ids}
     columns = ("file_id", "inspection_id", *((policy,) if policy else ()))
     for row in work.select(table, columns, "file_id", file_ids).to_pylist() if file_ids else ():
         section = (table, row[policy] if policy else None)
-        found[row["file_id"]].append(Measurement(row[ROW_ID], section, row["file_id"], row["inspection_id"]))
-    return found
+        by_file[row["file_id"]].append(Measurement(row[ROW_ID], section, row["file_id"], row["inspection_id"]))
+    return by_file
 
 
 def _claims(work: Work, reviews: Sequence[Review]) -> dict[str, frozenset[Section]]:

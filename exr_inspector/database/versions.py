@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 
@@ -50,7 +51,7 @@ Section = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Inspection:
     """An inspection: which version was found, its bytes, by which inspection and when, and the sections that it measured."""
 
     file_id: str
@@ -108,10 +109,10 @@ class Review:
         `claims`: what each source measured, as far as it is known; a source whose measurement came to no row still displaces
         the rows of earlier ones.
         """
-        found = {source: {row.section for row in rows if row.inspection_id == source} for source in self.sources}
+        stored = {source: {row.section for row in rows if row.inspection_id == source} for source in self.sources}
         holders: dict[Section, str] = {}
         for source in self.sources:
-            for section in found[source] | claims.get(source, frozenset()):
+            for section in stored[source] | claims.get(source, frozenset()):
                 holders.setdefault(section, source)
         gone, adopted = [], []
         for row in rows:
@@ -153,17 +154,17 @@ class Plan:
     inspection_count: int = 0
 
 
-def inspect(stored: Sequence[Version], seen: Seen) -> Plan:
+def inspect(stored: Sequence[Version], seen: Inspection) -> Plan:
     """A version was inspected: it is new, or counted and refreshed; then it is settled which version is current."""
-    kept, merges = _merged(stored)
-    current = _current(kept)
+    kept, merges = _merge_duplicates(stored)
+    current = _current_of(kept)
     existing = next((version for version in kept if version.file_id == seen.file_id), None)
-    newer = current is None or current is existing or not _strictly_newer(current.mtime, seen.mtime)
-    fresh = existing is None or not _strictly_newer(existing.mtime, seen.mtime)
+    newer = current is None or current is existing or not _is_newer(current.mtime, seen.mtime)
+    fresh = existing is None or not _is_newer(existing.mtime, seen.mtime)
     deleted_at = current.deleted_at if current and not (fresh and _outlives(seen.mtime, current.deleted_at)) else None
-    wanted = {version.row_id: _standing(version, None if newer else current) for version in kept}
+    wanted = {version.row_id: _set_current(version, None if newer else current) for version in kept}
     if existing is not None:
-        counted = _counted(wanted[existing.row_id], seen, fresh)
+        counted = _count_inspection(wanted[existing.row_id], seen, fresh)
         wanted[existing.row_id] = replace(counted, is_current=True, deleted_at=deleted_at) if newer else counted
     return Plan(
         changes=_changes(stored, wanted),
@@ -180,10 +181,10 @@ def inspect(stored: Sequence[Version], seen: Seen) -> Plan:
 
 def remove(stored: Sequence[Version], removed_at: datetime) -> Plan:
     """The object was removed at `removed_at`: say so on the current version (`existing`), unless that one was modified later."""
-    kept, merges = _merged(stored)
-    current = _current(kept)
-    wanted = {version.row_id: _standing(version, current) for version in kept}
-    if current is not None and not _after(current.mtime, removed_at):
+    kept, merges = _merge_duplicates(stored)
+    current = _current_of(kept)
+    wanted = {version.row_id: _set_current(version, current) for version in kept}
+    if current is not None and not _is_after(current.mtime, removed_at):
         latest = max(filter(None, (current.deleted_at, removed_at)))
         wanted[current.row_id] = replace(wanted[current.row_id], deleted_at=latest)
         return Plan(changes=_changes(stored, wanted), merges=merges, reviews=_reviews(stored), existing=current)
@@ -192,42 +193,42 @@ def remove(stored: Sequence[Version], removed_at: datetime) -> Plan:
 
 def heal(stored: Sequence[Version]) -> Plan:
     """Nothing happened to the file; only mend what racing processes left: duplicates, several current versions, or none."""
-    kept, merges = _merged(stored)
-    current = _current(kept)
-    wanted = {version.row_id: _standing(version, current) for version in kept}
+    kept, merges = _merge_duplicates(stored)
+    current = _current_of(kept)
+    wanted = {version.row_id: _set_current(version, current) for version in kept}
     return Plan(changes=_changes(stored, wanted), merges=merges, reviews=_reviews(stored))
 
 
-def _standing(version: Version, current: Version | None) -> Version:
+def _set_current(version: Version, current: Version | None) -> Version:
     """The version as it stands when `current` is the current one; None: when another one becomes current."""
     if current is not None and version.row_id == current.row_id:
         return replace(version, is_current=True)
     return replace(version, is_current=False, deleted_at=None)
 
 
-def _counted(version: Version, seen: Seen, fresh: bool) -> Version:
+def _count_inspection(version: Version, seen: Inspection, fresh: bool) -> Version:
     if fresh:
         version = replace(version, mtime=seen.mtime or version.mtime, etag=seen.etag, size_bytes=seen.size_bytes)
     return replace(
         version,
-        last_inspected=_latest((version.last_inspected, seen.now)),
+        last_inspected=_latest_of((version.last_inspected, seen.now)),
         inspection_count=(version.inspection_count or 0) + 1,
         last_inspection_id=seen.inspection_id,
     )
 
 
-def _groups(stored: Sequence[Version]) -> list[list[Version]]:
+def _group_by_file(stored: Sequence[Version]) -> list[list[Version]]:
     """The rows of each file_id, the one with the lowest `$row_id` first."""
     groups: dict[str, list[Version]] = {}
-    for version in sorted(stored, key=lambda version: version.row_id):
+    for version in sorted(stored, key=attrgetter("row_id")):
         groups.setdefault(version.file_id, []).append(version)
     return list(groups.values())
 
 
-def _reviews(stored: Sequence[Version], seen: Seen | None = None) -> tuple[Review, ...]:
+def _reviews(stored: Sequence[Version], seen: Inspection | None = None) -> tuple[Review, ...]:
     """Where measurements have to be looked at: rows are merged, or an inspection (`seen`) refreshes what is stored."""
     reviews = []
-    for rows in _groups(stored):
+    for rows in _group_by_file(stored):
         newest, *earlier = sorted(rows, key=_age, reverse=True)
         same = [newest, *(row for row in earlier if _has_bytes_of(row, newest))]
         replaced: frozenset[Section] = frozenset()
@@ -240,7 +241,7 @@ def _reviews(stored: Sequence[Version], seen: Seen | None = None) -> tuple[Revie
     return tuple(reviews)
 
 
-def _has_bytes_of(version: Version, other: Version | Seen) -> bool:
+def _has_bytes_of(version: Version, other: Version | Inspection) -> bool:
     """Whether two observations are of the same bytes, for all that is known. An equal size alone does not say so."""
     etags, times, sizes = (version.etag, other.etag), (version.mtime, other.mtime), (version.size_bytes, other.size_bytes)
     if None in etags and None in times:
@@ -248,19 +249,19 @@ def _has_bytes_of(version: Version, other: Version | Seen) -> bool:
     return all(one == two for one, two in (etags, times, sizes) if one is not None and two is not None)
 
 
-def _merged(stored: Sequence[Version]) -> tuple[list[Version], tuple[Merge, ...]]:
+def _merge_duplicates(stored: Sequence[Version]) -> tuple[list[Version], tuple[Merge, ...]]:
     """One version per file_id, in the row with the lowest `$row_id`, and what has to go for that."""
     kept, merges = [], []
-    for keeper, *losers in _groups(stored):
+    for keeper, *losers in _group_by_file(stored):
         newest = max([keeper, *losers], key=_age)
-        kept.append(_united(keeper, losers) if losers else keeper)
+        kept.append(_unite(keeper, losers) if losers else keeper)
         merges += [Merge(keeper, loser, adopt=loser is newest) for loser in losers]
     return kept, tuple(merges)
 
 
-def _united(keeper: Version, losers: list[Version]) -> Version:
+def _unite(keeper: Version, losers: list[Version]) -> Version:
     rows = [keeper, *losers]
-    latest = max(rows, key=lambda row: row.last_inspected or _NEVER)
+    latest = max(rows, key=_inspected_at)
     newest = max(rows, key=_age)
     current = [row for row in rows if row.is_current]
     return replace(
@@ -277,22 +278,26 @@ def _united(keeper: Version, losers: list[Version]) -> Version:
     )
 
 
-def _current(versions: list[Version]) -> Version | None:
+def _current_of(versions: list[Version]) -> Version | None:
     """The current version. Of several, or where none is marked, the newest."""
     marked = [version for version in versions if version.is_current]
     return max(marked or versions, key=_age, default=None)
+
+
+def _inspected_at(version: Version) -> datetime:
+    return version.last_inspected or _NEVER
 
 
 def _age(version: Version) -> tuple[datetime, datetime, str]:
     return (version.mtime or _NEVER, version.last_inspected or _NEVER, version.file_id)
 
 
-def _strictly_newer(stored: datetime | None, seen: datetime | None) -> bool:
+def _is_newer(stored: datetime | None, seen: datetime | None) -> bool:
     """Whether the stored version is certainly newer; with an unknown time the one seen now wins."""
     return stored is not None and seen is not None and stored > seen
 
 
-def _after(mtime: datetime | None, removed_at: datetime) -> bool:
+def _is_after(mtime: datetime | None, removed_at: datetime) -> bool:
     """Whether a modification came after a removal, by whole seconds; within one, the event that arrives last is believed."""
     return mtime is not None and mtime.replace(microsecond=0) > removed_at.replace(microsecond=0)
 
@@ -302,7 +307,7 @@ def _outlives(mtime: datetime | None, deleted_at: datetime | None) -> bool:
     return deleted_at is None or mtime is None or mtime.replace(microsecond=0) >= deleted_at.replace(microsecond=0)
 
 
-def _latest(times: Iterable[datetime | None]) -> datetime | None:
+def _latest_of(times: Iterable[datetime | None]) -> datetime | None:
     return max((time for time in times if time), default=None)
 
 

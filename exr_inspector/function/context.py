@@ -2,7 +2,7 @@
 
 The runtime differs between versions, is not on the package index, and its objects may raise anything: an absent secret, for
 one, raised a non-KeyError on a live cluster. Nothing here may change the outcome of an event, so every call goes through
-`offered`, which is the one place that treats any error of the platform's as "not offered".
+`ask_platform`, the one place that takes any error of the platform's for "it has none".
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ContextDecorator
+from operator import getitem
 from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,12 +20,17 @@ T = TypeVar("T")
 LOGGER_NAME = "exr_inspector"
 
 
-def offered(ask: Callable[[], T], default: T) -> T:
-    """What `ask` returns, or `default` when the platform's object lacks it or raises whatever it raises."""
+def ask_platform(call: Callable[..., Any], *arguments: Any, default: Any = None) -> Any:
+    """What the call returns, or `default` when the platform's object lacks it or raises whatever it raises."""
     try:
-        return ask()
+        return call(*arguments)
     except Exception:  # noqa: BLE001 - a foreign object: no list of its errors exists
         return default
+
+
+def call_method(target: Any, method: str, *arguments: Any) -> Any:
+    """Call a method by its name: for `ask_platform`, where the object may lack it."""
+    return getattr(target, method)(*arguments)
 
 
 def read_secrets(ctx: Any, names: Sequence[str] = ()) -> dict[str, str]:
@@ -34,12 +40,11 @@ def read_secrets(ctx: Any, names: Sequence[str] = ()) -> dict[str, str]:
     is there, all that the context lists do, and keys without a secret around them: a pipeline's other functions have secrets too.
     What is missing or raises is absent.
     """
-    secrets = offered(lambda: ctx.secrets, None)
-    found = _merged(secrets, names)
-    return found or _merged(secrets, offered(lambda: [str(name) for name in secrets], _none()))
+    secrets = ask_platform(getattr, ctx, "secrets")
+    return _merge_secrets(secrets, names) or _merge_secrets(secrets, ask_platform(_list_keys, secrets, default=[]))
 
 
-def _merged(secrets: Any, names: Sequence[str]) -> dict[str, str]:
+def _merge_secrets(secrets: Any, names: Sequence[str]) -> dict[str, str]:
     """The entries of these secrets; of equal keys, the first."""
     flat: dict[str, str] = {}
     for name in names:
@@ -49,20 +54,15 @@ def _merged(secrets: Any, names: Sequence[str]) -> dict[str, str]:
 
 
 def _entries(secrets: Any, name: str) -> dict[str, str]:
-    value = offered(lambda: secrets[name], None)
+    value = ask_platform(getitem, secrets, name)
     if isinstance(value, str):
         return {name: value}
-    keys: list[str] = offered(lambda: [str(key) for key in value], _none())
-    pairs = {key: offered(lambda key=key: value[key], None) for key in keys}  # type: ignore[misc]
-    return {key: text for key, text in pairs.items() if isinstance(text, str)}
+    entries = {key: ask_platform(getitem, value, key) for key in ask_platform(_list_keys, value, default=[])}
+    return {key: text for key, text in entries.items() if isinstance(text, str)}
 
 
-def _none() -> list[str]:
-    return []
-
-
-def _call(target: Any, method: str, *arguments: Any) -> None:
-    offered(lambda: getattr(target, method)(*arguments), None)
+def _list_keys(secrets: Any) -> list[str]:
+    return [str(key) for key in secrets]
 
 
 class span:  # noqa: N801 - used as a `with` statement
@@ -73,18 +73,19 @@ class span:  # noqa: N801 - used as a `with` statement
 
     def __init__(self, ctx: Any, name: str, timings: dict[str, float]) -> None:
         self._name, self._timings = name, timings
-        self._current = offered(lambda: ctx.tracer.start_as_current_span(name), None)
+        tracer = ask_platform(getattr, ctx, "tracer")
+        self._current = ask_platform(call_method, tracer, "start_as_current_span", name)
 
     def __enter__(self) -> None:
         """Begin the span, and the measurement."""
-        _call(self._current, "__enter__")
+        ask_platform(call_method, self._current, "__enter__")
         self._started = perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End both."""
         spent = (perf_counter() - self._started) * 1000
         self._timings[self._name] = round(self._timings.get(self._name, 0.0) + spent, 3)
-        _call(self._current, "__exit__", kind, error, trace)
+        ask_platform(call_method, self._current, "__exit__", kind, error, trace)
 
 
 class Metrics:
@@ -92,16 +93,16 @@ class Metrics:
 
     def __init__(self, ctx: Any) -> None:
         """Ask the context for the instruments, once."""
-        self._events = offered(lambda: ctx.counter("exr_inspector.events"), None)
-        self._milliseconds = offered(lambda: ctx.histogram("exr_inspector.duration_ms"), None)
-        self._bytes = offered(lambda: ctx.histogram("exr_inspector.bytes_read"), None)
+        self._events = ask_platform(call_method, ctx, "counter", "exr_inspector.events")
+        self._milliseconds = ask_platform(call_method, ctx, "histogram", "exr_inspector.duration_ms")
+        self._bytes = ask_platform(call_method, ctx, "histogram", "exr_inspector.bytes_read")
 
     def record(self, status: str, milliseconds: float, bytes_read: int) -> None:
         """One event: its status, its duration, and how much of the object was read."""
         labels = {"status": status}
-        _call(self._events, "add", 1, labels)
-        _call(self._milliseconds, "record", milliseconds, labels)
-        _call(self._bytes, "record", bytes_read, labels)
+        ask_platform(call_method, self._events, "add", 1, labels)
+        ask_platform(call_method, self._milliseconds, "record", milliseconds, labels)
+        ask_platform(call_method, self._bytes, "record", bytes_read, labels)
 
 
 class NoSpan(ContextDecorator):
@@ -204,11 +205,16 @@ def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
     `level` is `info`, `warning` or `error`. The line is valid JSON whatever the entry holds: foreign values are written as text.
     """
     line = json.dumps(entry, default=str, separators=(",", ":"))
-    written = offered(lambda: (getattr(ctx.logger, level)(line), True)[1], False)
-    if not written:
+    if not ask_platform(_write_line, ctx, level, line, default=False):
         import logging  # late: a context without a logger is the exception, and loading it takes time
 
         getattr(logging.getLogger(LOGGER_NAME), level)(line)
+
+
+def _write_line(ctx: Any, level: str, line: str) -> bool:
+    """Whether the context's logger took the line: True, unless it raises."""
+    getattr(ctx.logger, level)(line)
+    return True
 
 
 _STATE_LOCK = threading.Lock()
@@ -216,13 +222,13 @@ _STATE_LOCK = threading.Lock()
 
 def state(ctx: Any, name: str, kind: type[T], make: Callable[[], T]) -> T:
     """The `kind` kept as `ctx.<name>`, made by the first of the threads that ask; for a context that keeps nothing, made anew."""
-    found = offered(lambda: getattr(ctx, name), None)
-    if isinstance(found, kind):
-        return found
+    kept = ask_platform(getattr, ctx, name)
+    if isinstance(kept, kind):
+        return kept
     with _STATE_LOCK:
-        found = offered(lambda: getattr(ctx, name), None)
-        if isinstance(found, kind):
-            return found
+        kept = ask_platform(getattr, ctx, name)
+        if isinstance(kept, kind):
+            return kept
         made = make()
-        offered(lambda: setattr(ctx, name, made), None)
+        ask_platform(setattr, ctx, name, made)
         return made

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from exr_inspector.errors import BadEvent, NotAnExr
-from exr_inspector.function.context import offered
+from exr_inspector.function.context import ask_platform, call_method
 
 SUFFIX = ".exr"
 MAX_RECORDS = 1_000
@@ -39,7 +39,7 @@ _LOCATION_REMEDY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RequestOptions:
     """What the sender asked for. `stats` is False, True or "sampled"; `policy_path` implies `validate`."""
 
     meta: bool = True
@@ -63,7 +63,7 @@ class Request:
     event_id: str | None = None
     event_time: datetime | None = None
     source: str | None = None
-    options: Options = field(default_factory=Options)
+    options: RequestOptions = field(default_factory=RequestOptions)
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -80,6 +80,11 @@ class Envelope:
     data: Mapping[str, Any]
 
     @property
+    def event_id(self) -> str | None:
+        """The id of the event, None where it has none."""
+        return _short_text(self.attributes.get("id"))
+
+    @property
     def kind(self) -> str:
         """`Element`, `Schedule`, `Function`, or empty for a plain dictionary."""
         return self._type()[0]
@@ -90,9 +95,9 @@ class Envelope:
         return self._type()[1]
 
     def _type(self) -> tuple[str, str]:
-        full = (_text(self.attributes.get("type")) or "").rpartition(":")[2]
+        full = (_short_text(self.attributes.get("type")) or "").rpartition(":")[2]
         kind, _, subtype = full.partition(".")
-        return kind, subtype or _text(self.attributes.get("subtype")) or ""
+        return kind, subtype or _short_text(self.attributes.get("subtype")) or ""
 
 
 def check_bucket(name: str) -> str:
@@ -106,20 +111,20 @@ def check_bucket(name: str) -> str:
     return name
 
 
-def read_requests(event: Any) -> tuple[Request, ...]:
+def read_requests(envelope: Envelope) -> tuple[Request, ...]:
     """The requests of one event, in its order; more than one only where `data.Records` holds several.
 
     Raises NotAnExr for what is not about an EXR (another suffix, a tag, a schedule, ...) and BadEvent for an event that should
     name an object and does not. An event of several records leaves out those that are not ours, unless none is left.
     """
-    envelope = read_envelope(event)
     _skip_other_kinds(envelope)
     options = _options(envelope.data)
+    records = _records(envelope.data) or [{}]
     skipped: list[NotAnExr] = []
     requests: list[Request] = []
-    for record in _records(envelope.data) or [{}]:
+    for record in records:
         try:
-            requests.append(_request(envelope, record, options))
+            requests.append(_request(envelope, record, options, single=len(records) == 1))
         except NotAnExr as reason:
             skipped.append(reason)
     if not requests:
@@ -127,25 +132,17 @@ def read_requests(event: Any) -> tuple[Request, ...]:
     return tuple(requests)
 
 
-def event_id(event: Any) -> str | None:
-    """The id of an event, None where it has none or is not an event at all."""
-    try:
-        return _text(read_envelope(event).attributes.get("id"))
-    except BadEvent:
-        return None
-
-
 def read_envelope(event: Any) -> Envelope:
-    """Any of the known event shapes as attributes and data. Raises BadEvent for what is no event."""
+    """Any of the known event shapes as attributes and data. Raises BadEvent for what is not an event."""
     if isinstance(event, Mapping):
         attributes, data = _mapping_event(event)
     else:
         attributes, data = _object_event(event)
-    data = _decoded(data)
+    data = _parse_data(data)
     if "specversion" in data and "type" in data:
         # `vastde functions invoke`: the payload of the envelope is the envelope.
         attributes = {**attributes, **{key: value for key, value in data.items() if key != "data"}}
-        data = _decoded(data.get("data"))
+        data = _parse_data(data.get("data"))
     return Envelope(attributes, data)
 
 
@@ -159,10 +156,10 @@ def _mapping_event(event: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
 
 def _object_event(event: Any) -> tuple[dict[str, Any], Any]:
     """The event objects of the SDK: every property may be absent, None, or raise."""
-    attributes: dict[str, Any] = offered(lambda: dict(event.extensions), {})
-    attributes.update(offered(lambda: dict(event.get_attributes()), {}))
+    attributes: dict[str, Any] = ask_platform(_copy_extensions, event, default={})
+    attributes.update(ask_platform(_copy_attributes, event, default={}))
     for name in _PROPERTIES:
-        value = offered(lambda name=name: getattr(event, name), None)  # type: ignore[misc]
+        value = ask_platform(getattr, event, name)
         if isinstance(value, str) and value:
             attributes.setdefault(name, value)
     data = next((data for data in _payloads(event) if isinstance(data, Mapping | str | bytes | bytearray)), None)
@@ -171,12 +168,20 @@ def _object_event(event: Any) -> tuple[dict[str, Any], Any]:
     return attributes, data
 
 
+def _copy_extensions(event: Any) -> dict[str, Any]:
+    return dict(event.extensions)
+
+
+def _copy_attributes(event: Any) -> dict[str, Any]:
+    return dict(event.get_attributes())
+
+
 def _payloads(event: Any) -> Iterator[Any]:
-    yield offered(lambda: [event.get_data()], [None])[0]
-    yield offered(lambda: event.data, None)
+    yield ask_platform(call_method, event, "get_data")
+    yield ask_platform(getattr, event, "data")
 
 
-def _decoded(data: Any) -> Mapping[str, Any]:
+def _parse_data(data: Any) -> Mapping[str, Any]:
     """The payload as a mapping; JSON text is parsed, no payload is an empty mapping."""
     if isinstance(data, bytes | bytearray | str):
         try:
@@ -193,7 +198,7 @@ def _decoded(data: Any) -> Mapping[str, Any]:
 def _skip_other_kinds(envelope: Envelope) -> None:
     if envelope.kind in ("Schedule", "Function"):
         raise NotAnExr(f"a {envelope.kind.lower()} event names no object")
-    if (_text(envelope.data.get("Event")) or "").endswith("TestEvent"):
+    if (_short_text(envelope.data.get("Event")) or "").endswith("TestEvent"):
         raise NotAnExr("the object store's test event names no object")
 
 
@@ -207,21 +212,21 @@ def _records(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [record for record in records if isinstance(record, Mapping)]
 
 
-def _request(envelope: Envelope, record: Mapping[str, Any], options: Options) -> Request:
-    removed = _removal(envelope.subtype, _text(record.get("eventName")) or "")
+def _request(envelope: Envelope, record: Mapping[str, Any], options: RequestOptions, *, single: bool) -> Request:
+    removed = _removal(envelope.subtype, _short_text(record.get("eventName")) or "")
     attributes, data = envelope.attributes, envelope.data
     common: dict[str, Any] = {
         "removed": removed,
-        "event_id": _text(attributes.get("id")),
+        "event_id": envelope.event_id,
         "event_time": _time(record.get("eventTime") or attributes.get("time")),
-        "source": _text(attributes.get("source")),
+        "source": _short_text(attributes.get("source")),
         "options": options,
         "data": data,
     }
     path = _local_path(data)
     if path is not None:
         return Request(path=path, **common)
-    bucket, keys = _object(attributes, data, record, single=len(_records(data)) <= 1)
+    bucket, keys = _object(attributes, data, record, single=single)
     return Request(bucket=bucket, keys=keys, **common)
 
 
@@ -248,20 +253,23 @@ def _local_path(data: Mapping[str, Any]) -> str | None:
 
 def _is_path(text: str) -> bool:
     """Whether the system could have a file of this path; names that are not UTF-8 come with surrogate escapes (PEP 383)."""
-    return 0 < len(text) <= MAX_LOCATION and "\0" not in text and offered(lambda: bool(os.fsencode(text)), False)
+    try:
+        return bool(os.fsencode(text)) and len(text) <= MAX_LOCATION and "\0" not in text
+    except UnicodeEncodeError:
+        return False
 
 
 def _object(
     attributes: Mapping[str, Any], data: Mapping[str, Any], record: Mapping[str, Any], *, single: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Bucket and candidate keys. The envelope's own location goes for the only record, not for one of several."""
-    found = list(_record_location(record))
+    locations = list(_record_location(record))
     if single:
-        found = [*_envelope_location(attributes, data), *found]
-    bucket = next((bucket for bucket, _ in found), None)
-    if bucket is None:
+        locations = [*_envelope_location(attributes, data), *locations]
+    if not locations:
         raise BadEvent("the event names no object", remedy=_LOCATION_REMEDY)
-    raw = [key for name, key in found if name == bucket]
+    bucket = locations[0][0]
+    raw = [key for name, key in locations if name == bucket]
     keys = tuple(dict.fromkeys((*raw, *(unquote(key) for key in raw))))
     # With two candidates the second is the decoded one, and the suffix may be encoded too (`%2Eexr`).
     _require_suffix(keys[-1])
@@ -274,8 +282,11 @@ def _check_key(key: str) -> None:
     """Raises BadEvent for a key that no object can have: keys are UTF-8."""
     if len(key) > MAX_LOCATION:
         raise BadEvent(f"the event names a key of {len(key):,} characters, over {MAX_LOCATION:,}")
-    if not offered(lambda: bool(key.encode()), False):
-        raise BadEvent(f"the event names the key {key[-200:]!r}, which is not Unicode", remedy="Send the key as UTF-8")
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        message = f"the event names the key {key[-200:]!r}, which is not Unicode"
+        raise BadEvent(message, remedy="Send the key as UTF-8") from None
 
 
 def _envelope_location(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -294,11 +305,16 @@ def _s3_url(value: Any) -> str | None:
 
 
 def _record_location(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    described = record.get("s3")
-    bucket = offered(lambda: described["bucket"]["name"], None)  # type: ignore[index]
-    key = offered(lambda: described["object"]["key"], None)  # type: ignore[index]
+    bucket, key = _look_up(record, "s3", "bucket", "name"), _look_up(record, "s3", "object", "key")
     if isinstance(bucket, str) and bucket and isinstance(key, str) and key:
         yield bucket, key
+
+
+def _look_up(value: Any, *keys: str) -> Any:
+    """What stands below these keys; None where a level is not an object, or lacks its key."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def _require_suffix(path: str) -> None:
@@ -308,25 +324,25 @@ def _require_suffix(path: str) -> None:
         raise NotAnExr(f"{path[-200:]!r} has the suffix {PurePosixPath(path).suffix[:80]!r}, not {SUFFIX!r}")
 
 
-def _options(data: Mapping[str, Any]) -> Options:
+def _options(data: Mapping[str, Any]) -> RequestOptions:
     policy = data.get("policy_path")
     if policy is not None and not (isinstance(policy, str) and _is_path(policy)):
         raise BadEvent("event field data.policy_path: expected the path of a policy file", field="data.policy_path")
     stats = data.get("stats")
-    return Options(
-        meta=_flag(data, "meta", default=True),
-        stats="sampled" if stats == "sampled" else _flag(data, "stats"),
-        deep_stats=_flag(data, "deep_stats"),
-        validate=_flag(data, "validate") or _flag(data, "enable_validate") or policy is not None,
+    return RequestOptions(
+        meta=_read_flag(data, "meta", default=True),
+        stats="sampled" if stats == "sampled" else _read_flag(data, "stats"),
+        deep_stats=_read_flag(data, "deep_stats"),
+        validate=_read_flag(data, "validate") or _read_flag(data, "enable_validate") or policy is not None,
         policy_path=policy,
     )
 
 
-def _flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+def _read_flag(data: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     value = data.get(name)
     if value is None:
         return default
-    text = (_text(value) or "").lower() if isinstance(value, bool | int | str) else None
+    text = (_short_text(value) or "").lower() if isinstance(value, bool | int | str) else None
     if text is None or text not in _TRUE | _FALSE:
         described = type(value).__name__ if text is None else repr(text[:80])
         got = f"event field data.{name}: expected true or false, got {described}"
@@ -343,6 +359,11 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
-def _text(value: Any) -> str | None:
+def _short_text(value: Any) -> str | None:
     """A plain value as text, cut to MAX_TEXT; None for anything else, and for a number of too many digits."""
-    return offered(lambda: str(value)[:MAX_TEXT], None) if isinstance(value, str | int | float) else None
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        return str(value)[:MAX_TEXT]
+    except ValueError:
+        return None

@@ -4,7 +4,7 @@
                             [--secrets FILE.json] [--grace 30] [--log-level INFO]
 
 POST a CloudEvent, structured or binary, to any path: 204 when the handler returned, 500 with the error's text when it raised or
-the event is malformed, 400 when the request is no CloudEvent, 413 when its body is over 16 MiB, 408 when that takes over 30
+the event is malformed, 400 when the request is not a CloudEvent, 413 when its body is over 16 MiB, 408 when that takes over 30
 seconds to arrive. GET /readiness is 200 once `init` is done and 503 before, or for ever when it failed; GET /liveness is 200.
 SIGTERM and SIGINT end the host after the events that it already accepted, at the latest after `--grace` seconds.
 
@@ -192,7 +192,7 @@ class FunctionHost:
     async def _deliver(self, headers: Mapping[str, str], body: bytes) -> Answer:
         if problem := self._not_ready():
             return 503, problem
-        parsed = await _finished(self._parser.submit(VastEvent.parse, headers, body))
+        parsed = await _wait_for(self._parser.submit(VastEvent.parse, headers, body))
         error = parsed.exception()
         if isinstance(error, NoCloudEvent):
             return 400, str(error)
@@ -203,7 +203,7 @@ class FunctionHost:
 
     async def _run(self, event: VastEvent) -> Answer:
         started = time.perf_counter()
-        call = await _finished(self._workers.submit(self._handler, self.context, event))
+        call = await _wait_for(self._workers.submit(self._handler, self.context, event))
         error = call.exception()
         spent = (time.perf_counter() - started) * 1000
         if error is not None:
@@ -242,10 +242,14 @@ def _configuration(app: FunctionHost, grace: float) -> uvicorn.Config:
     )
 
 
-async def _finished(call: Future[T]) -> Future[T]:
+async def _wait_for(call: Future[T]) -> Future[T]:
     """The call of another thread, when it is done; whatever it raised stays in it."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
-    call.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+
+    def wake(_: Future[T]) -> None:
+        loop.call_soon_threadsafe(done.set)
+
+    call.add_done_callback(wake)
     await done.wait()
     return call
 
@@ -284,7 +288,11 @@ def _as_sync(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The handler itself, or one that runs a coroutine function to its end in the worker's thread."""
     if not inspect.iscoroutinefunction(handler):
         return handler
-    return lambda context, event: asyncio.run(handler(context, event))
+
+    def run(context: Any, event: Any) -> Any:
+        return asyncio.run(handler(context, event))
+
+    return run
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -352,8 +360,12 @@ def _give_up(grace: float) -> None:
 
 def _stop_signal() -> threading.Event:
     stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     return stopped
 
 

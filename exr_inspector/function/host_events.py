@@ -74,7 +74,7 @@ class VastEvent:
     @property
     def partition_key(self) -> str | None:
         """The extension `partitionkey`."""
-        return _text(self.get("partitionkey"))
+        return _optional_text(self.get("partitionkey"))
 
     def get_data(self) -> Any:
         """The payload: parsed where it is JSON."""
@@ -144,12 +144,12 @@ class ScheduleVastEvent(VastEvent):
     @property
     def cron_schedule(self) -> str | None:
         """The extension `cronschedule`."""
-        return _text(self.get("cronschedule"))
+        return _optional_text(self.get("cronschedule"))
 
     @property
     def timer_elapsed_timestamp(self) -> str | None:
         """The extension `timerelapsedtimestamp`."""
-        return _text(self.get("timerelapsedtimestamp"))
+        return _optional_text(self.get("timerelapsedtimestamp"))
 
 
 class FunctionVastEvent(VastEvent):
@@ -183,10 +183,10 @@ def read_cloudevent(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     try:
         return from_http(plain, body)
     except (GenericException, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise NoCloudEvent(f"the request is no CloudEvent: {str(error)[:500]}") from error
+        raise NoCloudEvent(f"the request is not a CloudEvent: {str(error)[:500]}") from error
 
 
-def _text(value: Any) -> str | None:
+def _optional_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
@@ -205,7 +205,7 @@ def _checked_id(text: str) -> str:
 
 def _match(what: str, pattern: re.Pattern[str], attributes: Mapping[str, Any], name: str | None = None) -> re.Match[str]:
     value = attributes.get(name or what)
-    found = pattern.fullmatch(str(value or ""))
-    if found is None:
+    match = pattern.fullmatch(str(value or ""))
+    if match is None:
         raise ValueError(f"malformed vast event: {what}")
-    return found
+    return match

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -61,10 +61,10 @@ class Clients:
         self._s3: Any = None
         self._store: Store | None = None
 
-    def configured(self) -> list[Callable[[], Any]]:
+    def connectors(self) -> list[Callable[[], Any]]:
         """What there is to connect to."""
-        settings = self._settings
-        return [self.s3] * bool(settings.s3_endpoint) + [self.store] * bool(settings.db_endpoint)
+        endpoints = ((self._settings.s3_endpoint, self.s3), (self._settings.db_endpoint, self.store))
+        return [connect for endpoint, connect in endpoints if endpoint]
 
     def s3(self) -> Any:
         """The object store's client. Raises BadSettings where no object store is configured."""
@@ -95,7 +95,7 @@ class Runtime:
 
 def runtime_of(ctx: Any) -> Runtime:
     """The runtime that a context keeps, made at the first call. Raises BadSettings with every wrong setting, or BadPolicy."""
-    return context.state(ctx, STATE, Runtime, lambda: make_runtime(ctx))
+    return context.state(ctx, STATE, Runtime, partial(make_runtime, ctx))
 
 
 def make_runtime(ctx: Any, **overrides: Any) -> Runtime:
@@ -118,7 +118,6 @@ class Job:
     """One event on its way: its steps, and what its log line will say."""
 
     ctx: Any
-    event: Any = field(repr=False)
     runtime: Runtime
     event_id: str | None = None
     request: Request | None = None
@@ -127,41 +126,47 @@ class Job:
     timings: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
 
-    def locate(self) -> Iterator[Request]:
+    def locate(self, event: Any) -> tuple[Request, ...]:
         """The objects that the event is about. Raises NotAnExr or BadEvent."""
-        self.event_id = events.event_id(self.event)
-        for request in events.read_requests(self.event):
-            self.request = request
-            yield request
+        envelope = events.read_envelope(event)
+        self.event_id = envelope.event_id
+        return events.read_requests(envelope)
 
-    def inspect(self, request: Request) -> Answer:
-        """Read, describe, store; again from the start while the object changes under it. What is hopeless is an answer too."""
+    def answer(self, request: Request) -> Answer:
+        """What became of one object: of its removal, or of its inspection. What is hopeless is an answer too."""
+        self.request = request
         try:
-            payload = objects.read_consistently(lambda: self.store(request, self.describe(request, self.read(request))))
+            return self.remove(request) or self.inspect(request)
         except (Skip, Reject) as error:
             return self.refusal(error)
         except EXHAUSTED as error:
-            return self.exhausted(error)
-        return self._shaped(request, payload)
+            return self.exhaustion(error)
+
+    def inspect(self, request: Request) -> Answer:
+        """Read, describe, store; again from the start while the object changes under it."""
+        payload = objects.read_consistently(self._inspect_once, request)
+        return self._answer_with(request, payload)
+
+    def _inspect_once(self, request: Request) -> dict[str, Any]:
+        opened = self.read(request)
+        payload = self.describe(request, opened)
+        return self.store(request, payload)
 
     def remove(self, request: Request) -> Answer | None:
         """Record the removal; None where there is something to inspect.
 
         Events arrive late, twice and in any order, so a removal is believed only of an object that is not there now.
         """
-        try:
-            gone = self._gone(request) if request.removed else []
-            if not gone:
-                return None
-            settings, _ = with_event_credentials(self.runtime.settings, request.data)
-            missing = settings.missing_for_database()
-            marked = _not_stored(missing) if missing else self._mark_removed(request, gone, settings)
-            back = marked.get("file_id") is not None and len(self._gone(request)) < len(gone)
-        except (Skip, Reject) as error:
-            return self.refusal(error)
-        except EXHAUSTED as error:
-            return self.exhausted(error)
-        return None if back else self._answer("removed", gone[0], persistence=marked, file_id=marked.get("file_id"))
+        gone = self._find_gone(request) if request.removed else []
+        if not gone:
+            return None
+        settings, _ = with_event_credentials(self.runtime.settings, request.data)
+        missing = settings.missing_for_database()
+        persistence = _skip_persistence(missing) if missing else self._mark_removed(request, gone, settings)
+        file_id = persistence.get("file_id")
+        if file_id is not None and len(self._find_gone(request)) < len(gone):
+            return None  # it came back meanwhile
+        return self._summarize("removed", gone[0], persistence=persistence, file_id=file_id)
 
     def read(self, request: Request) -> objects.OpenObject:
         """The object, with its first range where it is in a bucket."""
@@ -175,15 +180,15 @@ class Job:
         """The payload of the object, with the statistics and the validation that were asked for; an unreadable file says so."""
         try:
             with opened:
-                payload, header = self._described(opened)
+                payload, header = self._describe(opened)
                 if header is not None:
-                    payload["stats"] = self._stats(request, opened, header)
+                    payload["stats"] = self._compute_stats(request, opened, header)
         finally:
             self.requests += opened.requests
             self.bytes_read += opened.bytes_read
-        return self._validated(request, payload)
+        return self._validate(request, payload)
 
-    def _described(self, opened: objects.OpenObject) -> tuple[dict[str, Any], Header | None]:
+    def _describe(self, opened: objects.OpenObject) -> tuple[dict[str, Any], Header | None]:
         settings = self.runtime.settings
         facts = document.FileFacts(
             path=opened.path,
@@ -196,12 +201,13 @@ class Job:
         with self._step("inspect"):
             try:
                 header = read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
-                held = None if settings.exact_tail else opened.held
-                return document.describe(facts, header, completeness.assess(header, opened, held=held)), header
+                prefix = None if settings.exact_tail else opened.prefix_length
+                chunks = completeness.assess(header, opened, held=prefix)
+                return document.describe(facts, header, chunks), header
             except BadHeader as error:
                 return document.describe_unreadable(facts, error), None
 
-    def _stats(self, request: Request, opened: objects.OpenObject, header: Header) -> dict[str, Any]:
+    def _compute_stats(self, request: Request, opened: objects.OpenObject, header: Header) -> dict[str, Any]:
         """Pixel statistics where the event or the settings ask for them, else nothing."""
         settings, options = self.runtime.settings, request.options
         deep = options.deep_stats or settings.deep_stats
@@ -221,7 +227,7 @@ class Job:
                 memory_limit=settings.stats_memory,
             )
 
-    def _validated(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
+    def _validate(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload with its validation where that was asked for. A policy that cannot be used is an error, not silence."""
         settings, options = self.runtime.settings, request.options
         if not (options.validate or settings.validate):
@@ -241,9 +247,10 @@ class Job:
         """The payload with what became of its rows. Raises ObjectChanged where a newer object may have been stored before it."""
         settings, warning = with_event_credentials(self.runtime.settings, request.data)
         missing = settings.missing_for_database()
-        payload["persistence"] = _not_stored(missing) if missing else self._persist(payload, settings)
+        payload["persistence"] = _skip_persistence(missing) if missing else self._persist(payload, settings)
         payload["timings_ms"] = self.timings
-        payload["warnings"] = [*payload["warnings"], *([warning] if warning else [])]
+        if warning:
+            payload["warnings"] = [*payload["warnings"], warning]
         self._check_overtaken(payload)
         return payload
 
@@ -274,7 +281,7 @@ class Job:
         if now not in (None, file["etag"]):
             raise ObjectChanged(f"{file['path']} was replaced while it was stored", path=file["path"])
 
-    def _gone(self, request: Request) -> list[str]:
+    def _find_gone(self, request: Request) -> list[str]:
         """The request's addresses at which nothing is now."""
         if request.path is not None:
             there = objects.local_exists(request.path, self.runtime.settings.local_roots)
@@ -289,10 +296,12 @@ class Job:
         from exr_inspector.database import persist
 
         with self._step("persist"):
-            store, moment = self._store(settings), request.event_time
-            mend = settings.db_read_back
-            answers = [persist.mark_removed(path, moment, session=store, settings=settings, read_back=mend) for path in gone]
-        return next((answer for answer in answers if answer["file_id"]), answers[-1])
+            store, read_back = self._store(settings), settings.db_read_back
+            results = [
+                persist.mark_removed(path, request.event_time, session=store, settings=settings, read_back=read_back)
+                for path in gone
+            ]
+        return next((result for result in results if result["file_id"]), results[-1])
 
     def _store(self, settings: Settings) -> Store | None:
         """The container's own store; None, for one of its own, where an event brings its own credentials."""
@@ -302,27 +311,27 @@ class Job:
         """A span of the platform's tracer, whose milliseconds also go to the log line."""
         return context.span(self.ctx, name, self.timings)
 
-    def _shaped(self, request: Request, payload: dict[str, Any]) -> Answer:
+    def _answer_with(self, request: Request, payload: dict[str, Any]) -> Answer:
         """The payload where the settings want it whole, else what is worth a line in the platform's log."""
         if self.runtime.settings.full_payload:
             return payload if request.options.meta else {key: value for key, value in payload.items() if key != "attributes"}
         persistence = payload["persistence"]
-        return self._answer(
+        return self._summarize(
             payload["file"]["status"],
             payload["file"]["path"],
             file_id=persistence.get("file_id"),
             inserted=persistence.get("inserted", False),
             counts=_counts(payload),
-            errors=_first(payload["errors"]),
-            warnings=_first(payload["warnings"]),
-            validation=_outcome(payload["validation"]),
+            errors=_shorten(payload["errors"]),
+            warnings=_shorten(payload["warnings"]),
+            validation=_without_results(payload["validation"]),
             persistence=persistence,
         )
 
     def refusal(self, error: InspectorError) -> Answer:
         """The answer to an event that ended in an error: `skipped`, `rejected` or, in local invocation, `retry`."""
         skipped = error.verdict is Verdict.SKIP
-        return self._answer(
+        return self._summarize(
             STATUS_OF[error.verdict],
             self.request.location if self.request else None,
             reason=error.as_dict() if skipped else None,
@@ -330,12 +339,12 @@ class Job:
             persistence={"status": "skipped", "message": "there is nothing to store"},
         )
 
-    def exhausted(self, error: BaseException) -> Answer:
+    def exhaustion(self, error: BaseException) -> Answer:
         """The answer to an event that takes more memory, or more levels of nesting, than there are."""
         remedy = "Give the container more memory, then inspect it with exr-inspector backfill"
         return self.refusal(Reject(f"the event takes too much ({type(error).__name__})", code="exhausted", remedy=remedy))
 
-    def _answer(self, status: str, path: str | None, **more: Any) -> Answer:
+    def _summarize(self, status: str, path: str | None, **more: Any) -> Answer:
         """A summary; what a kind of event does not have is empty."""
         empty: Answer = {"file_id": None, "inserted": False, "counts": {}, "errors": [], "warnings": [], "validation": {}}
         return {
@@ -351,22 +360,22 @@ class Job:
     def finish(self, answers: Sequence[Answer], **more: Any) -> Answer:
         """Write the event's one log line, count it, and return its answer; several records give several results in one."""
         answer = answers[0] if len(answers) == 1 else {"status": "several", "results": list(answers)}
-        judged = max((_verdict(one) for one in answers), key=GRAVITY.index)
+        verdict = _gravest(answers)
         total = round((perf_counter() - self.started) * 1000, 3)
         self.runtime.metrics.record(status_of(answer), total, self.bytes_read)
-        level = LOG_LEVEL_OF.get(judged, "info")
+        level = LOG_LEVEL_OF.get(verdict, "info")
         if self.runtime.settings.logs(level):
-            context.write_log(self.ctx, level, self._log_entry(answer, judged, total) | more)
+            context.write_log(self.ctx, level, self._log_entry(answer, verdict, total) | more)
         return answer
 
-    def _log_entry(self, answer: Answer, judged: str, total: float) -> dict[str, Any]:
+    def _log_entry(self, answer: Answer, verdict: str, total: float) -> dict[str, Any]:
         request = self.request
         return {
             "message": "exr-inspector event",
             "event_id": self.event_id,
             "source": request.source if request else None,
             "location": request.location if request else None,
-            "verdict": judged,
+            "verdict": verdict,
             "status": status_of(answer),
             **{key: LOGGED[key](answer[key]) for key in LOGGED if answer.get(key)},
             "requests": self.requests,
@@ -374,8 +383,8 @@ class Job:
             "timings_ms": {**self.timings, "total": total},
         }
 
-    def unforeseen(self, error: Exception) -> Retry:
-        """An error without a verdict is a fault of this program's: logged with its place, and delivered again, not lost."""
+    def report_fault(self, error: Exception) -> Retry:
+        """An error without a verdict is a fault of this program: logged with its place, and delivered again, not lost."""
         import traceback
 
         hide = self.runtime.settings.hide_secrets
@@ -385,35 +394,46 @@ class Job:
         return failure
 
 
-def _first(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _shorten(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """As many findings as fit a line of the log, what decides the verdict before others; the stored payload has all of them."""
     left = len(entries) - LISTED_FINDINGS
     more = [{"code": "more_findings", "message": f"{left} more, in the full payload"}] if left > 0 else []
-    return sorted(entries, key=lambda entry: entry["code"] != BadPolicy.code)[:LISTED_FINDINGS] + more
+    decisive = [entry for entry in entries if entry["code"] == BadPolicy.code]
+    others = [entry for entry in entries if entry["code"] != BadPolicy.code]
+    return [*decisive, *others][:LISTED_FINDINGS] + more
 
 
-def _outlines(results: list[Answer]) -> list[dict[str, Any]]:
+def _outline_results(results: list[Answer]) -> list[dict[str, Any]]:
     """A short entry for each of several results; of more than LISTED_RESULTS, for the gravest of them."""
-    gravest = sorted(range(len(results)), key=lambda at: -GRAVITY.index(_verdict(results[at])))[:LISTED_RESULTS]
+    gravity = [GRAVITY.index(_verdict(result)) for result in results]
+    gravest = sorted(range(len(results)), key=gravity.__getitem__, reverse=True)[:LISTED_RESULTS]
     listed = [
-        {"status": status_of(one), "path": one["file"]["path"] if "file" in one else one["path"], "errors": _first(one["errors"])}
+        {
+            "status": status_of(one),
+            "path": one["file"]["path"] if "file" in one else one["path"],
+            "errors": _shorten(one["errors"]),
+        }
         for one in (results[at] for at in sorted(gravest))
     ]
     left = len(results) - len(listed)
     return listed + ([{"message": f"{left} more, in the answer"}] if left else [])
 
 
-def _outcome(validation: dict[str, Any]) -> dict[str, Any]:
+def _without_results(validation: dict[str, Any]) -> dict[str, Any]:
     """A validation without its list of results."""
     return {key: value for key, value in validation.items() if key != "results"}
 
 
+def _keep(value: Any) -> Any:
+    return value
+
+
 LOGGED: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("file_id", "inserted", "counts", "reason", "persistence"), lambda value: value),
-    "errors": _first,
-    "warnings": _first,
-    "validation": _outcome,
-    "results": _outlines,
+    **dict.fromkeys(("file_id", "inserted", "counts", "reason", "persistence"), _keep),
+    "errors": _shorten,
+    "warnings": _shorten,
+    "validation": _without_results,
+    "results": _outline_results,
 }
 """What of an answer goes to the log line, and how it is kept short where the answer is the whole payload."""
 
@@ -430,6 +450,10 @@ def _verdict(answer: Answer) -> str:
     return "reject" if refused else VERDICT_OF.get(status_of(answer), "done")
 
 
+def _gravest(answers: Sequence[Answer]) -> str:
+    return max(map(_verdict, answers), key=GRAVITY.index)
+
+
 def failures(answer: Answer) -> list[str]:
     """Why an event counts as rejected although its object was read: what stood in the way of its rows, or of its validation."""
     persistence = answer["persistence"]
@@ -439,11 +463,10 @@ def failures(answer: Answer) -> list[str]:
 
 def exit_status(answer: Answer) -> int:
     """0 done, 1 something was rejected, 3 something may succeed later."""
-    judged = max((_verdict(one) for one in answer.get("results", [answer])), key=GRAVITY.index)
-    return {"reject": 1, "retry": 3}.get(judged, 0)
+    return {"reject": 1, "retry": 3}.get(_gravest(answer.get("results", [answer])), 0)
 
 
-def _not_stored(missing: str) -> dict[str, Any]:
+def _skip_persistence(missing: str) -> dict[str, Any]:
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
 
 

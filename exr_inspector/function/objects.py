@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from exr_inspector.database.rulings import certificate_remedy, network_cause
 from exr_inspector.errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
 from exr_inspector.function import events
+from exr_inspector.retry import repeat
 from exr_inspector.settings import Settings, environment_name
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ _RETRY_ERRNOS = frozenset(
 class OpenObject(Protocol):
     """An object that is being read. `size` is bytes; `mtime` is in UTC; `read` returns less only at the end of the object.
 
-    `held` is how many bytes from its start can be read without another request.
+    `prefix_length` is how many bytes from its start can be read without another request.
     """
 
     path: str
@@ -89,7 +90,7 @@ class OpenObject(Protocol):
     bytes_read: int
 
     @property
-    def held(self) -> int:
+    def prefix_length(self) -> int:
         """Bytes from the start that cost no request."""
         ...
 
@@ -124,7 +125,8 @@ class LocalFile:
         self.requests = 0
         self.bytes_read = 0
         # O_NONBLOCK: a pipe that somebody named .exr does not hang the thread.
-        self._descriptor = _trying(path, lambda: os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = _ask_system(path, os.open, real, flags)
         self._opened = os.fstat(self._descriptor)
         if not stat.S_ISREG(self._opened.st_mode):
             os.close(self._descriptor)
@@ -134,13 +136,13 @@ class LocalFile:
         self.mtime = datetime.fromtimestamp(self._opened.st_mtime, tz=UTC)
 
     @property
-    def held(self) -> int:
-        """See OpenObject.held: all of it."""
+    def prefix_length(self) -> int:
+        """See OpenObject.prefix_length: all of it."""
         return self.size
 
     def read(self, offset: int, length: int) -> bytes:
         """See OpenObject.read. Raises ObjectChanged when the file was written to since it was opened."""
-        data = _trying(self.path, lambda: os.pread(self._descriptor, max(0, length), offset))
+        data = _ask_system(self.path, os.pread, self._descriptor, max(0, length), offset)
         now = os.fstat(self._descriptor)
         if (now.st_size, now.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns):
             raise ObjectChanged(f"{self.path!r} changed while it was read", path=self.path)
@@ -165,7 +167,7 @@ def local_address(path: str) -> str:
 
 def allowed_path(path: str, roots: Sequence[Path]) -> str:
     """The real path, symbolic links followed, when it lies below a root. Raises ObjectUnavailable when it does not."""
-    real = _trying(path, lambda: os.path.realpath(path))
+    real: str = _ask_system(path, os.path.realpath, path)
     if not any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots):
         name = environment_name("local_roots")
         raise ObjectUnavailable(f"{path!r} is not below an allowed folder", remedy=f"{name} lists the allowed folders", path=path)
@@ -175,7 +177,7 @@ def allowed_path(path: str, roots: Sequence[Path]) -> str:
 def local_exists(path: str, roots: Sequence[Path]) -> bool:
     """Whether something is there. Raises ObjectUnavailable for a path that is not allowed, or that nothing can have."""
     real = allowed_path(path, roots)
-    return _trying(path, lambda: _exists(real))
+    return _ask_system(path, _exists, real)
 
 
 def _exists(path: str) -> bool:
@@ -187,9 +189,10 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _trying(path: str, call: Callable[[], T]) -> T:
+def _ask_system(path: str, call: Callable[..., T], *arguments: Any) -> T:
+    """What a call of the system returns. Raises ObjectUnavailable, or StorageUnavailable for what may pass by itself."""
     try:
-        return call()
+        return call(*arguments)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         if getattr(error, "errno", None) in _RETRY_ERRNOS:
@@ -210,7 +213,7 @@ def s3_client(settings: Settings) -> Any:
 
     session = botocore.session.get_session()
     # Of a ranged GET that takes the client 3 ms, its own date parser and the assembly of its name take one.
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
     config = Config(
         user_agent="exr-inspector",
         signature_version="s3v4",
@@ -249,7 +252,7 @@ def _redirect_once(model: Any, context: dict[str, Any], **_: Any) -> None:
         context.setdefault("s3_redirect", {})["redirected"] = True
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     """A time as the object store writes it: ISO 8601 in documents, RFC 9110 in headers. Raises ValueError."""
     return datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
 
@@ -309,18 +312,16 @@ class S3Object:
         return data
 
     @property
-    def held(self) -> int:
-        """See OpenObject.held: what is kept of the beginning."""
+    def prefix_length(self) -> int:
+        """See OpenObject.prefix_length: what is kept of the beginning."""
         return len(self._head)
 
     def _get(self, offset: int, length: int) -> _Range:
         self.requests += 1
-        found = _asking(
-            f"s3://{self.bucket}/{self.object_key}",
-            lambda: _fetch(self._client, self.bucket, self.object_key, offset, length, self._match),
-        )
-        self.bytes_read += len(found.data)
-        return found
+        place = f"s3://{self.bucket}/{self.object_key}"
+        answer = _ask_store(place, _fetch, self._client, self.bucket, self.object_key, offset, length, self._match)
+        self.bytes_read += len(answer.data)
+        return answer
 
     def __enter__(self) -> S3Object:
         """The object itself."""
@@ -353,7 +354,7 @@ def _fetch(client: Any, bucket: str | None, key: str | None, offset: int, length
 def current_etag(client: Any, bucket: str, key: str) -> str | None:
     """The ETag of the object as it is now, None where there is none: one HEAD. Otherwise raises as reading does."""
     try:
-        return _asking(f"s3://{bucket}/{key}", lambda: _etag(client, bucket, key)).strip('"')
+        return _ask_store(f"s3://{bucket}/{key}", _etag, client, bucket, key).strip('"')
     except ObjectGone:
         return None
 
@@ -377,17 +378,17 @@ def _status(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _asking(place: str, call: Callable[[], T]) -> T:
+def _ask_store(place: str, call: Callable[..., T], *arguments: Any) -> T:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return call()
+        return call(*arguments)
     except (BotoCoreError, ClientError) as error:
         raise as_inspector_error(error, place) from None
 
 
 def as_inspector_error(error: Exception, place: str) -> InspectorError:
-    """The verdict on an error of botocore's, for the object at `place`; total, so that none passes unjudged.
+    """The verdict on an error of botocore's, for the object at `place`; total, so that none passes without one.
 
     The text names the place and the error's code. botocore's own message is left out: it may quote request headers.
     """
@@ -401,7 +402,7 @@ def as_inspector_error(error: Exception, place: str) -> InspectorError:
         remedy = certificate_remedy(cause) or f"Check {environment_name('s3_endpoint')} and the network"
         return StorageUnavailable(f"{place}: the object store did not answer ({cause})", remedy=remedy)
     if isinstance(error, _botocore_errors(_DEPLOYMENT_ERRORS)):
-        return _misconfigured(place, name)
+        return _deployment_error(place, name)
     return ObjectUnavailable(f"{place}: the request cannot be made ({name})", remedy="Check the S3 settings and the key")
 
 
@@ -423,7 +424,7 @@ def _answer_error(status: int, code: str, place: str) -> InspectorError:
     if status >= 500 or status in _RETRY_STATUS or code in _RETRY_CODES:
         return StorageUnavailable(f"{place}: the object store is busy ({said})", remedy="Check the object store's load")
     if _is_about_deployment(status, code):
-        return _misconfigured(place, said)
+        return _deployment_error(place, said)
     if status in (401, 403):
         return ObjectUnavailable(f"{place} may not be read ({said})", remedy="Allow the S3 access key to read it")
     return ObjectUnavailable(f"{place} cannot be read ({said})", remedy="Check the key and the endpoint")
@@ -444,7 +445,7 @@ def _is_about_deployment(status: int, code: str) -> bool:
     return code in _DEPLOYMENT_CODES or code.startswith("KMS.") or status < 400 or not (_is_s3_code(code) or status == 416)
 
 
-def _misconfigured(place: str, said: str) -> StorageUnavailable:
+def _deployment_error(place: str, said: str) -> StorageUnavailable:
     """An event that is acknowledged is gone; one that keeps failing can be replayed when the keys are right."""
     names = ", ".join(environment_name(field) for field in ("s3_endpoint", "s3_access_key", "s3_secret_key"))
     return StorageUnavailable(
@@ -454,11 +455,6 @@ def _misconfigured(place: str, said: str) -> StorageUnavailable:
     )
 
 
-def read_consistently(work: Callable[[], T]) -> T:
-    """Run `work`, and again from its start while the object changes under it, up to three times in all."""
-    for _ in range(REREADS - 1):
-        try:
-            return work()
-        except ObjectChanged:
-            continue
-    return work()
+def read_consistently(action: Callable[..., T], *arguments: object) -> T:
+    """Run `action`, and again from its start while the object changes under it, up to three times in all."""
+    return repeat(action, *arguments, errors=(ObjectChanged,), attempts=REREADS)

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -187,7 +186,6 @@ def batched(items: Iterable[Item], size: int) -> Iterator[Batch]:
 @cache
 def _runtime(settings: Settings) -> tuple[Runtime, Store]:
     """What the batches of a process share: connections, and the tables once loaded."""
-    sys.modules.setdefault("adbc_driver_vastdb", None)  # type: ignore[arg-type]  # nothing here asks the query engine
     logging.getLogger("vastdb").setLevel(logging.CRITICAL)  # it logs what is tried again
     gc.set_threshold(*COLLECTIONS)
     everywhere = replace(settings, local_roots=(Path("/"),), log_level="CRITICAL")
@@ -244,7 +242,7 @@ def _is_unchanged(item: Item, row: dict[str, Any] | None, job: Job) -> bool:
 
 def _look_at(runtime: Runtime, item: Item, row: dict[str, Any] | None) -> tuple[dict[str, Any] | InspectorError | None, Job]:
     """The payload of one file, None where it is as its stored row says, or the error that stood in its way."""
-    job = Job(SimpleNamespace(), None, runtime)
+    job = Job(SimpleNamespace(), runtime)
     try:
         return None if _is_unchanged(item, row, job) else _payload_of(item, job), job
     except InspectorError as error:

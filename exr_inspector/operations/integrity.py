@@ -17,8 +17,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from exr_inspector.database.cells import objects, taken
-from exr_inspector.database.rows import measured_sections
+from exr_inspector.database.cells import columns_of
+from exr_inspector.database.rows import as_objects, measured_sections
 from exr_inspector.database.session import Ledger, Store, Work
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 from exr_inspector.errors import BadPayload
@@ -132,9 +132,9 @@ def _said(row: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
         whole = {key: value for key, value in document.items() if not (isinstance(value, dict) and value.get("omitted"))}
         claims = [("claims", {"said_of": name, "said_policy": policy}) for name, policy in measured_sections(whole)]
         entries = {
-            table: objects((whole.get(section) or {}).get(key) or [], section) for table, (section, key) in _SECTIONS.items()
+            table: as_objects((whole.get(section) or {}).get(key) or [], section) for table, (section, key) in _SECTIONS.items()
         }
-        said = [(table, taken(table, entry, table)) for table, found in entries.items() for entry in found]
+        said = [(table, columns_of(table, entry, table)) for table, found in entries.items() for entry in found]
     except (ValueError, AttributeError, BadPayload):
         return []  # reported as no payload
     return [*claims, *((table, {name: entry[name] for name in _COMPARED[table]}) for table, entry in said)]

@@ -20,7 +20,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import tenacity
 
 from exr_inspector.database.rows import rows_of, utc_now
 from exr_inspector.database.rulings import CommitLost, Transient
@@ -30,6 +29,7 @@ from exr_inspector.embedding.vectors import DEFAULT_METADATA_EMBEDDING_DIM
 from exr_inspector.errors import BadPayload, SchemaDrift
 from exr_inspector.payload.document import INSPECTOR_VERSION
 from exr_inspector.payload.names import parse_name
+from exr_inspector.retry import repeat
 from vast_schemas import CURRENT_VERSION, TABLES, TEXT, TIME, VERSIONS, TableSpec, schema_for, tables_at
 
 RECORDS = "schema_migrations"
@@ -45,7 +45,6 @@ FILL_FILES = 200
 """Files per transaction of `fill`: their raw_output is at most 25 MB."""
 
 ATTEMPTS = 8
-_FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
 _KEYS = {"files": (), "parts": ("part_index",), "channels": ("channel_index",)}
 _SOURCES = ("file_path", "file_path_normalized", "raw_output")
@@ -415,12 +414,4 @@ def update(work: Work, table: str, columns: Sequence[str], changes: Iterable[tup
 
 def repeated(action: Callable[[], T]) -> T:
     """Run until it meets no passing condition; for actions that read anew what there is to do: a lost commit is no harm."""
-    for attempt in tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
-        retry=tenacity.retry_if_exception_type((Transient, CommitLost)),
-        reraise=True,
-    ):
-        with attempt:
-            return action()
-    raise AssertionError("tenacity either returns or raises")
+    return repeat(action, errors=(Transient, CommitLost), attempts=ATTEMPTS, longest_wait=_LONGEST_WAIT)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
-from exr_inspector.errors import escape_controls, on_lines, on_one_line
+from exr_inspector.terminal import escape_controls, on_one_line
 
 WIDTH = 150
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints, which repeat what was typed, are fit for a terminal."""
-
-    def error(self, message: str) -> NoReturn:
-        """See `argparse.ArgumentParser.error`."""
-        super().error(on_lines(message))
 
 
 def pretty(payload: Any, width: int = WIDTH) -> str:

@@ -21,9 +21,10 @@ from databases import BUCKET, Database, database
 from exr_bytes import channel, chlist, image, text
 from exr_inspector.catalogue import output, questions
 from exr_inspector.cli import backfill
-from exr_inspector.errors import Reject, escape_controls, on_lines, on_one_line
+from exr_inspector.errors import Reject
 from exr_inspector.function.context import write_log
 from exr_inspector.payload import text as exr_text
+from exr_inspector.terminal import escape_controls, on_lines, on_one_line
 from old_schema import run
 
 ODD = [*map(chr, (*range(1, 32), *range(127, 160))), *"\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069"]

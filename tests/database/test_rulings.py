@@ -14,7 +14,7 @@ from vastdb._internal import UnsupportedServer
 from vastdb.transaction import NoAdbcConnectionError, TransactionNotActiveError
 
 from exr_inspector.database import rulings
-from exr_inspector.database.rulings import DATABASE_RULINGS, CommitLost, Then, Transient
+from exr_inspector.database.rulings import DATABASE_RULINGS, CommitLost, Transient
 from exr_inspector.errors import InspectorError, Reject, Retry, VASTDatabaseError, Verdict
 from exr_inspector.function import objects
 
@@ -55,14 +55,14 @@ def test_every_error_of_the_database_client_is_ruled_by_name(kind):
 )
 def test_what_the_client_lets_through_is_tried_again(error):
     """Errors of the layers below it, and a status that it does not know."""
-    assert rulings.ruling_of(error).then is Then.AGAIN
+    assert rulings.ruling_of(error).error is Transient
 
 
 @pytest.mark.parametrize("error", [UnsupportedServer(), NotImplementedError()], ids=lambda error: type(error).__name__)
 def test_an_endpoint_that_is_not_vast_is_not_tried_again(error):
     """It is raised at once, with the setting to look at."""
     ruling = rulings.ruling_of(error)
-    assert ruling.then is Then.LATER
+    assert ruling.error is VASTDatabaseError
     assert "VAST_DB_ENDPOINT" in ruling.remedy
 
 
@@ -74,14 +74,13 @@ def test_errors_that_are_not_the_clients_pass(error):
 
 @pytest.mark.parametrize("name", DATABASE_RULINGS)
 def test_every_ruling_becomes_an_error_with_a_verdict(name):
-    """AGAIN and LATER are delivered again, REFUSE is not; every LATER and REFUSE says what to do."""
+    """What this call does not try again says what to do; only what is refused is not delivered again."""
     ruling = DATABASE_RULINGS[name]
     error = rulings.as_inspector_error(RuntimeError(), ruling, "here")
-    kinds = {Then.AGAIN: Transient, Then.LATER: VASTDatabaseError, Then.REFUSE: Reject}
-    assert type(error) is kinds[ruling.then]
-    assert error.verdict is (Verdict.REJECT if ruling.then is Then.REFUSE else Verdict.RETRY)
+    assert type(error) is ruling.error
+    assert error.verdict is (Verdict.REJECT if ruling.error is Reject else Verdict.RETRY)
     assert error.code == ruling.code
-    assert error.remedy or ruling.then is Then.AGAIN
+    assert error.remedy or ruling.error is Transient
 
 
 def http(kind, status, code, message="why"):
@@ -100,16 +99,16 @@ def test_a_message_names_place_status_and_code_and_nothing_of_the_headers():
 def test_a_mismatch_with_the_table_makes_it_be_loaded_again():
     """A refused insert may mean that the table was changed after its metadata were loaded."""
     stale = http(vastdb.errors.BadRequest, 400, "TabularMismatchColumnType")
-    assert rulings.ruling_of(stale) == rulings.Ruling(Then.AGAIN, "database_stale")
-    assert rulings.ruling_of(http(vastdb.errors.BadRequest, 400, "InvalidArgument")).then is Then.REFUSE
+    assert rulings.ruling_of(stale) == rulings.Ruling(Transient, "database_stale")
+    assert rulings.ruling_of(http(vastdb.errors.BadRequest, 400, "InvalidArgument")).error is Reject
 
 
 def test_a_connection_error_names_its_cause():
     """The cause's class, not its text, which may quote a request."""
     error = vastdb.errors.ConnectionError(cause=requests.exceptions.ConnectTimeout("s3cr3t"), may_retry=True)
-    assert rulings.describe(error) == "there was no answer in time"
+    assert rulings.summarize(error) == "there was no answer in time"
     unknown = vastdb.errors.ConnectionError(cause=requests.exceptions.InvalidHeader("s3cr3t"), may_retry=True)
-    assert rulings.describe(unknown) == "ConnectionError (InvalidHeader)"
+    assert rulings.summarize(unknown) == "ConnectionError (InvalidHeader)"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +122,7 @@ def test_a_connection_error_names_its_cause():
 )
 def test_what_is_missing_is_named_with_its_place(error, words):
     """The client's own text is a dictionary."""
-    assert rulings.describe(error) == words
+    assert rulings.summarize(error) == words
 
 
 def test_a_lost_commit_is_an_error_of_its_own():
@@ -138,9 +137,9 @@ def test_every_error_of_the_object_client_has_a_verdict(kind):
     """The map is total over botocore's classes."""
     error = blank(kind)
     error.__dict__.setdefault("response", {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}})
-    judged = objects.as_inspector_error(error, "s3://renders/a.exr")
-    assert isinstance(judged, InspectorError)
-    assert "s3://renders/a.exr" in str(judged)
+    translated = objects.as_inspector_error(error, "s3://renders/a.exr")
+    assert isinstance(translated, InspectorError)
+    assert "s3://renders/a.exr" in str(translated)
 
 
 @pytest.mark.parametrize(
@@ -156,4 +155,4 @@ def test_an_answer_of_the_object_store_is_judged_by_its_status(status, code, exp
 
 def test_a_status_without_words_is_described_by_its_number():
     """HEAD answers have no body."""
-    assert rulings.describe(SimpleNamespace(status=403, code=None, message=None)) == "SimpleNamespace (403)"
+    assert rulings.summarize(SimpleNamespace(status=403, code=None, message=None)) == "SimpleNamespace (403)"

@@ -180,7 +180,7 @@ def test_locks_of_many_paths_do_not_block_each_other() -> None:
 
     def hold(order: list[str]) -> None:
         for _ in range(200):
-            with locks.holding(order):
+            with locks.hold(order):
                 pass
 
     with ThreadPoolExecutor(4) as pool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exr_inspector.database import versions
-from exr_inspector.database.versions import Measurement, Plan, Review, Section, Seen, Version
+from exr_inspector.database.versions import Inspection, Measurement, Plan, Review, Section, Version
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
 
@@ -40,7 +40,7 @@ class Table:
     claims: dict[str, frozenset[Section]] = field(default_factory=dict)
     ids: int = 0
 
-    def apply(self, plan: Plan, seen: Seen | None = None) -> Plan:
+    def apply(self, plan: Plan, seen: Inspection | None = None) -> Plan:
         """Write what the plan says."""
         for review in plan.reviews:
             self.settle(review)
@@ -53,14 +53,14 @@ class Table:
             self.measure(seen, plan.existing.inspection_id)
         return plan
 
-    def insert(self, seen: Seen, is_current: bool = True, deleted_at: datetime | None = None) -> None:
+    def insert(self, seen: Inspection, is_current: bool = True, deleted_at: datetime | None = None) -> None:
         """A row of files, with what was measured."""
         row = version(self.ids, seen.file_id, seen.mtime, is_current, deleted_at, seen)
         self.rows.append(replace(row, etag=seen.etag))
         self.ids += 1
         self.measure(seen, seen.inspection_id)
 
-    def measure(self, seen: Seen, owner: str) -> None:
+    def measure(self, seen: Inspection, owner: str) -> None:
         """Insert the rows of an inspection."""
         self.claims[owner] = seen.measured
         for section in seen.measured:
@@ -82,7 +82,7 @@ class Table:
         """An inspection found this version; every time of modification stands for other bytes."""
         return self.inspect(sighting(file_id, mtime, now, measured))
 
-    def inspect(self, seen: Seen) -> Plan:
+    def inspect(self, seen: Inspection) -> Plan:
         """Plan an inspection, and apply it."""
         return self.apply(versions.inspect(self.rows, seen), seen)
 
@@ -109,14 +109,14 @@ class Table:
         return row
 
 
-def sighting(file_id: str, mtime: int | None, now: int = 0, measured: frozenset[Section] = frozenset()) -> Seen:
+def sighting(file_id: str, mtime: int | None, now: int = 0, measured: frozenset[Section] = frozenset()) -> Inspection:
     """An inspection of bytes that the time of modification tells apart."""
     moment = None if mtime is None else at(mtime)
-    return Seen(file_id, moment, f"i{now}", at(1000 + now), None if mtime is None else str(mtime), None, measured)
+    return Inspection(file_id, moment, f"i{now}", at(1000 + now), None if mtime is None else str(mtime), None, measured)
 
 
 def version(
-    row_id: int, file_id: str, mtime: datetime | None, is_current: bool, deleted_at: datetime | None, seen: Seen
+    row_id: int, file_id: str, mtime: datetime | None, is_current: bool, deleted_at: datetime | None, seen: Inspection
 ) -> Version:
     """A freshly inserted row."""
     return Version(
@@ -347,7 +347,7 @@ ETAGS, TIMES, SIZES = ("x", "x"), (1, 1), (9, 9)
 def test_bytes_are_the_same_where_an_etag_or_a_time_says_so_and_nothing_contradicts(etags, times, sizes, same):
     """A render of the same size is as likely another one: then the statistics are not known."""
     first, second = (
-        Seen("a", None if time is None else at(time), f"i{n}", at(n), etag, size)
+        Inspection("a", None if time is None else at(time), f"i{n}", at(n), etag, size)
         for n, (etag, time, size) in enumerate(zip(etags, times, sizes, strict=True))
     )
     row = replace(version(0, "a", first.mtime, True, None, first), etag=first.etag, size_bytes=first.size_bytes)
@@ -356,6 +356,6 @@ def test_bytes_are_the_same_where_an_etag_or_a_time_says_so_and_nothing_contradi
 
 def test_the_keeper_adopts_what_was_observed_last():
     """The lower row stays although the higher one saw the newer file."""
-    older, newer = (replace(version(i, "a", at(i), True, None, Seen("a", at(i), f"i{i}", at(9))), row_id=i) for i in (1, 2))
+    older, newer = (replace(version(i, "a", at(i), True, None, Inspection("a", at(i), f"i{i}", at(9))), row_id=i) for i in (1, 2))
     (merge,) = versions.heal([newer, older]).merges
     assert (merge.keeper, merge.loser, merge.adopt) == (older, newer, True)

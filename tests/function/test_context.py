@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from contexts import Context
-from exr_inspector.function.context import Metrics, NoTelemetry, offered, read_secrets, span, state, write_log
+from exr_inspector.function.context import Metrics, NoTelemetry, ask_platform, read_secrets, span, state, write_log
 
 
 def raises(*_: Any) -> Any:
@@ -20,12 +20,18 @@ def raises(*_: Any) -> Any:
     raise RuntimeError("Path not found")
 
 
-def test_an_offer_is_taken_and_its_absence_is_the_default() -> None:
+def interrupts() -> Any:
+    """What ends the program."""
+    raise KeyboardInterrupt
+
+
+def test_what_the_platform_lacks_or_raises_is_the_default() -> None:
     """Whatever the platform's object raises; what ends the program is not caught."""
-    assert offered(lambda: 1, 0) == 1
-    assert offered(raises, 0) == 0
+    assert ask_platform(getattr, SimpleNamespace(a=1), "a", default=0) == 1
+    assert ask_platform(getattr, SimpleNamespace(), "a", default=0) == 0
+    assert ask_platform(raises, default=0) == 0
     with pytest.raises(KeyboardInterrupt):
-        offered(lambda: (_ for _ in ()).throw(KeyboardInterrupt), 0)
+        ask_platform(interrupts, default=0)
 
 
 SECRETS = {"exr-inspector": {"a": "own"}, "other": {"a": "other", "b": "other"}, "flat": "text"}

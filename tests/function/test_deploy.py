@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from docs_commands import Commands
-from exr_inspector.function.events import read_requests
+from exr_inspector.function.events import read_envelope, read_requests
 from exr_inspector.settings import NAMES, Settings, load
 from project import ROOT
 
@@ -85,5 +85,5 @@ def test_the_event_by_hand_is_one_that_the_function_reads() -> None:
     assert re.fullmatch(r"[0-9a-f-]{36}", event["id"])
     assert re.fullmatch(r"[\w-]+\.[\w-]+", event["subject"])
     assert re.fullmatch(r"vastdata\.com:[\w-]+\.[0-9a-f-]{36}", event["source"])
-    (request,) = read_requests(event)
+    (request,) = read_requests(read_envelope(event))
     assert request.bucket == "BUCKET"

@@ -17,10 +17,10 @@ from exr_inspector.function.events import (
     MAX_LOCATION,
     MAX_RECORDS,
     MAX_TEXT,
-    Options,
     Request,
+    RequestOptions,
     check_bucket,
-    event_id,
+    read_envelope,
     read_requests,
 )
 from generators import events
@@ -65,7 +65,7 @@ def matches(request: Request, expected: dict[str, Any]) -> None:
     assert request.removed is expected.get("removed", False)
     if "event_id" in expected:
         assert request.event_id == expected["event_id"]
-    assert asdict(request.options) == expected.get("options", asdict(Options()))
+    assert asdict(request.options) == expected.get("options", asdict(RequestOptions()))
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=[path.stem for path in FIXTURES])
@@ -74,12 +74,12 @@ def test_every_known_shape_means_what_its_file_says(path: Path) -> None:
     event, expected = load(path)
     if "skip" in expected:
         with pytest.raises(NotAnExr, match=expected["skip"]):
-            read_requests(event)
+            read_requests(read_envelope(event))
     elif "reject" in expected:
         with pytest.raises(BadEvent, match=expected["reject"]):
-            read_requests(event)
+            read_requests(read_envelope(event))
     else:
-        requests = read_requests(event)
+        requests = read_requests(read_envelope(event))
         listed = expected.get("requests", [expected])
         assert len(requests) == len(listed)
         for request, one in zip(requests, listed, strict=True):
@@ -89,7 +89,7 @@ def test_every_known_shape_means_what_its_file_says(path: Path) -> None:
 def test_an_event_without_a_location_says_what_it_could_have_named() -> None:
     """The remedy lists the ways to name an object."""
     with pytest.raises(BadEvent) as caught:
-        read_requests({"data": {}})
+        read_requests(read_envelope({"data": {}}))
     for way in ("data.path", "data.s3_bucket", "elementpath", "data.Records"):
         assert way in str(caught.value)
 
@@ -97,27 +97,27 @@ def test_an_event_without_a_location_says_what_it_could_have_named() -> None:
 def test_an_sdk_object_whose_properties_are_all_missing_still_has_its_attributes() -> None:
     """Properties that raise, as they do when an extension is missing, are as good as absent."""
     event = SdkEvent({"type": "vastdata.com:Element.ElementCreated", "elementpath": "renders/k.exr", "id": "1"}, None, {})
-    (request,) = read_requests(event)
+    (request,) = read_requests(read_envelope(event))
     assert (request.bucket, request.keys, request.event_id) == ("renders", ("k.exr",), "1")
 
 
 def test_an_object_with_bucket_and_object_key_alone_is_enough() -> None:
     """The least that an element event object offers."""
-    (request,) = read_requests(SdkEvent({}, None, {"bucket": "renders", "object_key": "k.exr", "type": "Element"}))
+    (request,) = read_requests(read_envelope(SdkEvent({}, None, {"bucket": "renders", "object_key": "k.exr", "type": "Element"})))
     assert request.location == "s3://renders/k.exr"
 
 
 def test_credentials_in_an_event_do_not_show_in_the_request() -> None:
     """A request may be logged; what the event carried may not."""
-    (request,) = read_requests({"data": {"path": "/a.exr", "vastdb_secret_key": "hush"}})
+    (request,) = read_requests(read_envelope({"data": {"path": "/a.exr", "vastdb_secret_key": "hush"}}))
     assert "hush" not in repr(request)
     assert request.data["vastdb_secret_key"] == "hush"
 
 
 def test_the_id_is_known_for_events_that_are_rejected_too() -> None:
     """The log line of a rejected event can be found by its id; what is no event has none."""
-    assert event_id({"id": "abc", "data": {}}) == "abc"
-    assert event_id(17) is None
+    assert read_envelope({"id": "abc", "data": {}}).event_id == "abc"
+    assert read_envelope({"data": {}}).event_id is None
 
 
 @example(stem="/")
@@ -126,7 +126,9 @@ def test_any_key_is_found_raw_or_encoded(stem: str) -> None:
     """Whatever a key holds, the key itself is among the candidates, whether the event spells it raw or percent-encoded."""
     key = f"{stem}.exr"
     for spelled in (key, quote(key)):
-        (request,) = read_requests({"data": {"Records": [{"s3": {"bucket": {"name": "renders"}, "object": {"key": spelled}}}]}})
+        (request,) = read_requests(
+            read_envelope({"data": {"Records": [{"s3": {"bucket": {"name": "renders"}, "object": {"key": spelled}}}]}})
+        )
         assert key in request.keys
         assert request.keys[0] == spelled
         assert len(request.keys) <= 2
@@ -155,9 +157,8 @@ ODD = st.recursive(
 
 def check_is_judged(event: Any) -> None:
     """Requests of bounded text, or a skip or a reject whose text is bounded too."""
-    event_id(event)
     try:
-        requests = read_requests(event)
+        requests = read_requests(read_envelope(event))
     except (NotAnExr, BadEvent) as error:
         text = str(error)
         assert len(text) < 1000, text
@@ -238,7 +239,7 @@ def test_what_cannot_be_a_bucket_is_refused_wherever_it_stands(bucket: str) -> N
     ]
     for event in places:
         with pytest.raises(BadEvent, match="is not the name of a bucket"):
-            read_requests(event)
+            read_requests(read_envelope(event))
 
 
 @pytest.mark.parametrize("bucket", ["renders", "Renders_2026", "r2", "a.b-c", "b" * 255, "x--x-s3-archive"])
@@ -250,24 +251,24 @@ def test_names_of_buckets_are_left_alone(bucket: str) -> None:
 def test_an_event_names_at_most_a_thousand_objects() -> None:
     """One more, and none of them is read."""
     records = [{"s3": {"bucket": {"name": "renders"}, "object": {"key": f"{at}.exr"}}} for at in range(MAX_RECORDS + 1)]
-    assert len(read_requests({"data": {"Records": records[1:]}})) == MAX_RECORDS
+    assert len(read_requests(read_envelope({"data": {"Records": records[1:]}}))) == MAX_RECORDS
     with pytest.raises(BadEvent, match=r"data.Records: 1,001 records"):
-        read_requests({"data": {"Records": records}})
+        read_requests(read_envelope({"data": {"Records": records}}))
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", 17, [[]], "yesterday"])
 def test_a_time_that_cannot_be_read_is_no_time(time: Any) -> None:
     """At the calendar's edge a time has no equal in UTC."""
-    (request,) = read_requests({"time": time, "data": {"path": "/a.exr"}})
+    (request,) = read_requests(read_envelope({"time": time, "data": {"path": "/a.exr"}}))
     assert request.event_time is None
 
 
 def test_a_file_whose_name_is_not_unicode_can_be_named() -> None:
     """As Python spells such names (PEP 383); a surrogate that stands for no byte is refused."""
-    (request,) = read_requests({"data": {"path": "/renders/\udcff.exr"}})
+    (request,) = read_requests(read_envelope({"data": {"path": "/renders/\udcff.exr"}}))
     assert request.path == "/renders/\udcff.exr"
     with pytest.raises(BadEvent, match=r"data\.path"):
-        read_requests({"data": {"path": "/renders/\ud800.exr"}})
+        read_requests(read_envelope({"data": {"path": "/renders/\ud800.exr"}}))
 
 
 def test_the_page_of_events_is_what_the_fixtures_say() -> None:

@@ -20,7 +20,7 @@ import pytest
 from test_events import FIXTURES, matches
 
 from exr_inspector.errors import BadEvent, NotAnExr
-from exr_inspector.function.events import read_requests
+from exr_inspector.function.events import read_envelope, read_requests
 from exr_inspector.function.host import FunctionHost, SecretNotFound, load, main, read_secrets
 from exr_inspector.function.host_events import (
     ElementTriggerVastEvent,
@@ -188,7 +188,7 @@ class TestTheEvent:
     )
     def test_what_is_no_cloudevent_is_named_so(self, headers: TEXT, body: bytes) -> None:
         """The error says that the request, not the event, is wrong."""
-        with pytest.raises(NoCloudEvent, match="no CloudEvent"):
+        with pytest.raises(NoCloudEvent, match="not a CloudEvent"):
             VastEvent.parse(headers, body)
 
 
@@ -217,9 +217,9 @@ def test_collected_events_mean_the_same_through_the_host(name: str, event: dict[
             parsed(event)
     elif refusal := expected.get("skip") or expected.get("reject"):
         with pytest.raises(NotAnExr if "skip" in expected else BadEvent, match=refusal):
-            read_requests(parsed(event))
+            read_requests(read_envelope(parsed(event)))
     else:
-        for request, one in zip(read_requests(parsed(event)), expected.get("requests", [expected]), strict=True):
+        for request, one in zip(read_requests(read_envelope(parsed(event))), expected.get("requests", [expected]), strict=True):
             matches(request, one)
 
 
@@ -259,7 +259,7 @@ class TestRequests:
             assert ask(url, "GET", "/liveness")[0] == 200
 
     def test_refusals(self) -> None:
-        """400 for what is no CloudEvent, 405 and 404 for what is no delivery; the handler sees none of them."""
+        """400 for what is not a CloudEvent, 405 and 404 for what is no delivery; the handler sees none of them."""
         catcher = Catcher()
         with hosted(catcher) as url:
             assert ask(url, "POST", "/", b"{}", {"Content-Type": "application/json"})[0] == 400

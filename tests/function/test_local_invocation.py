@@ -16,7 +16,7 @@ import pytest
 import vastdb
 
 import main
-from exr_inspector.function.events import read_requests
+from exr_inspector.function.events import read_envelope, read_requests
 from exr_inspector.function.job import status_of
 from exr_inspector.operations.samples import SAMPLES, write_samples
 from local_vast import LocalVast
@@ -267,7 +267,7 @@ def test_the_sample_events_work_with_the_samples(
 @pytest.mark.parametrize("name", ["bucket_and_key", "element_created"])
 def test_the_sample_events_about_objects_name_samples(name: str) -> None:
     """Their bucket is the first folder below the samples, so that `python -m local_vast --objects` serves them."""
-    (request,) = read_requests(json.loads((ROOT / f"events/{name}.json").read_text()))
+    (request,) = read_requests(read_envelope(json.loads((ROOT / f"events/{name}.json").read_text())))
     assert f"{request.bucket}/{request.keys[0]}" in SAMPLES
 
 

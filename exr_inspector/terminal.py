@@ -1,0 +1,43 @@
+"""Text that is fit for a terminal, whatever a file, a path, an event or a server has in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+# C0, DEL and C1, which a terminal obeys; the marks that reorder text; the two separators that break lines; halves of a character.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_KEPT = "\n\t"
+
+
+def on_one_line(text: str) -> str:
+    r"""Text from a file, a path or an event as a terminal may have it: each control character becomes U+FFFD.
+
+    >>> on_one_line("a\x1b[2J\nb")
+    'a\ufffd[2J\ufffdb'
+    """
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def on_lines(text: str) -> str:
+    """The same for text of several lines: line breaks and tabs stay."""
+    return _CONTROL.sub(_keep_lines, text)
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON that people can read, in which every control character is escaped: nothing is lost, and a terminal obeys none."""
+    return escape_controls(json.dumps(value, ensure_ascii=False, indent=indent, default=str))
+
+
+def escape_controls(text: str) -> str:
+    """JSON with the control characters of its texts as escapes; its own line breaks stay."""
+    return _CONTROL.sub(_escape, text)
+
+
+def _keep_lines(control: re.Match[str]) -> str:
+    return control[0] if control[0] in _KEPT else "\N{REPLACEMENT CHARACTER}"
+
+
+def _escape(control: re.Match[str]) -> str:
+    return control[0] if control[0] == "\n" else f"\\u{ord(control[0]):04x}"
