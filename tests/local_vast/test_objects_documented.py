@@ -21,7 +21,7 @@ def test_every_operation_is_listed_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "heading"), [("-m local_vast", "## Objects"), ("exr_inspector.function.host.py", "## The function host")]
+    ("command", "heading"), [("-m local_vast", "## Objects"), ("-m exr_inspector.function.host", "## The function host")]
 )
 def test_options_that_are_named_exist(command: str, heading: str) -> None:
     """Each flag of the section is in the command's help."""
