@@ -72,8 +72,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _wait_for_signal() -> None:
     stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     stopped.wait()
 
 

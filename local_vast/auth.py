@@ -1,7 +1,7 @@
 """Signature version 4: the secret is verified, for the signatures of the SDK, the ADBC driver and boto3.
 
-The three differ in region (empty, `vast`, the client's own) and in how they spell the canonical query and path, so the few
-spellings in use are tried; each needs the secret.
+The three differ in region (empty, `vast`, the client's own) and in how they spell the canonical query and path, so each spelling
+in use is tried. None matches without the secret.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SAFE = "-_.~"
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class Signature:
     """What a request says about its signature."""
 
     key: str
@@ -31,13 +31,13 @@ class Signed:
     region: str
     service: str
     headers: tuple[str, ...]
-    signature: str
+    digest: str
     timestamp: str
     presigned: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SignedRequest:
     """The signed parts of a request: `path` and `query` as they came, header names in lower case."""
 
     method: str
@@ -46,49 +46,49 @@ class Request:
     headers: Mapping[str, str]
 
 
-def check(request: Request, access_key: str, secret_key: str, payload_hash: str | None) -> None:
+def check(request: SignedRequest, access_key: str, secret_key: str, payload_hash: str | None) -> None:
     """Raise `VastError` (403) unless the request is signed with this key and secret.
 
     `payload_hash` is the SHA-256 of the body in hexadecimal where it was read, to be compared with the signed one.
     """
-    signed = _signed(request)
-    if not hmac.compare_digest(signed.key.encode(), access_key.encode()):
+    signature = _read_signature(request)
+    if not hmac.compare_digest(signature.key.encode(), access_key.encode()):
         raise forbidden("the access key does not exist", "InvalidAccessKeyId")
     declared = request.headers.get("x-amz-content-sha256", "")
     if payload_hash and re.fullmatch(r"[0-9a-f]{64}", declared) and declared != payload_hash:
         raise VastError(400, "XAmzContentSHA256Mismatch", "the body is not the one that was signed")
-    body = "UNSIGNED-PAYLOAD" if signed.presigned else declared or payload_hash or hashlib.sha256(b"").hexdigest()
-    for canonical in _canonical_requests(request, signed, body):
-        if hmac.compare_digest(_signature(canonical, signed, secret_key), signed.signature):
+    body = "UNSIGNED-PAYLOAD" if signature.presigned else declared or payload_hash or hashlib.sha256(b"").hexdigest()
+    for canonical in _canonical_requests(request, signature, body):
+        if hmac.compare_digest(_sign(canonical, signature, secret_key), signature.digest):
             return
     raise forbidden("the signature does not match; check the secret key", "SignatureDoesNotMatch")
 
 
-def _signed(request: Request) -> Signed:
-    found = _AUTHORIZATION.match(request.headers.get("authorization", ""))
-    if found:
+def _read_signature(request: SignedRequest) -> Signature:
+    header = _AUTHORIZATION.match(request.headers.get("authorization", ""))
+    if header:
         timestamp = request.headers.get("x-amz-date", "")
-        return _parsed(found["credential"], found["headers"], found["signature"], timestamp, presigned=False)
+        return _parse_scope(header["credential"], header["headers"], header["signature"], timestamp, presigned=False)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     if query.get("X-Amz-Algorithm") == "AWS4-HMAC-SHA256":
         values = [query.get(f"X-Amz-{name}", "") for name in ("Credential", "SignedHeaders", "Signature", "Date")]
-        return _parsed(*values, presigned=True)
+        return _parse_scope(*values, presigned=True)
     raise forbidden("the request is not signed with AWS signature version 4")
 
 
-def _parsed(credential: str, headers: str, signature: str, timestamp: str, *, presigned: bool) -> Signed:
+def _parse_scope(credential: str, headers: str, digest: str, timestamp: str, *, presigned: bool) -> Signature:
     scope = credential.rsplit("/", 4)
     if len(scope) != 5 or scope[4] != "aws4_request":
         raise forbidden("the credential scope is not KEY/DATE/REGION/SERVICE/aws4_request", "AuthorizationHeaderMalformed")
-    return Signed(scope[0], scope[1], scope[2], scope[3], tuple(headers.split(";")), signature, timestamp, presigned)
+    return Signature(scope[0], scope[1], scope[2], scope[3], tuple(headers.split(";")), digest, timestamp, presigned)
 
 
-def _canonical_requests(request: Request, signed: Signed, body: str) -> Iterator[str]:
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signed.headers)
+def _canonical_requests(request: SignedRequest, signature: Signature, body: str) -> Iterator[str]:
+    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signature.headers)
     paths = dict.fromkeys((request.path, quote(unquote(request.path), safe="/" + _SAFE), quote(request.path, safe="/" + _SAFE)))
     for path in paths:
-        for query in dict.fromkeys((_query_as_sent(request.query), _query_normalised(request.query))):
-            yield "\n".join([request.method, path, query, headers, ";".join(signed.headers), body])
+        for query in dict.fromkeys((_query_as_sent(request.query), _normalise_query(request.query))):
+            yield "\n".join([request.method, path, query, headers, ";".join(signature.headers), body])
 
 
 def _query_as_sent(query: str) -> str:
@@ -97,18 +97,18 @@ def _query_as_sent(query: str) -> str:
     return "&".join(part if "=" in part else f"{part}=" for part in parts)
 
 
-def _query_normalised(query: str) -> str:
+def _normalise_query(query: str) -> str:
     """Decoded and encoded again as AWS prescribes."""
     pairs = parse_qsl(query.replace("+", "%20"), keep_blank_values=True)
     encoded = sorted((quote(key, safe=_SAFE), quote(value, safe=_SAFE)) for key, value in pairs if key != "X-Amz-Signature")
     return "&".join(f"{key}={value}" for key, value in encoded)
 
 
-def _signature(canonical: str, signed: Signed, secret_key: str) -> str:
-    scope = f"{signed.date}/{signed.region}/{signed.service}/aws4_request"
+def _sign(canonical: str, signature: Signature, secret_key: str) -> str:
+    scope = f"{signature.date}/{signature.region}/{signature.service}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    message = f"AWS4-HMAC-SHA256\n{signed.timestamp}\n{scope}\n{digest}"
-    key = _signing_key(secret_key, signed.date, signed.region, signed.service)
+    message = f"AWS4-HMAC-SHA256\n{signature.timestamp}\n{scope}\n{digest}"
+    key = _signing_key(secret_key, signature.date, signature.region, signature.service)
     return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from .catalog import ROW_ID, Table
+from .catalogue import ROW_ID, TableEntry
 from .errors import not_implemented
-from .types import quoted, sql_type
+from .types import quote_identifier, sql_type
 
 # The parts of each statement that are understood; sqlglot's names.
 _PARTS: dict[type[exp.Expression], frozenset[str]] = {
@@ -41,14 +41,14 @@ class Change:
         """True where the query says which rows are written."""
         return self.kind != "INSERT"
 
-    def fields(self, table: Table) -> list[int]:
+    def fields(self, table: TableEntry) -> list[int]:
         """The positions of the written columns; letters count as in DuckDB, where their case does not. 400 for unknown ones."""
         if self.kind == "INSERT" and not self.columns:
             return list(range(len(table.columns)))
         lowered = {name.lower(): name for name in table.columns.names}
         return [table.position(name if name in table.columns.names else lowered.get(name.lower(), name)) for name in self.columns]
 
-    def converted(self, table: Table, query: str) -> str:
+    def cast_query(self, table: TableEntry, query: str) -> str:
         """The query, once its tables are replaced, with the columns' own types; the rows that it finds ascend."""
         kinds = ["UBIGINT"] if self.finds_rows else []
         kinds += [sql_type(table.columns.field(at).type) for at in self.fields(table)]
@@ -57,14 +57,14 @@ class Change:
         order = " ORDER BY v0" if self.finds_rows else ""
         return f"SELECT {casts} FROM ({query}) AS source({', '.join(names)}){order}"
 
-    def checkable(self, table: Table, query: str) -> str:
+    def check_statement(self, table: TableEntry, query: str) -> str:
         """A statement that DuckDB accepts where numbers and types of the columns fit."""
-        names = [quoted(ROW_ID)] if self.finds_rows else []
+        names = [quote_identifier(ROW_ID)] if self.finds_rows else []
         names += [f"c{table.numbers[at]}" for at in self.fields(table)]
         return f"INSERT INTO {table.physical} ({', '.join(names)}) {query}"
 
 
-def change_of(statement: exp.Expression) -> Change:
+def parse_change(statement: exp.Expression) -> Change:
     """What a statement changes. Raises `VastError`: 501 for other statements, and for parts that are not understood."""
     parts = _PARTS.get(type(statement))
     if parts is None:

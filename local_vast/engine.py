@@ -20,13 +20,13 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from . import protobuf
-from .catalog import ROW_ID, Table
-from .changes import Change, change_of
-from .errors import bad_request, not_found, not_implemented
-from .routes import Request, Response
-from .store import Store
-from .transactions import Transaction
-from .types import conform, quoted, single, sql_type
+from .catalogue import ROW_ID, TableEntry
+from .changes import Change, parse_change
+from .errors import bad_request, first_line, not_found, not_implemented
+from .http import HttpRequest, HttpResponse
+from .store import TableStore
+from .transactions import OpenTransaction
+from .types import conform, one_array, quote_identifier
 
 COMMANDS = frozenset({"query-engine-capabilities", "vastdb-run-query", "vastdb-query-status", "vastdb-data"})
 CATALOG = "vastdb"
@@ -44,7 +44,7 @@ _VECTOR = re.compile(
 _MARKER = "local_vast_vector_"
 
 
-def is_engine(request: Request) -> bool:
+def is_engine(request: HttpRequest) -> bool:
     """True for the query engine's requests."""
     return request.command in COMMANDS
 
@@ -60,7 +60,7 @@ class Result:
 class Engine:
     """The query engine over a store."""
 
-    def __init__(self, store: Store, version: str, *, changes: bool = True) -> None:
+    def __init__(self, store: TableStore, version: str, *, changes: bool = True) -> None:
         self._store = store
         self._version = version
         self._may_change = changes
@@ -69,18 +69,18 @@ class Engine:
         self._lock = threading.Lock()
         self._binder: duckdb.DuckDBPyConnection | None = None
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out a request; raises `VastError`."""
         if request.command == "query-engine-capabilities":
             # server_version, session_options_support; here the version has five numbers.
-            return Response([protobuf.encode((1, f"{self._version}.0"), (2, False))])
+            return HttpResponse([protobuf.encode((1, f"{self._version}.0"), (2, False))])
         return self._step(request, _message(request.body))
 
-    def _step(self, request: Request, message: protobuf.Fields) -> Response:
+    def _step(self, request: HttpRequest, message: protobuf.Fields) -> HttpResponse:
         if request.method == "DELETE":
             if request.command == "vastdb-run-query":
                 self._forget(message)
-            return Response()
+            return HttpResponse()
         if request.command == "vastdb-run-query":
             return self._start(message)
         if request.command == "vastdb-query-status":
@@ -89,7 +89,7 @@ class Engine:
 
     # Messages
 
-    def _start(self, message: protobuf.Fields) -> Response:
+    def _start(self, message: protobuf.Fields) -> HttpResponse:
         """StartQueryRequest(2 txid, 3 sql) -> StartQueryResponse(1 status, 2 arrow_schema, 3 is_blocking)."""
         sql = message.get(3)
         if not isinstance(sql, bytes):
@@ -101,29 +101,29 @@ class Engine:
             while len(self._results) > MAX_RESULTS:
                 del self._results[next(iter(self._results))]
         schema = result.schema.serialize().to_pybytes()
-        return Response([protobuf.encode((1, _query_status(number, _STARTED)), (2, schema), (3, False))])
+        return HttpResponse([protobuf.encode((1, _query_status(number, _STARTED)), (2, schema), (3, False))])
 
-    def _status(self, message: protobuf.Fields) -> Response:
+    def _status(self, message: protobuf.Fields) -> HttpResponse:
         """GetQueryStatusRequest(1 query_id) -> (1 status); the one ticket names this host."""
         number = _query_number(message)
         self._result(number)
         # 2 endpoints: 1 uri, a host without port. 4 ticket_id: an Any of type and value.
         ticket = protobuf.encode((2, protobuf.encode((1, "127.0.0.1"))), (4, protobuf.encode((1, "ticket"), (2, b"0"))))
-        return Response([protobuf.encode((1, _query_status(number, _COMPLETED, ticket)))])
+        return HttpResponse([protobuf.encode((1, _query_status(number, _COMPLETED, ticket)))])
 
-    def _data(self, message: protobuf.Fields) -> Response:
+    def _data(self, message: protobuf.Fields) -> HttpResponse:
         """GetDataRequest(1 query_id, 3 offset(1 record_batch_id)) -> GetDataResponse(1 next, 2 empty_stream), a record batch."""
         result = self._result(_query_number(message))
         at = _number(_message(message.get(3)), 1)
         if not result.batches:
             head = protobuf.encode((2, True))
-            return Response([head], {"tabular-protobuf-size": str(len(head))})
+            return HttpResponse([head], {"tabular-protobuf-size": str(len(head))})
         if not 0 <= at < len(result.batches):
             raise bad_request(f"the result has no record batch number {at}")
         following = protobuf.encode((1, at + 1)) if at + 1 < len(result.batches) else None
         # `empty_stream` has to be there, also when it is false.
         head = protobuf.encode((1, following), (2, False))
-        return Response([head, result.batches[at].serialize().to_pybytes()], {"tabular-protobuf-size": str(len(head))})
+        return HttpResponse([head, result.batches[at].serialize().to_pybytes()], {"tabular-protobuf-size": str(len(head))})
 
     def _result(self, number: int) -> Result:
         with self._lock:
@@ -142,47 +142,47 @@ class Engine:
             masked, vectors = _mask_vectors(sql)
             statement = _parse(masked)
             if not isinstance(statement, exp.Query):
-                return self._change(tx, change_of(statement), vectors)
+                return self._change(tx, parse_change(statement), vectors)
             tables = self._resolve(tx, statement)
             runnable = _unmask_vectors(statement.sql("duckdb"), vectors)
             self._bind(runnable, tables)
-            found = _arrow(tx, runnable)
-        columns = [_plain(single(column)) for column in found.columns]
-        schema = pa.schema([pa.field(name, column.type) for name, column in zip(found.column_names, columns, strict=True)])
+            answer = _arrow(tx, runnable)
+        columns = [_plain(one_array(column)) for column in answer.columns]
+        schema = pa.schema([pa.field(name, column.type) for name, column in zip(answer.column_names, columns, strict=True)])
         return Result(schema, pa.Table.from_arrays(columns, schema=schema).to_batches(BATCH_ROWS))
 
-    def _change(self, tx: Transaction, change: Change, vectors: list[str]) -> Result:
+    def _change(self, tx: OpenTransaction, change: Change, vectors: list[str]) -> Result:
         """Carry out a change; the result is the number of rows, as DuckDB answers it."""
         if not self._may_change:
             raise not_implemented(f"{change.kind} through the query engine before version 5.5")
         table = self._table(tx, change.target)
         tables = self._resolve(tx, change.values, change.target)
         query = _unmask_vectors(change.values.sql("duckdb"), vectors)
-        self._bind(change.checkable(table, query), [table, *tables])
-        found = _arrow(tx, change.converted(table, query))
-        batch = _batch(table, change, found)
+        self._bind(change.check_statement(table, query), [table, *tables])
+        batch = _batch(table, change, _arrow(tx, change.cast_query(table, query)))
         rows = self._store.rows
-        {"INSERT": rows.insert, "UPDATE": rows.update, "DELETE": rows.delete}[change.kind](tx, table, batch)
+        write = {"INSERT": rows.insert, "UPDATE": rows.update, "DELETE": rows.delete}[change.kind]
+        write(tx, table, batch)
         count = pa.record_batch([pa.array([batch.num_rows], pa.int64())], names=["Count"])
         return Result(count.schema, [count])
 
-    def _resolve(self, tx: Transaction, statement: exp.Expression, target: exp.Table | None = None) -> list[Table]:
+    def _resolve(self, tx: OpenTransaction, statement: exp.Expression, target: exp.Table | None = None) -> list[TableEntry]:
         """Replace every table by a sub-select, that of `target` with its row ids; the tables it reads."""
         names = {expression.alias_or_name for expression in statement.find_all(exp.CTE)}
-        tables: list[Table] = []
+        tables: list[TableEntry] = []
         for node in list(statement.find_all(exp.Table)):
             if isinstance(node.this, exp.Identifier) and not (node.name in names and not node.db):
                 tables.append(self._table(tx, node))
                 node.replace(_sub_select(node, tables[-1], with_row_ids=node is target))
         return tables
 
-    def _table(self, tx: Transaction, node: exp.Table) -> Table:
+    def _table(self, tx: OpenTransaction, node: exp.Table) -> TableEntry:
         bucket, _, path = node.db.partition("/")
         if not path or node.catalog not in ("", CATALOG):
             raise bad_request(f'table {node.sql()} is not written "bucket/schema".table', "QueryFailed")
         return self._store.catalogue.table(tx, bucket, path, node.name)
 
-    def _bind(self, sql: str, tables: list[Table]) -> None:
+    def _bind(self, sql: str, tables: list[TableEntry]) -> None:
         """Check names and types against empty copies of the tables: an error in the transaction itself would end it."""
         with self._lock:
             if self._binder is None:
@@ -191,10 +191,10 @@ class Engine:
             self._binder.execute("BEGIN")
             try:
                 for table in {table.id: table for table in tables}.values():
-                    self._binder.execute(f"CREATE TABLE {table.physical} ({_definitions(table)})")
+                    self._binder.execute(f"CREATE TABLE {table.physical} ({table.definitions})")
                 self._binder.execute(f"EXPLAIN {sql}").fetchall()
             except duckdb.Error as error:
-                raise bad_request(f"the query failed: {_first_line(error)}", "QueryFailed") from error
+                raise bad_request(f"the query failed: {first_line(error)}", "QueryFailed") from error
             finally:
                 self._binder.execute("ROLLBACK")
 
@@ -211,27 +211,27 @@ def _parse(sql: str) -> exp.Expression:
     try:
         statements = [statement for statement in sqlglot.parse(sql, read="duckdb") if statement is not None]
     except SqlglotError as error:
-        raise bad_request(f"the query does not parse: {_first_line(error)}", "QueryFailed") from error
+        raise bad_request(f"the query does not parse: {first_line(error)}", "QueryFailed") from error
     if len(statements) != 1:
         raise not_implemented(f"{len(statements)} statements in one query")
     return statements[0]
 
 
-def _arrow(tx: Transaction, sql: str) -> pa.Table:
+def _arrow(tx: OpenTransaction, sql: str) -> pa.Table:
     """What the query answers; an error on the data is 400, one of the disk goes on."""
     try:
         return tx.arrow(sql)
     except (duckdb.IOException, duckdb.FatalException):
         raise
     except duckdb.Error as error:
-        raise bad_request(f"the query failed: {_first_line(error)}", "QueryFailed") from error
+        raise bad_request(f"the query failed: {first_line(error)}", "QueryFailed") from error
 
 
-def _batch(table: Table, change: Change, found: pa.Table) -> pa.RecordBatch:
+def _batch(table: TableEntry, change: Change, rows: pa.Table) -> pa.RecordBatch:
     """The rows that a change writes, in the declared types; row ids first where it finds rows."""
     fields = [pa.field(ROW_ID, pa.uint64())] if change.finds_rows else []
     fields += [table.columns.field(at) for at in change.fields(table)]
-    arrays = [conform(single(column), field.type) for column, field in zip(found.columns, fields, strict=True)]
+    arrays = [conform(one_array(column), field.type) for column, field in zip(rows.columns, fields, strict=True)]
     return pa.record_batch(arrays, schema=pa.schema(fields))
 
 
@@ -239,29 +239,28 @@ def _mask_vectors(sql: str) -> tuple[str, list[str]]:
     """The statement with a marker in the place of each vector literal, and the literals: parsing hundreds of numbers is slow."""
     vectors: list[str] = []
 
-    def mask(found: re.Match[str]) -> str:
-        if found[1] is None or found[1].count(",") + 1 != int(found[3]):
-            return found[0]
-        vectors.append(found[1])
-        return f"'{_MARKER}{len(vectors) - 1}'::{found[2]}"
+    def mask(match: re.Match[str]) -> str:
+        if match[1] is None or match[1].count(",") + 1 != int(match[3]):
+            return match[0]
+        vectors.append(match[1])
+        return f"'{_MARKER}{len(vectors) - 1}'::{match[2]}"
 
     return _VECTOR.sub(mask, sql), vectors
 
 
 def _unmask_vectors(sql: str, vectors: list[str]) -> str:
-    return re.sub(rf"{_MARKER}(\d+)", lambda found: vectors[int(found[1])], sql) if vectors else sql
+    def vector(match: re.Match[str]) -> str:
+        return vectors[int(match[1])]
+
+    return re.sub(rf"{_MARKER}(\d+)", vector, sql) if vectors else sql
 
 
-def _definitions(table: Table) -> str:
-    columns = zip(table.numbers, table.columns, strict=True)
-    listed = (f"c{number} {sql_type(column.type)}" for number, column in columns)
-    return ", ".join([f"{quoted(ROW_ID)} UBIGINT", *listed])
-
-
-def _sub_select(node: exp.Table, table: Table, *, with_row_ids: bool) -> exp.Expression:
-    columns = ", ".join(f"c{number} AS {quoted(name)}" for number, name in zip(table.numbers, table.columns.names, strict=True))
+def _sub_select(node: exp.Table, table: TableEntry, *, with_row_ids: bool) -> exp.Expression:
+    columns = ", ".join(
+        f"c{number} AS {quote_identifier(name)}" for number, name in zip(table.numbers, table.columns.names, strict=True)
+    )
     if with_row_ids:
-        columns = f"{quoted(ROW_ID)}, {columns}"
+        columns = f"{quote_identifier(ROW_ID)}, {columns}"
     select = sqlglot.parse_one(f"SELECT {columns} FROM {table.physical}", read="duckdb")
     alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
     return exp.Subquery(this=select, alias=alias, joins=node.args.get("joins"))
@@ -306,7 +305,3 @@ def _query_number(message: protobuf.Fields) -> int:
 def _query_status(number: int, state: int, ticket: bytes | None = None) -> bytes:
     """QueryStatus: 1 query_id (1 req_id, 2 vip_id), 4 tickets, 5 status_code, 7 state."""
     return protobuf.encode((1, protobuf.encode((1, number), (2, 0))), (4, ticket), (5, 0), (7, state))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

@@ -91,3 +91,8 @@ def disk_full(message: str) -> VastError:
 def not_implemented(what: str) -> VastError:
     """501: the operation is not part of local_vast; `what` names it."""
     return VastError(501, "NotImplemented", f"local_vast does not implement {what}")
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text; what DuckDB says beyond it is about its own syntax."""
+    return str(error).splitlines()[0]

@@ -53,12 +53,12 @@ class Fault:
     @classmethod
     def parse(cls, spec: str) -> Fault:
         """Parse a specification; raises `BadFault`."""
-        found = _SPEC.fullmatch(spec)
-        if not found:
+        parts = _SPEC.fullmatch(spec)
+        if not parts:
             raise BadFault(f"fault {spec!r} is not WHAT@WHERE[+SKIP][*TIMES], such as 409@commit, reset@any+6 or 503@insert*3")
-        what, where, skip, times = found["what"], found["where"], found["skip"], found["times"]
+        what, where, skip, times = parts["what"], parts["where"], parts["skip"], parts["times"]
         if where not in PLACES:
-            raise BadFault(f"fault {spec!r}: {where!r} is no place; places are {', '.join(sorted(PLACES))}")
+            raise BadFault(f"fault {spec!r}: {where!r} is not a place; places are {', '.join(sorted(PLACES))}")
         is_status = what.isdigit() and 400 <= int(what) < 600
         if not (is_status or what in ("lost", "reset", "expire") or what.startswith("latency=")):
             raise BadFault(f"fault {spec!r}: {what!r} is neither a status from 400 to 599 nor lost, reset, expire or latency=N")
@@ -106,12 +106,12 @@ class Faults:
         with self._lock:
             self._faults.clear()
 
-    def active(self) -> list[str]:
+    def specifications(self) -> list[str]:
         """The specifications of what is still to happen."""
         with self._lock:
             return [str(fault) for fault in self._faults]
 
-    def due(self, operation: str) -> list[Fault]:
+    def take_due(self, operation: str) -> list[Fault]:
         """The faults that strike this request; counts it against all that match."""
         with self._lock:
             struck = [fault for fault in self._faults if fault.matches(operation) and _count(fault)]

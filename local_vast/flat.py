@@ -18,7 +18,7 @@ _I32 = struct.Struct("<i")
 _U32 = struct.Struct("<I")
 
 
-class Table:
+class FlatTable:
     """A table inside a buffer: `at` is its byte position. A plain class, because queries make tens of thousands of them."""
 
     __slots__ = ("at", "buffer")
@@ -28,7 +28,7 @@ class Table:
         self.at = at
 
     @classmethod
-    def root(cls, buffer: bytes) -> Table:
+    def root(cls, buffer: bytes) -> FlatTable:
         """The root table of a finished buffer."""
         return cls(buffer, _U32.unpack_from(buffer, 0)[0])
 
@@ -46,10 +46,10 @@ class Table:
         at = self.position(slot)
         return struct.unpack_from(form, self.buffer, at)[0] if at else default
 
-    def table(self, slot: int) -> Table | None:
+    def table(self, slot: int) -> FlatTable | None:
         """A nested table, or None."""
         at = self.position(slot)
-        return Table(self.buffer, at + _U32.unpack_from(self.buffer, at)[0]) if at else None
+        return FlatTable(self.buffer, at + _U32.unpack_from(self.buffer, at)[0]) if at else None
 
     def blob(self, slot: int) -> bytes | None:
         """A string or byte vector as bytes, or None."""
@@ -63,14 +63,14 @@ class Table:
         """A string field, empty where it is absent."""
         return (self.blob(slot) or b"").decode()
 
-    def tables(self, slot: int) -> Iterator[Table]:
+    def tables(self, slot: int) -> Iterator[FlatTable]:
         """The tables of a vector of tables."""
         at = self.position(slot)
         if not at:
             return
         at += _U32.unpack_from(self.buffer, at)[0]
         for entry in range(at + 4, at + 4 + 4 * _U32.unpack_from(self.buffer, at)[0], 4):
-            yield Table(self.buffer, entry + _U32.unpack_from(self.buffer, entry)[0])
+            yield FlatTable(self.buffer, entry + _U32.unpack_from(self.buffer, entry)[0])
 
 
 @dataclass(frozen=True, slots=True)

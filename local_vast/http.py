@@ -1,16 +1,20 @@
-"""The HTTP side: a WSGI application served by cheroot, and a way to cut a connection without an answer."""
+"""The HTTP side: requests and answers, a WSGI application served by cheroot, and a way to cut a connection without an answer."""
 
 from __future__ import annotations
 
 import errno
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 from cheroot import wsgi
 from cheroot.server import HTTPConnection
+
+from .errors import bad_request
 
 # A connection is kept for the whole life of the server: clients hold them between tests.
 _KEEP_ALIVE_SECONDS = 300
@@ -20,6 +24,54 @@ _THREADS = 16
 CUT = "local_vast.cut"
 HEADERS = "local_vast.headers"
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request: `path` and `query` as they came, header names in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    command: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, method: str, target: str, headers: Mapping[str, str]) -> HttpRequest:
+        """From the request line's target."""
+        path, _, query = target.partition("?")
+        pairs = dict(parse_qsl(query, keep_blank_values=True))
+        command = next((key for key, value in pairs.items() if not value), "")
+        return cls(method, path, query, headers, command=command, parameters=pairs)
+
+    @property
+    def txid(self) -> int:
+        """The transaction; 0 is none."""
+        return self.integer("tabular-txid")
+
+    def integer(self, header: str, default: int = 0) -> int:
+        """A header that is a number; 400 where it is not."""
+        text = self.headers.get(header, "")
+        try:
+            return int(text) if text else default
+        except ValueError:
+            raise bad_request(f"header {header} must be a number, not {text!r}") from None
+
+    @property
+    def segments(self) -> list[str]:
+        """The parts of the path, decoded."""
+        return [unquote(part) for part in self.path.split("/") if part]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer; `body` is sent in pieces."""
+
+    body: Iterable[bytes | memoryview] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
 
 
 class _Gateway(wsgi.Gateway_10):

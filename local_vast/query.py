@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import wire
-from .catalog import ROW_ID, Catalogue, Projection, Table
-from .relation import Query, decode
+from .catalogue import ROW_ID, Catalogue, ProjectionEntry, TableEntry
+from .relation import Query, decode_query
 from .rows import RowStore
-from .transactions import Transaction
-from .types import conform, single
+from .transactions import OpenTransaction
+from .types import conform, one_array
 
 ROW_GROUP = 65_536
 # The split number with which a client asks how many row groups a sorted table would read.
@@ -41,7 +41,7 @@ class Splits:
         """The rows of a block."""
         return ROW_GROUP * max(1, self.groups)
 
-    def owned(self, sub_split: int, start: int, end: int) -> str | None:
+    def row_filter(self, sub_split: int, start: int, end: int) -> str | None:
         """SQL for the rows below `end`, from `start`, that `sub_split` reads; None where there can be none."""
         if start >= end:
             return None
@@ -67,25 +67,25 @@ class Reader:
 
     catalogue: Catalogue
     rows: RowStore
-    tx: Transaction
-    table: Table
+    tx: OpenTransaction
+    table: TableEntry
 
     def answer(self, body: bytes, splits: Splits, projection: str, wants_projection: bool) -> Iterator[bytes | memoryview]:
         """The response stream. Every sub-split that is not finished gets a chunk, empty where it has no rows.
 
         `projection` is the one asked for by name; without a name and with `wants_projection` one that fits is used.
         """
-        query = decode(body, self.table)
+        query = decode_query(body, self.table)
         if splits.index == ESTIMATE:
             return self._estimate(query)
-        found = self._projection(query, projection, wants_projection)
-        if found is None:
+        order = self._projection(query, projection, wants_projection)
+        if order is None:
             return self._chunks(query, splits, f'"{ROW_ID}"')
         # Rows that come in another order cannot be continued by row id: they are sent in one piece.
-        keys = [self.table.physical_column(name) for name, is_key in found.columns if is_key]
+        keys = [self.table.physical_column(name) for name, is_key in order.columns if is_key]
         return self._chunks(query, replace(splits, limit=0), ", ".join([*keys, f'"{ROW_ID}"']))
 
-    def _projection(self, query: Query, name: str, wanted: bool) -> Projection | None:
+    def _projection(self, query: Query, name: str, wanted: bool) -> ProjectionEntry | None:
         """The projection by name, or the first one whose leading sort key is filtered by and that has every column."""
         if name:
             return self.catalogue.projection(self.tx, self.table, name)
@@ -99,44 +99,44 @@ class Reader:
         return None
 
     def _estimate(self, query: Query) -> Iterator[bytes | memoryview]:
-        found = self.tx.arrow(f"SELECT count(*) FROM {self.table.physical} WHERE {query.condition}", query.values)
-        count = found.column(0)[0].as_py()
+        answer = self.tx.arrow(f"SELECT count(*) FROM {self.table.physical} WHERE {query.condition}", query.values)
+        count = answer.column(0)[0].as_py()
         groups = -(-count // ROW_GROUP)
         yield from wire.chunk(0, wire.FINISHED, wire.leaf_batch({}, (), groups))
-        yield wire.completed()
+        yield wire.end_of_response()
 
     def _chunks(self, query: Query, splits: Splits, order: str) -> Iterator[bytes | memoryview]:
         end = self.rows.next_row_id(self.tx, self.table)
         for sub_split in range(splits.sub_splits):
             start = splits.starts.get(sub_split, 0)
-            where = splits.owned(sub_split, start, end) if start < wire.FINISHED else None
+            where = splits.row_filter(sub_split, start, end) if start < wire.FINISHED else None
             columns, count, next_row_id = self._fetch(query, where, splits.limit, order)
             yield from wire.chunk(sub_split, next_row_id, wire.leaf_batch(columns, query.leaves, count))
-        yield wire.completed()
+        yield wire.end_of_response()
 
     def _fetch(self, query: Query, where: str | None, limit: int, order: str) -> tuple[dict[str, pa.Array], int, int]:
         """The columns of one chunk, the number of rows, and the row id to go on from."""
         names = list(dict.fromkeys(leaf.column for leaf in query.leaves))
         if where is None:
-            return {name: pa.array([], self._declared(name)) for name in names}, 0, wire.FINISHED
+            return {name: pa.array([], self._declared_type(name)) for name in names}, 0, wire.FINISHED
         physical = [self.table.physical_column(name) for name in names if name != ROW_ID]
         sql = f'SELECT "{ROW_ID}", {", ".join(physical)}' if physical else f'SELECT "{ROW_ID}"'
         sql += f" FROM {self.table.physical} WHERE {where} AND {query.condition} ORDER BY {order}"
-        found = self.tx.arrow(sql + (f" LIMIT {limit}" if limit else ""), query.values)
-        return self._conformed(names, found), found.num_rows, self._next(found, limit)
+        rows = self.tx.arrow(sql + (f" LIMIT {limit}" if limit else ""), query.values)
+        return self._conform_columns(names, rows), rows.num_rows, self._next(rows, limit)
 
-    def _conformed(self, names: list[str], found: pa.Table) -> dict[str, pa.Array]:
-        columns = iter(found.columns[1:])
+    def _conform_columns(self, names: list[str], rows: pa.Table) -> dict[str, pa.Array]:
+        columns = iter(rows.columns[1:])
         arrays = {}
         for name in names:
-            column = found.column(0) if name == ROW_ID else next(columns)
-            arrays[name] = conform(single(column), self._declared(name))
+            column = rows.column(0) if name == ROW_ID else next(columns)
+            arrays[name] = conform(one_array(column), self._declared_type(name))
         return arrays
 
-    def _declared(self, name: str) -> pa.DataType:
+    def _declared_type(self, name: str) -> pa.DataType:
         return self.table.row_id_type if name == ROW_ID else self.table.columns.field(self.table.position(name)).type
 
-    def _next(self, found: pa.Table, limit: int) -> int:
-        if not limit or found.num_rows < limit:
+    def _next(self, rows: pa.Table, limit: int) -> int:
+        if not limit or rows.num_rows < limit:
             return wire.FINISHED
-        return int(pc.max(found.column(0)).as_py()) + 1
+        return int(pc.max(rows.column(0)).as_py()) + 1

@@ -17,10 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-from .catalog import ROW_ID, Table
+from .catalogue import ROW_ID, TableEntry
 from .errors import bad_request
-from .flat import Table as FlatTable
-from .types import quoted, sql_type
+from .flat import FlatTable
+from .types import quote_identifier, sql_type
 
 _SOURCE = 9
 _LITERAL, _FIELD_REF, _CALL = 1, 2, 3
@@ -75,7 +75,7 @@ class Query:
     values: Mapping[str, pa.Table]
 
 
-def decode(body: bytes, table: Table) -> Query:
+def decode_query(body: bytes, table: TableEntry) -> Query:
     """Decode a request body against the table's columns; raises `VastError` (400) where it does not fit them."""
     try:
         relation = FlatTable.root(body)
@@ -85,18 +85,18 @@ def decode(body: bytes, table: Table) -> Query:
         nodes = _nodes(source, table)
         condition = _Condition(nodes)
         sql = condition.sql(source.table(2)) if source.position(2) else "TRUE"
-        return Query(tuple(_projected(source, nodes)), sql, condition.columns(), condition.values)
+        return Query(tuple(_projection_leaves(source, nodes)), sql, condition.columns(), condition.values)
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise bad_request(f"the query cannot be decoded: {error}") from error
 
 
-def _nodes(source: FlatTable, table: Table) -> list[Node]:
+def _nodes(source: FlatTable, table: TableEntry) -> list[Node]:
     nodes: list[Node] = []
     schema = source.table(3)
     for field in schema.tables(1) if schema else ():
         name = field.text(0)
         if name == ROW_ID:
-            nodes.append(Node(pa.uint64(), quoted(ROW_ID), Leaf(ROW_ID, ())))
+            nodes.append(Node(pa.uint64(), quote_identifier(ROW_ID), Leaf(ROW_ID, ())))
         else:
             declared = table.columns.field(table.position(name))
             nodes.extend(_walk(declared.type, table.physical_column(name), Leaf(name, ())))
@@ -131,7 +131,7 @@ def _walk(kind: pa.DataType, sql: str, way: Leaf) -> Iterator[Node]:
         yield Node(kind, sql, way)
 
 
-def _projected(source: FlatTable, nodes: list[Node]) -> Iterator[Leaf]:
+def _projection_leaves(source: FlatTable, nodes: list[Node]) -> Iterator[Leaf]:
     for index in source.tables(4):
         leaf = nodes[index.scalar(0, "<I")].leaf
         if leaf is None:
@@ -157,7 +157,7 @@ class _Condition:
             raise bad_request("a filter must be a function call")
         name, arguments = call.text(0), list(call.tables(1))
         if name == "and":
-            return _joined(" AND ", [self.sql(argument) for argument in arguments], "TRUE")
+            return _join(" AND ", [self.sql(argument) for argument in arguments], "TRUE")
         if name == "or":
             return self._either(arguments)
         return self._predicate(name, arguments)
@@ -179,7 +179,7 @@ class _Condition:
             f"{column} IN ({', '.join(values)})" if len(values) > 1 else f"{column} = {values[0]}"
             for column, values in listed.items()
         ]
-        return _joined(" OR ", others, "FALSE")
+        return _join(" OR ", others, "FALSE")
 
     def _one_of(self, arguments: list[FlatTable]) -> str | None:
         """A long `or` of nothing but equalities with plain values, as a semi-join: thousands of literals parse slowly."""
@@ -235,7 +235,7 @@ class _Condition:
         return node
 
 
-def _joined(operator: str, parts: list[str], empty: str) -> str:
+def _join(operator: str, parts: list[str], empty: str) -> str:
     if not parts:
         return empty
     return parts[0] if len(parts) == 1 else f"({operator.join(parts)})"
@@ -286,7 +286,7 @@ def _bytes_sql(raw: bytes, kind: pa.DataType) -> str:
 
 def _text(value: str) -> str:
     if "\0" in value:
-        return f"decode(from_hex('{value.encode().hex()}'))"
+        return f"decode_query(from_hex('{value.encode().hex()}'))"
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from .catalog import EXTERNAL_ROW_ID, ROW_ID, Table
+from .catalogue import EXTERNAL_ROW_ID, ROW_ID, StorageFormat, TableEntry
 from .errors import bad_request, mismatched_type
-from .transactions import Transaction, Transactions
-from .types import conform, single, storage_type, without_zones
+from .transactions import OpenTransaction, Transactions
+from .types import conform, drop_zones, one_array
 
 # The low 56 bits of a row id ascend per table; sorted tables may use the bits above.
 ROW_ID_MASK = (1 << 56) - 1
@@ -28,7 +28,7 @@ class RowStore:
     _next: dict[int, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next_row_id(self, tx: Transaction, table: Table) -> int:
+    def next_row_id(self, tx: OpenTransaction, table: TableEntry) -> int:
         """One more than the highest row id handed out; ids of rolled back inserts are not used again."""
         with self._lock:
             if table.id in self._next:
@@ -37,27 +37,27 @@ class RowStore:
         with self._lock:
             return self._next.setdefault(table.id, 0 if highest is None else highest + 1)
 
-    def _allocate(self, tx: Transaction, table: Table, count: int) -> int:
+    def _allocate(self, tx: OpenTransaction, table: TableEntry, count: int) -> int:
         self.next_row_id(tx, table)
         with self._lock:
             first = self._next[table.id]
             self._next[table.id] = first + count
             return first
 
-    def insert(self, tx: Transaction, table: Table, batch: pa.RecordBatch) -> pa.Array:
+    def insert(self, tx: OpenTransaction, table: TableEntry, batch: pa.RecordBatch) -> pa.Array:
         """Append rows; columns that the batch lacks are NULL. Returns the row ids in the order of the batch.
 
         Raises `VastError` (400) for unknown columns, types that differ, cells beyond the limit, and external row ids that do not
         ascend.
         """
-        self._check(table, batch)
+        self._check_batch(table, batch)
         if not batch.num_rows:
             return pa.array([], table.row_id_type)
         ids = self._row_ids(tx, table, batch)
         self._append(tx, table, batch, ids)
         return ids.cast(table.row_id_type)
 
-    def _row_ids(self, tx: Transaction, table: Table, batch: pa.RecordBatch) -> pa.Array:
+    def _row_ids(self, tx: OpenTransaction, table: TableEntry, batch: pa.RecordBatch) -> pa.Array:
         if EXTERNAL_ROW_ID not in batch.schema.names:
             first = self._allocate(tx, table, batch.num_rows)
             tx.inserted.setdefault(table.id, []).append(range(first, first + batch.num_rows))
@@ -68,24 +68,24 @@ class RowStore:
             self._next[table.id] = max(self._next.get(table.id, 0), ids[-1].as_py() + 1)
         if not self.is_external(tx, table):
             tx.run("INSERT INTO catalogue.external_row_ids VALUES (?)", [table.id])
-            tx.cache.pop(("external", table.id), None)
+            tx.leave_shared_names()
         return ids
 
-    def is_external(self, tx: Transaction, table: Table) -> bool:
+    def is_external(self, tx: OpenTransaction, table: TableEntry) -> bool:
         """True once a caller has supplied row ids."""
         key = ("external", table.id)
-        if key not in tx.cache:
-            found = tx.rows("SELECT 1 FROM catalogue.external_row_ids WHERE table_id = ? LIMIT 1", [table.id])
-            tx.cache[key] = bool(found)
-        return bool(tx.cache[key])
+        is_external: bool | None = tx.names.get(key)
+        if is_external is None:
+            rows = tx.rows("SELECT 1 FROM catalogue.external_row_ids WHERE table_id = ? LIMIT 1", [table.id])
+            is_external = tx.names[key] = bool(rows)
+        return is_external
 
-    def _append(self, tx: Transaction, table: Table, batch: pa.RecordBatch, ids: pa.Array) -> None:
-        names = [ROW_ID, *(table.physical_column(name) for name in batch.schema.names)]
-        source = _stored(batch, names, ids)
-        listed = ", ".join(f'"{name}"' for name in names)
-        tx.load(f"INSERT INTO {table.physical} ({listed}) SELECT {listed} FROM source", source)
+    def _append(self, tx: OpenTransaction, table: TableEntry, batch: pa.RecordBatch, ids: pa.Array) -> None:
+        storage = table.storage if batch.schema.equals(table.columns) else table.storage_of(batch.schema)
+        listed = ", ".join(f'"{name}"' for name in storage.names)
+        tx.load(f"INSERT INTO {table.physical} ({listed}) SELECT {listed} FROM source", _storage_table(batch, storage, ids))
 
-    def update(self, tx: Transaction, table: Table, batch: pa.RecordBatch) -> None:
+    def update(self, tx: OpenTransaction, table: TableEntry, batch: pa.RecordBatch) -> None:
         """Set columns of the rows that `$row_id`, the first column, names.
 
         Raises `VastError`: 400 as `insert` and for sort keys and vector columns, 409 where another transaction wrote a row.
@@ -93,19 +93,19 @@ class RowStore:
         ids, values = _split(batch)
         for name in table.fixed_columns.intersection(values.schema.names):
             raise bad_request(f"column {name!r} of table {table.name!r} is a sort key or vector column and cannot be updated")
-        self._check(table, values)
+        self._check_batch(table, values)
         if not len(ids) or not values.num_columns:
             return
         self._claim(tx, table, ids)
-        names = [ROW_ID, *(table.physical_column(name) for name in values.schema.names)]
-        assignments = ", ".join(f"{name} = source.{name}" for name in names[1:])
+        storage = table.storage_of(values.schema)
+        assignments = ", ".join(f"{name} = source.{name}" for name in storage.names[1:])
         tx.load(
             f"UPDATE {table.physical} AS target SET {assignments} FROM source"
             f' WHERE target."{ROW_ID}" = source."{ROW_ID}" AND {_between("target", ids)}',
-            _stored(values, names, ids),
+            _storage_table(values, storage, ids),
         )
 
-    def delete(self, tx: Transaction, table: Table, batch: pa.RecordBatch) -> None:
+    def delete(self, tx: OpenTransaction, table: TableEntry, batch: pa.RecordBatch) -> None:
         """Remove the rows that `$row_id` names; 409 where another transaction wrote one of them."""
         ids, _ = _split(batch)
         if not len(ids):
@@ -117,21 +117,28 @@ class RowStore:
             pa.table({ROW_ID: ids}),
         )
 
-    def _claim(self, tx: Transaction, table: Table, ids: pa.Array) -> None:
+    def _claim(self, tx: OpenTransaction, table: TableEntry, ids: pa.Array) -> None:
         first, last = ids[0].as_py(), ids[-1].as_py()
         if any(first in own and last in own for own in tx.inserted.get(table.id, ())):
             return
         self.transactions.claim(tx, f"row of table {table.name!r} ({table.id})", ids.to_pylist())
 
-    def _check(self, table: Table, batch: pa.RecordBatch) -> None:
-        if len(set(batch.schema.names)) != batch.num_columns:
+    def _check_batch(self, table: TableEntry, batch: pa.RecordBatch) -> None:
+        if not batch.schema.equals(table.columns):
+            self._check_columns(table, batch.schema)
+        # Where the whole batch is no larger than a cell may be, no cell is.
+        if batch.nbytes > self.cell_limit:
+            for sent, column in zip(batch.schema, batch.columns, strict=True):
+                self._check_cells(sent, column)
+
+    def _check_columns(self, table: TableEntry, columns: pa.Schema) -> None:
+        if len(set(columns.names)) != len(columns):
             raise bad_request("the column names of the batch are not unique")
-        for sent, column in zip(batch.schema, batch.columns, strict=True):
+        for sent in columns:
             declared = table.columns.field(table.position(sent.name))
-            kind = sent.type if self.keep_zones else without_zones(sent.type)
+            kind = sent.type if self.keep_zones else drop_zones(sent.type)
             if not kind.equals(declared.type) or sent.nullable != declared.nullable:
                 raise mismatched_type(f"column {sent.name!r} of table {table.name!r} is {declared}, not {sent}")
-            self._check_cells(sent, column)
 
     def _check_cells(self, sent: pa.Field, column: pa.Array) -> None:
         if not (pt.is_string(sent.type) or pt.is_binary(sent.type)):
@@ -168,7 +175,7 @@ def _check_ascending(ids: pa.Array) -> None:
         raise bad_request("Found duplicate row ids or not in ascending order")
 
 
-def _stored(batch: pa.RecordBatch, names: list[str], ids: pa.Array) -> pa.Table:
+def _storage_table(batch: pa.RecordBatch, storage: StorageFormat, ids: pa.Array) -> pa.Table:
     """The batch as DuckDB takes it: row ids first, physical names, storage types."""
-    columns = [conform(single(column), storage_type(column.type)) for column in batch.columns]
-    return pa.table([ids, *columns], names=names)
+    columns = [conform(one_array(column), kind) for column, kind in zip(batch.columns, storage.types, strict=True)]
+    return pa.table([ids, *columns], names=storage.names)

@@ -19,17 +19,18 @@ from urllib.parse import urlsplit
 import duckdb
 import pyarrow as pa
 
-from . import auth
+from . import auth, routes
 from .engine import Engine, is_engine
-from .errors import VastError, bad_request, disk_full, is_disk_full
+from .errors import VastError, bad_request, disk_full, first_line, is_disk_full
 from .faults import BadFault, Fault, Faults
-from .http import CUT, HEADERS, HttpServer, status_line
+from .http import CUT, HEADERS, HttpRequest, HttpResponse, HttpServer, status_line
+from .objects import ObjectStore
 from .objects.errors import S3Error
 from .objects.http import drain
-from .objects.service import ObjectStore
-from .routes import Request, Response, Tabular, is_tabular, operation
-from .store import Store
-from .trigger.element import ElementTrigger
+from .routes import is_tabular, operation_name
+from .store import TableStore
+from .tabular import Tabular
+from .trigger import ElementTrigger
 
 DEFAULT_VERSION = "5.5.0.0"
 CONTROL = "/_local_vast/"
@@ -44,8 +45,8 @@ MAX_REQUESTS = 100_000
 StartResponse = Callable[..., Any]
 
 
-class Served(NamedTuple):
-    """A request that was served."""
+class LoggedRequest(NamedTuple):
+    """A request in the log of `LocalVast.requests`."""
 
     method: str
     path: str
@@ -82,7 +83,7 @@ class LocalVast:
         self.access_key, self.secret_key, self.version = access_key, secret_key, version
         self.faults = Faults(faults)
         self.latency_ms = latency_ms
-        self.requests: list[Served] = []
+        self.requests: list[LoggedRequest] = []
         self._numbers = _version_numbers(version)
         default_limit = CELL_LIMIT if self._numbers >= (5, 5) else CELL_LIMIT_BEFORE_5_5
         directory = Path(data) if data else None
@@ -94,7 +95,7 @@ class LocalVast:
             ElementTrigger(trigger_url, dead_letter=dead_letter, journal=journal, suffix=trigger_suffix) if trigger_url else None
         )
         self._objects = ObjectStore(Path(objects or self._own_objects or f"{directory}/objects"), self.trigger)
-        self.store = Store(
+        self.store = TableStore(
             self._objects.has_bucket,
             directory,
             cell_limit=cell_limit or default_limit,
@@ -124,10 +125,10 @@ class LocalVast:
         except S3Error as error:
             raise VastError(error.status, error.code, error.message) from error
 
-    def _remember(self, served: Served) -> None:
+    def _log(self, request: LoggedRequest) -> None:
         if len(self.requests) >= MAX_REQUESTS:
             del self.requests[: MAX_REQUESTS // 2]
-        self.requests.append(served)
+        self.requests.append(request)
 
     def clear_requests(self) -> None:
         """Forget the requests served so far."""
@@ -164,30 +165,30 @@ class LocalVast:
     # One request
 
     def _application(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        request = _parsed(environ)
+        request = _parse_request(environ)
         if environ.get("CONTENT_LENGTH", "").startswith("-"):
             refusal = bad_request("Content-Length must not be negative")
-            return _send(_refusal(request, refusal, next(self._request_ids)), start_response, self.version)
+            return _send(_error_response(request, refusal, next(self._request_ids)), start_response, self.version)
         if request.path.startswith(CONTROL):
             return _send(self._control(request, environ), start_response, self.version)
-        self._remember(Served(request.method, request.path, request.command, int(environ["REMOTE_PORT"])))
+        self._log(LoggedRequest(request.method, request.path, request.command, int(environ["REMOTE_PORT"])))
         if self.latency_ms:
             time.sleep(self.latency_ms / 1000)
-        due = self.faults.due(_place(request))
+        due = self.faults.take_due(_place(request))
         try:
             self._strike(due, request, environ[CUT])
             answer = self._answer(request, environ, start_response)
         except (duckdb.Error, pa.ArrowException) as error:
-            failure = _failure(error)
-            answer = _send(_refusal(request, failure, next(self._request_ids)), start_response, self.version)
+            failure = _database_error(error)
+            answer = _send(_error_response(request, failure, next(self._request_ids)), start_response, self.version)
         except VastError as error:
             drain(environ)
-            answer = _send(_refusal(request, error, next(self._request_ids)), start_response, self.version)
+            answer = _send(_error_response(request, error, next(self._request_ids)), start_response, self.version)
         if any(fault.what == "lost" for fault in due):
             environ[CUT]()
         return answer
 
-    def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def _answer(self, request: HttpRequest, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Carry out a request; raises `VastError`. S3 bodies are streamed, all others are read first."""
         engine, tabular = is_engine(request), is_tabular(request)
         if not (engine or tabular):
@@ -195,14 +196,14 @@ class LocalVast:
             return self._objects(environ, _with_server(start_response, self.version))
         request = replace(request, body=_body(environ))
         self._check_signature(request, hashlib.sha256(request.body).hexdigest())
-        response = self._engine.answer(request) if engine else self._tabular.answer(request)
+        response = self._engine.answer(request) if engine else routes.answer(self._tabular, request)
         return _send(response, start_response, self.version)
 
-    def _check_signature(self, request: Request, payload_hash: str | None) -> None:
-        signed = auth.Request(request.method, request.path, request.query, request.headers)
+    def _check_signature(self, request: HttpRequest, payload_hash: str | None) -> None:
+        signed = auth.SignedRequest(request.method, request.path, request.query, request.headers)
         auth.check(signed, self.access_key, self.secret_key, payload_hash)
 
-    def _strike(self, due: list[Fault], request: Request, cut: Callable[[], None]) -> None:
+    def _strike(self, due: list[Fault], request: HttpRequest, cut: Callable[[], None]) -> None:
         for fault in due:
             if fault.what.startswith("latency="):
                 time.sleep(int(fault.what.partition("=")[2]) / 1000)
@@ -211,27 +212,27 @@ class LocalVast:
             elif fault.what == "expire":
                 self.store.transactions.expire(request.txid)
             elif error := fault.error():
-                if error.status == 409 and operation(request) == "commit":
+                if error.status == 409 and operation_name(request) == "commit":
                     # A conflict ends the transaction; clients do not roll back after a failed commit.
                     self.store.transactions.expire(request.txid)
                 raise error
 
     # Control, for other processes
 
-    def _control(self, request: Request, environ: dict[str, Any]) -> Response:
+    def _control(self, request: HttpRequest, environ: dict[str, Any]) -> HttpResponse:
         """`/_local_vast/faults` (GET, POST a JSON list, DELETE), `/requests` (GET, DELETE) and `/reset` (POST)."""
         try:
-            if reason := _foreign(request):
+            if reason := _reason_to_refuse(request):
                 drain(environ)
                 return _json({"error": reason}, 403)
             return self._carry_out(replace(request, body=_body(environ)))
         except (BadFault, ValueError, TypeError) as error:
             return _json({"error": str(error)}, 400)
         except duckdb.Error as error:
-            failure = _failure(error)
+            failure = _database_error(error)
             return _json({"error": failure.message}, failure.status)
 
-    def _carry_out(self, request: Request) -> Response:
+    def _carry_out(self, request: HttpRequest) -> HttpResponse:
         what = (request.method, request.path[len(CONTROL) :])
         if what == ("POST", "faults"):
             self.faults.add(*json.loads(request.body))
@@ -243,10 +244,10 @@ class LocalVast:
             self.reset()
         elif what not in (("GET", "faults"), ("GET", "requests")):
             return _json({"error": "no such control"}, 404)
-        return _json({"faults": self.faults.active(), "requests": [list(served) for served in self.requests]})
+        return _json({"faults": self.faults.specifications(), "requests": [list(request) for request in self.requests]})
 
 
-def _foreign(request: Request) -> str:
+def _reason_to_refuse(request: HttpRequest) -> str:
     """Why a control request is not from this machine's own tools, or "".
 
     A page in a browser can post here without asking: its requests carry `Origin` or `Sec-Fetch-Site`, and where it has its own
@@ -258,13 +259,13 @@ def _foreign(request: Request) -> str:
     return "" if host in _LOOPBACK else f"local_vast is controlled as 127.0.0.1 or localhost, not as {host!r}"
 
 
-def _json(content: dict[str, Any], status: int = 200) -> Response:
-    return Response([json.dumps(content).encode()], {"Content-Type": "application/json"}, status)
+def _json(content: dict[str, Any], status: int = 200) -> HttpResponse:
+    return HttpResponse([json.dumps(content).encode()], {"Content-Type": "application/json"}, status)
 
 
-def _failure(error: Exception) -> VastError:
+def _database_error(error: Exception) -> VastError:
     """What an error of the database answers."""
-    message = str(error).splitlines()[0]
+    message = first_line(error)
     return disk_full(message) if is_disk_full(error) else VastError(500, "InternalError", message)
 
 
@@ -274,14 +275,14 @@ def _version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _place(request: Request) -> str:
+def _place(request: HttpRequest) -> str:
     if is_engine(request):
         return "engine"
-    return operation(request) if is_tabular(request) else "object"
+    return operation_name(request) if is_tabular(request) else "object"
 
 
-def _parsed(environ: dict[str, Any]) -> Request:
-    return Request.parse(environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ[HEADERS])
+def _parse_request(environ: dict[str, Any]) -> HttpRequest:
+    return HttpRequest.parse(environ["REQUEST_METHOD"], environ["REQUEST_URI"], environ[HEADERS])
 
 
 def _body(environ: dict[str, Any]) -> bytes:
@@ -291,12 +292,12 @@ def _body(environ: dict[str, Any]) -> bytes:
     return bytes(environ["wsgi.input"].read(length)) if length else b""
 
 
-def _refusal(request: Request, error: VastError, number: int) -> Response:
+def _error_response(request: HttpRequest, error: VastError, number: int) -> HttpResponse:
     body = b"" if request.method == "HEAD" else error.body(request.path, f"{number:016x}")
-    return Response([body], {"Content-Type": "application/xml"}, error.status)
+    return HttpResponse([body], {"Content-Type": "application/xml"}, error.status)
 
 
-def _send(response: Response, start_response: StartResponse, version: str) -> Iterable[bytes]:
+def _send(response: HttpResponse, start_response: StartResponse, version: str) -> Iterable[bytes]:
     body = b"".join(response.body)
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body)), **response.headers}
     _with_server(start_response, version)(status_line(response.status), list(headers.items()))

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pyarrow.types as pt
 
-from .catalog import DDL, TOUCH, Catalogue, Table, open_catalogue
+from .catalogue import DDL, TOUCH, Catalogue, TableEntry, open_catalogue
 from .database import Database
 from .rows import RowStore
-from .transactions import Transaction, Transactions
+from .transactions import OpenTransaction, Transactions
 
 FILE_NAME = "local_vast.duckdb"
 # What a value of variable size is counted as in the size estimate.
 _VARIABLE_BITS = 256
 
 
-class Store:
+class TableStore:
     """Open on construction, in memory or in `directory`; `close` releases the file.
 
     `idle_seconds` is how long a transaction may be left alone, by `clock`, before it expires; None never.
@@ -44,7 +44,7 @@ class Store:
         self.rows = RowStore(self.transactions, cell_limit, keep_zones)
 
     @contextmanager
-    def transaction(self, txid: int) -> Iterator[Transaction]:
+    def transaction(self, txid: int) -> Iterator[OpenTransaction]:
         """The open transaction `txid`, locked for one request; 0 is a transaction of its own, committed at the end."""
         tx = self.transactions.get(txid) if txid else self.transactions.begin()
         with tx.lock:
@@ -57,11 +57,11 @@ class Store:
                     self.transactions.rollback(tx.id)
                 raise
             finally:
-                self.transactions.rest(tx)
+                self.transactions.touch(tx)
             if not txid:
                 self.transactions.commit(tx.id)
 
-    def stats(self, tx: Transaction, table: Table) -> tuple[int, int]:
+    def stats(self, tx: OpenTransaction, table: TableEntry) -> tuple[int, int]:
         """Rows, and an estimate of their bytes from the column types."""
         rows = tx.rows(f"SELECT count(*) FROM {table.physical}")[0][0]
         bits = sum(column.type.bit_width if pt.is_primitive(column.type) else _VARIABLE_BITS for column in table.columns)
@@ -76,6 +76,7 @@ class Store:
         self.transactions.close()
         self._root.execute("DROP SCHEMA rows CASCADE; DROP SCHEMA catalogue CASCADE")
         self._root.execute(DDL)
+        self.transactions.forget_names()
 
     def close(self) -> None:
         """Roll back what is open and close the database."""

@@ -12,50 +12,67 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from .database import Database
-from .errors import conflict, disk_full, is_disk_full, not_found
+from .errors import conflict, disk_full, first_line, is_disk_full, not_found
 
 Domain = Hashable
 Writes = dict[Domain, set[Hashable]]
+Names = dict[Hashable, Any]
+T = TypeVar("T")
 
 
 @dataclass(eq=False, slots=True)
-class Transaction:
-    """An open transaction. `lock` serialises its requests; `cache` holds catalogue look-ups, valid as long as its snapshot.
+class OpenTransaction:
+    """An open transaction. `lock` serialises its requests.
 
-    `broken` says why it can only be rolled back; `dropped` are tables to remove once it has committed; `inserted` has, by table,
-    the row ids of its own rows, which nobody else can write.
+    `names` holds what was looked up in the catalogue; transactions whose snapshots have the same catalogue share it. `broken`
+    says why the transaction can only be rolled back, `dropped` are tables to remove once it has committed, and `inserted` has, by
+    table, the row ids of its own rows, which nobody else can write.
     """
 
     id: int
     connection: duckdb.DuckDBPyConnection
     started: int
     last_used: float
+    names: Names
     lock: threading.RLock = field(default_factory=threading.RLock)
     writes: Writes = field(default_factory=dict)
-    cache: dict[Hashable, Any] = field(default_factory=dict)
+    has_changed_names: bool = False
     dropped: set[int] = field(default_factory=set)
     inserted: dict[int, list[range]] = field(default_factory=dict)
     broken: str = ""
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement in this transaction and fetch everything; a conflict found by DuckDB becomes 409."""
-        found: list[tuple[Any, ...]] = self._run(lambda: self.connection.execute(sql, parameters or []).fetchall())
-        return found
+
+        def fetch() -> list[tuple[Any, ...]]:
+            return self.connection.execute(sql, parameters or []).fetchall()
+
+        return self._run(fetch)
 
     def run(self, sql: str, parameters: list[Any] | None = None) -> None:
         """Run a statement for its effect."""
-        self._run(lambda: self.connection.execute(sql, parameters or []).fetchall())
+        self.rows(sql, parameters)
+
+    def check_usable(self) -> None:
+        """409 after a statement has failed."""
+        if self.broken:
+            raise conflict(f"the transaction can only be rolled back, since an earlier statement failed: {self.broken}")
+
+    def leave_shared_names(self) -> None:
+        """Look names up anew, and for this transaction alone: it has changed the catalogue."""
+        self.names = {}
+        self.has_changed_names = True
 
     def arrow(self, sql: str, sources: Mapping[str, Any] | None = None) -> Any:
         """Run a query, which may read the Arrow tables `sources` by name; the result is a `pyarrow.Table`."""
 
         def query() -> Any:
-            with self._registered(sources or {}):
+            with self._register(sources or {}):
                 return self.connection.sql(sql).to_arrow_table()
 
         return self._run(query)
@@ -64,13 +81,13 @@ class Transaction:
         """Run a statement that reads the Arrow table `source` under the name `source`."""
 
         def insert() -> None:
-            with self._registered({"source": source}):
+            with self._register({"source": source}):
                 self.connection.execute(sql).fetchall()
 
         self._run(insert)
 
     @contextmanager
-    def _registered(self, sources: Mapping[str, Any]) -> Iterator[None]:
+    def _register(self, sources: Mapping[str, Any]) -> Iterator[None]:
         for name, source in sources.items():
             self.connection.register(name, source)
         yield
@@ -78,23 +95,18 @@ class Transaction:
         for name in sources:
             self.connection.unregister(name)
 
-    def _run(self, work: Any) -> Any:
-        if self.broken:
-            raise conflict(f"the transaction can only be rolled back, since an earlier statement failed: {self.broken}")
+    def _run(self, work: Callable[[], T]) -> T:
+        self.check_usable()
         try:
             return work()
         except duckdb.Error as error:
             # DuckDB aborts the transaction on any error.
-            self.broken = _first_line(error)
+            self.broken = first_line(error)
             if is_disk_full(error):
                 raise disk_full(self.broken) from error
             if isinstance(error, duckdb.TransactionException):
                 raise conflict(f"write-write conflict: {self.broken}") from error
             raise
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 class Transactions:
@@ -109,13 +121,15 @@ class Transactions:
         self._clock = clock
         self._lock = threading.RLock()
         self._recovering = threading.Lock()
-        self._open: dict[int, Transaction] = {}
+        self._open: dict[int, OpenTransaction] = {}
         self._committed: list[tuple[int, Writes]] = []
         self._garbage: list[tuple[int, set[int]]] = []
         self._sequence = 0
         self._next_id = time.time_ns() // 1000
+        # Of the committed catalogue; replaced, never emptied, when that changes: open snapshots keep the one they began with.
+        self._names: Names = {}
 
-    def begin(self) -> Transaction:
+    def begin(self) -> OpenTransaction:
         """Open a transaction; its snapshot is the state of this moment."""
         try:
             return self._begin()
@@ -123,7 +137,7 @@ class Transactions:
             self._recover()
             return self._begin()
 
-    def _begin(self) -> Transaction:
+    def _begin(self) -> OpenTransaction:
         with self._lock:
             self._expire_idle()
             connection = self._root.cursor()
@@ -131,7 +145,7 @@ class Transactions:
             # DuckDB takes the snapshot at the first access, not at BEGIN.
             connection.execute(self._touch).fetchall()
             self._next_id += 1
-            transaction = Transaction(self._next_id, connection, self._sequence, self._clock())
+            transaction = OpenTransaction(self._next_id, connection, self._sequence, self._clock(), self._names)
             self._open[transaction.id] = transaction
             return transaction
 
@@ -144,6 +158,7 @@ class Transactions:
                 lost = list(self._open.values())
                 self._open.clear()
                 self._committed.clear()
+                self._names = {}
             # Not below the registry's lock, which a request that holds its transaction's lock may be waiting for.
             for transaction in lost:
                 with transaction.lock:
@@ -151,18 +166,18 @@ class Transactions:
             with self._lock:
                 self._root.reopen()
 
-    def get(self, txid: int) -> Transaction:
+    def get(self, txid: int) -> OpenTransaction:
         """The open transaction `txid`; 404 when it ended, expired or never was."""
         with self._lock:
             self._expire_idle()
             transaction = self._open.get(txid)
             if transaction is None:
                 raise not_found("Transaction", str(txid))
-            self.rest(transaction)
+            self.touch(transaction)
             return transaction
 
-    def rest(self, transaction: Transaction) -> None:
-        """The time for which the transaction is idle begins now."""
+    def touch(self, transaction: OpenTransaction) -> None:
+        """Count the time for which the transaction is idle from now."""
         transaction.last_used = self._clock()
 
     def commit(self, txid: int) -> None:
@@ -174,20 +189,23 @@ class Transactions:
                 raise conflict(f"the transaction was rolled back, since an earlier statement failed: {transaction.broken}")
             self._commit(transaction)
 
-    def _commit(self, transaction: Transaction) -> None:
+    def _commit(self, transaction: OpenTransaction) -> None:
         with self._lock:
             try:
                 transaction.connection.execute("COMMIT")
             except duckdb.FatalException:
                 # Nobody can say whether it is durable.
+                self._names = {}
                 self._close(transaction)
                 raise
             except duckdb.Error as error:
                 # The failed commit has rolled back.
                 self._close(transaction)
                 refuse = disk_full if is_disk_full(error) else conflict
-                raise refuse(f"commit failed: {_first_line(error)}") from error
+                raise refuse(f"commit failed: {first_line(error)}") from error
             self._sequence += 1
+            if transaction.has_changed_names:
+                self._names = {}
             if transaction.writes:
                 self._committed.append((self._sequence, transaction.writes))
             if transaction.dropped:
@@ -206,7 +224,7 @@ class Transactions:
         if txid in self._open:
             self.rollback(txid)
 
-    def _close(self, transaction: Transaction) -> None:
+    def _close(self, transaction: OpenTransaction) -> None:
         """Forget the transaction; what it has not committed is rolled back with its connection."""
         self._open.pop(transaction.id, None)
         transaction.connection.close()
@@ -230,7 +248,7 @@ class Transactions:
         if self._idle is None:
             return
         limit = self._clock() - self._idle
-        for transaction in [open_ for open_ in self._open.values() if open_.last_used < limit]:
+        for transaction in [other for other in self._open.values() if other.last_used < limit]:
             # A request that is running right now holds the lock: the transaction is not idle.
             if transaction.lock.acquire(blocking=False):
                 try:
@@ -238,7 +256,7 @@ class Transactions:
                 finally:
                     transaction.lock.release()
 
-    def claim(self, transaction: Transaction, domain: Domain, keys: Iterable[Hashable]) -> None:
+    def claim(self, transaction: OpenTransaction, domain: Domain, keys: Iterable[Hashable]) -> None:
         """Record that `transaction` writes `keys`; 409 when another one did, open or committed after this one's snapshot."""
         wanted = set(keys)
         with self._lock:
@@ -250,6 +268,11 @@ class Transactions:
                     clash = next(iter(wanted & taken))
                     raise conflict(f"{domain}: {clash} was written by a concurrent transaction; roll back and try again")
             transaction.writes.setdefault(domain, set()).update(wanted)
+
+    def forget_names(self) -> None:
+        """Look names up anew in transactions that begin from now on: the catalogue was changed outside of every transaction."""
+        with self._lock:
+            self._names = {}
 
     def close(self) -> None:
         """Undo everything that is open."""

@@ -39,20 +39,20 @@ _TIMESTAMPS = {"s": "TIMESTAMP_S", "ms": "TIMESTAMP_MS", "us": "TIMESTAMP", "ns"
 
 def check_field(field: pa.Field) -> None:
     """Refuse a column type that VAST does not store; raises `VastError` (400) with the code the vendor's tests expect."""
-    _check(field.type, field.name)
+    _check_type(field.type, field.name)
 
 
-def _check(kind: pa.DataType, name: str) -> None:
+def _check_type(kind: pa.DataType, name: str) -> None:
     if pt.is_fixed_size_list(kind):
         _check_fixed_list(kind, name)
     elif pt.is_struct(kind):
         for child in kind:
-            _check(child.type, f"{name}.{child.name}")
+            _check_type(child.type, f"{name}.{child.name}")
     elif pt.is_map(kind):
-        _check(kind.key_type, f"{name}.key")
-        _check(kind.item_type, f"{name}.value")
+        _check_type(kind.key_type, f"{name}.key")
+        _check_type(kind.item_type, f"{name}.value")
     elif pt.is_list(kind):
-        _check(kind.value_type, f"{name}.item")
+        _check_type(kind.value_type, f"{name}.item")
     elif not (kind in _PLAIN or pt.is_timestamp(kind) or pt.is_decimal128(kind) or pt.is_fixed_size_binary(kind)):
         raise unsupported_type(f"column {name!r}: type {kind} is not supported")
 
@@ -90,11 +90,11 @@ def _nested_sql_type(kind: pa.DataType) -> str:
         return f"{sql_type(kind.value_type)}[]"
     if pt.is_map(kind):
         return f"MAP({sql_type(kind.key_type)}, {sql_type(kind.item_type)})"
-    fields = ", ".join(f"{quoted(child.name)} {sql_type(child.type)}" for child in kind)
+    fields = ", ".join(f"{quote_identifier(child.name)} {sql_type(child.type)}" for child in kind)
     return f"STRUCT({fields})"
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """`name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
@@ -111,25 +111,25 @@ def storage_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _map_children(kind: pa.DataType, change: Any) -> pa.DataType:
-    def changed(field: pa.Field) -> pa.Field:
+    def with_changed_type(field: pa.Field) -> pa.Field:
         return field.with_type(change(field.type))
 
     if pt.is_fixed_size_list(kind):
-        return pa.list_(changed(kind.value_field), kind.list_size)
+        return pa.list_(with_changed_type(kind.value_field), kind.list_size)
     if pt.is_list(kind):
-        return pa.list_(changed(kind.value_field))
+        return pa.list_(with_changed_type(kind.value_field))
     if pt.is_map(kind):
-        return pa.map_(changed(kind.key_field), changed(kind.item_field))
+        return pa.map_(with_changed_type(kind.key_field), with_changed_type(kind.item_field))
     if pt.is_struct(kind):
-        return pa.struct([changed(child) for child in kind])
+        return pa.struct([with_changed_type(child) for child in kind])
     return kind
 
 
-def without_zones(kind: pa.DataType) -> pa.DataType:
+def drop_zones(kind: pa.DataType) -> pa.DataType:
     """The type as versions before 5.4 keep it: time zones are dropped."""
     if pt.is_timestamp(kind):
         return pa.timestamp(kind.unit)
-    return _map_children(kind, without_zones)
+    return _map_children(kind, drop_zones)
 
 
 def conform(array: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -165,7 +165,7 @@ def _children(array: pa.Array, kind: pa.DataType) -> list[pa.Array] | None:
     return None
 
 
-def single(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """The column as one array that starts at offset 0."""
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

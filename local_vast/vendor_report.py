@@ -1,4 +1,4 @@
-"""Judge a run of the vendor's test suite against what is expected, and write `COVERAGE.md`.
+"""Compare a run of the vendor's test suite with what is expected, and write `COVERAGE.md`.
 
 `python -m local_vast.vendor_report REPORT.xml` reads a JUnit report. Exit status 1 when a test fails that is not listed in
 `vendor_expected.toml`, when a listed one passes, or when a file has fewer passes than the list asks for.
@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -43,49 +44,49 @@ class Expected:
 
 
 @dataclass(slots=True)
-class Outcome:
+class SuiteResult:
     """Counts per file, and the names (`file::test`) that failed or passed at least once."""
 
-    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    counts: defaultdict[str, Counter[str]] = field(default_factory=partial(defaultdict, Counter))
     failed: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
 
 
-def read_report(path: Path) -> Outcome:
-    """The outcome in a JUnit report that pytest wrote."""
-    outcome = Outcome()
+def read_report(path: Path) -> SuiteResult:
+    """The results in a JUnit report that pytest wrote."""
+    results = SuiteResult()
     for case in ET.parse(path).iter("testcase"):  # noqa: S314 - written by the pytest run that this belongs to
         name = case.get("classname", "").split(".")[-1] or case.get("name", "").split(".")[-1]
         test = f"{name}::{case.get('name', '').partition('[')[0]}"
-        verdict = _verdict(case)
-        outcome.counts[name][verdict] += 1
-        if verdict != "skipped":
-            (outcome.passed if verdict == "passed" else outcome.failed).add(test)
-    return outcome
+        result = _result_of(case)
+        results.counts[name][result] += 1
+        if result != "skipped":
+            (results.passed if result == "passed" else results.failed).add(test)
+    return results
 
 
-def _verdict(case: ET.Element) -> str:
+def _result_of(case: ET.Element) -> str:
     if case.find("failure") is not None or case.find("error") is not None:
         return "failed"
     return "skipped" if case.find("skipped") is not None else "passed"
 
 
-def regressions(outcome: Outcome, expected: Expected) -> list[str]:
+def regressions(results: SuiteResult, expected: Expected) -> list[str]:
     """What is not as expected, one sentence each."""
-    unexpected = [f"{test} failed" for test in sorted(outcome.failed - set(expected.fails))]
-    better = outcome.passed - outcome.failed
+    unexpected = [f"{test} failed" for test in sorted(results.failed - set(expected.fails))]
+    better = results.passed - results.failed
     unexpected += [f"{test} passes: take it out of {EXPECTED.name}" for test in sorted(better & set(expected.fails))]
     for name, least in expected.passes.items():
-        passed = outcome.counts[name]["passed"]
+        passed = results.counts[name]["passed"]
         if passed < least:
             unexpected.append(f"{name}: {passed} tests passed, {least} are expected")
     return unexpected
 
 
-def coverage(outcome: Outcome, expected: Expected) -> str:
+def coverage(results: SuiteResult, expected: Expected) -> str:
     """The Markdown page."""
-    lines = [_line(name, outcome.counts[name], _reasons(name, outcome, expected)) for name in sorted(outcome.counts)]
-    total = sum(outcome.counts.values(), Counter())
+    lines = [_line(name, results.counts[name], _reasons(name, results, expected)) for name in sorted(results.counts)]
+    total = sum(results.counts.values(), Counter())
     return _HEAD + "".join(lines) + _line("**all**", total, [])
 
 
@@ -93,9 +94,9 @@ def _line(name: str, counts: Counter[str], reasons: Iterable[str]) -> str:
     return f"| {name} | {counts['passed']} | {counts['failed']} | {counts['skipped']} | {'; '.join(reasons)} |\n"
 
 
-def _reasons(name: str, outcome: Outcome, expected: Expected) -> list[str]:
+def _reasons(name: str, results: SuiteResult, expected: Expected) -> list[str]:
     by_reason: dict[str, list[str]] = defaultdict(list)
-    for test in sorted(outcome.failed):
+    for test in sorted(results.failed):
         file, _, function = test.partition("::")
         if file == name:
             by_reason[expected.fails.get(test, "not expected")].append(function)
@@ -105,13 +106,13 @@ def _reasons(name: str, outcome: Outcome, expected: Expected) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the page and print what is not as expected."""
-    outcome, expected = read_report(Path(arguments[0])), Expected.load()
-    COVERAGE.write_text(coverage(outcome, expected))
-    found = regressions(outcome, expected)
-    for sentence in found:
+    results, expected = read_report(Path(arguments[0])), Expected.load()
+    COVERAGE.write_text(coverage(results, expected))
+    differences = regressions(results, expected)
+    for sentence in differences:
         print(f"vendor suite: {sentence}", file=sys.stderr)
-    print(f"{COVERAGE.name} written; {'as expected' if not found else f'{len(found)} differences'}")
-    return 1 if found else 0
+    print(f"{COVERAGE.name} written; {f'{len(differences)} differences' if differences else 'as expected'}")
+    return 1 if differences else 0
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.types as pt
 
-from .catalog import Projection, Schema, Table
+from .catalogue import ProjectionEntry, SchemaEntry, TableEntry
 from .errors import bad_request
 from .flat import Record, build
 from .relation import Leaf
 
 # A sub-split whose rows have all been sent.
 FINISHED = (1 << 48) - 1
-_COMPLETED = struct.pack("<I", 0xFFFFFFFE)
+_END_OF_RESPONSE = struct.pack("<I", 0xFFFFFFFE)
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _SORTED = {b"VAST:sort_type": b"Sorted"}
 _UNSORTED = {b"VAST:sort_type": b"Unsorted"}
@@ -62,9 +62,9 @@ def chunk(sub_split: int, next_row_id: int, batch: pa.RecordBatch) -> Iterator[b
     yield head + _END_OF_STREAM
 
 
-def completed() -> bytes:
+def end_of_response() -> bytes:
     """The end of a query response."""
-    return _COMPLETED
+    return _END_OF_RESPONSE
 
 
 def leaf_batch(columns: dict[str, pa.Array], leaves: Iterable[Leaf], rows: int) -> pa.RecordBatch:
@@ -109,24 +109,24 @@ def _score(is_sorted: bool) -> int:
     return -(1 << 63) + 100 if is_sorted else 0
 
 
-def schemas_response(bucket: str, found: list[tuple[str, Schema]]) -> bytes:
+def schemas_response(bucket: str, schemas: list[tuple[str, SchemaEntry]]) -> bytes:
     """`ListSchemasResponse`: bucket_name, schemas."""
-    return build(Record([bucket, [_details(name, schema.properties, schema.id) for name, schema in found]]))
+    return build(Record([bucket, [_details(name, schema.properties, schema.id) for name, schema in schemas]]))
 
 
-def tables_response(schema: Schema, found: list[tuple[Table, tuple[int, int]]]) -> bytes:
+def tables_response(schema: SchemaEntry, tables: list[tuple[TableEntry, tuple[int, int]]]) -> bytes:
     """`ListTablesResponse`: bucket_name, schema_name, tables; with (rows, bytes) of each table."""
-    listed = [_details(table.name, table.properties, table.id, stats, bool(table.sort_key)) for table, stats in found]
+    listed = [_details(table.name, table.properties, table.id, stats, bool(table.sort_key)) for table, stats in tables]
     return build(Record([schema.bucket, schema.path, listed]))
 
 
-def projections_response(table: Table, found: list[Projection], stats: tuple[int, int]) -> bytes:
+def projections_response(table: TableEntry, projections: list[ProjectionEntry], stats: tuple[int, int]) -> bytes:
     """`ListProjectionsResponse`: bucket_name, schema_name, table_name, projections."""
-    listed = [_details(projection.name, projection.properties, projection.id, stats) for projection in found]
+    listed = [_details(projection.name, projection.properties, projection.id, stats) for projection in projections]
     return build(Record([table.schema.bucket, table.schema.path, table.name, listed]))
 
 
-def stats_response(table: Table, stats: tuple[int, int], is_external: bool) -> bytes:
+def stats_response(table: TableEntry, stats: tuple[int, int], is_external: bool) -> bytes:
     """`GetTableStatsResponse`; without virtual IPs, so that clients stay on the endpoint that they were given."""
     index = table.vector_index
     # column_name, distance_metric, sql_function_name, cluster_quantization, search_quantization
@@ -154,10 +154,10 @@ def columns_response(columns: list[pa.Field], sort_key: list[str] | None) -> byt
     if sort_key is None:
         return stream(pa.schema(columns))
     rank = {name: at for at, name in enumerate(sort_key)}
-    return stream(pa.schema([_marked(column, rank.get(column.name)) for column in columns]))
+    return stream(pa.schema([_mark_sorted(column, rank.get(column.name)) for column in columns]))
 
 
-def _marked(column: pa.Field, rank: int | None) -> pa.Field:
+def _mark_sorted(column: pa.Field, rank: int | None) -> pa.Field:
     extra = _UNSORTED if rank is None else {**_SORTED, b"VAST:sort_index": str(rank).encode()}
     return column.with_metadata({**(column.metadata or {}), **extra})
 

@@ -40,7 +40,7 @@ from exr_inspector.operations import integrity
 from exr_inspector.operations.samples import SAMPLES, write_samples
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
-from local_vast.trigger.element import ElementTrigger, TriggerFaults
+from local_vast.trigger import ElementTrigger, TriggerFaults
 from vast_schemas import TABLES as ROWS_OF
 
 ROOT = Path(__file__).resolve().parent.parent.parent

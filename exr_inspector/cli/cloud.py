@@ -15,7 +15,7 @@ import main
 from exr_inspector.function.host import FunctionHost
 from exr_inspector.payload.document import normalize_path
 from local_vast import LocalVast
-from local_vast.trigger.element import ElementTrigger
+from local_vast.trigger import ElementTrigger
 
 BUCKET, DATABASE, SCHEMA = "shows", "renders", "exr"
 SECONDS = 60

@@ -14,6 +14,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Protocol
 
 from .errors import S3Error
@@ -27,7 +28,7 @@ _CHECKSUM = "x-amz-checksum-"
 _ABOUT_CHECKSUMS = frozenset(f"{_CHECKSUM}{word}" for word in ("algorithm", "type", "mode"))
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """What a body is read from."""
 
     def read(self, size: int = ..., /) -> bytes:
@@ -61,7 +62,7 @@ class Crc32:
 
 VERIFIED: dict[str, Callable[[], Digest]] = {
     f"{_CHECKSUM}crc32": Crc32,
-    f"{_CHECKSUM}sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    f"{_CHECKSUM}sha1": partial(hashlib.sha1, usedforsecurity=False),
     f"{_CHECKSUM}sha256": hashlib.sha256,
     f"{_CHECKSUM}sha512": hashlib.sha512,
 }
@@ -70,7 +71,7 @@ VERIFIED: dict[str, Callable[[], Digest]] = {
 class _Raw(io.RawIOBase):
     """A body as a raw stream that never reads past the declared length (WSGI leaves that to the application)."""
 
-    def __init__(self, source: Source, length: int | None) -> None:
+    def __init__(self, source: ByteSource, length: int | None) -> None:
         self._source = source
         self._left = length
 
@@ -89,7 +90,7 @@ class _Raw(io.RawIOBase):
 class Body:
     """One request's body, read once. `length` None: it ends where the transfer coding says so."""
 
-    def __init__(self, source: Source, length: int | None, headers: Mapping[str, str]) -> None:
+    def __init__(self, source: ByteSource, length: int | None, headers: Mapping[str, str]) -> None:
         self._headers = headers
         self._length = length
         self._stream = io.BufferedReader(_Raw(source, length), BLOCK)
@@ -139,7 +140,8 @@ class Body:
         if self._is_aws_chunked():
             yield from self._aws_chunks()
         else:
-            yield from iter(lambda: self._stream.read(BLOCK), b"")
+            while block := self._stream.read(BLOCK):
+                yield block
 
     def _aws_chunks(self) -> Iterator[bytes]:
         while size := self._chunk_size():
@@ -159,7 +161,7 @@ class Body:
         line = self._line()
         size = line.partition(b";")[0].strip()
         if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", size):
-            what = f"{line[:40]!r} is no chunk size" if line else "the body ends before its last chunk"
+            what = f"{line[:40]!r} is not a chunk size" if line else "the body ends before its last chunk"
             raise S3Error("IncompleteBody", f"Bad aws-chunked body: {what}")
         return int(size, 16)
 

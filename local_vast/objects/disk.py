@@ -1,7 +1,7 @@
 """Buckets and objects as folders and files: what is stored, found, replaced, listed and removed below one root.
 
-    ROOT/BUCKET/...                       objects at their natural place (`objects_keys`)
-    ROOT/.local_vast/escaped/BUCKET/...   objects whose key is no path
+    ROOT/BUCKET/...                       objects at their natural place (`keys`)
+    ROOT/.local_vast/escaped/BUCKET/...   objects whose key is not a path
     ROOT/.local_vast/meta/BUCKET/...      one JSON per object: ETag, headers, checksums
     ROOT/.local_vast/uploads/BUCKET/...   multipart uploads in progress
     ROOT/.local_vast/incoming/            bodies being received; emptied at start
@@ -42,20 +42,24 @@ from .keys import (
     natural_parts,
 )
 
-DEFAULT_HEADERS = {"Content-Type": "binary/octet-stream"}
+DEFAULT_TYPE = "binary/octet-stream"
 # UTF-8 has no byte 0xff: PREFIX + BEYOND is above every key that starts with PREFIX and below every other key above it.
 BEYOND = b"\xff"
 
 
+def _default_headers() -> dict[str, str]:
+    return {"Content-Type": DEFAULT_TYPE}
+
+
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredObject:
     """One object: `etag` without quotes, `mtime_ns` since 1970, `headers` and `checksums` as they are answered."""
 
     key: str
     size: int
     mtime_ns: int
     etag: str
-    headers: Mapping[str, str] = field(default_factory=lambda: DEFAULT_HEADERS)
+    headers: Mapping[str, str] = field(default_factory=_default_headers)
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,11 +72,11 @@ class Description:
     etag: str | None = None
 
 
-Check = Callable[[Stored | None], None]
+Check = Callable[[StoredObject | None], None]
 """Called with the stored object, or None, right before it is replaced or removed; raises S3Error to forbid it."""
 
 
-def anything(current: Stored | None) -> None:
+def allow_any(current: StoredObject | None) -> None:
     """The check that allows everything."""
 
 
@@ -162,13 +166,15 @@ class Disk:
                 for path, _, _ in os.walk(folder, topdown=False):
                     Path(path).rmdir()
             except OSError as error:
-                raise S3Error("BucketNotEmpty", f"The folder of {bucket!r} holds something that is no object: {error}") from error
+                raise S3Error(
+                    "BucketNotEmpty", f"The folder of {bucket!r} holds something that is not an object: {error}"
+                ) from error
             for kind in ("escaped", "meta", "uploads"):
                 shutil.rmtree(self._private / kind / bucket, ignore_errors=True)
 
     # Objects
 
-    def stat(self, bucket: str, key: str) -> Stored:
+    def stat(self, bucket: str, key: str) -> StoredObject:
         """The object's facts. Raises NoSuchBucket or NoSuchKey."""
         self.folder(bucket)
         with self._lock:
@@ -177,7 +183,7 @@ class Disk:
             raise no_such_key(key)
         return stored
 
-    def open(self, bucket: str, key: str) -> tuple[BinaryIO, Stored]:
+    def open(self, bucket: str, key: str) -> tuple[BinaryIO, StoredObject]:
         """The object's content and facts, which belong together whatever is written meanwhile. Raises like `stat`."""
         self.folder(bucket)
         with self._lock:
@@ -197,20 +203,22 @@ class Disk:
             folder.mkdir(parents=True, exist_ok=True)
         return Incoming(folder / f".{uuid.uuid4().hex}")
 
-    def commit(self, bucket: str, key: str, incoming: Incoming, about: Description, check: Check = anything) -> Stored:
+    def commit(self, bucket: str, key: str, incoming: Incoming, about: Description, check: Check = allow_any) -> StoredObject:
         """Make the received body the object, in one step. Raises NoSuchBucket, or what `check` raises."""
         with self._lock:
             self.folder(bucket)
             current = self._stat(bucket, key)
             check(current)
             stamped = self._stamp(incoming.path)
-            stored = Stored(key, stamped.st_size, stamped.st_mtime_ns, about.etag or incoming.md5, about.headers, about.checksums)
+            stored = StoredObject(
+                key, stamped.st_size, stamped.st_mtime_ns, about.etag or incoming.md5, about.headers, about.checksums
+            )
             self._put_in_place(bucket, stored, incoming.path)
             if current is not None:
                 self._meta_path(bucket, key, current.mtime_ns, current.size).unlink(missing_ok=True)
             return stored
 
-    def _put_in_place(self, bucket: str, stored: Stored, received: Path) -> None:
+    def _put_in_place(self, bucket: str, stored: StoredObject, received: Path) -> None:
         """Write the object's JSON and rename its file; where the disk refuses either, neither is left."""
         target = self._place(bucket, stored.key) or self._new_place(bucket, stored.key)
         try:
@@ -222,7 +230,7 @@ class Disk:
             _prune(target.parent, (self.root / bucket, self._private / "escaped" / bucket))
             raise
 
-    def delete(self, bucket: str, key: str, check: Check = anything) -> Stored | None:
+    def delete(self, bucket: str, key: str, check: Check = allow_any) -> StoredObject | None:
         """Remove the object and the folders that it leaves empty. Raises like `commit`.
 
         Returns the object with the time stamp of its removal, or None when there was none.
@@ -288,20 +296,20 @@ class Disk:
 
     # Facts
 
-    def _stat(self, bucket: str, key: str) -> Stored | None:
+    def _stat(self, bucket: str, key: str) -> StoredObject | None:
         path = self._place(bucket, key)
         return None if path is None else self._describe(bucket, key, path.stat())
 
-    def _describe(self, bucket: str, key: str, status: os.stat_result) -> Stored:
+    def _describe(self, bucket: str, key: str, status: os.stat_result) -> StoredObject:
         size, mtime_ns = status.st_size, status.st_mtime_ns
         try:
             meta = json.loads(self._meta_path(bucket, key, mtime_ns, size).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             opaque = hashlib.md5(f"{size}-{mtime_ns}".encode(), usedforsecurity=False).hexdigest()
-            return Stored(key, size, mtime_ns, f"{opaque}-1")
-        return Stored(key, size, mtime_ns, meta["etag"], meta["headers"], meta["checksums"])
+            return StoredObject(key, size, mtime_ns, f"{opaque}-1")
+        return StoredObject(key, size, mtime_ns, meta["etag"], meta["headers"], meta["checksums"])
 
-    def _write_meta(self, bucket: str, stored: Stored) -> None:
+    def _write_meta(self, bucket: str, stored: StoredObject) -> None:
         path = self._meta_path(bucket, stored.key, stored.mtime_ns, stored.size)
         path.parent.mkdir(parents=True, exist_ok=True)
         facts = {"key": stored.key, "etag": stored.etag, "headers": dict(stored.headers), "checksums": dict(stored.checksums)}
@@ -364,18 +372,19 @@ def _walk(folder: Path, base: str, prefix: str, cursor: Cursor) -> Iterator[str]
 
 
 def _entries(folder: Path) -> list[tuple[str, bool]]:
-    """Names (a folder's with a slash at the end) and whether they are folders, in byte order; without names that are no UTF-8."""
-    found = []
+    """Names (a folder's with a slash at the end) and whether they are folders, in byte order; none that is not UTF-8."""
+    listed = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
-                    found.append((entry.name, False))
+                    listed.append((entry.name, False))
                 elif entry.is_dir(follow_symlinks=False):
-                    found.append((entry.name + "/", True))
+                    listed.append((entry.name + "/", True))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted((item for item in found if _is_utf8(item[0])), key=lambda item: item[0].encode())
+    # Of valid UTF-8 the order of the code points is that of the bytes.
+    return sorted(item for item in listed if _is_utf8(item[0]))
 
 
 def _is_utf8(name: str) -> bool:

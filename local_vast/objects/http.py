@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from ..http import HEADERS
 from .body import Body
+from .disk import DEFAULT_TYPE
 from .errors import S3Error
 from .keys import MAX_KEY_BYTES
 
@@ -28,12 +29,11 @@ KEPT = {
     "content-type": "Content-Type",
     "expires": "Expires",
 }
-DEFAULT_TYPE = "binary/octet-stream"
 _REQUEST_NUMBERS = itertools.count(time.time_ns() // 1000)
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class S3Response:
     """Status, headers and body; a body with `close` is closed by the server."""
 
     status: int = 200
@@ -41,13 +41,13 @@ class Response:
     body: Iterable[bytes] = ()
 
     @classmethod
-    def xml(cls, document: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    def xml(cls, document: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> S3Response:
         """A document as the answer."""
         sized = {"Content-Type": "application/xml", "Content-Length": str(len(document))}
         return cls(status, {**sized, **(headers or {})}, (document,))
 
 
-class Request:
+class S3Request:
     """Method, bucket, key and parameters from the request line as the client sent it; headers by lower-case name."""
 
     def __init__(self, environ: Environ) -> None:
@@ -56,8 +56,8 @@ class Request:
         raw_path, raw_query = _target(environ)
         self.resource = raw_path
         bucket, _, key = raw_path.removeprefix("/").partition("/")
-        self.bucket = _decoded(bucket)
-        self.key = _decoded(key)
+        self.bucket = _decode(bucket)
+        self.key = _decode(key)
         self.query = dict(parse_qsl(raw_query, keep_blank_values=True))
         self.headers = _headers(environ)
         self.request_id = f"0x{next(_REQUEST_NUMBERS):x}"
@@ -89,8 +89,8 @@ class Request:
     def principal(self) -> str:
         """The access key that signed the request; empty when it is anonymous."""
         signed = self.headers.get("authorization", "") + "&Credential=" + self.query.get("X-Amz-Credential", "")
-        found = re.search(r"Credential=([^/,\s]+)/", signed)
-        return found[1] if found else ""
+        credential = re.search(r"Credential=([^/,\s]+)/", signed)
+        return credential[1] if credential else ""
 
     def kept_headers(self) -> dict[str, str]:
         """What is to be stored with the object: content headers and user metadata. Raises MetadataTooLarge."""
@@ -100,7 +100,9 @@ class Request:
         metadata = {name: value for name, value in self.headers.items() if name.startswith(METADATA)}
         if sum(len(name) - len(METADATA) + len(value) for name, value in metadata.items()) > MAX_METADATA:
             raise S3Error("MetadataTooLarge", f"User metadata is longer than {MAX_METADATA} bytes")
-        return {"Content-Type": DEFAULT_TYPE, **kept, **({"Content-Encoding": remaining} if remaining else {}), **metadata}
+        if remaining:
+            kept["Content-Encoding"] = remaining
+        return {"Content-Type": DEFAULT_TYPE, **kept, **metadata}
 
 
 def drain(environ: Environ) -> None:
@@ -129,7 +131,7 @@ def _target(environ: Environ) -> tuple[str, str]:
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 
 
-def _decoded(part: str) -> str:
+def _decode(part: str) -> str:
     return unquote_to_bytes(part.encode("latin-1")).decode("utf-8", "surrogateescape")
 
 

@@ -18,9 +18,10 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
-from .disk import Check, Description, Disk, Incoming, Stored
+from .disk import Check, Description, Disk, Incoming, StoredObject
 from .errors import S3Error
 from .xml import PartRef
 
@@ -30,7 +31,7 @@ _BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UploadedPart:
     """One uploaded part; `etag` is the hex MD5 of its bytes."""
 
     number: int
@@ -76,17 +77,17 @@ class Uploads:
     def find(self, bucket: str, key: str, upload_id: str) -> Upload:
         """The upload of that id, which must be for that key. Raises NoSuchBucket or NoSuchUpload."""
         folder = self._disk.uploads_folder(bucket)
-        upload = _read(folder, bucket, upload_id) if re.fullmatch("[0-9a-f]{32}", upload_id) else None
+        upload = _read_upload(folder, bucket, upload_id) if re.fullmatch("[0-9a-f]{32}", upload_id) else None
         if upload is None or upload.key != key:
             raise _no_such_upload(upload_id)
         return upload
 
-    def in_progress(self, bucket: str) -> list[Upload]:
+    def list_uploads(self, bucket: str) -> list[Upload]:
         """All uploads of the bucket, by key and start."""
         folder = self._disk.uploads_folder(bucket)
         ids = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        found = [upload for upload_id in ids if (upload := _read(folder, bucket, upload_id))]
-        return sorted(found, key=lambda upload: (upload.key.encode(), upload.started_ns))
+        uploads = [upload for upload_id in ids if (upload := _read_upload(folder, bucket, upload_id))]
+        return sorted(uploads, key=attrgetter("key", "started_ns"))
 
     def receive(self, upload: Upload) -> Incoming:
         """A file for a part's body. Raises NoSuchUpload."""
@@ -95,7 +96,7 @@ class Uploads:
         except FileNotFoundError:
             raise _no_such_upload(upload.upload_id) from None
 
-    def keep(self, upload: Upload, number: int, incoming: Incoming) -> str:
+    def keep_part(self, upload: Upload, number: int, incoming: Incoming) -> str:
         """Make the received body the part of that number (1 to 10,000), in place of an earlier one; returns its ETag."""
         path = self._folder(upload) / f"{number:05}.{incoming.md5}"
         try:
@@ -107,16 +108,16 @@ class Uploads:
                 earlier.unlink(missing_ok=True)
         return incoming.md5
 
-    def parts(self, upload: Upload) -> list[Part]:
+    def parts(self, upload: Upload) -> list[UploadedPart]:
         """The parts that are there, by number."""
-        found = []
+        parts = []
         for path in self._folder(upload).glob("[0-9]*.*"):
             number, _, etag = path.name.partition(".")
             status = path.stat()
-            found.append(Part(int(number), etag, status.st_size, status.st_mtime_ns, path))
-        return sorted(found, key=lambda part: part.number)
+            parts.append(UploadedPart(int(number), etag, status.st_size, status.st_mtime_ns, path))
+        return sorted(parts, key=attrgetter("number"))
 
-    def complete(self, upload: Upload, wanted: Sequence[PartRef], check: Check) -> Stored:
+    def complete(self, upload: Upload, wanted: Sequence[PartRef], check: Check) -> StoredObject:
         """Join the parts into the object.
 
         Raises NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, or what `check` raises.
@@ -126,8 +127,8 @@ class Uploads:
             self.abort(upload)
             return stored
 
-    def _join(self, upload: Upload, wanted: Sequence[PartRef], check: Check) -> Stored:
-        chosen = _chosen({part.number: part for part in self.parts(upload)}, wanted)
+    def _join(self, upload: Upload, wanted: Sequence[PartRef], check: Check) -> StoredObject:
+        chosen = _choose({part.number: part for part in self.parts(upload)}, wanted)
         digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False).hexdigest()
         about = Description(upload.headers, etag=f"{digest}-{len(chosen)}")
         with self._disk.receive() as incoming:
@@ -145,7 +146,7 @@ class Uploads:
         return self._disk.uploads_folder(upload.bucket) / upload.upload_id
 
 
-def _read(folder: Path, bucket: str, upload_id: str) -> Upload | None:
+def _read_upload(folder: Path, bucket: str, upload_id: str) -> Upload | None:
     try:
         facts = json.loads((folder / upload_id / "upload.json").read_bytes())
     except FileNotFoundError:
@@ -153,7 +154,7 @@ def _read(folder: Path, bucket: str, upload_id: str) -> Upload | None:
     return Upload(bucket, facts["key"], upload_id, facts["started_ns"], facts["headers"])
 
 
-def _chosen(there: Mapping[int, Part], wanted: Sequence[PartRef]) -> list[Part]:
+def _choose(there: Mapping[int, UploadedPart], wanted: Sequence[PartRef]) -> list[UploadedPart]:
     numbers = [ref.number for ref in wanted]
     if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
         raise S3Error("InvalidPartOrder", "The parts are not in ascending order")

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from typing import Protocol
 from urllib.parse import unquote
 
-from .disk import Description, Disk, Stored
+from .disk import Description, Disk, StoredObject
 from .errors import S3Error, no_such_bucket, not_implemented
-from .http import Request, Response
+from .http import S3Request, S3Response
 from .listing import bucket_listing
 from .multipart import MAX_PARTS, Upload, Uploads
 from .reading import ByteRange, FileBlocks, check_copy_source, check_read, parse_range, validators, write_check
@@ -40,73 +40,73 @@ class Backend(Protocol):
     disk: Disk
     uploads: Uploads
 
-    def changed(self, event_name: str, request: Request, stored: Stored) -> None:
+    def announce(self, event_name: str, request: S3Request, stored: StoredObject) -> None:
         """Tell whoever listens that the object was created or removed."""
 
 
 # Buckets
 
 
-def _list_buckets(store: Backend, request: Request) -> Response:
-    found = (element("Bucket", text("Name", name), text("CreationDate", iso(mtime))) for name, mtime in store.disk.buckets())
+def _list_buckets(store: Backend, request: S3Request) -> S3Response:
+    buckets = (element("Bucket", text("Name", name), text("CreationDate", iso(mtime))) for name, mtime in store.disk.buckets())
     owner = element("Owner", text("ID", "local_vast"), text("DisplayName", "local_vast"))
-    return Response.xml(document("ListAllMyBucketsResult", owner, element("Buckets", *found)))
+    return S3Response.xml(document("ListAllMyBucketsResult", owner, element("Buckets", *buckets)))
 
 
-def _create_bucket(store: Backend, request: Request) -> Response:
+def _create_bucket(store: Backend, request: S3Request) -> S3Response:
     store.disk.create_bucket(request.bucket)
-    return Response(200, {"Location": f"/{request.bucket}"})
+    return S3Response(200, {"Location": f"/{request.bucket}"})
 
 
-def _head_bucket(store: Backend, request: Request) -> Response:
+def _head_bucket(store: Backend, request: S3Request) -> S3Response:
     store.disk.folder(request.bucket)
-    return Response(200, {"x-amz-bucket-region": "us-east-1"})
+    return S3Response(200, {"x-amz-bucket-region": "us-east-1"})
 
 
-def _delete_bucket(store: Backend, request: Request) -> Response:
+def _delete_bucket(store: Backend, request: S3Request) -> S3Response:
     store.disk.delete_bucket(request.bucket)
-    return Response(204)
+    return S3Response(204)
 
 
-def _get_location(store: Backend, request: Request) -> Response:
+def _get_location(store: Backend, request: S3Request) -> S3Response:
     store.disk.folder(request.bucket)
-    return Response.xml(document("LocationConstraint"))
+    return S3Response.xml(document("LocationConstraint"))
 
 
-def _list_bucket(store: Backend, request: Request) -> Response:
+def _list_bucket(store: Backend, request: S3Request) -> S3Response:
     return bucket_listing(request.query)(store.disk, request)
 
 
-def _delete_objects(store: Backend, request: Request) -> Response:
+def _delete_objects(store: Backend, request: S3Request) -> S3Response:
     store.disk.folder(request.bucket)
     keys, quiet = read_delete(request.body.read_all(MAX_DOCUMENT))
     for key in keys:
         _remove(store, request, key)
     deleted = () if quiet else (element("Deleted", text("Key", key)) for key in keys)
-    return Response.xml(document("DeleteResult", *deleted))
+    return S3Response.xml(document("DeleteResult", *deleted))
 
 
 # Objects
 
 
-def _get_object(store: Backend, request: Request) -> Response:
+def _get_object(store: Backend, request: S3Request) -> S3Response:
     file, stored = store.disk.open(request.bucket, request.key)
     with ExitStack() as on_error:
         on_error.callback(file.close)
         check_read(request.headers, stored)
         status, headers, wanted = _span(request, stored)
         on_error.pop_all()
-    return Response(status, headers, FileBlocks(file, wanted))
+    return S3Response(status, headers, FileBlocks(file, wanted))
 
 
-def _head_object(store: Backend, request: Request) -> Response:
+def _head_object(store: Backend, request: S3Request) -> S3Response:
     stored = store.disk.stat(request.bucket, request.key)
     check_read(request.headers, stored)
     status, headers, _ = _span(request, stored)
-    return Response(status, headers)
+    return S3Response(status, headers)
 
 
-def _span(request: Request, stored: Stored) -> tuple[int, dict[str, str], ByteRange]:
+def _span(request: S3Request, stored: StoredObject) -> tuple[int, dict[str, str], ByteRange]:
     """Status, headers and bytes of a GET or HEAD."""
     wanted = parse_range(request.headers.get("range"), stored.size)
     overrides = {
@@ -121,18 +121,18 @@ def _span(request: Request, stored: Stored) -> tuple[int, dict[str, str], ByteRa
     return 206, {**headers, "Content-Length": str(wanted.length)}, wanted
 
 
-def _put_object(store: Backend, request: Request) -> Response:
+def _put_object(store: Backend, request: S3Request) -> S3Response:
     _check_writable(store, request)
     headers = request.kept_headers()
     with store.disk.receive() as incoming:
         checksums = request.body.copy_to(incoming.write)
         check = write_check(request.headers, request.key)
         stored = store.disk.commit(request.bucket, request.key, incoming, Description(headers, checksums), check)
-    store.changed("ObjectCreated:Put", request, stored)
-    return Response(200, {"ETag": f'"{stored.etag}"', **checksums})
+    store.announce("ObjectCreated:Put", request, stored)
+    return S3Response(200, {"ETag": f'"{stored.etag}"', **checksums})
 
 
-def _copy_object(store: Backend, request: Request) -> Response:
+def _copy_object(store: Backend, request: S3Request) -> S3Response:
     store.disk.folder(request.bucket)
     bucket, key = _copy_source(request)
     replace = request.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
@@ -145,33 +145,33 @@ def _copy_object(store: Backend, request: Request) -> Response:
             incoming.write(block)
         about = Description(request.kept_headers() if replace else source.headers, source.checksums)
         stored = store.disk.commit(request.bucket, request.key, incoming, about, write_check(request.headers, request.key))
-    store.changed("ObjectCreated:Copy", request, stored)
-    return Response.xml(document("CopyObjectResult", *_version(stored.etag, stored.mtime_ns)))
+    store.announce("ObjectCreated:Copy", request, stored)
+    return S3Response.xml(document("CopyObjectResult", *_version(stored.etag, stored.mtime_ns)))
 
 
 def _version(etag: str, mtime_ns: int) -> tuple[str, str]:
     return text("LastModified", iso(mtime_ns)), text("ETag", f'"{etag}"')
 
 
-def _delete_object(store: Backend, request: Request) -> Response:
+def _delete_object(store: Backend, request: S3Request) -> S3Response:
     _remove(store, request, request.key)
-    return Response(204)
+    return S3Response(204)
 
 
-def _remove(store: Backend, request: Request, key: str) -> None:
+def _remove(store: Backend, request: S3Request, key: str) -> None:
     removed = store.disk.delete(request.bucket, key, write_check(request.headers, key))
     if removed is not None:
-        store.changed("ObjectRemoved:Delete", request, removed)
+        store.announce("ObjectRemoved:Delete", request, removed)
 
 
-def _check_writable(store: Backend, request: Request) -> None:
+def _check_writable(store: Backend, request: S3Request) -> None:
     """What must hold before a body is read. Raises NoSuchBucket or MissingContentLength."""
     store.disk.folder(request.bucket)
     if not request.has_length:
         raise S3Error("MissingContentLength", "An upload needs Content-Length or a chunked transfer coding")
 
 
-def _copy_source(request: Request) -> tuple[str, str]:
+def _copy_source(request: S3Request) -> tuple[str, str]:
     """Bucket and key of `x-amz-copy-source`, which is percent-encoded and may start with a slash."""
     path, _, version = request.headers["x-amz-copy-source"].partition("?")
     if version and version != "versionId=null":
@@ -185,36 +185,36 @@ def _copy_source(request: Request) -> tuple[str, str]:
 # Multipart uploads
 
 
-def _upload(store: Backend, request: Request) -> Upload:
+def _upload(store: Backend, request: S3Request) -> Upload:
     return store.uploads.find(request.bucket, request.key, request.query["uploadId"])
 
 
-def _create_upload(store: Backend, request: Request) -> Response:
+def _create_upload(store: Backend, request: S3Request) -> S3Response:
     upload = store.uploads.create(request.bucket, request.key, request.kept_headers())
-    return Response.xml(document("InitiateMultipartUploadResult", *_upload_names(upload)))
+    return S3Response.xml(document("InitiateMultipartUploadResult", *_upload_names(upload)))
 
 
 def _upload_names(upload: Upload) -> tuple[str, ...]:
     return text("Bucket", upload.bucket), text("Key", upload.key), text("UploadId", upload.upload_id)
 
 
-def _part_number(request: Request) -> int:
+def _part_number(request: S3Request) -> int:
     given = request.query.get("partNumber", "")
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MAX_PARTS):
         raise S3Error("InvalidArgument", f"partNumber {given!r} is not a number from 1 to {MAX_PARTS}")
     return int(given)
 
 
-def _upload_part(store: Backend, request: Request) -> Response:
+def _upload_part(store: Backend, request: S3Request) -> S3Response:
     _check_writable(store, request)
     number, upload = _part_number(request), _upload(store, request)
     with store.uploads.receive(upload) as incoming:
         checksums = request.body.copy_to(incoming.write)
-        etag = store.uploads.keep(upload, number, incoming)
-    return Response(200, {"ETag": f'"{etag}"', **checksums})
+        etag = store.uploads.keep_part(upload, number, incoming)
+    return S3Response(200, {"ETag": f'"{etag}"', **checksums})
 
 
-def _upload_part_copy(store: Backend, request: Request) -> Response:
+def _upload_part_copy(store: Backend, request: S3Request) -> S3Response:
     number, upload = _part_number(request), _upload(store, request)
     file, source = store.disk.open(*_copy_source(request))
     with file, store.uploads.receive(upload) as incoming:
@@ -223,25 +223,25 @@ def _upload_part_copy(store: Backend, request: Request) -> Response:
         for block in FileBlocks(file, wanted):
             incoming.write(block)
         modified = incoming.path.stat().st_mtime_ns
-        etag = store.uploads.keep(upload, number, incoming)
-    return Response.xml(document("CopyPartResult", *_version(etag, modified)))
+        etag = store.uploads.keep_part(upload, number, incoming)
+    return S3Response.xml(document("CopyPartResult", *_version(etag, modified)))
 
 
-def _complete_upload(store: Backend, request: Request) -> Response:
+def _complete_upload(store: Backend, request: S3Request) -> S3Response:
     upload = _upload(store, request)
     parts = read_complete(request.body.read_all(MAX_DOCUMENT))
     stored = store.uploads.complete(upload, parts, write_check(request.headers, request.key))
-    store.changed("ObjectCreated:CompleteMultipartUpload", request, stored)
+    store.announce("ObjectCreated:CompleteMultipartUpload", request, stored)
     names = (text("Location", request.resource), text("Bucket", request.bucket), text("Key", request.key))
-    return Response.xml(document("CompleteMultipartUploadResult", *names, text("ETag", f'"{stored.etag}"')))
+    return S3Response.xml(document("CompleteMultipartUploadResult", *names, text("ETag", f'"{stored.etag}"')))
 
 
-def _abort_upload(store: Backend, request: Request) -> Response:
+def _abort_upload(store: Backend, request: S3Request) -> S3Response:
     store.uploads.abort(_upload(store, request))
-    return Response(204)
+    return S3Response(204)
 
 
-def _list_parts(store: Backend, request: Request) -> Response:
+def _list_parts(store: Backend, request: S3Request) -> S3Response:
     upload = _upload(store, request)
     after = request.query.get("part-number-marker", "0")
     limit = request.query.get("max-parts", "1000")
@@ -260,23 +260,23 @@ def _list_parts(store: Backend, request: Request) -> Response:
     )
     more = text("IsTruncated", "true" if len(parts) > len(shown) else "false")
     following = text("NextPartNumberMarker", shown[-1].number) if shown else ""
-    return Response.xml(document("ListPartsResult", *_upload_names(upload), more, following, *listed))
+    return S3Response.xml(document("ListPartsResult", *_upload_names(upload), more, following, *listed))
 
 
-def _list_uploads(store: Backend, request: Request) -> Response:
+def _list_uploads(store: Backend, request: S3Request) -> S3Response:
     prefix = request.query.get("prefix", "")
-    found = [upload for upload in store.uploads.in_progress(request.bucket) if upload.key.startswith(prefix)]
+    uploads = [upload for upload in store.uploads.list_uploads(request.bucket) if upload.key.startswith(prefix)]
     listed = (
         element("Upload", text("Key", item.key), text("UploadId", item.upload_id), text("Initiated", iso(item.started_ns)))
-        for item in found
+        for item in uploads
     )
     head = (text("Bucket", request.bucket), text("Prefix", prefix), text("IsTruncated", "false"))
-    return Response.xml(document("ListMultipartUploadsResult", *head, *listed))
+    return S3Response.xml(document("ListMultipartUploadsResult", *head, *listed))
 
 
 # Routes: (level, method, what the parameters or headers make of it)
 
-Handler = Callable[[Backend, Request], Response]
+Handler = Callable[[Backend, S3Request], S3Response]
 ROUTES: dict[tuple[str, str, str], Handler] = {
     ("service", "GET", ""): _list_buckets,
     ("bucket", "PUT", ""): _create_bucket,
@@ -300,7 +300,7 @@ ROUTES: dict[tuple[str, str, str], Handler] = {
 }
 
 
-def operation(request: Request) -> Handler:
+def route(request: S3Request) -> Handler:
     """The function that answers the request. Raises NotImplemented with the name of what was asked for, or NoSuchBucket."""
     level = "object" if request.key else "bucket" if request.bucket else "service"
     if level == "service" and request.resource.startswith("//"):

@@ -9,7 +9,7 @@ from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
 from typing import BinaryIO
 
-from .disk import Check, Stored
+from .disk import Check, StoredObject
 from .errors import NotModified, S3Error, no_such_key, not_implemented
 
 BLOCK = 256 * 1024
@@ -34,10 +34,10 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     That is: no header, several ranges (S3 answers those with the whole object), another unit, or nonsense.
     Raises InvalidRange (416) when no byte of the range is there.
     """
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip(), re.ASCII)
-    if not found or found[0] == "bytes=-":
+    given = re.fullmatch(r"bytes=(\d*)-(\d*)", (header or "").strip(), re.ASCII)
+    if not given or given[0] == "bytes=-":
         return None
-    first, last = found[1], found[2]
+    first, last = given[1], given[2]
     if first and last and int(last) < int(first):
         return None
     start = int(first) if first else max(0, size - int(last))
@@ -72,12 +72,12 @@ def http_date(mtime_ns: int) -> str:
     return formatdate(mtime_ns // 1_000_000_000, usegmt=True)
 
 
-def validators(stored: Stored) -> dict[str, str]:
+def validators(stored: StoredObject) -> dict[str, str]:
     """The headers by which a client recognises this version of the object."""
     return {"ETag": f'"{stored.etag}"', "Last-Modified": http_date(stored.mtime_ns)}
 
 
-def check_read(headers: Mapping[str, str], stored: Stored) -> None:
+def check_read(headers: Mapping[str, str], stored: StoredObject) -> None:
     """Raises PreconditionFailed (412) or NotModified (304) as RFC 9110, 13.2.2, orders the four conditions."""
     _check_unchanged(headers, stored, "if-match", "if-unmodified-since")
     none_match = headers.get("if-none-match")
@@ -90,16 +90,16 @@ def check_read(headers: Mapping[str, str], stored: Stored) -> None:
         raise NotModified(validators(stored))
 
 
-def check_copy_source(headers: Mapping[str, str], stored: Stored) -> None:
+def check_copy_source(headers: Mapping[str, str], stored: StoredObject) -> None:
     """The four conditions on the source of a copy; each that fails is a PreconditionFailed."""
     prefix = "x-amz-copy-source-"
     _check_unchanged(headers, stored, f"{prefix}if-match", f"{prefix}if-unmodified-since")
     none_match = headers.get(f"{prefix}if-none-match")
     since = _date(headers.get(f"{prefix}if-modified-since"))
     if none_match is not None and _matches(none_match, stored):
-        raise _failed(f"{prefix}if-none-match")
+        raise _precondition_failed(f"{prefix}if-none-match")
     if none_match is None and since is not None and _seconds(stored) <= since.timestamp():
-        raise _failed(f"{prefix}if-modified-since")
+        raise _precondition_failed(f"{prefix}if-modified-since")
 
 
 def write_check(headers: Mapping[str, str], key: str) -> Check:
@@ -108,32 +108,32 @@ def write_check(headers: Mapping[str, str], key: str) -> Check:
     if none_match is not None and none_match.strip() != "*":
         raise not_implemented("If-None-Match with anything but * on a write")
 
-    def check(current: Stored | None) -> None:
+    def check(current: StoredObject | None) -> None:
         if none_match is not None and current is not None:
-            raise _failed("If-None-Match")
+            raise _precondition_failed("If-None-Match")
         if match is not None and current is None:
             raise no_such_key(key)
         if match is not None and current is not None and not _matches(match, current):
-            raise _failed("If-Match")
+            raise _precondition_failed("If-Match")
 
     return check
 
 
-def _check_unchanged(headers: Mapping[str, str], stored: Stored, match_name: str, date_name: str) -> None:
+def _check_unchanged(headers: Mapping[str, str], stored: StoredObject, match_name: str, date_name: str) -> None:
     match = headers.get(match_name)
     until = _date(headers.get(date_name))
     if match is not None and not _matches(match, stored):
-        raise _failed(match_name)
+        raise _precondition_failed(match_name)
     if match is None and until is not None and _seconds(stored) > until.timestamp():
-        raise _failed(date_name)
+        raise _precondition_failed(date_name)
 
 
-def _matches(header: str, stored: Stored) -> bool:
+def _matches(header: str, stored: StoredObject) -> bool:
     tags = [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")]
     return "*" in tags or stored.etag in tags
 
 
-def _seconds(stored: Stored) -> int:
+def _seconds(stored: StoredObject) -> int:
     return stored.mtime_ns // 1_000_000_000
 
 
@@ -144,5 +144,5 @@ def _date(header: str | None) -> datetime | None:
         return None
 
 
-def _failed(condition: str) -> S3Error:
+def _precondition_failed(condition: str) -> S3Error:
     return S3Error("PreconditionFailed", f"The condition {condition} does not hold for the stored object")

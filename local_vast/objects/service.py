@@ -1,7 +1,7 @@
 """The S3 object store of `local_vast`: a WSGI application over a folder, for boto3 and the AWS CLI with path addressing.
 
 `ObjectStore(root, on_change)` serves `root`: its first-level folders are buckets, the files below them objects, whether they came
-through S3 or lay there before (`objects_keys` has the rule, `objects_disk` the layout). Bodies stream from and to the disk.
+through S3 or lay there before (`keys` has the rule, `disk` the layout). Bodies stream from and to the disk.
 Who may call is decided before the request comes here.
 
 What it does: buckets (create, head, list, delete), objects (put, get, head, copy, delete one or many), listings of both versions,
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import is_disk_full
-from .disk import Disk, Stored
+from .disk import Disk, StoredObject
 from .errors import NotModified, S3Error
-from .http import Environ, Request, Response
+from .http import Environ, S3Request, S3Response
 from .multipart import Uploads
-from .operations import operation
+from .operations import route
 from .xml import error_document
 
 _MAY_NOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -61,7 +61,7 @@ class ObjectStore:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        request = Request(environ)
+        request = S3Request(environ)
         response = self.answer(request)
         request.body.drain()
         status = f"{response.status} {http.HTTPStatus(response.status).phrase}"
@@ -72,17 +72,17 @@ class ObjectStore:
         start_response(status, list(headers.items()))
         return response.body
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: S3Request) -> S3Response:
         """The answer, errors included."""
         try:
             request.check_names()
-            return operation(request)(self, request)
+            return route(request)(self, request)
         except NotModified as current:
-            return Response(304, current.headers)
+            return S3Response(304, current.headers)
         except S3Error as error:
-            return _error(request, error)
+            return _error_response(request, error)
         except OSError as error:
-            return _error(request, _refusal(error))
+            return _error_response(request, _disk_error(error))
 
     def has_bucket(self, bucket: str) -> bool:
         """Whether S3 requests on that bucket find it."""
@@ -93,7 +93,7 @@ class ObjectStore:
         if not self.disk.has_bucket(bucket):
             self.disk.create_bucket(bucket)
 
-    def changed(self, event_name: str, request: Request, stored: Stored) -> None:
+    def announce(self, event_name: str, request: S3Request, stored: StoredObject) -> None:
         """Tell `on_change` of something that is on the disk already; `stored.mtime_ns` is when it happened."""
         if self._on_change is None:
             return
@@ -113,15 +113,15 @@ class ObjectStore:
         )
 
 
-def _refusal(error: OSError) -> S3Error:
+def _disk_error(error: OSError) -> S3Error:
     if error.errno in _MAY_NOT_WRITE:
         return S3Error("AccessDenied", "The folder behind this endpoint may not be written")
     code = "InsufficientCapacity" if is_disk_full(error) else "InternalError"
     return S3Error(code, f"The disk refused: {error.strerror}")
 
 
-def _error(request: Request, error: S3Error) -> Response:
+def _error_response(request: S3Request, error: S3Error) -> S3Response:
     if request.method == "HEAD":
-        return Response(error.status, error.headers)
+        return S3Response(error.status, error.headers)
     content = error_document(error.code, error.message, request.resource, request.request_id)
-    return Response.xml(content, error.status, error.headers)
+    return S3Response.xml(content, error.status, error.headers)

@@ -15,7 +15,11 @@ _SPECIAL = re.compile('[&<>"\x00-\x1f\x7f\ufffe\uffff]')
 
 def text(name: str, value: object) -> str:
     """One element with text. Control characters become references, as S3 sends them (clients avoid them by encoding-type=url)."""
-    return f"<{name}>{_SPECIAL.sub(lambda found: f'&#x{ord(found[0]):x};', str(value))}</{name}>"
+    return f"<{name}>{_SPECIAL.sub(_reference, str(value))}</{name}>"
+
+
+def _reference(special: re.Match[str]) -> str:
+    return f"&#x{ord(special[0]):x};"
 
 
 def element(name: str, *content: str) -> str:

@@ -26,8 +26,8 @@ import urllib3
 from cloudevents.conversion import from_json, to_json
 from cloudevents.http import CloudEvent
 
-from ..objects.service import ObjectChange
-from .events import EventMaker, encode
+from ..objects import ObjectChange
+from .events import EventMaker, encode_event
 from .journal import Journal, append_line
 
 WAITS = (2.0, 4.0, 8.0)
@@ -112,8 +112,9 @@ class ElementTrigger:
         self._counts = TriggerCounts()
         self._closing = False
         self._journal = Journal(journal) if journal else None
-        for structured in self._journal.open_events.values() if self._journal else ():
-            self._queue_up(from_json(CloudEvent, structured))
+        if self._journal:
+            for structured in self._journal.open_events.values():
+                self._queue_up(from_json(CloudEvent, structured))
         self._threads = [threading.Thread(target=self._work, name=f"trigger-{n}", daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
@@ -139,7 +140,10 @@ class ElementTrigger:
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until every delivery is settled (done or in the dead-letter file); False when `timeout` seconds were too few."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._unsettled == 0, timeout)
+            return self._changed.wait_for(self._is_settled, timeout)
+
+    def _is_settled(self) -> bool:
+        return self._unsettled == 0
 
     def close(self) -> None:
         """Finish the attempts under way and end the threads. May be called twice.
@@ -153,14 +157,15 @@ class ElementTrigger:
             thread.join()
         with self._changed:
             left, self._queue = self._queue, []
-        for delivery in left if self._journal is None else ():
-            self._bury(delivery, "the trigger was closed before the event was delivered")
         if self._journal:
             self._journal.close()
+        else:
+            for delivery in left:
+                self._bury(delivery, "the trigger was closed before the event was delivered")
         self._http.clear()
 
     def _queue_up(self, event: CloudEvent) -> None:
-        headers, body = encode(event, self._binary)
+        headers, body = encode_event(event, self._binary)
         with self._changed:
             self._count(events=1)
             for _ in range(2 if self._strikes(self.faults.duplicate) else 1):

@@ -13,12 +13,16 @@ from urllib.parse import quote
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.http import CloudEvent
 
-from ..objects.service import ObjectChange
+from ..objects import ObjectChange
 
 CREATED = "vastdata.com:Element.ElementCreated"
 DELETED = "vastdata.com:Element.ElementDeleted"
 # Printable ASCII without the space, the quotation mark and the percent sign: CloudEvents HTTP binding 1.0.2, 3.1.3.2.
 _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
+
+
+def _count_from_now() -> itertools.count[int]:
+    return itertools.count(time.time_ns() // 1000)
 
 
 @dataclass(slots=True)
@@ -32,7 +36,7 @@ class EventMaker:
     broker: str = "local-broker"
     topic: str = "main"
     region: str = "local-vast"
-    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(time.time_ns() // 1000))
+    _ids: itertools.count[int] = field(default_factory=_count_from_now)
     _offsets: itertools.count[int] = field(default_factory=itertools.count)
 
     @property
@@ -88,7 +92,7 @@ def is_removal(change: ObjectChange) -> bool:
     return change.event_name.startswith("ObjectRemoved:")
 
 
-def encode(event: CloudEvent, binary: bool) -> tuple[dict[str, str], bytes]:
+def encode_event(event: CloudEvent, binary: bool) -> tuple[dict[str, str], bytes]:
     """Headers and body of the POST: the whole event as JSON, or (`binary`) the data alone with the attributes as headers.
 
     The `cloudevents` package leaves header values as they are; the HTTP binding wants them percent-encoded.

@@ -20,7 +20,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self.open_events = _read(path)
+        self.open_events = _read_open_events(path)
         self._open = set(self.open_events)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -36,7 +36,7 @@ class Journal:
             self._open.add(event_id)
 
     def settle(self, event_id: str) -> None:
-        """Forget an event; one that is unknown, or settled before, is no error."""
+        """Forget an event; one that is unknown, or was settled before, is not an error."""
         with self._lock:
             if event_id not in self._open:
                 return
@@ -68,13 +68,13 @@ def _line(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry) + "\n"
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read_open_events(path: Path) -> dict[str, str]:
     """Open events by id, in the order of their acceptance. A last line that a kill cut short is dropped."""
-    found: dict[str, str] = {}
+    events: dict[str, str] = {}
     lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
     for entry in map(json.loads, lines):
         if "settled" in entry:
-            found.pop(entry["settled"], None)
+            events.pop(entry["settled"], None)
         else:
-            found[entry["id"]] = entry["event"]
-    return found
+            events[entry["id"]] = entry["event"]
+    return events

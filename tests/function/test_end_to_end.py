@@ -21,7 +21,7 @@ from exr_inspector.cli.cloud import BUCKET, Cloud, local_cloud
 from exr_inspector.cli.uploads import copy, multipart
 from exr_inspector.operations.samples import SAMPLES
 from exr_inspector.settings import Settings
-from local_vast.trigger.element import TriggerFaults
+from local_vast.trigger import TriggerFaults
 from project import ROOT
 
 BEAUTY = [name for name in SAMPLES if "beauty/v003" in name]

@@ -236,7 +236,7 @@ def test_a_database_that_refuses_everything_is_opened_again(tmp_path: Path, monk
 JOURNAL = """
 import resource, sys
 from pathlib import Path
-from local_vast.trigger_journal import Journal
+from local_vast.trigger.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 journal.accept("a", "fits")
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)

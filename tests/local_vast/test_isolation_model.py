@@ -11,10 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from local_vast.catalog import ROW_ID, Table
+from local_vast.catalogue import ROW_ID, TableEntry
 from local_vast.errors import VastError
-from local_vast.store import Store
-from local_vast.transactions import Transaction
+from local_vast.store import TableStore
+from local_vast.transactions import OpenTransaction
 
 COLUMNS = pa.schema([("a", pa.int64()), ("b", pa.int64())])
 MOST = 3
@@ -28,8 +28,8 @@ class Open:
     It may have written to a row that it does not see: that blocks others, and changes nothing.
     """
 
-    tx: Transaction
-    table: Table
+    tx: OpenTransaction
+    table: TableEntry
     rows: dict[int, Row]
     known: set[int]
     started: int
@@ -40,7 +40,7 @@ class Open:
 class Interleavings(RuleBasedStateMachine):
     """Up to three open transactions on one table."""
 
-    store: ClassVar[Store]
+    store: ClassVar[TableStore]
 
     @initialize()
     def empty(self) -> None:
@@ -143,7 +143,7 @@ class Interleavings(RuleBasedStateMachine):
             assert self.seen(tx, self.store.catalogue.table(tx, "b", "s", "t")) == self.committed
 
     @staticmethod
-    def seen(tx: Transaction, table: Table) -> dict[int, Row]:
+    def seen(tx: OpenTransaction, table: TableEntry) -> dict[int, Row]:
         return {row: (a, b) for row, a, b in tx.rows(f'SELECT "{ROW_ID}", c0, c1 FROM {table.physical}')}
 
     def teardown(self) -> None:
@@ -153,7 +153,7 @@ class Interleavings(RuleBasedStateMachine):
 
 def test_interleavings_behave_as_the_model() -> None:
     """What each transaction sees, which writes are refused, and what is there in the end."""
-    store = Store(lambda _: True, cell_limit=1000)
+    store = TableStore(lambda _: True, cell_limit=1000)
     machine = type("Machine", (Interleavings,), {"store": store})
     machine.TestCase.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
     machine.TestCase("runTest").runTest()

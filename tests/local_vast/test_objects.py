@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_vast.objects.service import ObjectChange, ObjectStore
+from local_vast.objects import ObjectChange, ObjectStore
 from objects_support import s3_client, served
 
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local_vast.objects import ObjectStore
 from local_vast.objects.body import Body
 from local_vast.objects.errors import S3Error
-from local_vast.objects.service import ObjectStore
 from objects_support import served
 
 

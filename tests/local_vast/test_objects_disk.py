@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local_vast.objects import ObjectStore
 from local_vast.objects.disk import Cursor, Description, Disk
 from local_vast.objects.errors import S3Error
-from local_vast.objects.service import ObjectStore
 from objects_support import s3_client, served
 
 
@@ -332,7 +332,7 @@ class TestRestarts:
 
 WRITE_FOR_EVER = """
 import itertools, pathlib, sys
-from local_vast.objects_disk import Description, Disk
+from local_vast.objects.disk import Description, Disk
 disk = Disk(pathlib.Path(sys.argv[1]))
 disk.create_bucket("renders")
 for turn in itertools.count():

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local_vast.objects import ObjectStore
 from local_vast.objects.disk import Cursor, Description, Disk
 from local_vast.objects.listing import Listing, read_page
-from local_vast.objects.service import ObjectStore
 from objects_support import s3_client, served
 
 KEYS = ["a", "a.exr", "a/1.exr", "a/2/x.exr", "a/2/y.exr", "a0", "b//c", "b/", "sp ace+%#&<.exr", "z/é/1", "z/\U0001f3ac"]

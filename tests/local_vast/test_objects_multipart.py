@@ -14,7 +14,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from local_vast.objects.service import ObjectChange, ObjectStore
+from local_vast.objects import ObjectChange, ObjectStore
 from objects_support import s3_client, served
 
 MIB = 1024 * 1024

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from local_vast.objects.service import ObjectStore
+from local_vast.objects import ObjectStore
 from objects_support import s3_client, served
 
 Call = tuple[Any, ...]

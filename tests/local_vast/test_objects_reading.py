@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_vast.objects.disk import Stored
+from local_vast.objects.disk import StoredObject
 from local_vast.objects.errors import NotModified, S3Error
 from local_vast.objects.reading import ByteRange, FileBlocks, check_copy_source, check_read, http_date, parse_range, write_check
 
 MODIFIED = datetime(2026, 5, 7, 16, 2, 44, 219831, UTC)
-STORED = Stored("a.exr", 10, int(MODIFIED.timestamp()) * 10**9 + 219_831_000, "abc")
+STORED = StoredObject("a.exr", 10, int(MODIFIED.timestamp()) * 10**9 + 219_831_000, "abc")
 SECOND = timedelta(seconds=1)
 
 
@@ -127,7 +127,7 @@ def test_conditions_of_a_copy(condition: str, value: str, outcome: int | None) -
         ({"if-match": '"abc"'}, None, 404),
     ],
 )
-def test_conditions_of_a_write(headers: dict[str, str], current: Stored | None, outcome: int | None) -> None:
+def test_conditions_of_a_write(headers: dict[str, str], current: StoredObject | None, outcome: int | None) -> None:
     """Create only, and replace only what is known."""
     assert outcome_of(lambda: write_check(headers, "a.exr")(current)) == outcome
 

@@ -17,7 +17,7 @@ import vastdb
 
 from local_vast import LocalVast
 from local_vast.__main__ import main
-from local_vast.routes import _ROUTES
+from local_vast.routes import ROUTES
 from tabular_support import BUCKET, committed, connect, fill, make_table, raw, table
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +150,7 @@ def test_a_body_that_cannot_be_decoded_is_refused(server: LocalVast, body: bytes
     """With 400 in XML, or as if it were empty: never 500, and never a cut connection."""
     fill(connect(server), (1, "a"))
     with raw(server) as call:
-        for method, command in _ROUTES:
+        for method, command in ROUTES:
             if method in ("POST", "PUT") or command == "data":
                 answer = call(method, f"/{BUCKET}/s/t?{command}=&name=p", {"tabular-txid": "0"}, body)
                 assert answer.status_code < 500 or answer.status_code == 501, (method, command)

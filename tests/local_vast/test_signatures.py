@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from vastdb import errors
 
 from local_vast import LocalVast
-from local_vast.auth import Request, check
+from local_vast.auth import SignedRequest, check
 from local_vast.errors import VastError
 from tabular_support import BUCKET, connect, raw
 
@@ -103,9 +103,9 @@ def test_names_of_all_characters_are_verified(text: str, secret: str) -> None:
     prepared = requests.Request("PUT", url, auth=AWSRequestsAuth("k", secret, "h", "", "s3")).prepare()
     path, _, query = prepared.path_url.partition("?")
     headers = {name.lower(): value for name, value in prepared.headers.items()} | {"host": "h"}
-    check(Request("PUT", path, query, headers), "k", secret, None)
+    check(SignedRequest("PUT", path, query, headers), "k", secret, None)
     with pytest.raises(VastError, match="SignatureDoesNotMatch"):
-        check(Request("PUT", path, query, headers), "k", secret + "x", None)
+        check(SignedRequest("PUT", path, query, headers), "k", secret + "x", None)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_names_of_all_characters_are_verified(text: str, secret: str) -> None:
 def test_malformed_authorizations_are_refused(header: str) -> None:
     """Without a failure of the server."""
     with pytest.raises(VastError) as caught:
-        check(Request("GET", "/", "", {"authorization": header}), "k", "s", None)
+        check(SignedRequest("GET", "/", "", {"authorization": header}), "k", "s", None)
     assert caught.value.status == 403
 
 

@@ -174,7 +174,7 @@ def test_each_row_belongs_to_exactly_one_sub_split(splits: int, sub_splits: int,
     owners = 0
     for split in range(splits):
         division = Splits(split, splits, groups, sub_splits, {}, 0)
-        conditions = [division.owned(sub_split, 0, max(row + 1, end)) for sub_split in range(sub_splits)]
+        conditions = [division.row_filter(sub_split, 0, max(row + 1, end)) for sub_split in range(sub_splits)]
         owners += sum(condition is not None and _holds(condition, row) for condition in conditions)
     assert owners == 1
 

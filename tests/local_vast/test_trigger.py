@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from cloudevents.http import CloudEvent, from_http
 
-from local_vast.objects.service import ObjectChange, ObjectStore
-from local_vast.trigger.element import WAITS, ElementTrigger, TriggerCounts, TriggerFaults
+from local_vast.objects import ObjectChange, ObjectStore
+from local_vast.trigger import ElementTrigger, TriggerCounts, TriggerFaults
+from local_vast.trigger.element import WAITS
 from local_vast.trigger.journal import Journal
 from objects_support import s3_client, served
 

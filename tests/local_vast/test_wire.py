@@ -15,10 +15,10 @@ from vastdb.vast_flatbuf.tabular.GetTableStatsResponse import GetTableStatsRespo
 from vastdb.vast_flatbuf.tabular.ListTablesResponse import ListTablesResponse
 
 from local_vast import flat, wire
-from local_vast.catalog import Schema, Table, VectorIndex
+from local_vast.catalogue import SchemaEntry, TableEntry, VectorIndex
 from local_vast.errors import VastError
-from local_vast.relation import Leaf, decode
-from local_vast.types import check_field, conform, quoted, sql_type, storage_type
+from local_vast.relation import Leaf, decode_query
+from local_vast.types import check_field, conform, quote_identifier, sql_type, storage_type
 
 VECTOR = pa.list_(pa.field("item", pa.float32(), nullable=False), 2)
 NESTED = pa.schema(
@@ -36,16 +36,16 @@ ROWS = [
 ]
 
 
-def table(columns: pa.Schema, **options: Any) -> Table:
+def table(columns: pa.Schema, **options: Any) -> TableEntry:
     """A table that is in no store."""
-    return Table(7, Schema(1, "b", "s", ""), "t", "", "props", columns, tuple(range(len(columns))), **options)
+    return TableEntry(7, SchemaEntry(1, "b", "s", ""), "t", "", "props", columns, tuple(range(len(columns))), **options)
 
 
 def test_tables_are_listed_as_the_sdk_reads_them() -> None:
     """Names, properties, handles that are decimal text, counts, and whether sorting is done."""
     columns = pa.schema([("a", pa.int64())])
     found = [(table(columns, sort_key=(0,)), (12, 96)), (table(columns), (0, 0))]
-    listing = ListTablesResponse.GetRootAs(wire.tables_response(Schema(1, "b", "s", ""), found))
+    listing = ListTablesResponse.GetRootAs(wire.tables_response(SchemaEntry(1, "b", "s", ""), found))
     assert (listing.BucketName(), listing.SchemaName(), listing.TablesLength()) == (b"b", b"s", 2)
     first, second = (_internal._parse_table_info(listing.Tables(at)) for at in range(2))
     assert (first.name, first.properties, int(first.handle), first.num_rows, first.size_in_bytes) == ("t", "props", 7, 12, 96)
@@ -74,10 +74,10 @@ RECORDS = st.recursive(
 @given(record=RECORDS)
 def test_what_is_built_can_be_read(record: flat.Record) -> None:
     """Every field of every table, absent ones included."""
-    check(flat.Table.root(flat.build(record)), record)
+    check(flat.FlatTable.root(flat.build(record)), record)
 
 
-def check(found: flat.Table, record: flat.Record) -> None:
+def check(found: flat.FlatTable, record: flat.Record) -> None:
     for slot, value in enumerate(record.fields):
         if isinstance(value, str):
             assert found.text(slot) == value
@@ -97,13 +97,13 @@ def check(found: flat.Table, record: flat.Record) -> None:
 def answered(columns: pa.Schema, names: list[str], data: pa.Table) -> list[pa.Table]:
     """What the SDK's parser makes of an answer in two sub-splits, the second without rows."""
     request = _internal.build_query_data_request(columns, None, names)
-    leaves = decode(request.serialized, table(columns)).leaves
+    leaves = decode_query(request.serialized, table(columns)).leaves
     parts = []
     for sub_split, part in enumerate((data, data.slice(0, 0))):
         arrays = {name: part.column(name).combine_chunks() for name in names}
         arrays = {name: array if isinstance(array, pa.Array) else array.chunk(0) for name, array in arrays.items()}
         parts += wire.chunk(sub_split, wire.FINISHED, wire.leaf_batch(arrays, leaves, part.num_rows))
-    body = io.BytesIO(b"".join(bytes(part) for part in [*parts, wire.completed()]))
+    body = io.BytesIO(b"".join(bytes(part) for part in [*parts, wire.end_of_response()]))
     found = list(_internal.parse_query_data_response(body, request.response_schema, parser=request.response_parser))
     assert [(sub_split, next_row_id) for sub_split, next_row_id, _ in found] == [(0, wire.FINISHED), (1, wire.FINISHED)]
     return [part for *_, part in found]
@@ -121,7 +121,7 @@ def test_the_sdk_rebuilds_nested_columns_from_leaves(names: list[str]) -> None:
 def test_a_query_names_leaves_depth_first() -> None:
     """Struct fields, list items, map keys and values, the child of a vector for the vector."""
     request = _internal.build_query_data_request(NESTED, None, ["s", "v"])
-    assert decode(request.serialized, table(NESTED)).leaves == (
+    assert decode_query(request.serialized, table(NESTED)).leaves == (
         Leaf("s", ("x",)), Leaf("s", ("l", "item")), Leaf("s", ("m", "key")), Leaf("s", ("m", "value")), Leaf("v", ("item",)),
     )  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_a_query_for_an_unknown_column_is_refused() -> None:
     """400 with the name."""
     request = _internal.build_query_data_request(NESTED, None, ["a"])
     with pytest.raises(VastError, match="no column 'a'"):
-        decode(request.serialized, table(pa.schema([("b", pa.int64())])))
+        decode_query(request.serialized, table(pa.schema([("b", pa.int64())])))
 
 
 FLAT = [pa.int8(), pa.float16(), pa.string(), pa.timestamp("s", tz="UTC"), pa.time32("s"), pa.binary(2), pa.decimal128(9, 2)]
@@ -167,5 +167,5 @@ def test_conforming_restores_names_nullability_and_zones() -> None:
 @given(name=st.text(max_size=6))
 def test_names_are_quoted(name: str) -> None:
     """Whatever they hold, they are one identifier."""
-    assert quoted(name).startswith('"')
-    assert quoted(name)[1:-1].replace('""', '"') == name
+    assert quote_identifier(name).startswith('"')
+    assert quote_identifier(name)[1:-1].replace('""', '"') == name

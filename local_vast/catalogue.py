@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from .database import Database
 from .errors import bad_request, conflict, mismatched_name, not_found
-from .transactions import Transaction, Transactions
-from .types import check_field, sql_type
+from .transactions import OpenTransaction, Transactions
+from .types import check_field, sql_type, storage_type
 
 DDL = """
 CREATE SCHEMA IF NOT EXISTS catalogue;
@@ -37,7 +38,7 @@ DISTANCE_FUNCTIONS = {"l2sq": "array_distance", "ip": "array_negative_inner_prod
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class SchemaEntry:
     """A schema row; `path` is the full path inside the bucket, `a/b` for nested ones."""
 
     id: int
@@ -62,11 +63,22 @@ class VectorIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table row. `columns` are the declared Arrow fields, `numbers` their physical column numbers, in the same order."""
+class StorageFormat:
+    """The physical names of some columns, behind that of the row id, and the types in which DuckDB takes them."""
+
+    names: list[str]
+    types: list[pa.DataType]
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """A table row. `columns` are the declared Arrow fields, `numbers` their physical column numbers, in the same order.
+
+    Transactions share it: what is derived from it is worked out once.
+    """
 
     id: int
-    schema: Schema
+    schema: SchemaEntry
     name: str
     sub_table: str
     properties: str
@@ -74,7 +86,6 @@ class Table:
     numbers: tuple[int, ...]
     sort_key: tuple[int, ...] = ()
     vector_index: VectorIndex | None = None
-    positions: dict[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def physical(self) -> str:
@@ -88,15 +99,30 @@ class Table:
 
     def position(self, name: str) -> int:
         """The position of a column; raises `VastError` (400) where the table has none of that name."""
-        if not self.positions:
-            self.positions.update((column, at) for at, column in enumerate(self.columns.names))
-        if name not in self.positions:
+        at = self.columns.get_field_index(name)
+        if at < 0:
             raise mismatched_name(f"table {self.name!r} has no column {name!r}")
-        return self.positions[name]
+        return int(at)
 
     def physical_column(self, name: str) -> str:
         """The DuckDB column of a declared column."""
         return f"c{self.numbers[self.position(name)]}"
+
+    @property
+    def definitions(self) -> str:
+        """The physical columns, as CREATE TABLE lists them."""
+        columns = (f"c{number} {sql_type(column.type)}" for number, column in zip(self.numbers, self.columns, strict=True))
+        return ", ".join([f'"{ROW_ID}" UBIGINT', *columns])
+
+    @cached_property
+    def storage(self) -> StorageFormat:
+        """How DuckDB takes rows that have every column, in the declared order."""
+        return self.storage_of(self.columns)
+
+    def storage_of(self, sent: pa.Schema) -> StorageFormat:
+        """How DuckDB takes rows that have these columns."""
+        names = [ROW_ID, *(self.physical_column(name) for name in sent.names)]
+        return StorageFormat(names, [storage_type(column.type) for column in sent])
 
     @property
     def fixed_columns(self) -> set[str]:
@@ -111,11 +137,11 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Projection:
+class ProjectionEntry:
     """A semi-sorted projection: metadata, and the order that a query by its name answers in."""
 
     id: int
-    table: Table
+    table: TableEntry
     name: str
     properties: str
     columns: tuple[tuple[str, bool], ...]
@@ -155,7 +181,7 @@ class Catalogue:
         if not self._has_bucket(bucket):
             raise not_found("Bucket", bucket)
 
-    def schema(self, tx: Transaction, bucket: str, path: str) -> Schema:
+    def schema(self, tx: OpenTransaction, bucket: str, path: str) -> SchemaEntry:
         """The schema at `path`; 404 where it does not exist."""
         self.check_bucket(bucket)
         for schema in self._schemas(tx):
@@ -163,14 +189,15 @@ class Catalogue:
                 return schema
         raise not_found("Schema", f"{bucket}/{path}")
 
-    def _schemas(self, tx: Transaction) -> list[Schema]:
-        def load() -> list[Schema]:
-            return [Schema(*row) for row in tx.rows("SELECT id, bucket, path, properties FROM catalogue.schemas ORDER BY path")]
+    def _schemas(self, tx: OpenTransaction) -> list[SchemaEntry]:
+        tx.check_usable()
+        schemas: list[SchemaEntry] | None = tx.names.get("schemas")
+        if schemas is None:
+            rows = tx.rows("SELECT id, bucket, path, properties FROM catalogue.schemas ORDER BY path")
+            schemas = tx.names["schemas"] = [SchemaEntry(*row) for row in rows]
+        return schemas
 
-        found: list[Schema] = _cached(tx, "schemas", load)
-        return found
-
-    def child_schemas(self, tx: Transaction, bucket: str, parent: str) -> list[tuple[str, Schema]]:
+    def child_schemas(self, tx: OpenTransaction, bucket: str, parent: str) -> list[tuple[str, SchemaEntry]]:
         """The direct children of `parent` (`""` is the bucket), with names relative to it."""
         self.check_bucket(bucket)
         if parent:
@@ -180,16 +207,16 @@ class Catalogue:
         named = [(schema.path[len(prefix) :], schema) for schema in inside]
         return [(name, schema) for name, schema in named if name and "/" not in name]
 
-    def create_schema(self, tx: Transaction, bucket: str, path: str, properties: str) -> Schema:
+    def create_schema(self, tx: OpenTransaction, bucket: str, path: str, properties: str) -> SchemaEntry:
         """Add a schema; its parent must exist. 409 where the name is taken."""
         self.check_bucket(bucket)
         self._claim_schema_path(tx, bucket, path)
-        schema = Schema(next(self._ids), bucket, path, properties)
+        schema = SchemaEntry(next(self._ids), bucket, path, properties)
         tx.run("INSERT INTO catalogue.schemas VALUES (?, ?, ?, ?)", [schema.id, bucket, path, properties])
-        tx.cache.clear()
+        tx.leave_shared_names()
         return schema
 
-    def _claim_schema_path(self, tx: Transaction, bucket: str, path: str) -> None:
+    def _claim_schema_path(self, tx: OpenTransaction, bucket: str, path: str) -> None:
         if not path.strip("/"):
             raise bad_request("a schema needs a name")
         parent = path.rpartition("/")[0]
@@ -199,7 +226,7 @@ class Catalogue:
             raise conflict(f"schema {bucket}/{path} exists", "TabularSchemaAlreadyExists")
         self._transactions.claim(tx, "schema names", [(bucket, path)])
 
-    def alter_schema(self, tx: Transaction, schema: Schema, new_path: str, properties: str | None) -> None:
+    def alter_schema(self, tx: OpenTransaction, schema: SchemaEntry, new_path: str, properties: str | None) -> None:
         """Rename a schema (its children move with it) or replace its properties."""
         self._transactions.claim(tx, "schemas", [schema.id])
         if new_path:
@@ -208,82 +235,83 @@ class Catalogue:
             tx.run("UPDATE catalogue.schemas SET path = ? WHERE id = ?", [new_path, schema.id])
         if properties is not None:
             tx.run("UPDATE catalogue.schemas SET properties = ? WHERE id = ?", [properties, schema.id])
-        tx.cache.clear()
+        tx.leave_shared_names()
 
-    def _move_children(self, tx: Transaction, schema: Schema, new_path: str) -> None:
+    def _move_children(self, tx: OpenTransaction, schema: SchemaEntry, new_path: str) -> None:
         for child in self._schemas(tx):
             if child.bucket == schema.bucket and child.path.startswith(schema.path + "/"):
                 self._transactions.claim(tx, "schemas", [child.id])
                 moved = new_path + child.path[len(schema.path) :]
                 tx.run("UPDATE catalogue.schemas SET path = ? WHERE id = ?", [moved, child.id])
 
-    def drop_schema(self, tx: Transaction, schema: Schema) -> None:
+    def drop_schema(self, tx: OpenTransaction, schema: SchemaEntry) -> None:
         """Remove an empty schema; 409 where it holds tables or schemas."""
         if self.child_schemas(tx, schema.bucket, schema.path) or self.tables(tx, schema):
             raise conflict(f"schema {schema.bucket}/{schema.path} is not empty", "TabularSchemaNotEmpty")
         self._transactions.claim(tx, "schemas", [schema.id])
         self._transactions.claim(tx, "schema names", [(schema.bucket, schema.path)])
         tx.run("DELETE FROM catalogue.schemas WHERE id = ?", [schema.id])
-        tx.cache.clear()
+        tx.leave_shared_names()
 
     # Tables
 
-    def tables(self, tx: Transaction, schema: Schema) -> list[Table]:
+    def tables(self, tx: OpenTransaction, schema: SchemaEntry) -> list[TableEntry]:
         """The tables of a schema by name, without sub-tables."""
         named = tx.rows("SELECT name FROM catalogue.tables WHERE schema_id = ? AND sub_table = '' ORDER BY name", [schema.id])
         return [self.table(tx, schema.bucket, schema.path, name) for (name,) in named]
 
-    def table(self, tx: Transaction, bucket: str, path: str, name: str, sub_table: str = "") -> Table:
+    def table(self, tx: OpenTransaction, bucket: str, path: str, name: str, sub_table: str = "") -> TableEntry:
         """The table; 404 where bucket, schema or table do not exist."""
         key = ("table", bucket, path, name, sub_table)
-        found: Table = _cached(tx, key, lambda: self._load(tx, self.schema(tx, bucket, path), name, sub_table))
-        return found
+        tx.check_usable()
+        table: TableEntry | None = tx.names.get(key)
+        if table is None:
+            table = tx.names[key] = self._load(tx, self.schema(tx, bucket, path), name, sub_table)
+        return table
 
-    def _load(self, tx: Transaction, schema: Schema, name: str, sub_table: str) -> Table:
-        found = tx.rows(
+    def _load(self, tx: OpenTransaction, schema: SchemaEntry, name: str, sub_table: str) -> TableEntry:
+        rows = tx.rows(
             "SELECT id, properties, columns, numbers, options FROM catalogue.tables"
             " WHERE schema_id = ? AND name = ? AND sub_table = ?",
             [schema.id, name, sub_table],
         )
-        if not found:
+        if not rows:
             raise not_found("Table", "/".join(filter(None, (schema.bucket, schema.path, name, sub_table))))
-        number, properties, columns, numbers, options = found[0]
+        number, properties, columns, numbers, options = rows[0]
         stored = json.loads(options)
         index = VectorIndex(**stored["vector_index"]) if stored["vector_index"] else None
         fields = pa.ipc.read_schema(pa.py_buffer(columns))
         numbers = tuple(json.loads(bytes(numbers)))
-        return Table(number, schema, name, sub_table, properties, fields, numbers, tuple(stored["sort_key"]), index)
+        return TableEntry(number, schema, name, sub_table, properties, fields, numbers, tuple(stored["sort_key"]), index)
 
-    def create_table(self, tx: Transaction, schema: Schema, name: str, columns: pa.Schema, **options: Any) -> Table:
+    def create_table(self, tx: OpenTransaction, schema: SchemaEntry, name: str, columns: pa.Schema, **options: Any) -> TableEntry:
         """Add a table. Options: `sub_table`, `properties`, `sort_key` (column positions), `vector_index`.
 
         Raises `VastError`: 409 where the name is taken, 400 for column types, sort keys and indexes that VAST refuses.
         """
         sub_table, sort_key = options.get("sub_table", ""), options.get("sort_key", ())
-        table = Table(
+        table = TableEntry(
             next(self._ids), schema, name, sub_table, options.get("properties", ""), columns, tuple(range(len(columns))),
             tuple(sort_key), options.get("vector_index"),
         )  # fmt: skip
         _check_columns(columns)
         _check_sort_key(table, sort_key)
         self._claim_table_name(tx, schema, name, sub_table)
-        tx.run(f'CREATE TABLE {table.physical} ("{ROW_ID}" UBIGINT, {_definitions(zip(table.numbers, columns, strict=True))})')
+        tx.run(f"CREATE TABLE {table.physical} ({table.definitions})")
         tx.run(
             "INSERT INTO catalogue.tables VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [table.id, schema.id, name, sub_table, table.properties, *_stored(table)],
+            [table.id, schema.id, name, sub_table, table.properties, *_column_values(table)],
         )
-        tx.cache.clear()
+        tx.leave_shared_names()
         return table
 
-    def _claim_table_name(self, tx: Transaction, schema: Schema, name: str, sub_table: str = "") -> None:
-        found = tx.rows(
-            "SELECT 1 FROM catalogue.tables WHERE schema_id = ? AND name = ? AND sub_table = ?", [schema.id, name, sub_table]
-        )
-        if found:
+    def _claim_table_name(self, tx: OpenTransaction, schema: SchemaEntry, name: str, sub_table: str = "") -> None:
+        sql = "SELECT 1 FROM catalogue.tables WHERE schema_id = ? AND name = ? AND sub_table = ?"
+        if tx.rows(sql, [schema.id, name, sub_table]):
             raise conflict(f"table {schema.bucket}/{schema.path}/{name} exists", "TabularTableAlreadyExists")
         self._transactions.claim(tx, "table names", [(schema.id, name, sub_table)])
 
-    def rename_table(self, tx: Transaction, table: Table, target: Schema, name: str) -> None:
+    def rename_table(self, tx: OpenTransaction, table: TableEntry, target: SchemaEntry, name: str) -> None:
         """Give a table another name, possibly in another schema; its sub-tables follow."""
         self._transactions.claim(tx, "tables", [table.id])
         self._claim_table_name(tx, target, name)
@@ -291,15 +319,15 @@ class Catalogue:
             "UPDATE catalogue.tables SET schema_id = ?, name = ? WHERE schema_id = ? AND name = ?",
             [target.id, name, table.schema.id, table.name],
         )
-        tx.cache.clear()
+        tx.leave_shared_names()
 
-    def set_table_properties(self, tx: Transaction, table: Table, properties: str) -> None:
+    def set_table_properties(self, tx: OpenTransaction, table: TableEntry, properties: str) -> None:
         """Replace the properties text."""
         self._transactions.claim(tx, "tables", [table.id])
         tx.run("UPDATE catalogue.tables SET properties = ? WHERE id = ?", [properties, table.id])
-        tx.cache.clear()
+        tx.leave_shared_names()
 
-    def enable_sorting(self, tx: Transaction, table: Table, positions: Iterable[int]) -> None:
+    def enable_sorting(self, tx: OpenTransaction, table: TableEntry, positions: Iterable[int]) -> None:
         """Make a table sorted by the columns at `positions`; 400 where it is sorted already."""
         positions = list(positions)
         if table.sort_key:
@@ -307,26 +335,29 @@ class Catalogue:
         _check_sort_key(table, positions)
         self._update(tx, replace(table, sort_key=tuple(table.numbers[at] for at in positions)))
 
-    def _update(self, tx: Transaction, table: Table) -> None:
+    def _update(self, tx: OpenTransaction, table: TableEntry) -> None:
         self._transactions.claim(tx, "tables", [table.id])
-        tx.run("UPDATE catalogue.tables SET columns = ?, numbers = ?, options = ? WHERE id = ?", [*_stored(table), table.id])
-        tx.cache.clear()
+        tx.run(
+            "UPDATE catalogue.tables SET columns = ?, numbers = ?, options = ? WHERE id = ?", [*_column_values(table), table.id]
+        )
+        tx.leave_shared_names()
 
-    def drop_table(self, tx: Transaction, table: Table) -> None:
+    def drop_table(self, tx: OpenTransaction, table: TableEntry) -> None:
         """Remove a table with its sub-tables and projections."""
-        where = "schema_id = ? AND name = ?" + (" AND sub_table = ?" if table.sub_table else "")
-        key = [table.schema.id, table.name] + ([table.sub_table] if table.sub_table else [])
+        where, key = "schema_id = ? AND name = ?", [table.schema.id, table.name]
+        if table.sub_table:
+            where, key = f"{where} AND sub_table = ?", [*key, table.sub_table]
         ids = [row[0] for row in tx.rows(f"SELECT id FROM catalogue.tables WHERE {where}", key)]
         self._transactions.claim(tx, "tables", ids)
         self._transactions.claim(tx, "table names", [(table.schema.id, table.name, table.sub_table)])
         tx.run(f"DELETE FROM catalogue.tables WHERE {where}", key)
         tx.run("DELETE FROM catalogue.projections WHERE table_id = ?", [table.id])
         tx.dropped.update(ids)
-        tx.cache.clear()
+        tx.leave_shared_names()
 
     # Columns
 
-    def add_columns(self, tx: Transaction, table: Table, columns: pa.Schema) -> None:
+    def add_columns(self, tx: OpenTransaction, table: TableEntry, columns: pa.Schema) -> None:
         """Append columns; existing rows have NULL in them."""
         _check_columns(columns)
         for name in columns.names:
@@ -339,22 +370,22 @@ class Catalogue:
         for number, column in zip(numbers, columns, strict=True):
             tx.run(f"ALTER TABLE {table.physical} ADD COLUMN c{number} {sql_type(column.type)}")
         fields = pa.schema([*table.columns, *columns], metadata=table.columns.metadata)
-        self._update(tx, replace(table, columns=fields, numbers=(*table.numbers, *numbers), positions={}))
+        self._update(tx, replace(table, columns=fields, numbers=(*table.numbers, *numbers)))
 
-    def _physical_columns(self, tx: Transaction, table: Table) -> int:
+    def _physical_columns(self, tx: OpenTransaction, table: TableEntry) -> int:
         sql = "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'rows' AND table_name = ? AND column_name LIKE 'c%'"
         return max((int(name[1:]) + 1 for (name,) in tx.rows(sql, [f"t{table.id}"])), default=0)
 
-    def drop_columns(self, tx: Transaction, table: Table, names: Iterable[str]) -> None:
+    def drop_columns(self, tx: OpenTransaction, table: TableEntry, names: Iterable[str]) -> None:
         """Forget columns; 400 for columns that sort or index the table."""
         gone = {table.position(name) for name in names}
         for name in table.fixed_columns & {table.columns.names[at] for at in gone}:
             raise bad_request(f"column {name!r} of table {table.name!r} is a sort key or vector column and cannot be dropped")
         kept = [at for at in range(len(table.columns)) if at not in gone]
         fields = pa.schema([table.columns.field(at) for at in kept], metadata=table.columns.metadata)
-        self._update(tx, replace(table, columns=fields, numbers=tuple(table.numbers[at] for at in kept), positions={}))
+        self._update(tx, replace(table, columns=fields, numbers=tuple(table.numbers[at] for at in kept)))
 
-    def rename_column(self, tx: Transaction, table: Table, name: str, new_name: str) -> None:
+    def rename_column(self, tx: OpenTransaction, table: TableEntry, name: str, new_name: str) -> None:
         """Give a column another name."""
         at = table.position(name)
         if new_name in table.columns.names:
@@ -363,28 +394,26 @@ class Catalogue:
         if index and index.column == name:
             index = replace(index, column=new_name)
         fields = table.columns.set(at, table.columns.field(at).with_name(new_name))
-        self._update(tx, replace(table, columns=fields, vector_index=index, positions={}))
+        self._update(tx, replace(table, columns=fields, vector_index=index))
 
     # Projections
 
-    def projections(self, tx: Transaction, table: Table) -> list[Projection]:
+    def projections(self, tx: OpenTransaction, table: TableEntry) -> list[ProjectionEntry]:
         """The projections of a table by name."""
-        found = tx.rows(
-            "SELECT id, name, properties, columns FROM catalogue.projections WHERE table_id = ? ORDER BY name", [table.id]
-        )
+        sql = "SELECT id, name, properties, columns FROM catalogue.projections WHERE table_id = ? ORDER BY name"
         return [
-            Projection(number, table, name, properties, tuple((column, is_key) for column, is_key in json.loads(columns)))
-            for number, name, properties, columns in found
+            ProjectionEntry(number, table, name, properties, tuple((column, is_key) for column, is_key in json.loads(columns)))
+            for number, name, properties, columns in tx.rows(sql, [table.id])
         ]
 
-    def projection(self, tx: Transaction, table: Table, name: str) -> Projection:
+    def projection(self, tx: OpenTransaction, table: TableEntry, name: str) -> ProjectionEntry:
         """The projection of that name; 404 where there is none."""
         for projection in self.projections(tx, table):
             if projection.name == name:
                 return projection
         raise not_found("Projection", f"{table.name}/{name}")
 
-    def create_projection(self, tx: Transaction, table: Table, name: str, columns: list[tuple[str, bool]]) -> None:
+    def create_projection(self, tx: OpenTransaction, table: TableEntry, name: str, columns: list[tuple[str, bool]]) -> None:
         """Add a projection; `columns` are names with True for sort keys."""
         if any(projection.name == name for projection in self.projections(tx, table)):
             raise conflict(f"projection {table.name}/{name} exists", "TabularProjectionAlreadyExists")
@@ -396,7 +425,7 @@ class Catalogue:
         values = [next(self._ids), table.id, name, "", json.dumps(columns)]
         tx.run("INSERT INTO catalogue.projections VALUES (?, ?, ?, ?, ?)", values)
 
-    def alter_projection(self, tx: Transaction, projection: Projection, new_name: str, properties: str) -> None:
+    def alter_projection(self, tx: OpenTransaction, projection: ProjectionEntry, new_name: str, properties: str) -> None:
         """Rename a projection or replace its properties."""
         self._transactions.claim(tx, "projections", [projection.id])
         if new_name:
@@ -406,30 +435,17 @@ class Catalogue:
             [new_name or projection.name, properties or projection.properties, projection.id],
         )
 
-    def drop_projection(self, tx: Transaction, projection: Projection) -> None:
+    def drop_projection(self, tx: OpenTransaction, projection: ProjectionEntry) -> None:
         """Remove a projection."""
         self._transactions.claim(tx, "projections", [projection.id])
         tx.run("DELETE FROM catalogue.projections WHERE id = ?", [projection.id])
 
 
-def _cached(tx: Transaction, key: Hashable, load: Any) -> Any:
-    if key not in tx.cache:
-        tx.cache[key] = load()
-    return tx.cache[key]
-
-
-def _definitions(columns: Iterable[tuple[int, pa.Field]]) -> str:
-    return ", ".join(f"c{number} {sql_type(column.type)}" for number, column in columns)
-
-
-def _stored(table: Table) -> Iterator[Any]:
-    index = table.vector_index
-    names = ("column", "metric", "cluster_quantization", "search_quantization")
-    options = {
-        "sort_key": table.sort_key,
-        "vector_index": {name: getattr(index, name) for name in names} if index else None,
-    }
-    return iter((table.columns.serialize().to_pybytes(), json.dumps(table.numbers).encode(), json.dumps(options)))
+def _column_values(table: TableEntry) -> list[Any]:
+    """The values of `columns`, `numbers` and `options` in the table's row."""
+    index = asdict(table.vector_index) if table.vector_index else None
+    options = {"sort_key": table.sort_key, "vector_index": index}
+    return [table.columns.serialize().to_pybytes(), json.dumps(table.numbers).encode(), json.dumps(options)]
 
 
 def _check_columns(columns: pa.Schema) -> None:
@@ -443,7 +459,7 @@ def _check_columns(columns: pa.Schema) -> None:
         check_field(column)
 
 
-def _check_sort_key(table: Table, positions: Iterable[int]) -> None:
+def _check_sort_key(table: TableEntry, positions: Iterable[int]) -> None:
     for at in positions:
         if not 0 <= at < len(table.columns):
             raise bad_request(f"table {table.name!r} has no column number {at} to sort by")
