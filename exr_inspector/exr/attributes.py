@@ -13,7 +13,7 @@ import hashlib
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -64,6 +64,35 @@ class Channel(NamedTuple):
     y_sampling: int
     raw_name: bytes | None
     """The name's bytes where they are not UTF-8, else None."""
+
+
+class Attribute(NamedTuple):
+    """One attribute as the file has it; a tuple because a header makes dozens of them and each costs time."""
+
+    name: str
+    type: str
+    size: int
+    offset: int
+    """Where the attribute's name begins in the file."""
+    value: Any
+    """The decoded value in the payload's vocabulary; a digest where the bytes exceed 64 KiB; None where nothing can be shown,
+    and for `channels`, which the part has as its own."""
+    raw: Bytes
+    """The value's bytes."""
+    faithful: bool
+    """Whether `value` carries all that `raw` says; False for unknown types and for bytes that contradict their type."""
+    raw_name: tuple[bytes, bytes] | None = None
+    """The bytes of name and type where one of them is not UTF-8."""
+    shortened: bool = False
+    """Whether `value` is a digest, because the bytes are long or the header's values are many."""
+
+
+def value_of(attributes: Mapping[str, Attribute], name: str, type_name: str) -> Any:
+    """The value of the attribute of that name when it has the type that the name implies and a value that decodes, else None."""
+    attribute = attributes.get(name)
+    if attribute is None or attribute.type != type_name or attribute.shortened:
+        return None
+    return attribute.value
 
 
 def decode(type_name: str, raw: Bytes) -> Any:

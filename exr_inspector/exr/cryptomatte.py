@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from exr_inspector.exr.attributes import Bytes
-from exr_inspector.exr.header import Attribute, Finding, Part, quoted
+from exr_inspector.exr.attributes import Attribute, Bytes
+from exr_inspector.exr.header import Finding, Part, quoted
 from exr_inspector.exr.limits import CHECKED_ENTRIES, MAX_CRYPTOMATTES, PARSED_MANIFEST, CryptomatteBudget
 
 _NAME = re.compile(r"cryptomatte/([^/]{1,64})/(name|hash|conversion|manifest|manif_file)")

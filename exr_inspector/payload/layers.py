@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from exr_inspector.exr.header import Header, Part
-from exr_inspector.exr.layout import DEEP_TYPES, SAMPLE_BYTES, part_type, sampled, window
+from exr_inspector.exr.layout import samples_of, unpacked_bytes
 
 COLOR_COMPONENTS = frozenset({"r", "g", "b", "a", "red", "green", "blue", "alpha", "y", "ry", "by", "ar", "ag", "ab"})
 DEPTH_COMPONENTS = frozenset({"z", "zback", "depth"})
@@ -43,7 +43,6 @@ def layers(header: Header, part: Part) -> list[dict[str, Any]]:
 
     `logical_bytes` is what the layer's samples take uncompressed; None for deep parts, and where type or sampling is unknown.
     """
-    deep = part_type(header, part) in DEEP_TYPES
     grouped: dict[str, list[Any]] = {}
     for channel in part.channels:
         grouped.setdefault(channel.name.rpartition(".")[0], []).append(channel)
@@ -51,10 +50,10 @@ def layers(header: Header, part: Part) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "role": "deep" if deep else role(name or named, tuple(one.name.rpartition(".")[2] for one in channels)),
+            "role": "deep" if part.is_deep else role(name or named, tuple(one.name.rpartition(".")[2] for one in channels)),
             "components": [one.name.rpartition(".")[2] for one in channels],
             "types": sorted({one.type for one in channels}),
-            "logical_bytes": None if deep else logical_bytes(part, channels),
+            "logical_bytes": None if part.is_deep else logical_bytes(part, channels),
         }
         for name, channels in grouped.items()
     ]
@@ -93,13 +92,7 @@ _remembered_role = lru_cache(maxsize=4096)(_role)
 
 def logical_bytes(part: Part, channels: list[Any]) -> int | None:
     """Bytes of these channels' samples in the data window, uncompressed; None where type, sampling or window is unknown."""
-    area = window(part, "dataWindow")
-    if area is None or area.width <= 0 or area.height <= 0:
+    area, samples = part.data_window, samples_of(channels)
+    if area is None or area.width <= 0 or area.height <= 0 or samples is None:
         return None
-    total = 0
-    for channel in channels:
-        if channel.type not in SAMPLE_BYTES or channel.x_sampling < 1 or channel.y_sampling < 1:
-            return None
-        columns = sampled(area.x_min, area.x_max, channel.x_sampling)
-        total += SAMPLE_BYTES[channel.type] * columns * sampled(area.y_min, area.y_max, channel.y_sampling)
-    return total
+    return unpacked_bytes(samples, area)

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from exr_inspector.exr.header import Attribute, Part
+from exr_inspector.exr.attributes import Attribute
+from exr_inspector.exr.header import Part
 
 # CIE xy of red, green, blue and white -> the colour interop ID of the linear, scene-referred space (ASWF colour interop forum).
 PRIMARIES = {

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exr_inspector.exr.attributes import COMPRESSIONS
+from exr_inspector.exr.chunks import OffsetTable, TableUnreadable, read_table
 from exr_inspector.exr.header import Finding, Header, Part, Reader
-from exr_inspector.exr.layout import Layout, NoLayout, part_type, require_layouts
+from exr_inspector.exr.layout import Layout, NoLayout
 from exr_inspector.pixels import bands, memory, sampling
 from exr_inspector.pixels import tally as exr_pixel_tally
-from exr_inspector.pixels.bands import Band, DamagedChunk, Table, TableUnreadable
+from exr_inspector.pixels.bands import Band, DamagedChunk
 from exr_inspector.pixels.decode import DecoderCrashed, RefusedFile, decode
 from exr_inspector.pixels.memory import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
 from exr_inspector.pixels.sampling import Choice
@@ -56,8 +57,8 @@ def compute_pixel_stats(
     count = min(MAX_THREADS, os.cpu_count() or 1) if threads is None else threads
     options = Options(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
     try:
-        layouts = require_layouts(header)
-        table = bands.read_table(reader, header, layouts)
+        layouts = header.layouts()
+        table = read_table(reader, header, layouts)
     except NoLayout as fault:
         return _answer(options, [], [Finding("error", "no_chunk_layout", f"{fault}, so no pixel can be read", fault.part)])
     except TableUnreadable as fault:
@@ -68,7 +69,7 @@ def compute_pixel_stats(
     return _answer(options, parts, [finding for part in parts for finding in part.findings])
 
 
-def _pixel_limits(layouts: list[Layout], options: Options) -> list[int | None]:
+def _pixel_limits(layouts: tuple[Layout, ...], options: Options) -> list[int | None]:
     """How many pixels may be read of each part: its share of `max_pixels`, or None where all may be."""
     pixels = [one.window.width * one.window.height if options.deep_stats or not one.deep else 0 for one in layouts]
     if options.max_pixels is None or sum(pixels) <= options.max_pixels:
@@ -102,7 +103,7 @@ class Source:
 
     reader: Reader
     header: Header
-    table: Table
+    table: OffsetTable
 
 
 @dataclass(slots=True)
@@ -406,7 +407,7 @@ class _PartRun:
         window = self.layout.window
         summary: dict[str, Any] = {
             "part_index": self.part.index,
-            "type": part_type(self.source.header, self.part),
+            "type": self.part.kind,
             "pixels": window.width * window.height,
             "chunks": self.grid.chunks,
             "chunks_read": self.chunks_read,

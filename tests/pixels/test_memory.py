@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from exr_bytes import MemoryReader
 from exr_inspector.exr import header as exr_header
-from exr_inspector.exr.layout import layout
 from exr_inspector.pixels import bands
 from exr_inspector.pixels import memory as exr_pixel_plan
 from exr_inspector.pixels.memory import BASE_MEMORY, LEAST_MEMORY, SUMS, Options, State, plan, state
@@ -31,7 +30,7 @@ def options(limit: int = LEAST_MEMORY, threads: int = 2) -> Options:
 def opened(data: bytes) -> tuple[exr_header.Part, bands.Grid]:
     """The first part of a file, and its grid."""
     header = exr_header.read_header(MemoryReader(data))
-    return header.parts[0], bands.grid(layout(header, header.parts[0]))
+    return header.parts[0], bands.grid(header.layouts()[0])
 
 
 def peak(data: bytes, **asked: Any) -> int:
