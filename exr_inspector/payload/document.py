@@ -22,8 +22,7 @@ from exr_inspector.exr.cryptomatte import cryptomattes
 from exr_inspector.exr.header import Finding, Findings, Header, Part, Severity
 from exr_inspector.exr.layout import Layout, Window
 from exr_inspector.exr.limits import LARGE_VALUE, LARGEST_INTEGER, CryptomatteBudget
-from exr_inspector.payload import layers as exr_layers
-from exr_inspector.payload import names, production
+from exr_inspector.payload import aovs, names, production
 
 SCHEMA_VERSION = 1
 INSPECTOR_VERSION = __version__
@@ -163,7 +162,7 @@ def _without_large_numbers(entry: dict[str, Any], place: str, part: int | None, 
 def _part(header: Header, part: Part, profile: Profile | None, cryptomatte: list[dict[str, Any]]) -> dict[str, Any]:
     """One entry of `parts`."""
     tiles = part.value("tiles", "tiledesc") or {}
-    layers = exr_layers.layers(header, part)
+    layers = aovs.layers(part, of_several=header.is_multipart)
     sizes = [layer["logical_bytes"] for layer in layers]
     return {
         "index": part.index,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from exr_inspector.embedding.facts import read_box, relation
 from exr_inspector.embedding.vectors import compute_metadata_embedding
-from exr_inspector.payload.roles import aov_role
+from exr_inspector.payload.aovs import aov_role
 from exr_inspector.validation.policy import PRIMARIES, Policy
 
 Options = Mapping[str, Any]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exr_inspector.payload.roles import COLOUR_ROLES, aov_role
+from exr_inspector.payload.aovs import COLOUR_ROLES, aov_role
 from exr_inspector.validation.checks import CHECKS, LOSSLESS, Probe, Subject
 from exr_inspector.validation.policy import Policy, Rule, load_policy
 

@@ -34,7 +34,7 @@ from exr_inspector.exr.limits import (
     MAX_PAYLOAD_CHARACTERS,
     MAX_VALUE_BYTES,
 )
-from exr_inspector.payload import document, layers
+from exr_inspector.payload import aovs, document
 from project import ROOT
 
 WINDOW = (0, 0, 2**30 - 1, 2**30 - 1)
@@ -246,10 +246,10 @@ def test_the_bound_on_payloads_is_above_what_real_files_take() -> None:
     assert MAX_PAYLOAD_CHARACTERS > 100 * 280_000
 
 
-def test_long_layers_are_not_remembered() -> None:
-    """A layer of thousands of components has its role each time; what stays in memory is bounded in bytes."""
-    components = tuple(f"c{n}" for n in range(5_000))
-    before = layers._remembered_role.cache_info().currsize
-    assert layers.role("diffuse", components) == layers.role("diffuse", ("R",)) == "beauty"
-    assert layers.role("x" * 60_000, ("R",)) == "data"
-    assert layers._remembered_role.cache_info().currsize <= before + 1
+def test_long_names_are_not_remembered() -> None:
+    """A layer of thousands of components has its category each time; what stays in memory is bounded in bytes."""
+    components = [f"c{n}" for n in range(5_000)]
+    before = aovs._read_short_name.cache_info().currsize
+    assert aovs.category("diffuse", components) == aovs.category("diffuse", ["R"]) == "lighting"
+    assert aovs.category("x" * 60_000, ["R"]) == "data"
+    assert aovs._read_short_name.cache_info().currsize <= before + 1
