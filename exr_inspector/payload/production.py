@@ -13,18 +13,7 @@ from typing import Any
 
 from exr_inspector.exr.attributes import Attribute
 from exr_inspector.exr.header import Part
-
-# CIE xy of red, green, blue and white -> the colour interop ID of the linear, scene-referred space (ASWF colour interop forum).
-PRIMARIES = {
-    (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290): "lin_rec709_scene",
-    (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290): "lin_rec2020_scene",
-    (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290): "lin_p3d65_scene",
-    (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290): "lin_adobergb_scene",
-    (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767): "lin_ap1_scene",
-    (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767): "lin_ap0_scene",
-    (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1 / 3, 1 / 3): "lin_ciexyzd65_scene",
-}
-CHROMATICITY_TOLERANCE = 0.0005
+from exr_inspector.payload.colour import interop_id
 
 COLOR_KEYS = ("colorspace", "colourspace", "interopid", "workingspace", "renderingspace")
 SOFTWARE_KEYS = ("software", "rendersoftware", "renderer", "creator")
@@ -188,10 +177,7 @@ def _by_chromaticities(value: dict[str, list[Any]] | None) -> str | None:
     numbers = [number for corner in ("red", "green", "blue", "white") for number in value[corner]]
     if any(isinstance(number, str) for number in numbers):
         return None
-    for primaries, name in PRIMARIES.items():
-        if all(abs(a - b) <= CHROMATICITY_TOLERANCE for a, b in zip(numbers, primaries, strict=True)):
-            return name
-    return None
+    return interop_id(numbers)
 
 
 def render_seconds(facts: Facts) -> float | None:

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from exr_inspector.embedding.facts import read_box, relation
 from exr_inspector.embedding.vectors import compute_metadata_embedding
 from exr_inspector.payload.aovs import aov_role
-from exr_inspector.validation.policy import PRIMARIES, Policy
+from exr_inspector.payload.colour import CHROMATICITY_TOLERANCE, PRIMARIES, equal_chromaticities
+from exr_inspector.validation.policy import Policy
 
 Options = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
 CORNERS = ("red", "green", "blue", "white")
-CHROMATICITY_TOLERANCE = 1e-4
 LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd"})
 _FRAME_DIGITS = re.compile(r"(\d+)(?:\.[A-Za-z]\w*)+\Z", re.ASCII)
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)[:;](\d\d)")
@@ -433,7 +433,7 @@ def chromaticities(subject: Subject, options: Options) -> Iterator[Probe]:
             if options.get("required"):
                 yield Probe("chromaticities_missing", False, None, part.get("index"))
             continue
-        fits = all(abs(a - b) <= tolerance for a, b in zip(found, wanted, strict=True))
+        fits = equal_chromaticities(found, wanted, tolerance)
         yield Probe("chromaticities_differ", fits, [round(value, 6) for value in found], part.get("index"))
 
 

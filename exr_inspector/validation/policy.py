@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from exr_inspector.errors import BadPolicy
+from exr_inspector.payload.colour import PRIMARIES
 
 MAX_POLICY = 1024 * 1024
 MAX_REFERENCE = 16 * 1024 * 1024
@@ -44,14 +45,6 @@ _SETTLED_NS = 2_000_000_000
 SHIPPED = Path(__file__).resolve().parent / "policies"
 SEVERITIES = ("FAIL", "WARN")
 COMMON_KEYS = frozenset({"id", "kind", "severity", "message", "suggested_fix", "roles", "paths"})
-# Chromaticities (red, green, blue, white; x and y) of ST 2065-1 (AP0), ACEScg (AP1), Rec. 709, Rec. 2020 and P3 with a D65 white.
-PRIMARIES = {
-    "ap0": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767),
-    "ap1": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767),
-    "rec709": (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329),
-    "rec2020": (0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.329),
-    "p3d65": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329),
-}
 _RULE_HEADER = re.compile(r"^[ \t]*\[\[\s*rule\s*\]\]", re.MULTILINE)
 _TOML_LINE = re.compile(r"at line (\d+)")
 
