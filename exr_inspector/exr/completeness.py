@@ -362,18 +362,18 @@ def _gaps(run: _Run, present: set[int]) -> list[tuple[int, int]]:
 
 def _ranges(gaps: Iterable[tuple[Layout, list[tuple[int, int]]]]) -> tuple[tuple[MissingRange, ...], int]:
     """Runs of chunks in image coordinates: at most 256 of them, and how many more there are; a run of tiles may make several."""
-    found: list[MissingRange] = []
+    listed: list[MissingRange] = []
     omitted = 0
     for part, runs in gaps:
         for first, last in runs:
-            if len(found) == MAX_RANGES:
+            if len(listed) == MAX_RANGES:
                 omitted += 1
                 continue
             ranges = list(_tile_ranges(part, first, last)) if part.tile else [_line_range(part, first, last)]
-            room = MAX_RANGES - len(found)
-            found += ranges[:room]
+            room = MAX_RANGES - len(listed)
+            listed += ranges[:room]
             omitted += len(ranges[room:])
-    return tuple(found), omitted
+    return tuple(listed), omitted
 
 
 def _line_range(part: Layout, first: int, last: int) -> MissingRange:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from exr_inspector.exr.header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quoted
+from exr_inspector.exr.header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quote
 from exr_inspector.exr.layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, Layout, Window
 
 REQUIRED = {
@@ -78,7 +78,7 @@ def _type(header: Header, part: Part) -> Iterator[Finding]:
     if named is None:
         return
     if named not in PART_TYPES:
-        yield _at(part, "type", "unknown_part_type", f"type {quoted(named)} is none of {', '.join(sorted(PART_TYPES))}")
+        yield _at(part, "type", "unknown_part_type", f"type {quote(named)} is none of {', '.join(sorted(PART_TYPES))}")
         return
     flags = header.flags
     deep, tiled = named in DEEP_TYPES, named in TILED_TYPES
@@ -190,7 +190,7 @@ def _between_parts(header: Header) -> Iterator[Finding]:
     for part in header.parts:
         name = part.value("name", "string")
         if name is not None and names.setdefault(name, part.index) != part.index:
-            yield _at(part, "name", "duplicate_part_name", f"the name {quoted(name)} is also that of part {names[name]}")
+            yield _at(part, "name", "duplicate_part_name", f"the name {quote(name)} is also that of part {names[name]}")
     first = header.parts[0]
     for part in header.parts[1:]:
         for name, type_name in SHARED.items():

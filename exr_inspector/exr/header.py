@@ -121,7 +121,7 @@ class Findings:
         return [finding for finding in self.kept if finding.severity == severity]
 
 
-def quoted(words: str) -> str:
+def quote(words: str) -> str:
     """A text of the file as it stands in a message: quoted, and cut where it is long."""
     return repr(words) if len(words) <= SHOWN_CHARACTERS else repr(words[:SHOWN_CHARACTERS]) + "..."
 
@@ -168,12 +168,12 @@ class Header:
     parts: tuple[Part, ...]
     header_bytes: int
     header_hash: str
-    found: Findings
+    all_findings: Findings
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What contradicts itself in the header, in file order; at most 256 of each severity, and the first of each code."""
-        return tuple(self.found.kept)
+        return tuple(self.all_findings.kept)
 
     @property
     def is_multipart(self) -> bool:
@@ -211,24 +211,24 @@ def read_header(reader: Reader, *, first_range: int = FIRST_RANGE, limit: int = 
             parser.data = _extend(reader, parser.data, missing.needed, ahead, limit)
             ahead *= 2
         except BadHeader as fault:
-            raise _hashed(parser.data, fault) from None
+            raise _with_hash(parser.data, fault) from None
 
 
 def _extend(reader: Reader, data: bytes, needed: int, ahead: int, limit: int) -> bytes:
     if needed > limit:
         remedy = "Raise the header limit if the file is sound"
         message = f"the header needs {needed} bytes, beyond the limit of {limit}"
-        raise _hashed(data, BadHeader(message, offset=len(data), code="header_too_large", remedy=remedy))
+        raise _with_hash(data, BadHeader(message, offset=len(data), code="header_too_large", remedy=remedy))
     end = min(max(needed, len(data)) + ahead, reader.size, limit)
     more = reader.read(len(data), end - len(data))
     if len(data) + len(more) < needed:
         message = f"the object ends at {len(data) + len(more)} bytes although its size is given as {reader.size}"
         error = BadHeader(message, offset=len(data) + len(more), code="header_truncated", remedy="Upload the file again")
-        raise _hashed(data + more, error)
+        raise _with_hash(data + more, error)
     return data + more
 
 
-def _hashed(data: bytes, error: BadHeader) -> BadHeader:
+def _with_hash(data: bytes, error: BadHeader) -> BadHeader:
     error.header_hash = hashlib.sha256(data).hexdigest()
     return error
 
@@ -368,7 +368,7 @@ class Parser:
             except DecodeError:
                 break
             if type_name == "chlist":
-                if not self._takes_channels(value):
+                if not self._accept_channels(value):
                     break
                 value = None
             elif size > SMALL_VALUE:
@@ -382,17 +382,17 @@ class Parser:
         self.position, self.budget.value_bytes = position, left
         return self._attribute()
 
-    def _takes_channels(self, found: list[Channel]) -> bool:
+    def _accept_channels(self, channels: list[Channel]) -> bool:
         """Whether the part's channels are few enough."""
-        named = sum([len(channel.name) for channel in found])
-        if len(found) > self.channels_left or named > self.channel_bytes_left:
+        named = sum([len(channel.name) for channel in channels])
+        if len(channels) > self.channels_left or named > self.channel_bytes_left:
             return False
-        self._keep_channels(found, named)
+        self._keep_channels(channels, named)
         return True
 
-    def _keep_channels(self, found: list[Channel], named: int) -> None:
-        self.channels = tuple(found)
-        self.channels_left -= len(found)
+    def _keep_channels(self, channels: list[Channel], named: int) -> None:
+        self.channels = tuple(channels)
+        self.channels_left -= len(channels)
         self.channel_bytes_left -= named
 
     def _attribute(self) -> Attribute | None:
@@ -417,9 +417,9 @@ class Parser:
         self.position = value_start + size
         if not self.long_names and (end - start > MAX_SHORT_NAME or type_end - end > MAX_SHORT_NAME + 1):
             self._long_name(name, type_name, start)
-        return self._decoded(name, type_name, size, start)
+        return self._decode(name, type_name, size, start)
 
-    def _decoded(self, raw_name: bytes, raw_type: bytes, size: int, start: int) -> Attribute:
+    def _decode(self, raw_name: bytes, raw_type: bytes, size: int, start: int) -> Attribute:
         name, type_name = str(raw_name, "utf-8", "replace"), str(raw_type, "utf-8", "replace")
         raw: Bytes = self.data[self.position - size : self.position] if size <= LARGE_VALUE else self._view(size)
         if type_name == "chlist" and name == "channels" and self.channels is None:
@@ -480,12 +480,12 @@ class Parser:
     def _channels(self, raw: bytes, start: int) -> bool:
         """Reads the part's channels; whether all of them could be read."""
         try:
-            found, faithful = exr_attributes.channels(raw, self.channels_left, self.channel_bytes_left), True
+            channels, faithful = exr_attributes.channels(raw, self.channels_left, self.channel_bytes_left), True
         except DecodeError as fault:
-            found, faithful = fault.value, False
+            channels, faithful = fault.value, False
             message = f"attribute 'channels' of type 'chlist' {fault}"
             self.findings.add(Finding("error", fault.code, message, self.part, "channels", start))
-        self._keep_channels(found, sum(len(channel.name) for channel in found))
+        self._keep_channels(channels, sum(len(channel.name) for channel in channels))
         return faithful
 
     def _odd_names(self, raw_name: bytes, raw_type: bytes, name: str, type_name: str, start: int) -> tuple[bytes, bytes] | None:
@@ -505,7 +505,7 @@ class Parser:
             return
         if self.size is None or length <= self.size:
             raise NeedMoreBytes(length)
-        raise self._truncated(f"the file ends at byte {self.size}, inside the header, which needs {length} bytes", self.size)
+        raise self._truncation(f"the file ends at byte {self.size}, inside the header, which needs {length} bytes", self.size)
 
     def _no_end(self, what: str, start: int) -> BadHeader:
         """No NUL ends the name or type that begins at `start`: too long, or cut off."""
@@ -539,9 +539,9 @@ class Parser:
         if size < 0:
             return self._bad("bad_attribute_size", f"attribute {name!r} has a size of {size} bytes", start, name)
         message = f"attribute {name!r} claims {size} bytes and so ends at byte {end} of a file of {self.size}"
-        return self._truncated(message, start, name)
+        return self._truncation(message, start, name)
 
-    def _truncated(self, message: str, offset: int, attribute: str | None = None) -> BadHeader:
+    def _truncation(self, message: str, offset: int, attribute: str | None = None) -> BadHeader:
         remedy = "Upload the file again"
         return BadHeader(message, offset=offset, code="header_truncated", part=self.part, attribute=attribute, remedy=remedy)
 

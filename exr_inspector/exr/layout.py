@@ -120,13 +120,13 @@ def unpacked_bytes(samples: tuple[Sample, ...], area: Window) -> int:
     return sum(
         samples.count(sample)
         * sample[0]
-        * sampled(area.x_min, area.x_max, sample[1])
-        * sampled(area.y_min, area.y_max, sample[2])
+        * sample_count(area.x_min, area.x_max, sample[1])
+        * sample_count(area.y_min, area.y_max, sample[2])
         for sample in set(samples)
     )
 
 
-def sampled(first: int, last: int, step: int) -> int:
+def sample_count(first: int, last: int, step: int) -> int:
     """How many multiples of `step` lie in first..last, both inclusive."""
     return last // step - (first - 1) // step
 

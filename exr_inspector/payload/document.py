@@ -55,7 +55,7 @@ def normalize_path(path: str) -> str:
 def describe(facts: FileFacts, header: Header, completeness: Completeness) -> dict[str, Any]:
     """The payload of a file whose header was read; `stats`, `validation` and `persistence` are empty."""
     findings = Findings()
-    findings.add_kept(header.found)
+    findings.add_kept(header.all_findings)
     findings.add_all(contradictions(header))
     findings.add_all(completeness.findings)
     parts = _parts(header, completeness, findings)
@@ -180,7 +180,7 @@ def _part(header: Header, part: Part, profile: Profile | None, cryptomatte: list
         "tile_level_mode": tiles.get("level_mode"),
         "tile_rounding_mode": tiles.get("rounding_mode"),
         "chunk_count": _chunk_count(part),
-        **production.describe(part),
+        **production.fields(part),
         "cryptomatte": cryptomatte,
         "layers": layers,
         "logical_bytes": None if None in sizes else sum(sizes),
@@ -243,8 +243,8 @@ def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
 
 def _entries(findings: Findings, severity: Severity) -> list[dict[str, Any]]:
     """The findings of one severity that are kept, and then one that says how many more there are."""
-    found = [finding.as_dict() for finding in findings.of(severity)]
-    if more := findings.count[severity] - len(found):
+    entries = [finding.as_dict() for finding in findings.of(severity)]
+    if more := findings.count[severity] - len(entries):
         message = f"{more} more {severity}s are not listed"
-        found.append({"code": "entries_omitted", "message": message, "omitted": more})
-    return found
+        entries.append({"code": "entries_omitted", "message": message, "omitted": more})
+    return entries

@@ -186,8 +186,8 @@ def _place_in(directory: str) -> Place:
     folders = directory.split("/")
     root = _show_folder([name.lower() for name in folders])
     if root is None:
-        found = _Levels(None).read(folders)
-        return found if found.sequence or _LEVEL_BELOW.keys() & {name.lower() for name in folders} else Place()
+        place = _Levels(None).read(folders)
+        return place if place.sequence or _LEVEL_BELOW.keys() & {name.lower() for name in folders} else Place()
     below = folders[root + 1 :]
     show = below.pop(0) if below and _may_be_show(below[0]) else None
     return _Levels(show).read(below)

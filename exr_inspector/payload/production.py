@@ -79,7 +79,7 @@ _MEGABYTES = {"b": 2**-20, "bytes": 2**-20, "k": 2**-10, "kb": 2**-10, "kib": 2*
 
 
 @lru_cache(maxsize=4096)
-def folded(name: str) -> tuple[str, str]:
+def fold_name(name: str) -> tuple[str, str]:
     """An attribute's whole name and its key: lower-case letters and digits of all of it, and of its last segment."""
     lower = name.lower()
     return _NOT_ALNUM.sub("", lower), _NOT_ALNUM.sub("", re.split(r"[/.:]", lower)[-1])
@@ -94,7 +94,7 @@ class Facts:
         self._by_key: dict[str, Attribute] = {}
         for attribute in part.first.values():
             if attribute.value is not None and not attribute.shortened:
-                name, key = folded(attribute.name)
+                name, key = fold_name(attribute.name)
                 for index, entry in ((self._by_name, name), (self._by_key, key)):
                     if entry not in index or len(attribute.name) < len(index[entry].name):
                         index[entry] = attribute
@@ -121,7 +121,7 @@ class Facts:
         return None
 
 
-def describe(part: Part) -> dict[str, Any]:
+def fields(part: Part) -> dict[str, Any]:
     """The normalised facts of a part, as they stand in `payload["parts"]`; all keys are always there, None where unknown."""
     facts = Facts(part)
     name, version = software(facts)
@@ -146,11 +146,11 @@ def software(facts: Facts) -> tuple[str | None, str | None]:
 
     Where a renderer writes its version under a name of its own (`vrayInfo/vrayversion`), the product is put before it.
     """
-    if found := facts.text((), VERSION_NAMES):
-        product, text = VERSION_NAMES[folded(found[0])[0]], found[1]
+    if attribute := facts.text((), VERSION_NAMES):
+        product, text = VERSION_NAMES[fold_name(attribute[0])[0]], attribute[1]
         text = text if product.lower() in text.lower() else f"{product} {text}"
-    elif found := facts.text(SOFTWARE_KEYS):
-        text = found[1]
+    elif attribute := facts.text(SOFTWARE_KEYS):
+        text = attribute[1]
     else:
         return None, None
     version = _PRODUCT_VERSION.search(text)
@@ -163,8 +163,8 @@ def color_space(facts: Facts) -> tuple[str | None, str | None]:
     In order: `colorInteropID`, an attribute that names the space, the ACES container flag (SMPTE ST 2065-4), chromaticities of a
     known space.
     """
-    if found := facts.text((), ("colorinteropid",)) or facts.text(COLOR_KEYS):
-        return found[1], found[0]
+    if named := facts.text((), ("colorinteropid",)) or facts.text(COLOR_KEYS):
+        return named[1], named[0]
     if facts.part.value("acesImageContainerFlag", "int") == 1:
         return "lin_ap0_scene", "acesImageContainerFlag"
     known = _by_chromaticities(facts.part.value("chromaticities", "chromaticities"))
@@ -214,7 +214,7 @@ def peak_memory_mb(facts: Facts) -> float | None:
         value = attribute.value
         if attribute.type == "string" and (match := _PLAIN.fullmatch(value.strip("\0 "))) and match[2].lower() in _MEGABYTES:
             return round(float(match[1]) * _MEGABYTES[match[2].lower()], 6)
-        unit = next((unit for unit in ("mb", "gb", "kb", "bytes") if folded(attribute.name)[1].endswith(unit)), None)
+        unit = next((unit for unit in ("mb", "gb", "kb", "bytes") if fold_name(attribute.name)[1].endswith(unit)), None)
         if attribute.type in NUMBER_TYPES and not isinstance(value, str) and unit:
             return round(float(value) * _MEGABYTES[unit], 6)
     return None
@@ -234,24 +234,24 @@ def timecode(facts: Facts) -> str | None:
     value = facts.part.value("timeCode", "timecode")
     if value is not None:
         return str(value["text"])
-    found = facts.text(("timecode",))
-    return found[1] if found and _TIMECODE.fullmatch(found[1]) else None
+    written = facts.text(("timecode",))
+    return written[1] if written and _TIMECODE.fullmatch(written[1]) else None
 
 
 def camera(facts: Facts) -> dict[str, Any] | None:
     """What is known of the camera, under the names of CAMERA_TEXTS, CAMERA_NUMBERS and CAMERA_MATRICES; None when nothing is."""
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for field, keys in CAMERA_TEXTS.items():
         if text := facts.text(keys):
-            found[field] = text[1]
+            known[field] = text[1]
     for field, keys in CAMERA_NUMBERS.items():
         if (number := facts.number(keys)) is not None:
-            found[field] = number
+            known[field] = number
     # The standard attribute `aperture` is the f-number; elsewhere (`rs/camera/aperture`) the word means the film back.
-    if "f_number" not in found and (aperture := facts.part.value("aperture", "float")) is not None:
-        found["f_number"] = aperture
+    if "f_number" not in known and (aperture := facts.part.value("aperture", "float")) is not None:
+        known["f_number"] = aperture
     for field, keys in CAMERA_MATRICES.items():
         matrices = [one.value for one in facts.find(keys) if one.type in ("m44f", "m44d") and one.value is not None]
         if matrices:
-            found[field] = matrices[0]
-    return found or None
+            known[field] = matrices[0]
+    return known or None

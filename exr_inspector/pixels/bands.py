@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import itemgetter
 
 from exr_inspector.exr.attributes import COMPRESSIONS, PIXEL_TYPES
 from exr_inspector.exr.chunks import OffsetTable, chunk_place, leader_bytes, read_leader
@@ -130,20 +131,20 @@ def _runs(units: Grid, present: Callable[[int], object], row: int, most: int) ->
 def fetch(reader: Reader, table: OffsetTable, part: int, chunks: Iterable[int], most: int = 2**63) -> dict[int, memoryview]:
     """The bytes in which each chunk lies, at most `most` per chunk, neighbours in one read; absent chunks are left out."""
     extents = {chunk: extent for chunk in chunks if (extent := table.extent(part, chunk, most)) is not None}
-    found: dict[int, memoryview] = {}
+    data_of: dict[int, memoryview] = {}
     for span in _spans(extents):
         first, last = extents[span[0]][0], max(extents[chunk][1] for chunk in span)
         data = memoryview(reader.read(first, last - first))
         for chunk in span:
             begin, end = extents[chunk]
-            found[chunk] = data[begin - first : end - first]
-    return found
+            data_of[chunk] = data[begin - first : end - first]
+    return data_of
 
 
 def _spans(extents: dict[int, tuple[int, int]]) -> list[list[int]]:
     spans: list[list[int]] = []
     reached = 0
-    for chunk in sorted(extents, key=lambda chunk: extents[chunk]):
+    for chunk in sorted(extents, key=extents.__getitem__):
         begin, end = extents[chunk]
         if not spans or begin > reached + GAP:
             spans.append([])
@@ -237,7 +238,7 @@ def channel_names(part: Part, layout: Layout) -> list[bytes]:
 
 
 def _channels(part: Part, layout: Layout) -> bytes:
-    entries = sorted(zip(channel_names(part, layout), part.channels, strict=True), key=lambda entry: entry[0])
+    entries = sorted(zip(channel_names(part, layout), part.channels, strict=True), key=itemgetter(0))
     packed = (
         name + b"\0" + struct.pack("<iB3x2i", PIXEL_TYPES.index(one.type), one.p_linear, one.x_sampling, one.y_sampling)
         for name, one in entries

@@ -25,7 +25,7 @@ from exr_bytes import (
     tiledesc,
 )
 from exr_inspector.exr.header import parse_header
-from exr_inspector.exr.layout import Layout, NoLayout, Window, sampled
+from exr_inspector.exr.layout import Layout, NoLayout, Window, sample_count
 
 
 def laid_out(*extra: bytes, flags: int = 0, **options: Any) -> Layout:
@@ -70,7 +70,7 @@ def test_tiles_of_a_level_cover_it_once(width: int, height: int, tile: tuple[int
 @given(st.integers(-500, 500), st.integers(0, 300), st.integers(1, 9))
 def test_samples_are_the_multiples_of_the_step(first: int, count: int, step: int) -> None:
     """As many as counting gives, on both sides of zero."""
-    assert sampled(first, first + count - 1, step) == sum(line % step == 0 for line in range(first, first + count))
+    assert sample_count(first, first + count - 1, step) == sum(line % step == 0 for line in range(first, first + count))
 
 
 def test_unpacked_bytes_respect_types_and_sampling() -> None:

@@ -25,7 +25,7 @@ def with_attributes(*extra: bytes, **options: Any) -> Part:
 
 def facts(*extra: bytes) -> dict[str, Any]:
     """The normalised facts of such a part that are known."""
-    return {key: value for key, value in production.describe(with_attributes(*extra)).items() if value is not None}
+    return {key: value for key, value in production.fields(with_attributes(*extra)).items() if value is not None}
 
 
 def number(name: str, value: float) -> bytes:
