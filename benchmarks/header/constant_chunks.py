@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 
-from exr_inspector.exr import completeness, layout
+from exr_inspector.exr import completeness
 from exr_inspector.exr.header import read_header
 from exr_inspector.function.objects import LocalFile
 
@@ -42,7 +42,7 @@ def share_of_limit(channels: dict[str, np.ndarray], codec: str, path: Path) -> f
     with LocalFile(str(path), (path.parent,)) as reader:
         found = read_header(reader)
         verdict = completeness.assess(found, reader)
-    limit = completeness.constant_bytes(layout.layout(found, found.parts[0]))
+    limit = completeness.constant_bytes(found.layouts()[0])
     return verdict.profiles[0].total_bytes / (verdict.chunks_expected or 1) / (limit or 1)
 
 

@@ -25,7 +25,7 @@ CHILD = """
 import json, pathlib, sys
 sys.path.insert(0, {root!r})
 import exr_header, exr_pixel_plan, exr_pixel_stats, vast_objects
-exr_pixel_plan.plan = lambda *_: exr_pixel_plan.Plan(10**9, 1, 0)  # all in one band
+exr_pixel_plan.make_schedule = lambda *_: exr_pixel_plan.Schedule(10**9, 1, 0)  # all in one band
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 def run(path):

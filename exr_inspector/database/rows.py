@@ -23,8 +23,9 @@ from exr_inspector.database.cells import checked_text, columns_from, columns_of,
 from exr_inspector.database.versions import Section
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
 from exr_inspector.errors import BadPayload, VectorEmbeddingError
+from exr_inspector.payload.aovs import aov_role
 from exr_inspector.payload.document import normalize_path
-from exr_inspector.payload.roles import aov_role, place_of
+from exr_inspector.payload.names import place_of
 from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
 
 Row = dict[str, Any]

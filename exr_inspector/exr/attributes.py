@@ -13,7 +13,7 @@ import hashlib
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -64,6 +64,35 @@ class Channel(NamedTuple):
     y_sampling: int
     raw_name: bytes | None
     """The name's bytes where they are not UTF-8, else None."""
+
+
+class Attribute(NamedTuple):
+    """One attribute as the file has it; a tuple because a header makes dozens of them and each costs time."""
+
+    name: str
+    type: str
+    size: int
+    offset: int
+    """Where the attribute's name begins in the file."""
+    value: Any
+    """The decoded value in the payload's vocabulary; a digest where the bytes exceed 64 KiB; None where nothing can be shown,
+    and for `channels`, which the part has as its own."""
+    raw: Bytes
+    """The value's bytes."""
+    faithful: bool
+    """Whether `value` carries all that `raw` says; False for unknown types and for bytes that contradict their type."""
+    raw_name: tuple[bytes, bytes] | None = None
+    """The bytes of name and type where one of them is not UTF-8."""
+    shortened: bool = False
+    """Whether `value` is a digest, because the bytes are long or the header's values are many."""
+
+
+def value_of(attributes: Mapping[str, Attribute], name: str, type_name: str) -> Any:
+    """The value of the attribute of that name when it has the type that the name implies and a value that decodes, else None."""
+    attribute = attributes.get(name)
+    if attribute is None or attribute.type != type_name or attribute.shortened:
+        return None
+    return attribute.value
 
 
 def decode(type_name: str, raw: Bytes) -> Any:
@@ -281,11 +310,11 @@ def _channel_list(raw: Bytes, budget: Budget | None = None) -> list[dict[str, An
         raise _too_many_entries(budget.list_entries)
     fault: DecodeError | None = None
     try:
-        found = channels(bytes(raw), min(MAX_CHANNELS, budget.list_entries))
+        read = channels(bytes(raw), min(MAX_CHANNELS, budget.list_entries))
     except DecodeError as error:
-        fault, found = error, error.value
-    budget.list_entries -= len(found)
-    values = [channel_value(channel) for channel in found]
+        fault, read = error, error.value
+    budget.list_entries -= len(read)
+    values = [channel_value(channel) for channel in read]
     if fault is not None:
         raise DecodeError(fault.code, str(fault), values)
     return values
@@ -341,8 +370,8 @@ def _within(entries: list[tuple[bytes, bytes]], limit: int, name_bytes: int) -> 
     return entries[: sum(1 for end in ends if end <= name_bytes)]
 
 
-def _too_many_channels(count: int, found: list[Channel]) -> DecodeError:
-    return DecodeError("too_many_channels", f"lists {count} channels or more; {len(found)} of them are read", found)
+def _too_many_channels(count: int, read: list[Channel]) -> DecodeError:
+    return DecodeError("too_many_channels", f"lists {count} channels or more; {len(read)} of them are read", read)
 
 
 def _channel(name: bytes, fields: bytes) -> Channel:
@@ -353,24 +382,24 @@ def _channel(name: bytes, fields: bytes) -> Channel:
 
 def _damaged_channels(raw: bytes, limit: int, name_bytes: int) -> list[Channel]:
     """Finds the fault of a list, one entry after the other."""
-    found: list[Channel] = []
+    read: list[Channel] = []
     position, size = 0, len(raw)
     while True:
         end = raw.find(b"\0", position, position + MAX_NAME_BYTES + 1)
         if end <= position or end + 17 > size:
-            raise _channel_fault(end, position, size, found)
+            raise _channel_fault(end, position, size, read)
         name_bytes -= end - position
-        if len(found) == limit or name_bytes < 0:
-            raise _too_many_channels(len(found) + 1, found)
-        found.append(_channel(raw[position:end], raw[end + 1 : end + 17]))
+        if len(read) == limit or name_bytes < 0:
+            raise _too_many_channels(len(read) + 1, read)
+        read.append(_channel(raw[position:end], raw[end + 1 : end + 17]))
         position = end + 17
 
 
-def _channel_fault(end: int, position: int, size: int, found: list[Channel]) -> DecodeError:
+def _channel_fault(end: int, position: int, size: int, read: list[Channel]) -> DecodeError:
     if end == position:
         left = size - end - 1
-        return DecodeError("channel_list_damaged", f"ends after {len(found)} channels with {left} bytes left over", found)
-    return DecodeError("channel_list_damaged", f"ends inside channel {len(found)}, at its byte {position}", found)
+        return DecodeError("channel_list_damaged", f"ends after {len(read)} channels with {left} bytes left over", read)
+    return DecodeError("channel_list_damaged", f"ends inside channel {len(read)}, at its byte {position}", read)
 
 
 def _id_manifest(raw: Bytes, budget: Budget | None = None) -> dict[str, Any]:
@@ -489,15 +518,15 @@ class _ManifestReader:
         table = self._table()
         order = self._mapping(len(table))
         strings = [text(table[index]) for index in order]
-        found: list[dict[str, Any]] = []
+        groups: list[dict[str, Any]] = []
         count = self._count(22)
-        while len(found) < min(count, LISTED_MANIFEST_GROUPS) and not self._entries_omitted:
+        while len(groups) < min(count, LISTED_MANIFEST_GROUPS) and not self._entries_omitted:
             group = self._group(strings)
             if group is None:
                 break
-            found.append(group)
-        self._groups_omitted = count - len(found)
-        return found
+            groups.append(group)
+        self._groups_omitted = count - len(groups)
+        return groups
 
     def _group(self, strings: list[str]) -> dict[str, Any] | None:
         """One group; None where its text is too long to be listed."""

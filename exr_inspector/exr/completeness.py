@@ -11,17 +11,15 @@ beyond them is then read only when the chunk is less than half, or many times, a
 from __future__ import annotations
 
 import hashlib
-import struct
-import sys
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
+from exr_inspector.exr.chunks import ENTRY_BYTES, chunk_place, leader_bytes, read_leader, read_offsets, table_end
 from exr_inspector.exr.header import Finding, Header, Reader
-from exr_inspector.exr.layout import Layout, NoLayout, Window, layouts, tile_area
+from exr_inspector.exr.layout import Layout, NoLayout, Window, tile_area
 from exr_inspector.exr.limits import MAX_RANGES
 
 # 262,144 chunks: an 8K frame of single scanlines in thirty parts, or a 16K texture of 32-pixel tiles, is judged entry by entry.
@@ -103,8 +101,6 @@ class Completeness:
     """False where the last chunk was judged by the length of its neighbours: a cut through its second half is not seen."""
     profiles: tuple[Profile, ...] = ()
     findings: tuple[Finding, ...] = ()
-    layouts: tuple[Layout | NoLayout, ...] = ()
-    """The layout of each part, or why it has none: made once for all that describe the file."""
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as it stands in `payload["file"]["completeness"]`."""
@@ -127,33 +123,28 @@ def assess(header: Header, reader: Reader, *, held: int | None = None) -> Comple
 
     `held`: how many bytes from the start of the file are there without another request; None: reading costs nothing.
     """
-    found = layouts(header)
-    return replace(_judge(header, reader, found, reader.size if held is None else held), layouts=found)
-
-
-def _judge(header: Header, reader: Reader, found: tuple[Layout | NoLayout, ...], held: int) -> Completeness:
-    known = tuple(one for one in found if isinstance(one, Layout))
-    if fault := next((one for one in found if isinstance(one, NoLayout)), None):
+    try:
+        layouts = header.layouts()
+    except NoLayout as fault:
         message = f"{fault}, so the chunks of the file cannot be counted"
         finding = Finding("error", "chunks_uncountable", message, fault.part, offset=header.header_bytes)
         return Completeness("unknown", None, None, 0, findings=(finding,))
-    expected = sum(part.chunks for part in known)
-    table_end = header.header_bytes + 8 * expected
-    if table_end > reader.size:
-        return _cut_table(known, expected, table_end, reader.size)
-    return _Assessment(header, reader, known, expected, table_end, held).completeness()
+    if table_end(header, layouts) > reader.size:
+        return _cut_table(header, layouts, reader.size)
+    return _Assessment(header, reader, layouts, reader.size if held is None else held).completeness()
 
 
-def _cut_table(layouts: tuple[Layout, ...], expected: int, table_end: int, size: int) -> Completeness:
+def _cut_table(header: Header, layouts: tuple[Layout, ...], size: int) -> Completeness:
     """The file ends inside its offset table, so no chunk can be there: chunks follow the tables of all parts."""
+    expected, end = sum(part.chunks for part in layouts), table_end(header, layouts)
     missing, omitted = _ranges((part, [(0, part.chunks)]) for part in layouts)
-    message = f"the file ends at byte {size}, before the end of its chunk offset table at byte {table_end}"
+    message = f"the file ends at byte {size}, before the end of its chunk offset table at byte {end}"
     finding = Finding("error", "offset_table_truncated", message, offset=size)
-    return Completeness("truncated", expected, 0, 0, missing, omitted, table_end - size, findings=(finding,))
+    return Completeness("truncated", expected, 0, 0, missing, omitted, end - size, findings=(finding,))
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Run:
     """A run of a part's table: the offsets of its chunks from `first` on."""
 
     layout: Layout
@@ -164,20 +155,18 @@ class _Piece:
 class _Assessment:
     """One look at one offset table whose end lies inside the object."""
 
-    def __init__(
-        self, header: Header, reader: Reader, layouts: tuple[Layout, ...], expected: int, table_end: int, held: int
-    ) -> None:
+    def __init__(self, header: Header, reader: Reader, layouts: tuple[Layout, ...], held: int) -> None:
         self.header = header
         self.reader = reader
         self.layouts = layouts
-        self.expected = expected
-        self.table_end = table_end
+        self.expected = sum(part.chunks for part in layouts)
+        self.table_end = table_end(header, layouts)
         self.held = held
-        self.exact = 8 * expected <= TABLE_BUDGET
+        self.exact = ENTRY_BYTES * self.expected <= TABLE_BUDGET
         self.tail_checked = True
         self.findings: list[Finding] = []
-        self.pieces = self._read_pieces()
-        self.farthest = table_end + _most_bytes(layouts)
+        self.runs = self._read_runs()
+        self.farthest = self.table_end + _most_bytes(layouts)
 
     def completeness(self) -> Completeness:
         ordered, zeros, beyond, bad = self._sort_out()
@@ -186,8 +175,8 @@ class _Assessment:
         if ordered and end is not None and end > size:
             present.discard(ordered[-1])
         verdict = self._verdict(zeros, bool(beyond) or (end or 0) > size, bad)
-        missing, omitted = _ranges((piece.layout, _gaps(piece, present)) for piece in self.pieces)
-        checked = sum(len(piece.offsets) for piece in self.pieces)
+        missing, omitted = _ranges((run.layout, _gaps(run, present)) for run in self.runs)
+        checked = sum(len(run.offsets) for run in self.runs)
         return Completeness(
             verdict=verdict,
             chunks_expected=self.expected,
@@ -203,23 +192,18 @@ class _Assessment:
             findings=tuple(self.findings),
         )
 
-    def _read_pieces(self) -> list[_Piece]:
-        start = self.header.header_bytes
+    def _read_runs(self) -> list[_Run]:
         spans = [(0, self.expected)] if self.exact else _sample_spans(self.expected)
-        pieces: list[_Piece] = []
+        runs: list[_Run] = []
         for first, last in spans:
-            offsets = array("Q")
-            data = self.reader.read(start + 8 * first, 8 * (last - first))
-            offsets.frombytes(data[: len(data) // 8 * 8])
-            if sys.byteorder == "big":
-                offsets.byteswap()
-            pieces.extend(_cut_by_part(self.layouts, first, offsets.tolist()))
-        return pieces
+            offsets = read_offsets(self.reader, self.header, first, last)
+            runs.extend(_cut_by_part(self.layouts, first, offsets.tolist()))
+        return runs
 
     def _sort_out(self) -> tuple[list[int], int, list[int], int]:
         """The valid offsets in ascending order, the number of zeros, the offsets past the end, the number of senseless ones."""
         size, table_end, farthest = self.reader.size, self.table_end, self.farthest
-        every = sorted(offset for piece in self.pieces for offset in piece.offsets)
+        every = sorted(chain.from_iterable(run.offsets for run in self.runs))
         zeros = bisect_right(every, 0)
         low, high = bisect_left(every, table_end), bisect_left(every, size)
         plausible = bisect_left(every, farthest)
@@ -245,7 +229,7 @@ class _Assessment:
             return beyond[0]
         last = ordered[-1]
         part, chunk = self._owner(last)
-        leader = _leader(self.header, part).size
+        leader = leader_bytes(self.header, part)
         if not part.compressed and (unpacked := part.unpacked_bytes(chunk)) is not None:
             return last + leader + unpacked
         if self.held < last + leader <= self.reader.size and self._is_plausible(part, chunk, ordered):
@@ -255,8 +239,8 @@ class _Assessment:
 
     def _owner(self, offset: int) -> tuple[Layout, int]:
         """The part and the number of the chunk at `offset`."""
-        piece = next(piece for piece in self.pieces if offset in piece.offsets)
-        return piece.layout, piece.first + piece.offsets.index(offset)
+        run = next(run for run in self.runs if offset in run.offsets)
+        return run.layout, run.first + run.offsets.index(offset)
 
     def _is_plausible(self, part: Layout, chunk: int, ordered: list[int]) -> bool:
         """Whether the bytes after the last offset are as many, for its pixels, as those of the part's chunks just before it."""
@@ -269,19 +253,18 @@ class _Assessment:
         return bool(shares) and min(shares) / 2 <= tail <= 4 * max(shares)
 
     def _end_by_leader(self, part: Layout, chunk: int, offset: int) -> int | None:
-        leader = _leader(self.header, part)
-        data = self.reader.read(offset, leader.size)
-        if len(data) < leader.size:
-            return offset + leader.size + 1
-        fields = list(leader.unpack(data))
-        number = fields.pop(0) if self.header.is_multipart else part.part
-        sizes = fields[-3:-1] if part.deep else fields[-1:]
-        place = fields[: 1 if part.tile is None else 4]
-        if number != part.part or place != _place(part, chunk) or min(sizes) < 0:
-            message = f"the chunk at byte {offset} is not the one in the table: part {number}, place {place}, sizes {sizes}"
+        length = leader_bytes(self.header, part)
+        data = self.reader.read(offset, length)
+        if len(data) < length:
+            return offset + length + 1
+        leader = read_leader(self.header, part, data)
+        number = part.part if leader.part is None else leader.part
+        if number != part.part or leader.place != chunk_place(part, chunk) or min(leader.packed_sizes) < 0:
+            stated = f"part {number}, place {list(leader.place)}, sizes {list(leader.packed_sizes)}"
+            message = f"the chunk at byte {offset} is not the one in the table: {stated}"
             self.findings.append(Finding("error", "chunk_leader_mismatch", message, part.part, offset=offset))
             return None
-        return offset + leader.size + int(sum(sizes))
+        return offset + length + sum(leader.packed_sizes)
 
     def _verdict(self, zeros: int, cut: bool, bad: int) -> str:
         if cut:
@@ -318,9 +301,9 @@ class _Assessment:
             return ()
         sizes = dict(zip(ordered, [*ordered[1:], max(end, ordered[-1])], strict=True))
         return tuple(
-            _profile(piece.layout, [sizes.get(offset, offset) - offset for offset in piece.offsets])
-            for piece in self.pieces
-            if piece.layout.compressed
+            _profile(run.layout, [sizes.get(offset, offset) - offset for offset in run.offsets])
+            for run in self.runs
+            if run.layout.compressed
         )
 
 
@@ -351,61 +334,46 @@ def _sample_spans(expected: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _cut_by_part(layouts: tuple[Layout, ...], first: int, offsets: list[int]) -> list[_Piece]:
+def _cut_by_part(layouts: tuple[Layout, ...], first: int, offsets: list[int]) -> list[_Run]:
     """Splits a run of entries, counted over all parts' tables, into runs of one part each."""
-    pieces, base, last = [], 0, first + len(offsets)
+    runs, base, last = [], 0, first + len(offsets)
     for part in layouts:
         begin, end = max(first, base), min(last, base + part.chunks)
         if begin < end:
-            pieces.append(_Piece(part, begin - base, offsets[begin - first : end - first]))
+            runs.append(_Run(part, begin - base, offsets[begin - first : end - first]))
         base += part.chunks
-    return pieces
+    return runs
 
 
-def _leader(header: Header, part: Layout) -> struct.Struct:
-    """What precedes a chunk's data: part number (multi-part), y or tile and level, then its packed size, or three when deep."""
-    layout_text = "<" + ("i" if header.is_multipart else "") + ("i" if part.tile is None else "4i") + ("3q" if part.deep else "i")
-    return struct.Struct(layout_text)
-
-
-def _place(part: Layout, chunk: int) -> list[int]:
-    """The coordinates that the leader of a chunk must carry."""
-    if part.tile is None:
-        return [part.window.y_min + chunk * part.lines]
-    level = part.level_of(chunk)
-    row, column = divmod(chunk - level.first, level.columns)
-    return [column, row, level.x, level.y]
-
-
-def _gaps(piece: _Piece, present: set[int]) -> list[tuple[int, int]]:
-    """Runs [first, last) of a piece's chunks that are not present."""
-    runs: list[tuple[int, int]] = []
-    if present.issuperset(piece.offsets):
-        return runs
-    for chunk, offset in enumerate(piece.offsets, piece.first):
+def _gaps(run: _Run, present: set[int]) -> list[tuple[int, int]]:
+    """Where chunks of a run are not present, as [first, last)."""
+    gaps: list[tuple[int, int]] = []
+    if present.issuperset(run.offsets):
+        return gaps
+    for chunk, offset in enumerate(run.offsets, run.first):
         if offset in present:
             continue
-        if runs and runs[-1][1] == chunk:
-            runs[-1] = (runs[-1][0], chunk + 1)
+        if gaps and gaps[-1][1] == chunk:
+            gaps[-1] = (gaps[-1][0], chunk + 1)
         else:
-            runs.append((chunk, chunk + 1))
-    return runs
+            gaps.append((chunk, chunk + 1))
+    return gaps
 
 
 def _ranges(gaps: Iterable[tuple[Layout, list[tuple[int, int]]]]) -> tuple[tuple[MissingRange, ...], int]:
     """Runs of chunks in image coordinates: at most 256 of them, and how many more there are; a run of tiles may make several."""
-    found: list[MissingRange] = []
+    listed: list[MissingRange] = []
     omitted = 0
     for part, runs in gaps:
         for first, last in runs:
-            if len(found) == MAX_RANGES:
+            if len(listed) == MAX_RANGES:
                 omitted += 1
                 continue
             ranges = list(_tile_ranges(part, first, last)) if part.tile else [_line_range(part, first, last)]
-            room = MAX_RANGES - len(found)
-            found += ranges[:room]
+            room = MAX_RANGES - len(listed)
+            listed += ranges[:room]
             omitted += len(ranges[room:])
-    return tuple(found), omitted
+    return tuple(listed), omitted
 
 
 def _line_range(part: Layout, first: int, last: int) -> MissingRange:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from exr_inspector.exr.header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quoted
-from exr_inspector.exr.layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
+from exr_inspector.exr.header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quote
+from exr_inspector.exr.layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, Layout, Window
 
 REQUIRED = {
     "channels": "chlist",
@@ -39,13 +39,13 @@ ASPECT_RANGE = (1e-6, 1e6)
 DEEP_COMPRESSIONS = frozenset({"none", "rle", "zips", "zstd"})
 
 
-def contradictions(header: Header, found: tuple[Layout | NoLayout, ...] | None = None) -> Iterator[Finding]:
-    """Every contradiction within and between the parts of a header, part by part. `found`: the layouts, where they are known."""
-    for part, one in zip(header.parts, found or layouts(header), strict=True):
+def contradictions(header: Header) -> Iterator[Finding]:
+    """Every contradiction within and between the parts of a header, part by part."""
+    for part in header.parts:
         for check in (_required, _type, _channels, _windows, _numbers, _enumerations, _tiles):
             yield from check(header, part)
-        if isinstance(one, Layout):
-            yield from _chunk_count(part, one)
+        if isinstance(part.layout, Layout):
+            yield from _chunk_count(part, part.layout)
     yield from _between_parts(header)
 
 
@@ -58,9 +58,9 @@ def _at(part: Part, name: str, code: str, message: str, severity: Severity = "er
 
 def _required(header: Header, part: Part) -> Iterator[Finding]:
     required = REQUIRED | (REQUIRED_IF_MULTIPART if header.is_multipart else {})
-    if part_type(header, part) in DEEP_TYPES:
+    if part.is_deep:
         required = required | REQUIRED_IF_DEEP
-    if part_type(header, part) in TILED_TYPES:
+    if part.is_tiled:
         required = required | {"tiles": "tiledesc"}
     for name, type_name in required.items():
         attribute = part.first.get(name)
@@ -78,7 +78,7 @@ def _type(header: Header, part: Part) -> Iterator[Finding]:
     if named is None:
         return
     if named not in PART_TYPES:
-        yield _at(part, "type", "unknown_part_type", f"type {quoted(named)} is none of {', '.join(sorted(PART_TYPES))}")
+        yield _at(part, "type", "unknown_part_type", f"type {quote(named)} is none of {', '.join(sorted(PART_TYPES))}")
         return
     flags = header.flags
     deep, tiled = named in DEEP_TYPES, named in TILED_TYPES
@@ -105,7 +105,7 @@ def _channels(header: Header, part: Part) -> Iterator[Finding]:
     # Byte order, as the format sorts names; a duplicate is reported above.
     if any(after < before for before, after in pairwise(names)):
         yield _at(part, "channels", "unsorted_channels", "the channels are not in alphabetical order", "warning")
-    area, tiled_or_deep = window(part, "dataWindow"), part_type(header, part) in TILED_TYPES | DEEP_TYPES
+    area, tiled_or_deep = part.data_window, part.is_tiled or part.is_deep
     for channel in part.channels:
         if channel.type.startswith("unknown"):
             message = f"channel {channel.name!r} has pixel type {channel.type}"
@@ -127,22 +127,19 @@ def _sampling(part: Part, name: str, steps: tuple[int, int], area: Window | None
 
 
 def _windows(header: Header, part: Part) -> Iterator[Finding]:
-    for name in ("dataWindow", "displayWindow"):
-        area = window(part, name)
+    data, display = part.data_window, part.display_window
+    for word, area in (("data", data), ("display", display)):
         if area is None:
             continue
+        name = f"{word}Window"
         size = f"{name} spans {area.width} x {area.height} pixels"
-        word = "data" if name == "dataWindow" else "display"
         if area.width <= 0 or area.height <= 0:
             yield _at(part, name, f"inverted_{word}_window", f"{size}: its corners are the wrong way round")
         elif max(map(abs, (area.x_min, area.y_min, area.x_max, area.y_max))) > LARGEST_COORDINATE:
             yield _at(part, name, f"huge_{word}_window", f"{size}, with coordinates beyond {LARGEST_COORDINATE}")
         elif max(area.width, area.height) > LARGE_SIDE:
             yield _at(part, name, f"huge_{word}_window", f"{size}, with a side above {LARGE_SIDE}", "warning")
-    data, display = window(part, "dataWindow"), window(part, "displayWindow")
-    if data and display and (
-        data.x_max < display.x_min or data.x_min > display.x_max or data.y_max < display.y_min or data.y_min > display.y_max
-    ):  # fmt: skip
+    if data and display and not data.overlaps(display):
         yield _at(part, "dataWindow", "windows_disjoint", "the data window lies wholly outside the display window", "warning")
 
 
@@ -161,17 +158,16 @@ def _enumerations(header: Header, part: Part) -> Iterator[Finding]:
             severity: Severity = "error" if attribute.name in REQUIRED else "warning"
             message = f"attribute {attribute.name!r} has the value {attribute.value}"
             yield _at(part, attribute.name, "unknown_enum_value", message, severity)
-    kind, order = part_type(header, part), part.value("lineOrder", "lineOrder")
-    if order == "random_y" and kind not in TILED_TYPES:
+    if part.value("lineOrder", "lineOrder") == "random_y" and not part.is_tiled:
         yield _at(part, "lineOrder", "random_scanlines", "the line order random_y is for tiled parts")
     compression = part.value("compression", "compression")
-    if kind in DEEP_TYPES and compression is not None and compression not in DEEP_COMPRESSIONS:
+    if part.is_deep and compression is not None and compression not in DEEP_COMPRESSIONS:
         yield _at(part, "compression", "bad_deep_compression", f"compression {compression} cannot hold deep data")
 
 
 def _tiles(header: Header, part: Part) -> Iterator[Finding]:
     tiles = part.value("tiles", "tiledesc")
-    if tiles is None or part_type(header, part) not in TILED_TYPES:
+    if tiles is None or not part.is_tiled:
         return
     if not 0 < tiles["x_size"] < 2**31 or not 0 < tiles["y_size"] < 2**31:
         yield _at(part, "tiles", "bad_tiles", f"tiles of {tiles['x_size']} x {tiles['y_size']} pixels")
@@ -194,7 +190,7 @@ def _between_parts(header: Header) -> Iterator[Finding]:
     for part in header.parts:
         name = part.value("name", "string")
         if name is not None and names.setdefault(name, part.index) != part.index:
-            yield _at(part, "name", "duplicate_part_name", f"the name {quoted(name)} is also that of part {names[name]}")
+            yield _at(part, "name", "duplicate_part_name", f"the name {quote(name)} is also that of part {names[name]}")
     first = header.parts[0]
     for part in header.parts[1:]:
         for name, type_name in SHARED.items():

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from exr_inspector.exr.attributes import Bytes
-from exr_inspector.exr.header import Attribute, Finding, Part, quoted
+from exr_inspector.exr.attributes import Attribute, Bytes
+from exr_inspector.exr.header import Finding, Part, quote
 from exr_inspector.exr.limits import CHECKED_ENTRIES, MAX_CRYPTOMATTES, PARSED_MANIFEST, CryptomatteBudget
 
 _NAME = re.compile(r"cryptomatte/([^/]{1,64})/(name|hash|conversion|manifest|manif_file)")
@@ -33,20 +33,20 @@ def murmur3(data: bytes) -> int:
     state = 0
     whole = len(data) & ~3
     for start in range(0, whole, 4):
-        state ^= _scrambled(int.from_bytes(data[start : start + 4], "little"))
-        state = (_rotated(state, 13) * 5 + 0xE654_6B64) & _MASK
-    state ^= _scrambled(int.from_bytes(data[whole:], "little")) if len(data) > whole else 0
+        state ^= _scramble(int.from_bytes(data[start : start + 4], "little"))
+        state = (_rotate(state, 13) * 5 + 0xE654_6B64) & _MASK
+    state ^= _scramble(int.from_bytes(data[whole:], "little")) if len(data) > whole else 0
     state ^= len(data)
     state = (state ^ state >> 16) * 0x85EB_CA6B & _MASK
     state = (state ^ state >> 13) * 0xC2B2_AE35 & _MASK
     return state ^ state >> 16
 
 
-def _scrambled(block: int) -> int:
-    return _rotated(block * 0xCC9E_2D51 & _MASK, 15) * 0x1B87_3593 & _MASK
+def _scramble(block: int) -> int:
+    return _rotate(block * 0xCC9E_2D51 & _MASK, 15) * 0x1B87_3593 & _MASK
 
 
-def _rotated(value: int, bits: int) -> int:
+def _rotate(value: int, bits: int) -> int:
     return (value << bits | value >> (32 - bits)) & _MASK
 
 
@@ -64,26 +64,26 @@ def cryptomattes(part: Part, budget: CryptomatteBudget | None = None) -> tuple[l
     `budget` is what the parts before left for this one.
     """
     budget = budget or CryptomatteBudget()
-    declared = _declared(part)
+    declared = _declarations(part)
     listed = list(declared.items())[: budget.layers]
     budget.layers -= len(listed)
     ranks = _ranks(part) if listed else Counter()
-    found: list[dict[str, Any]] = []
+    layers: list[dict[str, Any]] = []
     findings: list[Finding] = []
     for key, fields in listed:
         layer = _layer(ranks, key, fields, budget)
         anchor = next(iter(fields.values()))
-        found.append(layer)
+        layers.append(layer)
         for code, message in _contradictions(layer):
             findings.append(Finding("warning", code, message, part.index, anchor.name, anchor.offset))
     if more := len(declared) - len(listed):
         message = f"part {part.index}: {more} more cryptomatte layers are not listed; of a file {MAX_CRYPTOMATTES} are"
         findings.append(Finding("warning", "cryptomattes_omitted", message, part.index, offset=part.offset))
-    return found, findings
+    return layers, findings
 
 
 def _contradictions(layer: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    name = "without a name" if layer["name"] is None else quoted(layer["name"])
+    name = "without a name" if layer["name"] is None else quote(layer["name"])
     if layer["key_matches"] is False:
         yield "cryptomatte_key_mismatch", f"cryptomatte layer {name} has the key {layer['key']!r}, which is not its hash"
     if count := layer["manifest_mismatches"]:
@@ -92,7 +92,7 @@ def _contradictions(layer: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "cryptomatte_manifest_damaged", f"the manifest of cryptomatte layer {name} is not JSON of names and ids"
 
 
-def _declared(part: Part) -> dict[str, dict[str, Attribute]]:
+def _declarations(part: Part) -> dict[str, dict[str, Attribute]]:
     declared: dict[str, dict[str, Attribute]] = {}
     for attribute in part.attributes:
         if match := _NAME.fullmatch(attribute.name):

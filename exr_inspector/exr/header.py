@@ -13,11 +13,12 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from exr_inspector.errors import BadHeader
 from exr_inspector.exr import attributes as exr_attributes
-from exr_inspector.exr.attributes import Channel, DecodeError
+from exr_inspector.exr.attributes import Attribute, Bytes, Channel, DecodeError, value_of
+from exr_inspector.exr.layout import DEEP_TYPES, TILED_TYPES, Layout, NoLayout, Window, layout_or_reason, window
 from exr_inspector.exr.limits import (
     LARGE_VALUE,
     MATRIX_WEIGHT,
@@ -26,6 +27,7 @@ from exr_inspector.exr.limits import (
     MAX_CHANNEL_NAME_BYTES,
     MAX_CHANNELS,
     MAX_FINDINGS,
+    MAX_LEVELS,
     MAX_PARTS,
     MAX_VALUE_BYTES,
     SHOWN_CHARACTERS,
@@ -119,30 +121,9 @@ class Findings:
         return [finding for finding in self.kept if finding.severity == severity]
 
 
-def quoted(words: str) -> str:
+def quote(words: str) -> str:
     """A text of the file as it stands in a message: quoted, and cut where it is long."""
     return repr(words) if len(words) <= SHOWN_CHARACTERS else repr(words[:SHOWN_CHARACTERS]) + "..."
-
-
-class Attribute(NamedTuple):
-    """One attribute as the file has it; a tuple because a header makes dozens of them and each costs time."""
-
-    name: str
-    type: str
-    size: int
-    offset: int
-    """Where the attribute's name begins in the file."""
-    value: Any
-    """The decoded value in the payload's vocabulary; a digest where the bytes exceed 64 KiB; None where nothing can be shown,
-    and for `channels`, which the part has as its own."""
-    raw: exr_attributes.Bytes
-    """The value's bytes."""
-    faithful: bool
-    """Whether `value` carries all that `raw` says; False for unknown types and for bytes that contradict their type."""
-    raw_name: tuple[bytes, bytes] | None = None
-    """The bytes of name and type where one of them is not UTF-8."""
-    shortened: bool = False
-    """Whether `value` is a digest, because the bytes are long or the header's values are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +137,26 @@ class Part:
     first: dict[str, Attribute]
     """The first attribute of each name: where names repeat, the first one counts."""
 
-    def find(self, name: str, type_name: str) -> Attribute | None:
-        """The part's attribute of that name when it has the type that the name implies and a value that decodes, else None."""
-        attribute = self.first.get(name)
-        if attribute is None or attribute.type != type_name or attribute.value is None or attribute.shortened:
-            return None
-        return attribute
+    kind: str
+    """`scanlineimage`, `tiledimage`, `deepscanline` or `deeptile`, or whatever else `type` says; empty where nothing tells."""
+    data_window: Window | None
+    display_window: Window | None
+    layout: Layout | NoLayout
+    """Where its chunks lie in the image, or why that is not known."""
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether its pixels hold any number of samples."""
+        return self.kind in DEEP_TYPES
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether its chunks are tiles."""
+        return self.kind in TILED_TYPES
 
     def value(self, name: str, type_name: str) -> Any:
-        """The value of `find(name, type_name)`, or None."""
-        attribute = self.find(name, type_name)
-        return None if attribute is None else attribute.value
+        """The value of the attribute of that name, or None; see `attributes.value_of`."""
+        return value_of(self.first, name, type_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +168,24 @@ class Header:
     parts: tuple[Part, ...]
     header_bytes: int
     header_hash: str
-    found: Findings
+    all_findings: Findings
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What contradicts itself in the header, in file order; at most 256 of each severity, and the first of each code."""
-        return tuple(self.found.kept)
+        return tuple(self.all_findings.kept)
 
     @property
     def is_multipart(self) -> bool:
         """Whether the version field announces several parts."""
         return bool(self.flags & MULTI_PART)
+
+    def layouts(self) -> tuple[Layout, ...]:
+        """The layouts of all parts. Raises NoLayout for the first part that has none."""
+        for part in self.parts:
+            if isinstance(part.layout, NoLayout):
+                raise NoLayout(part.index, part.layout.reason)
+        return tuple(part.layout for part in self.parts if isinstance(part.layout, Layout))
 
 
 def parse_header(data: bytes, *, size: int | None = None) -> Header:
@@ -214,24 +211,24 @@ def read_header(reader: Reader, *, first_range: int = FIRST_RANGE, limit: int = 
             parser.data = _extend(reader, parser.data, missing.needed, ahead, limit)
             ahead *= 2
         except BadHeader as fault:
-            raise _hashed(parser.data, fault) from None
+            raise _with_hash(parser.data, fault) from None
 
 
 def _extend(reader: Reader, data: bytes, needed: int, ahead: int, limit: int) -> bytes:
     if needed > limit:
         remedy = "Raise the header limit if the file is sound"
         message = f"the header needs {needed} bytes, beyond the limit of {limit}"
-        raise _hashed(data, BadHeader(message, offset=len(data), code="header_too_large", remedy=remedy))
+        raise _with_hash(data, BadHeader(message, offset=len(data), code="header_too_large", remedy=remedy))
     end = min(max(needed, len(data)) + ahead, reader.size, limit)
     more = reader.read(len(data), end - len(data))
     if len(data) + len(more) < needed:
         message = f"the object ends at {len(data) + len(more)} bytes although its size is given as {reader.size}"
         error = BadHeader(message, offset=len(data) + len(more), code="header_truncated", remedy="Upload the file again")
-        raise _hashed(data + more, error)
+        raise _with_hash(data + more, error)
     return data + more
 
 
-def _hashed(data: bytes, error: BadHeader) -> BadHeader:
+def _with_hash(data: bytes, error: BadHeader) -> BadHeader:
     error.header_hash = hashlib.sha256(data).hexdigest()
     return error
 
@@ -258,6 +255,7 @@ class Parser:
         self.name_bytes_left = MAX_ATTRIBUTE_NAME_BYTES
         self.channels_left = MAX_CHANNELS
         self.channel_bytes_left = MAX_CHANNEL_NAME_BYTES
+        self.levels_left = MAX_LEVELS
 
     @property
     def part(self) -> int:
@@ -324,7 +322,21 @@ class Parser:
         first = {attribute.name: attribute for attribute in reversed(attributes)}
         if len(first) < len(attributes):
             self._report_duplicates(attributes, first)
-        self.parts.append(Part(self.part, self.part_start, tuple(attributes), self.channels or (), first))
+        self.parts.append(self._part(tuple(attributes), first))
+
+    def _part(self, attributes: tuple[Attribute, ...], first: dict[str, Attribute]) -> Part:
+        channels, kind = self.channels or (), self._kind(value_of(first, "type", "string"))
+        data, display = window(first, "dataWindow"), window(first, "displayWindow")
+        layout = layout_or_reason(self.part, kind, data, channels, first, self.levels_left)
+        if isinstance(layout, Layout):
+            self.levels_left -= len(layout.levels)
+        return Part(self.part, self.part_start, attributes, channels, first, kind, data, display, layout)
+
+    def _kind(self, named: str | None) -> str:
+        """A single-part file is read by its flags (its `type` came later and is optional), a multi-part file by `type` alone."""
+        if self.flags & (MULTI_PART | NON_IMAGE):
+            return named or ""
+        return "tiledimage" if self.flags & TILED else "scanlineimage"
 
     def _report_duplicates(self, attributes: list[Attribute], first: dict[str, Attribute]) -> None:
         for attribute in attributes:
@@ -356,7 +368,7 @@ class Parser:
             except DecodeError:
                 break
             if type_name == "chlist":
-                if not self._takes_channels(value):
+                if not self._accept_channels(value):
                     break
                 value = None
             elif size > SMALL_VALUE:
@@ -370,17 +382,17 @@ class Parser:
         self.position, self.budget.value_bytes = position, left
         return self._attribute()
 
-    def _takes_channels(self, found: list[Channel]) -> bool:
+    def _accept_channels(self, channels: list[Channel]) -> bool:
         """Whether the part's channels are few enough."""
-        named = sum([len(channel.name) for channel in found])
-        if len(found) > self.channels_left or named > self.channel_bytes_left:
+        named = sum([len(channel.name) for channel in channels])
+        if len(channels) > self.channels_left or named > self.channel_bytes_left:
             return False
-        self._keep_channels(found, named)
+        self._keep_channels(channels, named)
         return True
 
-    def _keep_channels(self, found: list[Channel], named: int) -> None:
-        self.channels = tuple(found)
-        self.channels_left -= len(found)
+    def _keep_channels(self, channels: list[Channel], named: int) -> None:
+        self.channels = tuple(channels)
+        self.channels_left -= len(channels)
         self.channel_bytes_left -= named
 
     def _attribute(self) -> Attribute | None:
@@ -405,11 +417,11 @@ class Parser:
         self.position = value_start + size
         if not self.long_names and (end - start > MAX_SHORT_NAME or type_end - end > MAX_SHORT_NAME + 1):
             self._long_name(name, type_name, start)
-        return self._decoded(name, type_name, size, start)
+        return self._decode(name, type_name, size, start)
 
-    def _decoded(self, raw_name: bytes, raw_type: bytes, size: int, start: int) -> Attribute:
+    def _decode(self, raw_name: bytes, raw_type: bytes, size: int, start: int) -> Attribute:
         name, type_name = str(raw_name, "utf-8", "replace"), str(raw_type, "utf-8", "replace")
-        raw: exr_attributes.Bytes = self.data[self.position - size : self.position] if size <= LARGE_VALUE else self._view(size)
+        raw: Bytes = self.data[self.position - size : self.position] if size <= LARGE_VALUE else self._view(size)
         if type_name == "chlist" and name == "channels" and self.channels is None:
             value, faithful = None, self._channels(bytes(raw[:LONGEST_CHLIST]), start)
             shortened = size > LARGE_VALUE
@@ -425,7 +437,7 @@ class Parser:
             odd = self._odd_names(raw_name, raw_type, name, type_name, start)
         return Attribute(name, type_name, size, start, value, raw, faithful, odd, shortened)
 
-    def _value(self, name: str, type_name: str, raw: exr_attributes.Bytes, start: int) -> tuple[Any, bool]:
+    def _value(self, name: str, type_name: str, raw: Bytes, start: int) -> tuple[Any, bool]:
         """The value, or `_LONG` where a digest is to stand for it; and whether it says all that the bytes say."""
         decoder, summarised = exr_attributes.DECODERS.get(type_name), type_name in _SUMMARISED
         weight = MATRIX_WEIGHT if type_name in _MATRICES else 1
@@ -440,7 +452,7 @@ class Parser:
             self._warn(fault.code, f"attribute {name!r} of type {type_name!r} {fault}", name, start)
             return self._faulty(name, raw, fault, start, summarised), False
 
-    def _faulty(self, name: str, raw: exr_attributes.Bytes, fault: DecodeError, start: int, summarised: bool) -> Any:
+    def _faulty(self, name: str, raw: Bytes, fault: DecodeError, start: int, summarised: bool) -> Any:
         """What is shown of a value that does not decode, or `_LONG`. Its bytes are carried too; a summary pays for them here."""
         if summarised and len(raw) <= LARGE_VALUE and not self._affords(name, len(raw), start):
             return _LONG
@@ -468,12 +480,12 @@ class Parser:
     def _channels(self, raw: bytes, start: int) -> bool:
         """Reads the part's channels; whether all of them could be read."""
         try:
-            found, faithful = exr_attributes.channels(raw, self.channels_left, self.channel_bytes_left), True
+            channels, faithful = exr_attributes.channels(raw, self.channels_left, self.channel_bytes_left), True
         except DecodeError as fault:
-            found, faithful = fault.value, False
+            channels, faithful = fault.value, False
             message = f"attribute 'channels' of type 'chlist' {fault}"
             self.findings.add(Finding("error", fault.code, message, self.part, "channels", start))
-        self._keep_channels(found, sum(len(channel.name) for channel in found))
+        self._keep_channels(channels, sum(len(channel.name) for channel in channels))
         return faithful
 
     def _odd_names(self, raw_name: bytes, raw_type: bytes, name: str, type_name: str, start: int) -> tuple[bytes, bytes] | None:
@@ -493,7 +505,7 @@ class Parser:
             return
         if self.size is None or length <= self.size:
             raise NeedMoreBytes(length)
-        raise self._truncated(f"the file ends at byte {self.size}, inside the header, which needs {length} bytes", self.size)
+        raise self._truncation(f"the file ends at byte {self.size}, inside the header, which needs {length} bytes", self.size)
 
     def _no_end(self, what: str, start: int) -> BadHeader:
         """No NUL ends the name or type that begins at `start`: too long, or cut off."""
@@ -527,9 +539,9 @@ class Parser:
         if size < 0:
             return self._bad("bad_attribute_size", f"attribute {name!r} has a size of {size} bytes", start, name)
         message = f"attribute {name!r} claims {size} bytes and so ends at byte {end} of a file of {self.size}"
-        return self._truncated(message, start, name)
+        return self._truncation(message, start, name)
 
-    def _truncated(self, message: str, offset: int, attribute: str | None = None) -> BadHeader:
+    def _truncation(self, message: str, offset: int, attribute: str | None = None) -> BadHeader:
         remedy = "Upload the file again"
         return BadHeader(message, offset=offset, code="header_truncated", part=self.part, attribute=attribute, remedy=remedy)
 

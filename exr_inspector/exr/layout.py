@@ -6,10 +6,11 @@ after the OpenEXR file format; a header that does not say enough has no layout, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exr_inspector.exr.header import NON_IMAGE, TILED, Header, Part
+from exr_inspector.exr.attributes import Attribute, Channel, value_of
 from exr_inspector.exr.limits import MAX_LEVELS
 
 # Scanlines per chunk; the values of the codecs added in 3.4 and 3.5 were measured on files written by OpenEXR 3.5.3.
@@ -22,6 +23,9 @@ TILED_TYPES = frozenset({"tiledimage", "deeptile"})
 DEEP_TYPES = frozenset({"deepscanline", "deeptile"})
 PART_TYPES = frozenset({"scanlineimage", "tiledimage", "deepscanline", "deeptile"})
 
+Sample = tuple[int, int, int]
+"""Of one channel: bytes of a sample, and how many pixels lie between samples across and down."""
+
 
 class NoLayout(ValueError):
     """The header does not say how many chunks a part has."""
@@ -29,6 +33,7 @@ class NoLayout(ValueError):
     def __init__(self, part: int, reason: str) -> None:
         super().__init__(f"part {part} has {reason}")
         self.part = part
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,11 @@ class Window:
     def height(self) -> int:
         """Pixels; 0 or less when the window is inverted."""
         return self.y_max - self.y_min + 1
+
+    def overlaps(self, other: Window) -> bool:
+        """Whether the two share a pixel."""
+        across = self.x_min <= other.x_max and self.x_max >= other.x_min
+        return across and self.y_min <= other.y_max and self.y_max >= other.y_min
 
     def as_dict(self) -> dict[str, dict[str, int]]:
         """The window in the payload's form."""
@@ -81,8 +91,8 @@ class Layout:
     deep: bool
     compressed: bool
     compression: str
-    samples: tuple[tuple[int, int, int], ...] | None
-    """(bytes, x sampling, y sampling) per channel; None when a type or sampling is unknown."""
+    samples: tuple[Sample, ...] | None
+    """One for each channel; None when a type or sampling is unknown."""
 
     def level_of(self, chunk: int) -> Level:
         """The level that holds a chunk of a tiled part."""
@@ -102,14 +112,21 @@ class Layout:
         """The bytes of a chunk's pixels before compression; None for deep parts and unknown channels."""
         if self.deep or self.samples is None:
             return None
-        area = self.area(chunk)
-        return sum(
-            size * sampled(area.x_min, area.x_max, x_step) * sampled(area.y_min, area.y_max, y_step)
-            for size, x_step, y_step in self.samples
-        )
+        return unpacked_bytes(self.samples, self.area(chunk))
 
 
-def sampled(first: int, last: int, step: int) -> int:
+def unpacked_bytes(samples: tuple[Sample, ...], area: Window) -> int:
+    """The bytes of these channels' samples in an area, uncompressed. Most channels are alike, so each kind is counted once."""
+    return sum(
+        samples.count(sample)
+        * sample[0]
+        * sample_count(area.x_min, area.x_max, sample[1])
+        * sample_count(area.y_min, area.y_max, sample[2])
+        for sample in set(samples)
+    )
+
+
+def sample_count(first: int, last: int, step: int) -> int:
     """How many multiples of `step` lie in first..last, both inclusive."""
     return last // step - (first - 1) // step
 
@@ -126,95 +143,92 @@ def tile_area(layout: Layout, level: Level, column: int, row: int, last_column: 
     )
 
 
-def part_type(header: Header, part: Part) -> str:
-    """What the part is: its `type` attribute, or what the version flags say; flags win where a single part contradicts them.
-
-    A single-part file is read by its flags (its `type` came later and is optional), a multi-part file by `type` alone.
-    """
-    named = part.value("type", "string")
-    if header.is_multipart or header.flags & NON_IMAGE:
-        return str(named) if named is not None else ""
-    return "tiledimage" if header.flags & TILED else "scanlineimage"
-
-
-def window(part: Part, name: str) -> Window | None:
-    """The part's `dataWindow` or `displayWindow`, or None."""
-    box = part.value(name, "box2i")
+def window(attributes: Mapping[str, Attribute], name: str) -> Window | None:
+    """The window that `dataWindow` or `displayWindow` states, or None."""
+    box = value_of(attributes, name, "box2i")
     return None if box is None else Window(box["min"]["x"], box["min"]["y"], box["max"]["x"], box["max"]["y"])
 
 
-def layouts(header: Header) -> tuple[Layout | NoLayout, ...]:
-    """The layout of each part, or why it has none; at most MAX_LEVELS levels in all."""
-    found: list[Layout | NoLayout] = []
-    left = MAX_LEVELS
-    for part in header.parts:
-        try:
-            one = layout(header, part, left)
-        except NoLayout as fault:
-            found.append(fault.with_traceback(None))
-        else:
-            left -= len(one.levels)
-            found.append(one)
-    return tuple(found)
+def layout_or_reason(
+    part: int,
+    kind: str,
+    area: Window | None,
+    channels: Iterable[Channel],
+    attributes: Mapping[str, Attribute],
+    levels_left: int = MAX_LEVELS,
+) -> Layout | NoLayout:
+    """The chunks of a part with this data window, or why they are not known: what is missing, or makes no sense.
+
+    `attributes` are the first of each name; `levels_left`: how many resolution levels the parts before leave for this one.
+    """
+    try:
+        return _layout(part, kind, area, tuple(channels), attributes, levels_left)
+    except NoLayout as fault:
+        return fault.with_traceback(None)
 
 
-def require_layouts(header: Header) -> list[Layout]:
-    """The layouts of all parts. Raises NoLayout for the first part that has none."""
-    found: list[Layout] = []
-    for one in layouts(header):
-        if isinstance(one, NoLayout):
-            raise one
-        found.append(one)
-    return found
-
-
-def layout(header: Header, part: Part, levels_left: int = MAX_LEVELS) -> Layout:
-    """The part's chunks. Raises NoLayout when required attributes are missing or make no sense, or for too many levels."""
-    kind = part_type(header, part)
-    area, compression = window(part, "dataWindow"), part.value("compression", "compression")
+def _layout(
+    part: int,
+    kind: str,
+    area: Window | None,
+    channels: tuple[Channel, ...],
+    attributes: Mapping[str, Attribute],
+    levels_left: int,
+) -> Layout:
+    compression = value_of(attributes, "compression", "compression")
     if area is None or compression is None:
-        raise NoLayout(part.index, "no usable dataWindow or compression")
+        raise NoLayout(part, "no usable dataWindow or compression")
     if area.width <= 0 or area.height <= 0:
-        raise NoLayout(part.index, f"a data window of {area.width} x {area.height} pixels")
+        raise NoLayout(part, f"a data window of {area.width} x {area.height} pixels")
     tile: tuple[int, int] | None = None
     levels: tuple[Level, ...] = ()
     lines, chunks = LINES_PER_CHUNK.get(compression, 0), 0
     if kind in TILED_TYPES:
-        tile, levels = _tiles(part, area, levels_left)
+        tile, levels = _tiles(part, value_of(attributes, "tiles", "tiledesc"), area, levels_left)
         chunks = levels[-1].first + levels[-1].columns * levels[-1].rows
     elif lines:
         chunks = -(-area.height // lines)
-    declared = part.value("chunkCount", "int")
+    declared = value_of(attributes, "chunkCount", "int")
     if declared is not None and declared > 0 and not (kind in PART_TYPES and chunks):
         chunks = declared
     if not chunks:
-        raise NoLayout(part.index, f"compression {compression} and no usable chunkCount")
+        raise NoLayout(part, f"compression {compression} and no usable chunkCount")
     return Layout(
-        part.index, area, chunks, lines or area.height, tile, levels, kind in DEEP_TYPES, compression != "none", compression,
-        _samples(part),
-    )  # fmt: skip
+        part=part,
+        window=area,
+        chunks=chunks,
+        lines=lines or area.height,
+        tile=tile,
+        levels=levels,
+        deep=kind in DEEP_TYPES,
+        compressed=compression != "none",
+        compression=compression,
+        samples=samples_of(channels),
+    )
 
 
-def _samples(part: Part) -> tuple[tuple[int, int, int], ...] | None:
-    channels = part.channels
-    if any(channel.type not in SAMPLE_BYTES or channel.x_sampling < 1 or channel.y_sampling < 1 for channel in channels):
-        return None
-    return tuple((SAMPLE_BYTES[channel.type], channel.x_sampling, channel.y_sampling) for channel in channels)
+def samples_of(channels: Iterable[Channel]) -> tuple[Sample, ...] | None:
+    """What one sample of each channel takes and where samples lie; None when a type or sampling is unknown."""
+    samples = []
+    for _, kind, _, x_step, y_step, _ in channels:
+        if kind not in SAMPLE_BYTES or x_step < 1 or y_step < 1:
+            return None
+        samples.append((SAMPLE_BYTES[kind], x_step, y_step))
+    return tuple(samples)
 
 
-def _tiles(part: Part, area: Window, levels_left: int) -> tuple[tuple[int, int], tuple[Level, ...]]:
-    tiles: dict[str, Any] | None = part.value("tiles", "tiledesc")
+def _tiles(part: int, tiles: dict[str, Any] | None, area: Window, levels_left: int) -> tuple[tuple[int, int], tuple[Level, ...]]:
     if tiles is None:
-        raise NoLayout(part.index, "tiles, and no usable attribute that describes them")
+        raise NoLayout(part, "tiles, and no usable attribute that describes them")
     size = (tiles["x_size"], tiles["y_size"])
     if not (size[0] and size[1]):
-        raise NoLayout(part.index, f"tiles of {size[0]} x {size[1]} pixels")
+        raise NoLayout(part, f"tiles of {size[0]} x {size[1]} pixels")
     if "unknown" in tiles["level_mode"] or "unknown" in tiles["rounding_mode"]:
-        raise NoLayout(part.index, f"tile modes {tiles['level_mode']}, {tiles['rounding_mode']}")
+        raise NoLayout(part, f"tile modes {tiles['level_mode']}, {tiles['rounding_mode']}")
     up = tiles["rounding_mode"] == "round_up"
     numbers = _level_numbers(area, tiles["level_mode"], up)
     if len(numbers) > levels_left:
-        raise NoLayout(part.index, f"{len(numbers)} resolution levels, with which the file has more than {MAX_LEVELS}")
+        raise NoLayout(part, f"{len(numbers)} resolution levels, with which the file has more than {MAX_LEVELS}")
     levels: list[Level] = []
     first = 0
     for x, y in numbers:

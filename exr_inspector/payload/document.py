@@ -15,15 +15,14 @@ from typing import Any
 
 from exr_inspector import __version__
 from exr_inspector.errors import BadHeader, InspectorError
-from exr_inspector.exr import contradictions as exr_consistency
-from exr_inspector.exr.attributes import Channel, base64_text, channel_value
+from exr_inspector.exr.attributes import Attribute, Channel, base64_text, channel_value
 from exr_inspector.exr.completeness import Completeness, Profile
+from exr_inspector.exr.contradictions import contradictions
 from exr_inspector.exr.cryptomatte import cryptomattes
-from exr_inspector.exr.header import Attribute, Finding, Findings, Header, Part, Severity
-from exr_inspector.exr.layout import DEEP_TYPES, TILED_TYPES, Layout, NoLayout, Window, layouts, part_type, window
+from exr_inspector.exr.header import Finding, Findings, Header, Part, Severity
+from exr_inspector.exr.layout import Layout, Window
 from exr_inspector.exr.limits import LARGE_VALUE, LARGEST_INTEGER, CryptomatteBudget
-from exr_inspector.payload import layers as exr_layers
-from exr_inspector.payload import names, production
+from exr_inspector.payload import aovs, names, production
 
 SCHEMA_VERSION = 1
 INSPECTOR_VERSION = __version__
@@ -56,11 +55,10 @@ def normalize_path(path: str) -> str:
 def describe(facts: FileFacts, header: Header, completeness: Completeness) -> dict[str, Any]:
     """The payload of a file whose header was read; `stats`, `validation` and `persistence` are empty."""
     findings = Findings()
-    findings.add_kept(header.found)
-    found = completeness.layouts or layouts(header)
-    findings.add_all(exr_consistency.contradictions(header, found))
+    findings.add_kept(header.all_findings)
+    findings.add_all(contradictions(header))
     findings.add_all(completeness.findings)
-    parts = _parts(header, found, completeness, findings)
+    parts = _parts(header, completeness, findings)
     payload = _frame(facts, parts)
     payload["file"] |= {
         "header_bytes": header.header_bytes,
@@ -137,17 +135,15 @@ def _timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _parts(
-    header: Header, found: tuple[Layout | NoLayout, ...], completeness: Completeness, findings: Findings
-) -> list[dict[str, Any]]:
+def _parts(header: Header, completeness: Completeness, findings: Findings) -> list[dict[str, Any]]:
     """The entries of `parts`; what is found on the way is added to `findings`."""
     profiles = {profile.part: profile for profile in completeness.profiles}
     budget = CryptomatteBudget()
     parts = []
-    for part, layout in zip(header.parts, found, strict=True):
-        cryptomatte, contradictions = cryptomattes(part, budget)
-        findings.add_all(contradictions)
-        entry = _part(header, part, layout, profiles.get(part.index), cryptomatte)
+    for part in header.parts:
+        cryptomatte, faults = cryptomattes(part, budget)
+        findings.add_all(faults)
+        entry = _part(header, part, profiles.get(part.index), cryptomatte)
         for numbers in (entry, *entry["layers"]):
             findings.add_all(_without_large_numbers(numbers, f"part {part.index}: ", part.index, part.offset))
         parts.append(entry)
@@ -163,32 +159,28 @@ def _without_large_numbers(entry: dict[str, Any], place: str, part: int | None, 
             yield Finding("warning", "number_too_large", message, part, offset=offset)
 
 
-def _part(
-    header: Header, part: Part, layout: Layout | NoLayout, profile: Profile | None, cryptomatte: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _part(header: Header, part: Part, profile: Profile | None, cryptomatte: list[dict[str, Any]]) -> dict[str, Any]:
     """One entry of `parts`."""
-    kind = part_type(header, part)
-    data, display = window(part, "dataWindow"), window(part, "displayWindow")
     tiles = part.value("tiles", "tiledesc") or {}
-    layers = exr_layers.layers(header, part)
+    layers = aovs.layers(part, of_several=header.is_multipart)
     sizes = [layer["logical_bytes"] for layer in layers]
     return {
         "index": part.index,
         "name": part.value("name", "string"),
         "view": part.value("view", "string"),
-        "type": kind or None,
-        **_windows(data, display),
+        "type": part.kind or None,
+        **_windows(part.data_window, part.display_window),
         "pixel_aspect_ratio": part.value("pixelAspectRatio", "float"),
         "line_order": part.value("lineOrder", "lineOrder"),
         "compression": part.value("compression", "compression"),
-        "is_deep": kind in DEEP_TYPES,
-        "is_tiled": kind in TILED_TYPES,
+        "is_deep": part.is_deep,
+        "is_tiled": part.is_tiled,
         "tile_width": tiles.get("x_size"),
         "tile_height": tiles.get("y_size"),
         "tile_level_mode": tiles.get("level_mode"),
         "tile_rounding_mode": tiles.get("rounding_mode"),
-        "chunk_count": _chunk_count(part, layout),
-        **production.describe(part),
+        "chunk_count": _chunk_count(part),
+        **production.fields(part),
         "cryptomatte": cryptomatte,
         "layers": layers,
         "logical_bytes": None if None in sizes else sum(sizes),
@@ -196,12 +188,12 @@ def _part(
     }
 
 
-def _chunk_count(part: Part, layout: Layout | NoLayout) -> int | None:
+def _chunk_count(part: Part) -> int | None:
     """What `chunkCount` says; single parts need not have it, and theirs follows from windows, compression and tiles."""
     stated: int | None = part.value("chunkCount", "int")
     if stated is not None:
         return stated
-    return layout.chunks if isinstance(layout, Layout) else None
+    return part.layout.chunks if isinstance(part.layout, Layout) else None
 
 
 def _windows(data: Window | None, display: Window | None) -> dict[str, Any]:
@@ -251,8 +243,8 @@ def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
 
 def _entries(findings: Findings, severity: Severity) -> list[dict[str, Any]]:
     """The findings of one severity that are kept, and then one that says how many more there are."""
-    found = [finding.as_dict() for finding in findings.of(severity)]
-    if more := findings.count[severity] - len(found):
+    entries = [finding.as_dict() for finding in findings.of(severity)]
+    if more := findings.count[severity] - len(entries):
         message = f"{more} more {severity}s are not listed"
-        found.append({"code": "entries_omitted", "message": message, "omitted": more})
-    return found
+        entries.append({"code": "entries_omitted", "message": message, "omitted": more})
+    return entries

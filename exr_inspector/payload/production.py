@@ -11,19 +11,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from exr_inspector.exr.header import Attribute, Part
-
-# CIE xy of red, green, blue and white -> the colour interop ID of the linear, scene-referred space (ASWF colour interop forum).
-PRIMARIES = {
-    (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290): "lin_rec709_scene",
-    (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290): "lin_rec2020_scene",
-    (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290): "lin_p3d65_scene",
-    (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290): "lin_adobergb_scene",
-    (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767): "lin_ap1_scene",
-    (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767): "lin_ap0_scene",
-    (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1 / 3, 1 / 3): "lin_ciexyzd65_scene",
-}
-CHROMATICITY_TOLERANCE = 0.0005
+from exr_inspector.exr.attributes import Attribute
+from exr_inspector.exr.header import Part
+from exr_inspector.payload.colour import interop_id
 
 COLOR_KEYS = ("colorspace", "colourspace", "interopid", "workingspace", "renderingspace")
 SOFTWARE_KEYS = ("software", "rendersoftware", "renderer", "creator")
@@ -89,7 +79,7 @@ _MEGABYTES = {"b": 2**-20, "bytes": 2**-20, "k": 2**-10, "kb": 2**-10, "kib": 2*
 
 
 @lru_cache(maxsize=4096)
-def folded(name: str) -> tuple[str, str]:
+def fold_name(name: str) -> tuple[str, str]:
     """An attribute's whole name and its key: lower-case letters and digits of all of it, and of its last segment."""
     lower = name.lower()
     return _NOT_ALNUM.sub("", lower), _NOT_ALNUM.sub("", re.split(r"[/.:]", lower)[-1])
@@ -104,7 +94,7 @@ class Facts:
         self._by_key: dict[str, Attribute] = {}
         for attribute in part.first.values():
             if attribute.value is not None and not attribute.shortened:
-                name, key = folded(attribute.name)
+                name, key = fold_name(attribute.name)
                 for index, entry in ((self._by_name, name), (self._by_key, key)):
                     if entry not in index or len(attribute.name) < len(index[entry].name):
                         index[entry] = attribute
@@ -131,7 +121,7 @@ class Facts:
         return None
 
 
-def describe(part: Part) -> dict[str, Any]:
+def fields(part: Part) -> dict[str, Any]:
     """The normalised facts of a part, as they stand in `payload["parts"]`; all keys are always there, None where unknown."""
     facts = Facts(part)
     name, version = software(facts)
@@ -156,11 +146,11 @@ def software(facts: Facts) -> tuple[str | None, str | None]:
 
     Where a renderer writes its version under a name of its own (`vrayInfo/vrayversion`), the product is put before it.
     """
-    if found := facts.text((), VERSION_NAMES):
-        product, text = VERSION_NAMES[folded(found[0])[0]], found[1]
+    if attribute := facts.text((), VERSION_NAMES):
+        product, text = VERSION_NAMES[fold_name(attribute[0])[0]], attribute[1]
         text = text if product.lower() in text.lower() else f"{product} {text}"
-    elif found := facts.text(SOFTWARE_KEYS):
-        text = found[1]
+    elif attribute := facts.text(SOFTWARE_KEYS):
+        text = attribute[1]
     else:
         return None, None
     version = _PRODUCT_VERSION.search(text)
@@ -173,8 +163,8 @@ def color_space(facts: Facts) -> tuple[str | None, str | None]:
     In order: `colorInteropID`, an attribute that names the space, the ACES container flag (SMPTE ST 2065-4), chromaticities of a
     known space.
     """
-    if found := facts.text((), ("colorinteropid",)) or facts.text(COLOR_KEYS):
-        return found[1], found[0]
+    if named := facts.text((), ("colorinteropid",)) or facts.text(COLOR_KEYS):
+        return named[1], named[0]
     if facts.part.value("acesImageContainerFlag", "int") == 1:
         return "lin_ap0_scene", "acesImageContainerFlag"
     known = _by_chromaticities(facts.part.value("chromaticities", "chromaticities"))
@@ -187,10 +177,7 @@ def _by_chromaticities(value: dict[str, list[Any]] | None) -> str | None:
     numbers = [number for corner in ("red", "green", "blue", "white") for number in value[corner]]
     if any(isinstance(number, str) for number in numbers):
         return None
-    for primaries, name in PRIMARIES.items():
-        if all(abs(a - b) <= CHROMATICITY_TOLERANCE for a, b in zip(numbers, primaries, strict=True)):
-            return name
-    return None
+    return interop_id(numbers)
 
 
 def render_seconds(facts: Facts) -> float | None:
@@ -227,7 +214,7 @@ def peak_memory_mb(facts: Facts) -> float | None:
         value = attribute.value
         if attribute.type == "string" and (match := _PLAIN.fullmatch(value.strip("\0 "))) and match[2].lower() in _MEGABYTES:
             return round(float(match[1]) * _MEGABYTES[match[2].lower()], 6)
-        unit = next((unit for unit in ("mb", "gb", "kb", "bytes") if folded(attribute.name)[1].endswith(unit)), None)
+        unit = next((unit for unit in ("mb", "gb", "kb", "bytes") if fold_name(attribute.name)[1].endswith(unit)), None)
         if attribute.type in NUMBER_TYPES and not isinstance(value, str) and unit:
             return round(float(value) * _MEGABYTES[unit], 6)
     return None
@@ -247,24 +234,24 @@ def timecode(facts: Facts) -> str | None:
     value = facts.part.value("timeCode", "timecode")
     if value is not None:
         return str(value["text"])
-    found = facts.text(("timecode",))
-    return found[1] if found and _TIMECODE.fullmatch(found[1]) else None
+    written = facts.text(("timecode",))
+    return written[1] if written and _TIMECODE.fullmatch(written[1]) else None
 
 
 def camera(facts: Facts) -> dict[str, Any] | None:
     """What is known of the camera, under the names of CAMERA_TEXTS, CAMERA_NUMBERS and CAMERA_MATRICES; None when nothing is."""
-    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for field, keys in CAMERA_TEXTS.items():
         if text := facts.text(keys):
-            found[field] = text[1]
+            known[field] = text[1]
     for field, keys in CAMERA_NUMBERS.items():
         if (number := facts.number(keys)) is not None:
-            found[field] = number
+            known[field] = number
     # The standard attribute `aperture` is the f-number; elsewhere (`rs/camera/aperture`) the word means the film back.
-    if "f_number" not in found and (aperture := facts.part.value("aperture", "float")) is not None:
-        found["f_number"] = aperture
+    if "f_number" not in known and (aperture := facts.part.value("aperture", "float")) is not None:
+        known["f_number"] = aperture
     for field, keys in CAMERA_MATRICES.items():
         matrices = [one.value for one in facts.find(keys) if one.type in ("m44f", "m44d") and one.value is not None]
         if matrices:
-            found[field] = matrices[0]
-    return found or None
+            known[field] = matrices[0]
+    return known or None

@@ -115,10 +115,12 @@ def _size(file: dict[str, Any]) -> Iterator[str]:
 
 
 def _faults(payload: dict[str, Any]) -> Iterator[str]:
-    found = payload["file"]["completeness"]
-    if found and found["verdict"] != "complete":
-        present, expected = ("?" if found[key] is None else found[key] for key in ("chunks_present", "chunks_expected"))
-        yield f"{found['verdict']}: {present} of {expected} chunks"
+    completeness = payload["file"]["completeness"]
+    if completeness and completeness["verdict"] != "complete":
+        present, expected = (
+            "?" if completeness[key] is None else completeness[key] for key in ("chunks_present", "chunks_expected")
+        )
+        yield f"{completeness['verdict']}: {present} of {expected} chunks"
     for kind in ("errors", "warnings"):
         if entries := payload[kind]:
             more = f" (+{len(entries) - 1})" if len(entries) > 1 else ""

@@ -9,71 +9,22 @@ from __future__ import annotations
 
 import math
 import struct
-import sys
-from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import itemgetter
 
 from exr_inspector.exr.attributes import COMPRESSIONS, PIXEL_TYPES
+from exr_inspector.exr.chunks import OffsetTable, chunk_place, leader_bytes, read_leader
 from exr_inspector.exr.header import LONG_NAMES, MAGIC, NON_IMAGE, TILED, VERSION, Header, Part, Reader
 from exr_inspector.exr.layout import Layout, Window, tile_area
 
-# A million chunks: a 32K texture of 64-pixel tiles has a third of that, levels included. Sorting them takes 50 MiB for a moment.
-MAX_TABLE_BYTES = 8 * 2**20
 # Chunks that lie this close to each other are fetched with one read.
 GAP = 64 * 1024
 
 
-class TableUnreadable(ValueError):
-    """The offset table is cut off, or longer than 8 MiB; `code` is stable."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 class DamagedChunk(ValueError):
     """A chunk is not the one that the table promises, or does not decode."""
-
-
-class Table:
-    """The offset tables of all parts, and where each chunk may end at most: at the next chunk, or at the object's end."""
-
-    def __init__(self, offsets: array[int], counts: Iterable[int], first_byte: int, size: int) -> None:
-        self._offsets = offsets
-        self._starts = [0, *accumulate(counts)]
-        self._first_byte = first_byte
-        self._size = size
-        self._ordered = array("Q", sorted(offsets))
-
-    def extent(self, part: int, chunk: int, most: int = 2**63) -> tuple[int, int] | None:
-        """First byte and end of the room of a part's chunk, at most `most` bytes; None where the file does not hold the chunk."""
-        offset = self._offsets[self._starts[part] + chunk]
-        if not self._first_byte <= offset < self._size:
-            return None
-        after = bisect_right(self._ordered, offset)
-        end = self._ordered[after] if after < len(self._ordered) else self._size
-        return offset, min(end, self._size, offset + most)
-
-
-def read_table(reader: Reader, header: Header, layouts: Iterable[Layout]) -> Table:
-    """The offset tables of a file. Raises TableUnreadable where they are cut off or too long to be held."""
-    counts = [layout.chunks for layout in layouts]
-    length = 8 * sum(counts)
-    end = header.header_bytes + length
-    if length > MAX_TABLE_BYTES:
-        message = f"the chunk offset table takes {length} bytes, more than {MAX_TABLE_BYTES}"
-        raise TableUnreadable("offset_table_too_long", message)
-    data = reader.read(header.header_bytes, length) if end <= reader.size else b""
-    if len(data) < length:
-        raise TableUnreadable("offset_table_truncated", f"the file ends before the end of its chunk offset table at byte {end}")
-    offsets = array("Q")
-    offsets.frombytes(data)
-    if sys.byteorder == "big":
-        offsets.byteswap()
-    return Table(offsets, counts, end, reader.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,23 +128,23 @@ def _runs(units: Grid, present: Callable[[int], object], row: int, most: int) ->
             start = column + 1
 
 
-def fetch(reader: Reader, table: Table, part: int, chunks: Iterable[int], most: int = 2**63) -> dict[int, memoryview]:
+def fetch(reader: Reader, table: OffsetTable, part: int, chunks: Iterable[int], most: int = 2**63) -> dict[int, memoryview]:
     """The bytes in which each chunk lies, at most `most` per chunk, neighbours in one read; absent chunks are left out."""
     extents = {chunk: extent for chunk in chunks if (extent := table.extent(part, chunk, most)) is not None}
-    found: dict[int, memoryview] = {}
+    data_of: dict[int, memoryview] = {}
     for span in _spans(extents):
         first, last = extents[span[0]][0], max(extents[chunk][1] for chunk in span)
         data = memoryview(reader.read(first, last - first))
         for chunk in span:
             begin, end = extents[chunk]
-            found[chunk] = data[begin - first : end - first]
-    return found
+            data_of[chunk] = data[begin - first : end - first]
+    return data_of
 
 
 def _spans(extents: dict[int, tuple[int, int]]) -> list[list[int]]:
     spans: list[list[int]] = []
     reached = 0
-    for chunk in sorted(extents, key=lambda chunk: extents[chunk]):
+    for chunk in sorted(extents, key=extents.__getitem__):
         begin, end = extents[chunk]
         if not spans or begin > reached + GAP:
             spans.append([])
@@ -215,36 +166,26 @@ def cut(header: Header, layout: Layout, band: Band, chunk: int, data: memoryview
 
     Raises DamagedChunk when the bytes are not that chunk, or end before it does.
     """
-    number_size = 4 if header.is_multipart else 0
-    leader = _leader(layout, number_size)
-    if len(data) < leader.size:
+    length = leader_bytes(header, layout)
+    if len(data) < length:
         raise DamagedChunk("its leader is cut off")
-    fields = list(leader.unpack_from(data))
-    if number_size and fields.pop(0) != layout.part:
+    leader, place = read_leader(header, layout, data), chunk_place(layout, chunk)
+    if leader.part not in (None, layout.part):
         raise DamagedChunk("it belongs to another part")
-    place, moved = _place(layout, band, chunk)
-    if tuple(fields[: len(place)]) != place:
-        raise DamagedChunk(f"it lies at {tuple(fields[: len(place)])} where the table has {place}")
-    sizes = fields[len(place) :]
-    end = leader.size + sum(sizes[:2] if layout.deep else sizes)
-    if min(sizes) < 0 or end > len(data):
+    if leader.place != place:
+        raise DamagedChunk(f"it lies at {leader.place} where the table has {place}")
+    end = length + sum(leader.packed_sizes)
+    if min(leader.sizes) < 0 or end > len(data):
         raise DamagedChunk(f"its {end} bytes reach beyond the {len(data)} that the file has for it")
-    body = data[number_size + 4 * len(place) : end]
-    return Piece((struct.pack(f"<{len(place)}i", *moved), body), sizes[2] if layout.deep else 0)
+    sizes_at = (4 if header.is_multipart else 0) + 4 * len(place)
+    return Piece((_place_in_band(layout, band, place), data[sizes_at:end]), leader.unpacked)
 
 
-def _leader(layout: Layout, number_size: int) -> struct.Struct:
-    """Part number (multi-part files), place, packed size; three sizes when deep: counts, samples, and samples unpacked."""
-    return struct.Struct(f"<{number_size // 4}i{'i' if layout.tile is None else '4i'}{'3q' if layout.deep else 'i'}")
-
-
-def _place(layout: Layout, band: Band, chunk: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The coordinates that the chunk's leader must have, and those that it gets in the band's file."""
+def _place_in_band(layout: Layout, band: Band, place: tuple[int, ...]) -> bytes:
+    """The place that the chunk's leader gets in the band's file."""
     if layout.tile is None:
-        y = layout.window.y_min + chunk * layout.lines
-        return (y,), (y,)
-    row, column = divmod(chunk, layout.levels[0].columns)
-    return (column, row, 0, 0), (column - band.origin[0], row - band.origin[1], 0, 0)
+        return struct.pack("<i", *place)
+    return struct.pack("<4i", place[0] - band.origin[0], place[1] - band.origin[1], 0, 0)
 
 
 def band_file(part: Part, layout: Layout, band: Band, pieces: list[Piece]) -> bytes:
@@ -297,7 +238,7 @@ def channel_names(part: Part, layout: Layout) -> list[bytes]:
 
 
 def _channels(part: Part, layout: Layout) -> bytes:
-    entries = sorted(zip(channel_names(part, layout), part.channels, strict=True), key=lambda entry: entry[0])
+    entries = sorted(zip(channel_names(part, layout), part.channels, strict=True), key=itemgetter(0))
     packed = (
         name + b"\0" + struct.pack("<iB3x2i", PIXEL_TYPES.index(one.type), one.p_linear, one.x_sampling, one.y_sampling)
         for name, one in entries

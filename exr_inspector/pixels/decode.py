@@ -2,7 +2,7 @@
 
 OpenEXR is C++, and the bytes are a stranger's: what ends the process that decodes them (a signal, an abort, no memory left) is
 the fault of one chunk, and the function goes on with its other events. The processes are used again, for any file, until one
-crashes; they end with the process that asks. exr_pixel_worker is what runs in them.
+crashes; they end with the process that asks. pixels.worker is what runs in them.
 """
 
 from __future__ import annotations

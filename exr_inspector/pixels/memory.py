@@ -36,7 +36,7 @@ Mode = Literal["full", "sampled"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class StatsOptions:
     """What was asked for; `pixels.statistics.compute_pixel_stats` describes the fields."""
 
     deep_stats: bool
@@ -63,7 +63,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TallyMemory:
     """What the tallies of a part hold: a histogram per half channel or none, and so many bytes of samples per other channel."""
 
     histograms: bool
@@ -72,7 +72,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Schedule:
     """How a part is read: units per band (0: not even one fits), bands at a time, and the bytes that this takes in all."""
 
     units: int
@@ -80,24 +80,24 @@ class Plan:
     memory: int
 
 
-def state(part: Part, options: Options) -> State:
+def tally_memory(part: Part, options: StatsOptions) -> TallyMemory:
     """Histograms and samples where they fit into a quarter of the memory; else samples alone, as many as fit."""
     quarter = (options.memory_limit - BASE_MEMORY) // 4
     count = max(len(part.channels), 1)
     memory = sum(HISTOGRAM_BYTES if channel.type == "HALF" else KEPT_BYTES for channel in part.channels)
     if memory <= quarter:
-        return State(True, KEPT_BYTES, memory)
-    return State(False, min(KEPT_BYTES, quarter // count), quarter)
+        return TallyMemory(True, KEPT_BYTES, memory)
+    return TallyMemory(False, min(KEPT_BYTES, quarter // count), quarter)
 
 
-def most_packed(grid: Grid, options: Options) -> int:
+def most_packed(grid: Grid, options: StatsOptions) -> int:
     """The most bytes that a chunk may take in the file; flat data that does not shrink is stored as it is."""
     if grid.layout.deep:
         return (options.memory_limit - BASE_MEMORY) // 8
     return 2 * (grid.layout.unpacked_bytes(0) or 0) + 4096
 
 
-def plan(grid: Grid, channels: int, packed: int, held: State, options: Options) -> Plan:
+def make_schedule(grid: Grid, channels: int, packed: int, held: TallyMemory, options: StatsOptions) -> Schedule:
     """The largest bands up to 16 MiB, several at a time if they fit, else one. `packed` is what a unit takes in the file.
 
     A band costs its packed bytes three times, as fetched, as its file, and as the decoder's copy of that; its pixels once,
@@ -114,22 +114,23 @@ def plan(grid: Grid, channels: int, packed: int, held: State, options: Options) 
         room = (working - decoders) // in_flight - fixed
         if room >= unit:
             units = max(1, min(BAND_BYTES // max(pixels, 1), room // unit))
-            return Plan(units, in_flight, held.memory + decoders + in_flight * (fixed + units * unit))
-    return Plan(0, 1, held.memory)
+            return Schedule(units, in_flight, held.memory + decoders + in_flight * (fixed + units * unit))
+    return Schedule(0, 1, held.memory)
 
 
-class Ledger:
-    """The memory that all files together use which this process reads at a time; who finds no room waits."""
+class MemoryPool:
+    """The memory that all files together use which this process reads at a time; a caller waits until there is room."""
 
     def __init__(self) -> None:
         self._used = 0
         self._freed = threading.Condition()
 
     @contextmanager
-    def room(self, needed: int, limit: int) -> Iterator[None]:
+    def reserve(self, needed: int, limit: int) -> Iterator[None]:
         """`needed` bytes of `limit`, once others leave as much; a file that is alone is never kept waiting."""
         with self._freed:
-            self._freed.wait_for(lambda: not self._used or self._used + needed <= limit)
+            while self._used and self._used + needed > limit:
+                self._freed.wait()
             self._used += needed
         try:
             yield
@@ -139,4 +140,4 @@ class Ledger:
                 self._freed.notify_all()
 
 
-LEDGER = Ledger()
+POOL = MemoryPool()

@@ -1,7 +1,7 @@
 """Pixels -> statistics per part and channel, in bounded memory whatever the image, from a file or from ranges of an object.
 
-A part is read band by band (exr_bands), decoded by OpenEXR in a process of its own (exr_pixel_decode) and reduced at once
-(exr_pixel_tally), so the memory depends on the band, not on the image. Chunks that are missing or damaged, or that end the
+A part is read band by band (pixels.bands), decoded by OpenEXR in a process of its own (pixels.decode) and reduced at once
+(pixels.tally), so the memory depends on the band, not on the image. Chunks that are missing or damaged, or that end the
 process that decodes them, are left out and counted, and what they leave is marked partial. NumPy is imported when the first part
 is read.
 """
@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exr_inspector.exr.attributes import COMPRESSIONS
+from exr_inspector.exr.chunks import OffsetTable, TableUnreadable, read_table
 from exr_inspector.exr.header import Finding, Header, Part, Reader
-from exr_inspector.exr.layout import Layout, NoLayout, part_type, require_layouts
+from exr_inspector.exr.layout import Layout, NoLayout
 from exr_inspector.pixels import bands, memory, sampling
-from exr_inspector.pixels import tally as exr_pixel_tally
-from exr_inspector.pixels.bands import Band, DamagedChunk, Table, TableUnreadable
+from exr_inspector.pixels import tally as tallies
+from exr_inspector.pixels.bands import Band, DamagedChunk
 from exr_inspector.pixels.decode import DecoderCrashed, RefusedFile, decode
-from exr_inspector.pixels.memory import BASE_MEMORY, LEDGER, MEMORY_LIMIT, Mode, Options, Plan
+from exr_inspector.pixels.memory import BASE_MEMORY, MEMORY_LIMIT, POOL, Mode, Schedule, StatsOptions
 from exr_inspector.pixels.sampling import Choice
-from exr_inspector.pixels.tally import Measured, Tally
+from exr_inspector.pixels.tally import Measurement, Tally
 
 MAX_THREADS = 4
 MAX_FINDINGS = 64
@@ -54,21 +55,21 @@ def compute_pixel_stats(
     out of range, Retry where no process can be started; a damaged file raises nothing, it gives findings.
     """
     count = min(MAX_THREADS, os.cpu_count() or 1) if threads is None else threads
-    options = Options(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
+    options = StatsOptions(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
     try:
-        layouts = require_layouts(header)
-        table = bands.read_table(reader, header, layouts)
+        layouts = header.layouts()
+        table = read_table(reader, header, layouts)
     except NoLayout as fault:
         return _answer(options, [], [Finding("error", "no_chunk_layout", f"{fault}, so no pixel can be read", fault.part)])
     except TableUnreadable as fault:
         return _answer(options, [], [Finding("error", fault.code, str(fault), offset=header.header_bytes)])
-    source = Source(reader, header, table)
+    source = ChunkedFile(reader, header, table)
     limits = _pixel_limits(layouts, options)
     parts = [_PartRun(source, part, layouts[part.index], options, limits[part.index]).result() for part in header.parts]
     return _answer(options, parts, [finding for part in parts for finding in part.findings])
 
 
-def _pixel_limits(layouts: list[Layout], options: Options) -> list[int | None]:
+def _pixel_limits(layouts: tuple[Layout, ...], options: StatsOptions) -> list[int | None]:
     """How many pixels may be read of each part: its share of `max_pixels`, or None where all may be."""
     pixels = [one.window.width * one.window.height if options.deep_stats or not one.deep else 0 for one in layouts]
     if options.max_pixels is None or sum(pixels) <= options.max_pixels:
@@ -85,7 +86,7 @@ class PartStats:
     findings: list[Finding]
 
 
-def _answer(options: Options, parts: list[PartStats], findings: list[Finding]) -> dict[str, Any]:
+def _answer(options: StatsOptions, parts: list[PartStats], findings: list[Finding]) -> dict[str, Any]:
     return {
         **options.as_dict(),
         "is_sampled": any(part.summary["is_sampled"] for part in parts),
@@ -97,16 +98,16 @@ def _answer(options: Options, parts: list[PartStats], findings: list[Finding]) -
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ChunkedFile:
     """Where the chunks of a file come from."""
 
     reader: Reader
     header: Header
-    table: Table
+    table: OffsetTable
 
 
 @dataclass(slots=True)
-class _Channel:
+class _ChannelTally:
     """One channel on its way: its tally, and what the tally cannot know."""
 
     name: str
@@ -153,7 +154,7 @@ class _Outcome:
     """What a band gave: figures per channel with the position of the first NaN, and the chunks that gave none."""
 
     band: Band
-    measured: list[tuple[Measured, tuple[int, int] | None]] = field(default_factory=list)
+    measured: list[tuple[Measurement, tuple[int, int] | None]] = field(default_factory=list)
     depth: _Depth | None = None
     fault: DamagedChunk | None = None
 
@@ -161,7 +162,7 @@ class _Outcome:
 class _PartRun:
     """The reading of one part."""
 
-    def __init__(self, source: Source, part: Part, shape: Layout, options: Options, pixel_limit: int | None) -> None:
+    def __init__(self, source: ChunkedFile, part: Part, shape: Layout, options: StatsOptions, pixel_limit: int | None) -> None:
         self.source = source
         self.part = part
         self.layout = shape
@@ -170,7 +171,7 @@ class _PartRun:
         self.most_packed = memory.most_packed(self.grid, options)
         self.pixel_limit = pixel_limit
         self.asked = options.deep_stats or not shape.deep
-        self.channels: list[_Channel] = []
+        self.channels: list[_ChannelTally] = []
         self.findings: list[Finding] = []
         self.wanted = bytearray(self.grid.units)
         self.choice: Choice | None = None
@@ -208,14 +209,14 @@ class _PartRun:
             self.chunks_damaged = self.grid.chunks
             return
         packed = self._choose()
-        held = memory.state(self.part, self.options)
-        plan = memory.plan(self.grid, len(self.part.channels), packed, held, self.options)
-        with LEDGER.room(plan.memory, self.options.memory_limit - BASE_MEMORY):
+        held = memory.tally_memory(self.part, self.options)
+        schedule = memory.make_schedule(self.grid, len(self.part.channels), packed, held, self.options)
+        with POOL.reserve(schedule.memory, self.options.memory_limit - BASE_MEMORY):
             for one in self.part.channels:
-                tally = exr_pixel_tally.tally(one.type, held.kept_bytes, histogram=held.histograms)
-                self.channels.append(_Channel(one.name, one.type, (one.x_sampling, one.y_sampling), tally))
-            if plan.units:
-                self._read(plan)
+                tally = tallies.tally(one.type, held.kept_bytes, histogram=held.histograms)
+                self.channels.append(_ChannelTally(one.name, one.type, (one.x_sampling, one.y_sampling), tally))
+            if schedule.units:
+                self._read_bands(schedule)
             else:
                 self._too_large()
         self._report()
@@ -236,7 +237,7 @@ class _PartRun:
         """The bytes of a unit in the file; 0 where a chunk of it is not there."""
         extent, number = self.source.table.extent, self.part.index
         extents = [extent(number, chunk, self.most_packed) for chunk in self.grid.unit_chunks(unit)]
-        return 0 if None in extents else sum(found[1] - found[0] for found in extents if found)
+        return 0 if None in extents else sum(end - begin for begin, end in filter(None, extents))
 
     def _is_wanted(self, band: Band) -> bool:
         """Whether any pixel of the band is one of every n-th line and column; a band without one need not be read."""
@@ -257,26 +258,26 @@ class _PartRun:
     def _seed(self) -> str:
         return f"{self.source.header.header_hash}:{self.part.index}"
 
-    def _bands(self, plan: Plan) -> Iterator[Band]:
+    def _bands(self, schedule: Schedule) -> Iterator[Band]:
         if self.drawn is None:
-            yield from bands.bands(self.grid, self.wanted.__getitem__, plan.units)
+            yield from bands.bands(self.grid, self.wanted.__getitem__, schedule.units)
         else:
             yield from map(self.grid.unit, sorted(self.drawn))
 
-    def _read(self, plan: Plan) -> None:
+    def _read_bands(self, schedule: Schedule) -> None:
         """Fetches in this thread, decodes and measures in others, joins the results in the order of the image."""
-        exr_pixel_tally.prepare()
-        if plan.in_flight == 1:
-            for band in self._bands(plan):
+        tallies.prepare()
+        if schedule.in_flight == 1:
+            for band in self._bands(schedule):
                 self._join(self._measure(band, self._fetch(band)))
             return
-        with ThreadPoolExecutor(plan.in_flight - 1, thread_name_prefix="pixel-stats") as pool:
-            self._read_ahead(plan, pool)
+        with ThreadPoolExecutor(schedule.in_flight - 1, thread_name_prefix="pixel-stats") as pool:
+            self._read_ahead(schedule, pool)
 
-    def _read_ahead(self, plan: Plan, pool: Executor) -> None:
+    def _read_ahead(self, schedule: Schedule, pool: Executor) -> None:
         pending: deque[Future[list[_Outcome]]] = deque()
-        for band in self._bands(plan):
-            while len(pending) >= plan.in_flight - 1:
+        for band in self._bands(schedule):
+            while len(pending) >= schedule.in_flight - 1:
                 self._join(pending.popleft().result())
             pending.append(pool.submit(self._measure, band, self._fetch(band)))
         while pending:
@@ -306,14 +307,14 @@ class _PartRun:
         if sum(piece.unpacked for piece in pieces) > self.most_packed:
             raise DamagedChunk("its samples do not fit into the memory limit")
         names = [name.decode("utf-8", "replace") for name in bands.channel_names(self.part, self.layout)]
-        with self._decoded(bands.band_file(self.part, self.layout, band, pieces)) as arrays:
+        with self._decode(bands.band_file(self.part, self.layout, band, pieces)) as arrays:
             if sorted(names) != sorted(arrays):
                 raise DamagedChunk("OpenEXR decodes other channels")
             blocks = [(channel, arrays[name]) for channel, name in zip(self.channels, names, strict=True)]
             return self._measure_deep(band, blocks) if self.layout.deep else self._measure_flat(band, blocks)
 
     @contextmanager
-    def _decoded(self, file: bytes) -> Iterator[dict[str, Any]]:
+    def _decode(self, file: bytes) -> Iterator[dict[str, Any]]:
         """The band's pixels; after too many crashes nothing more of the part is given to the decoder."""
         if self.crashes >= MAX_CRASHES:
             raise DecoderCrashed(f"it was not tried, because {self.crashes} crashes came before it in this part")
@@ -324,20 +325,20 @@ class _PartRun:
             self.crashes += 1
             raise
 
-    def _measure_flat(self, band: Band, blocks: list[tuple[_Channel, Any]]) -> _Outcome:
+    def _measure_flat(self, band: Band, blocks: list[tuple[_ChannelTally, Any]]) -> _Outcome:
         outcome = _Outcome(band)
         for channel, block in blocks:
-            corner, block = self._strided(band, channel, block)
+            corner, block = self._stride(band, channel, block)
             measured, place = channel.tally.measure(block), None
             if measured.first_nan is not None:
                 place = self._place(channel, corner, divmod(measured.first_nan, block.shape[1]))
             outcome.measured.append((measured, place))
         return outcome
 
-    def _measure_deep(self, band: Band, blocks: list[tuple[_Channel, Any]]) -> _Outcome:
+    def _measure_deep(self, band: Band, blocks: list[tuple[_ChannelTally, Any]]) -> _Outcome:
         outcome = _Outcome(band)
         for channel, block in blocks:
-            corner, block = self._strided(band, channel, block)
+            corner, block = self._stride(band, channel, block)
             outcome.depth = outcome.depth or _depth(block.counts)
             measured, place = channel.tally.measure(block.samples.reshape(1, -1)), None
             if measured.first_nan is not None:
@@ -346,7 +347,7 @@ class _PartRun:
             outcome.measured.append((measured, place))
         return outcome
 
-    def _strided(self, band: Band, channel: _Channel, block: Any) -> tuple[tuple[int, int], Any]:
+    def _stride(self, band: Band, channel: _ChannelTally, block: Any) -> tuple[tuple[int, int], Any]:
         """Every n-th sample of every n-th line, counted from the data window's corner; and row and column of the first one."""
         step, window = self.options.sample_stride, self.layout.window
         row = (band.window.y_min - window.y_min) // channel.step[1]
@@ -354,7 +355,7 @@ class _PartRun:
         skipped = -row % step, -column % step
         return (row + skipped[0], column + skipped[1]), block[skipped[0] :: step, skipped[1] :: step]
 
-    def _place(self, channel: _Channel, corner: tuple[int, int], position: tuple[int, int]) -> tuple[int, int]:
+    def _place(self, channel: _ChannelTally, corner: tuple[int, int], position: tuple[int, int]) -> tuple[int, int]:
         """(y, x) in the image of the sample at `position` (line, sample) of a block whose first sample lies at `corner`."""
         stride, window = self.options.sample_stride, self.layout.window
         row, column = corner[0] + position[0] * stride, corner[1] + position[1] * stride
@@ -363,7 +364,7 @@ class _PartRun:
     def _join(self, outcomes: list[_Outcome]) -> None:
         for outcome in outcomes:
             if outcome.fault is not None:
-                self._damaged(outcome)
+                self._count_damage(outcome)
                 continue
             self.chunks_read += len(outcome.band.chunks)
             for channel, (measured, place) in zip(self.channels, outcome.measured, strict=True):
@@ -379,7 +380,7 @@ class _PartRun:
             return 0
         return self.drawn[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]
 
-    def _damaged(self, outcome: _Outcome) -> None:
+    def _count_damage(self, outcome: _Outcome) -> None:
         self.chunks_damaged += len(outcome.band.chunks)
         for channel in self.channels:
             channel.shares += self._times(outcome.band)
@@ -406,7 +407,7 @@ class _PartRun:
         window = self.layout.window
         summary: dict[str, Any] = {
             "part_index": self.part.index,
-            "type": part_type(self.source.header, self.part),
+            "type": self.part.kind,
             "pixels": window.width * window.height,
             "chunks": self.grid.chunks,
             "chunks_read": self.chunks_read,
@@ -444,7 +445,7 @@ class _PartRun:
                 "details": self._details(channel),
             }
 
-    def _details(self, channel: _Channel) -> dict[str, Any]:
+    def _details(self, channel: _ChannelTally) -> dict[str, Any]:
         details: dict[str, Any] = {"type": channel.kind, "percentiles_exact": channel.tally.percentiles_exact}
         if self.layout.deep:
             return details | self.depth.as_dict()
@@ -452,7 +453,7 @@ class _PartRun:
             details["nan_share"] = self._nan_share(channel, self.choice, len(self.drawn))
         return details
 
-    def _nan_share(self, channel: _Channel, choice: Choice, units_read: int) -> dict[str, Any]:
+    def _nan_share(self, channel: _ChannelTally, choice: Choice, units_read: int) -> dict[str, Any]:
         """An unbiased estimate of the share of NaN in the chunks that the file holds, and a bound with its confidence.
 
         A draw that does not decode counts as NaN: nothing is known of its pixels.

@@ -64,7 +64,7 @@ class Moments:
     total: float = 0.0
     squares: float = 0.0
 
-    def joined(self, other: Moments) -> Moments:
+    def join(self, other: Moments) -> Moments:
         """The moments of both sets of samples (Chan, Golub and LeVeque 1979)."""
         if not self.count or not other.count:
             return other if other.count else self
@@ -75,7 +75,7 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """What one block adds to its channel. `digests` are 32 bytes per line; `values` are there where percentiles need them,
     as a copy: the block's own memory is used again."""
 
@@ -156,7 +156,7 @@ class Tally:
     _digest: Any = field(default_factory=hashlib.sha256)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def measure(self, block: Any) -> Measured:
+    def measure(self, block: Any) -> Measurement:
         """The figures of a block of (lines, columns) samples: float16, float32 or uint32."""
         import numpy as np
 
@@ -164,18 +164,18 @@ class Tally:
         digests = _line_digests(block)
         if self.histogram is None:
             with np.errstate(invalid="ignore"):
-                return _measured_by_line(block, digests)
-        found = _histogram(block)
+                return _measure_by_line(block, digests)
+        histogram = _histogram(block)
         with self._lock:
-            self.histogram += found
-        return Measured(_half_counts(found), [], digests, _first_nan(block) if found[_is_nan()].any() else None)
+            self.histogram += histogram
+        return Measurement(_half_counts(histogram), [], digests, _first_nan(block) if histogram[_is_nan()].any() else None)
 
-    def add(self, measured: Measured) -> None:
+    def add(self, measured: Measurement) -> None:
         """Joins what `measure` returned; blocks in the order of the image."""
         self.counts.add(measured.counts)
         self._digest.update(measured.digests)
         for line in measured.lines:
-            self.moments = self.moments.joined(line)
+            self.moments = self.moments.join(line)
         if measured.values is not None:
             self.kept.add(measured.values)
 
@@ -238,17 +238,17 @@ def _is_nan() -> Any:
     return np.isnan(_half_values()[0])
 
 
-def _half_counts(found: Any) -> Counts:
+def _half_counts(histogram: Any) -> Counts:
     values, order = _half_values()
-    present = order[found[order] > 0]
+    present = order[histogram[order] > 0]
     low, high = (values[present[0]], values[present[-1]]) if present.size else (math.inf, -math.inf)
     return Counts(
-        total=int(found.sum()),
-        nan=int(found[_is_nan()].sum()),
-        pos_inf=int(found[0x7C00]),
-        neg_inf=int(found[0xFC00]),
-        negative=int(found[0x8001:0xFC01].sum()),
-        zero=int(found[0] + found[0x8000]),
+        total=int(histogram.sum()),
+        nan=int(histogram[_is_nan()].sum()),
+        pos_inf=int(histogram[0x7C00]),
+        neg_inf=int(histogram[0xFC00]),
+        negative=int(histogram[0x8001:0xFC01].sum()),
+        zero=int(histogram[0] + histogram[0x8000]),
         low=float(low),
         high=float(high),
     )
@@ -278,14 +278,14 @@ def _first_nan(block: Any) -> int | None:
     return int(places[0]) if places.size else None
 
 
-def _measured_by_line(block: Any, digests: bytes) -> Measured:
+def _measure_by_line(block: Any, digests: bytes) -> Measurement:
     """Counts and moments of floats and integers, a few lines at a time so that the doubles stay in the cache."""
     counts = Counts()
     lines: list[Moments] = []
     step = max(1, PIECE // 4 // max(block.shape[1], 1))
     for start in range(0, block.shape[0], step):
         _measure_lines(block[start : start + step].astype("f8"), counts, lines)
-    return Measured(counts, lines, digests, _first_nan(block) if counts.nan else None, block.flatten())
+    return Measurement(counts, lines, digests, _first_nan(block) if counts.nan else None, block.flatten())
 
 
 def _measure_lines(piece: Any, counts: Counts, lines: list[Moments]) -> None:

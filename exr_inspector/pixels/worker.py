@@ -2,7 +2,7 @@
 
 A request is `REQUEST` (bytes of the file, bytes of memory that the process may hold) and the file. An answer is `ANSWER` (bytes
 of the JSON object) and the object; the samples lie in a file that both processes map, because a pipe copies them twice.
-exr_pixel_decode is the other end. This module imports nothing of the project: what decodes the bytes of strangers holds no
+pixels.decode is the other end. This module imports nothing of the project: what decodes the bytes of strangers holds no
 settings and no keys.
 """
 
@@ -59,20 +59,20 @@ class _Shared:
 
     def hold(self, blocks: Blocks) -> int:
         """Put the blocks there, one by one, letting go of each; the size of the file."""
-        needed = sum(map(_padded, blocks))
+        needed = sum(map(_padded_size, blocks))
         if needed > len(self._bytes):
             os.ftruncate(self._file, needed)
             self._bytes = mmap.mmap(self._file, needed)
         held, at = memoryview(self._bytes), 0
         while blocks:
-            size = _padded(blocks[0])
+            size = _padded_size(blocks[0])
             block = blocks.popleft()
             held[at : at + block.nbytes] = block
             at += size
         return len(self._bytes)
 
 
-def _padded(block: Any) -> int:
+def _padded_size(block: Any) -> int:
     """The bytes of a block, up to where the next one may begin."""
     return -(-int(block.nbytes) // ALIGNMENT) * ALIGNMENT
 
@@ -135,7 +135,7 @@ def _decode(data: bytes) -> tuple[dict[str, Any], Blocks]:
         for block in _arrays(channel.pixels):
             channels[-1]["blocks"].append([block.dtype.str, block.shape, at])
             blocks.append(block.reshape(-1).view("u1"))
-            at += _padded(block)
+            at += _padded_size(block)
     return {"channels": channels}, blocks
 
 

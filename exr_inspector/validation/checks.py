@@ -15,7 +15,7 @@ from typing import Any
 
 from exr_inspector.embedding.facts import read_box, relation
 from exr_inspector.embedding.vectors import compute_metadata_embedding
-from exr_inspector.payload.production import CHROMATICITY_TOLERANCE, PRIMARIES
+from exr_inspector.payload.colour import CHROMATICITY_TOLERANCE, PRIMARIES, equal_chromaticities
 from exr_inspector.validation.options import (
     COUNT,
     EIGHT_NUMBERS,
@@ -40,9 +40,6 @@ from exr_inspector.validation.subject import Entry, Probe, Subject
 RuleOptions = Mapping[str, Any]
 Check = Callable[[Subject, RuleOptions], Iterator[Probe]]
 
-_BY_INTEROP_ID = {name: primaries for primaries, name in PRIMARIES.items()}
-SPACES = {word: _BY_INTEROP_ID[f"lin_{word}_scene"] for word in ("ap0", "ap1", "rec709", "rec2020", "p3d65")}
-"""Chromaticities of the spaces that a policy may name: ST 2065-1 (AP0), ACEScg (AP1), Rec. 709, Rec. 2020, P3 with D65 white."""
 CORNERS = ("red", "green", "blue", "white")
 LOSSLESS = frozenset({"none", "rle", "zips", "zip", "piz", "htj2k256", "htj2k32", "zstd"})
 _FRAME_DIGITS = re.compile(r"(\d+)(?:\.[A-Za-z]\w*)+\Z", re.ASCII)
@@ -509,10 +506,10 @@ def _optional(what: str, value: Any, options: RuleOptions, part: Entry) -> Itera
         yield Probe(f"{what}_not_allowed", value in options["allowed"], value, part.get("index"))
 
 
-@kind(any_of={"equal": one_word_of(*SPACES), "values": EIGHT_NUMBERS}, optional={"tolerance": NUMBER, "required": FLAG})
+@kind(any_of={"equal": one_word_of(*PRIMARIES), "values": EIGHT_NUMBERS}, optional={"tolerance": NUMBER, "required": FLAG})
 def chromaticities(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
     """Chromaticities of a known space, or eight numbers."""
-    wanted = options.get("values") or SPACES[options["equal"]]
+    wanted = options.get("values") or PRIMARIES[options["equal"]]
     tolerance = options.get("tolerance", CHROMATICITY_TOLERANCE)
     for part in subject.parts:
         stated = _eight(part.get("chromaticities") or subject.attribute(part, "chromaticities"))
@@ -520,7 +517,7 @@ def chromaticities(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
             if options.get("required"):
                 yield Probe("chromaticities_missing", False, None, part.get("index"))
             continue
-        fits = all(abs(a - b) <= tolerance for a, b in zip(stated, wanted, strict=True))
+        fits = equal_chromaticities(stated, wanted, tolerance)
         yield Probe("chromaticities_differ", fits, [round(value, 6) for value in stated], part.get("index"))
 
 

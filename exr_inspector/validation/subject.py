@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from exr_inspector.payload.roles import aov_role
+from exr_inspector.payload.aovs import aov_role
 
 Entry = Mapping[str, Any]
 NO_REFERENCES: Mapping[str, Entry] = {}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exr_inspector.payload.roles import COLOUR_ROLES
+from exr_inspector.payload.aovs import COLOUR_ROLES
 from exr_inspector.validation.checks import LOSSLESS, RULE_KINDS
 from exr_inspector.validation.policy import Policy, Rule, load_policy
 from exr_inspector.validation.subject import Probe, Subject, role_of

@@ -25,13 +25,13 @@ from exr_bytes import (
     tiledesc,
 )
 from exr_inspector.exr.header import parse_header
-from exr_inspector.exr.layout import Layout, NoLayout, Window, layout, part_type, sampled
+from exr_inspector.exr.layout import Layout, NoLayout, Window, sample_count
 
 
 def laid_out(*extra: bytes, flags: int = 0, **options: Any) -> Layout:
     """The layout of a single part."""
     found = parse_header(header(part(*extra, **options), flags=flags))
-    return layout(found, found.parts[0])
+    return found.layouts()[0]
 
 
 @pytest.mark.parametrize("compression", range(14))
@@ -70,7 +70,7 @@ def test_tiles_of_a_level_cover_it_once(width: int, height: int, tile: tuple[int
 @given(st.integers(-500, 500), st.integers(0, 300), st.integers(1, 9))
 def test_samples_are_the_multiples_of_the_step(first: int, count: int, step: int) -> None:
     """As many as counting gives, on both sides of zero."""
-    assert sampled(first, first + count - 1, step) == sum(line % step == 0 for line in range(first, first + count))
+    assert sample_count(first, first + count - 1, step) == sum(line % step == 0 for line in range(first, first + count))
 
 
 def test_unpacked_bytes_respect_types_and_sampling() -> None:
@@ -93,7 +93,7 @@ def test_flags_decide_what_a_flat_single_part_is(kind: str | None, flags: int, e
     """Deep and multi-part files go by the type."""
     extra = [text("type", kind)] if kind else []
     found = parse_header(header(part(*extra), flags=flags))
-    assert part_type(found, found.parts[0]) == expected
+    assert found.parts[0].kind == expected
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_unknown_codec_is_counted_by_its_chunk_count() -> None:
     count = attribute("chunkCount", "int", struct.pack("<i", 12))
     assert laid_out(count, compression=99).chunks == 12
     found = parse_header(header(named_part("a", "hologram", 7), named_part("b", "scanlineimage", 2)))
-    assert [layout(found, one).chunks for one in found.parts] == [7, 2]
+    assert [one.chunks for one in found.layouts()] == [7, 2]
 
 
 def test_windows_count_both_corners() -> None:

@@ -18,7 +18,7 @@ from benchmarks.fuzz.mutate import check, describe
 from exr_bytes import MemoryReader, attribute, channel, chlist, header, named_part, part, text, tiledesc
 from exr_inspector.exr import completeness as exr_chunks
 from exr_inspector.exr import header as exr_header
-from exr_inspector.exr import layout
+from exr_inspector.exr.layout import Layout, NoLayout
 from exr_inspector.exr.limits import (
     LARGE_VALUE,
     LISTED_MANIFEST_ENTRIES,
@@ -34,7 +34,7 @@ from exr_inspector.exr.limits import (
     MAX_PAYLOAD_CHARACTERS,
     MAX_VALUE_BYTES,
 )
-from exr_inspector.payload import document, layers
+from exr_inspector.payload import aovs, document
 from project import ROOT
 
 WINDOW = (0, 0, 2**30 - 1, 2**30 - 1)
@@ -172,8 +172,8 @@ def test_an_ordinary_manifest_is_listed_as_before() -> None:
 def test_levels_are_counted_for_the_whole_file() -> None:
     """Mip maps fit for as many parts as there can be; a part whose rip maps would exceed the bound has no layout and no level."""
     for level in (1, 2):
-        found = layout.layouts(exr_header.parse_header(tiled_parts(level)))
-        known = [one for one in found if isinstance(one, layout.Layout)]
+        found = [one.layout for one in exr_header.parse_header(tiled_parts(level)).parts]
+        known = [one for one in found if isinstance(one, Layout)]
         assert sum(len(one.levels) for one in known) <= MAX_LEVELS
         assert (len(known) == MAX_PARTS) is (level == 1)
     assert "resolution levels" in str(found[-1])
@@ -182,13 +182,13 @@ def test_levels_are_counted_for_the_whole_file() -> None:
 def test_the_layout_of_a_part_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Completeness, contradictions and the payload share it."""
     made: list[int] = []
-    original = layout.layout
+    original = exr_header.layout_or_reason
 
-    def counting(header: exr_header.Header, part: exr_header.Part, levels_left: int) -> layout.Layout:
-        made.append(part.index)
-        return original(header, part, levels_left)
+    def counting(part: int, *rest: Any) -> Layout | NoLayout:
+        made.append(part)
+        return original(part, *rest)
 
-    monkeypatch.setattr(layout, "layout", counting)
+    monkeypatch.setattr(exr_header, "layout_or_reason", counting)
     reader = MemoryReader(header(*[named_part(f"p{n}", "tiledimage", 2, RIP) for n in range(5)]))
     found = exr_header.read_header(reader)
     document.describe(document.FileFacts("/a.exr"), found, exr_chunks.assess(found, reader))
@@ -246,10 +246,10 @@ def test_the_bound_on_payloads_is_above_what_real_files_take() -> None:
     assert MAX_PAYLOAD_CHARACTERS > 100 * 280_000
 
 
-def test_long_layers_are_not_remembered() -> None:
-    """A layer of thousands of components has its role each time; what stays in memory is bounded in bytes."""
-    components = tuple(f"c{n}" for n in range(5_000))
-    before = layers._remembered_role.cache_info().currsize
-    assert layers.role("diffuse", components) == layers.role("diffuse", ("R",)) == "beauty"
-    assert layers.role("x" * 60_000, ("R",)) == "data"
-    assert layers._remembered_role.cache_info().currsize <= before + 1
+def test_long_names_are_not_remembered() -> None:
+    """A layer of thousands of components has its category each time; what stays in memory is bounded in bytes."""
+    components = [f"c{n}" for n in range(5_000)]
+    before = aovs._read_short_name.cache_info().currsize
+    assert aovs.category("diffuse", components) == aovs.category("diffuse", ["R"]) == "lighting"
+    assert aovs.category("x" * 60_000, ["R"]) == "data"
+    assert aovs._read_short_name.cache_info().currsize <= before + 1

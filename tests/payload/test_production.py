@@ -15,7 +15,7 @@ from exr_bytes import FLOAT, HALF, NON_IMAGE, attribute, channel, chlist, header
 from exr_inspector.exr import cryptomatte
 from exr_inspector.exr.cryptomatte import cryptomattes, murmur3, object_key
 from exr_inspector.exr.header import Part, parse_header
-from exr_inspector.payload import layers, production
+from exr_inspector.payload import aovs, production
 
 
 def with_attributes(*extra: bytes, **options: Any) -> Part:
@@ -25,7 +25,7 @@ def with_attributes(*extra: bytes, **options: Any) -> Part:
 
 def facts(*extra: bytes) -> dict[str, Any]:
     """The normalised facts of such a part that are known."""
-    return {key: value for key, value in production.describe(with_attributes(*extra)).items() if value is not None}
+    return {key: value for key, value in production.fields(with_attributes(*extra)).items() if value is not None}
 
 
 def number(name: str, value: float) -> bytes:
@@ -240,14 +240,14 @@ def test_entries_of_a_long_manifest_are_counted() -> None:
 )  # fmt: skip
 def test_layers_have_roles(layer: str, components: str, role: str) -> None:
     """From the words of the field."""
-    assert layers.role(layer, tuple(components)) == role
+    assert aovs.layer_role(layer, list(components)) == role
 
 
 def test_layers_group_channels_and_count_their_bytes() -> None:
     """Logical bytes are those of the samples in the data window, subsampling included."""
     listed = chlist(channel("BY", HALF, 2, 2), channel("Y", HALF), channel("depth.Z", FLOAT))
     own = parse_header(header(part(channels=listed, window=(0, 0, 63, 31))))
-    found = layers.layers(own, own.parts[0])
+    found = aovs.layers(own.parts[0], of_several=False)
     assert [(one["name"], one["components"], one["types"]) for one in found] == [
         ("", ["BY", "Y"], ["HALF"]), ("depth", ["Z"], ["FLOAT"]),
     ]  # fmt: skip
@@ -257,6 +257,6 @@ def test_layers_group_channels_and_count_their_bytes() -> None:
 def test_a_part_name_stands_in_for_a_layer_name_and_deep_parts_are_deep() -> None:
     """Multi-part files put the layer into the part's name."""
     found = parse_header(header(named_part("depth.left", "scanlineimage", 2), named_part("RGBA_key", "scanlineimage", 2)))
-    assert [layers.layers(found, one)[0]["role"] for one in found.parts] == ["depth", "light_group"]
+    assert [aovs.layers(one, of_several=True)[0]["role"] for one in found.parts] == ["depth", "light_group"]
     deep = parse_header(header(part(text("type", "deepscanline")), flags=NON_IMAGE))
-    assert [(one["role"], one["logical_bytes"]) for one in layers.layers(deep, deep.parts[0])] == [("deep", None)]
+    assert [(one["role"], one["logical_bytes"]) for one in aovs.layers(deep.parts[0], of_several=False)] == [("deep", None)]

@@ -11,19 +11,20 @@ import pytest
 
 from exr_bytes import MemoryReader
 from exr_inspector.exr import header as exr_header
-from exr_inspector.exr.layout import layout
+from exr_inspector.exr.chunks import OffsetTable, TableUnreadable, read_table
+from exr_inspector.exr.layout import Layout
 from exr_inspector.pixels import bands
 from exr_inspector.pixels.decode import DeepPixels, decode
 from exr_inspector.pixels.memory import MEMORY_LIMIT
 from pixel_files import DEEP, FLAT, WINDOW, attributes, chunk_offsets, deep_plane, one, patched, planes, written
 
 
-def opened(data: bytes) -> tuple[MemoryReader, exr_header.Header, list[Any], bands.Table]:
+def opened(data: bytes) -> tuple[MemoryReader, exr_header.Header, tuple[Layout, ...], OffsetTable]:
     """A file's reader, header, layouts and table."""
     reader = MemoryReader(data)
     header = exr_header.read_header(reader)
-    layouts = [layout(header, part) for part in header.parts]
-    return reader, header, layouts, bands.read_table(reader, header, layouts)
+    layouts = header.layouts()
+    return reader, header, layouts, read_table(reader, header, layouts)
 
 
 def in_cells(block: Any) -> Any:
@@ -178,6 +179,6 @@ def test_a_cut_table_is_named() -> None:
     """A file that ends inside its table has no chunk to read."""
     data = one(planes())
     end = exr_header.parse_header(data, size=len(data)).header_bytes
-    with pytest.raises(bands.TableUnreadable, match="before the end of its chunk offset table") as caught:
+    with pytest.raises(TableUnreadable, match="before the end of its chunk offset table") as caught:
         opened(data[: end + 9])
     assert caught.value.code == "offset_table_truncated"

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from exr_bytes import MemoryReader
 from exr_inspector.exr import header as exr_header
-from exr_inspector.exr.layout import layout
 from exr_inspector.pixels import bands
 from exr_inspector.pixels import memory as exr_pixel_plan
-from exr_inspector.pixels.memory import BASE_MEMORY, LEAST_MEMORY, SUMS, Options, State, plan, state
+from exr_inspector.pixels.memory import BASE_MEMORY, LEAST_MEMORY, SUMS, StatsOptions, TallyMemory, make_schedule, tally_memory
 from exr_inspector.pixels.statistics import compute_pixel_stats
 from exr_inspector.pixels.tally import HISTOGRAM_BYTES, KEPT_BYTES
 from pixel_files import attributes, deep_plane, one, planes, stats, written
@@ -23,15 +22,15 @@ from pixel_files import attributes, deep_plane, one, planes, stats, written
 MIB = 2**20
 
 
-def options(limit: int = LEAST_MEMORY, threads: int = 2) -> Options:
-    """Options with a memory limit and a number of threads."""
-    return Options(deep_stats=True, mode="full", sample_stride=1, max_pixels=None, memory_limit=limit, threads=threads)
+def options(limit: int = LEAST_MEMORY, threads: int = 2) -> StatsOptions:
+    """StatsOptions with a memory limit and a number of threads."""
+    return StatsOptions(deep_stats=True, mode="full", sample_stride=1, max_pixels=None, memory_limit=limit, threads=threads)
 
 
 def opened(data: bytes) -> tuple[exr_header.Part, bands.Grid]:
     """The first part of a file, and its grid."""
     header = exr_header.read_header(MemoryReader(data))
-    return header.parts[0], bands.grid(layout(header, header.parts[0]))
+    return header.parts[0], bands.grid(header.layouts()[0])
 
 
 def peak(data: bytes, **asked: Any) -> int:
@@ -63,10 +62,10 @@ def test_deep_pixels_are_read_a_few_lines_at_a_time(monkeypatch: pytest.MonkeyPa
 def test_bands_are_of_sixteen_mebibytes_where_memory_allows() -> None:
     """Several at a time when there are threads, one when there is none."""
     part, grid = opened(one({"A": np.zeros((512, 1024), "f2")}, "none"))
-    held = state(part, options())
-    found = plan(grid, 1, 2048, held, options(512 * MIB))
+    held = tally_memory(part, options())
+    found = make_schedule(grid, 1, 2048, held, options(512 * MIB))
     assert (found.units, found.in_flight) == (exr_pixel_plan.BAND_BYTES // 2048, 3)
-    assert plan(grid, 1, 2048, held, options(512 * MIB, threads=0)).in_flight == 1
+    assert make_schedule(grid, 1, 2048, held, options(512 * MIB, threads=0)).in_flight == 1
 
 
 def test_where_several_bands_do_not_fit_there_is_one() -> None:
@@ -74,17 +73,19 @@ def test_where_several_bands_do_not_fit_there_is_one() -> None:
     _, grid = opened(one({"A": np.zeros((256, 4096), "f4")}, "dwab"))
     size = 256 * 4096 * 4
     needed = SUMS + int(2.25 * size) + 3 * size
-    held = State(histograms=True, kept_bytes=KEPT_BYTES, memory=LEAST_MEMORY - BASE_MEMORY - needed)
-    found = plan(grid, 1, size, held, options())
+    held = TallyMemory(histograms=True, kept_bytes=KEPT_BYTES, memory=LEAST_MEMORY - BASE_MEMORY - needed)
+    found = make_schedule(grid, 1, size, held, options())
     assert (found.units, found.in_flight, found.memory) == (1, 1, LEAST_MEMORY - BASE_MEMORY)
-    assert plan(grid, 1, size + 1, held, options()).units == 0
+    assert make_schedule(grid, 1, size + 1, held, options()).units == 0
 
 
 def test_wavelet_codecs_need_more() -> None:
     """The JPEG 2000 codecs hold several times the chunk while they decode (measured)."""
-    held = State(histograms=True, kept_bytes=KEPT_BYTES, memory=0)
+    held = TallyMemory(histograms=True, kept_bytes=KEPT_BYTES, memory=0)
     plane = {"A": np.zeros((256, 2048), "f4")}
-    memory = {name: plan(opened(one(plane, name))[1], 1, 1000, held, options(512 * MIB, 0)).memory for name in ("dwab", "lj2k")}
+    memory = {
+        name: make_schedule(opened(one(plane, name))[1], 1, 1000, held, options(512 * MIB, 0)).memory for name in ("dwab", "lj2k")
+    }
     assert memory["lj2k"] - memory["dwab"] == int((4 - 1.25) * 256 * 2048 * 4)
 
 
@@ -97,8 +98,8 @@ def test_wavelet_codecs_need_more() -> None:
 )
 def test_no_plan_exceeds_its_limit(limit: int, threads: int, packed: int, held_bytes: int, name: str) -> None:
     """Whatever the units take: state, bands and codec stay within what the limit leaves beside the base."""
-    held = State(histograms=True, kept_bytes=KEPT_BYTES, memory=held_bytes)
-    found = plan(GRIDS[name], 3, packed, held, options(limit * MIB, threads))
+    held = TallyMemory(histograms=True, kept_bytes=KEPT_BYTES, memory=held_bytes)
+    found = make_schedule(GRIDS[name], 3, packed, held, options(limit * MIB, threads))
     assert found.memory <= limit * MIB - BASE_MEMORY
     assert found.units >= 0
 
@@ -109,9 +110,9 @@ GRIDS = {name: opened(one(planes(), name))[1] for name in ("zip", "lj2k")}
 def test_tallies_take_a_quarter_of_the_memory_at_most() -> None:
     """A histogram for each half while that fits; then fewer samples for each channel, however many there are."""
     few, _ = opened(one(dict.fromkeys(("A", "B"), np.zeros((2, 2), "f2")) | {"Z": np.zeros((2, 2), "f4")}))
-    assert state(few, options()) == State(True, KEPT_BYTES, 2 * HISTOGRAM_BYTES + KEPT_BYTES)
+    assert tally_memory(few, options()) == TallyMemory(True, KEPT_BYTES, 2 * HISTOGRAM_BYTES + KEPT_BYTES)
     many, _ = opened(one({f"c{number:04}": np.zeros((2, 2), "f2") for number in range(2000)}))
-    held = state(many, options())
+    held = tally_memory(many, options())
     assert held.histograms is False
     assert held.memory == (LEAST_MEMORY - BASE_MEMORY) // 4
     assert held.kept_bytes * 2000 <= held.memory

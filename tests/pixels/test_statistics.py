@@ -338,25 +338,25 @@ def test_a_setting_out_of_range_is_named(options: dict[str, Any], named: str) ->
 
 def test_memory_is_shared_between_files_read_at_a_time() -> None:
     """Who finds no room waits until another is done; who is alone always gets it."""
-    ledger = memory.Ledger()
+    pool = memory.MemoryPool()
     order: list[str] = []
     entered = threading.Event()
 
     def second() -> None:
         entered.set()
-        with ledger.room(60, 100):
+        with pool.reserve(60, 100):
             order.append("second in")
 
-    with ledger.room(60, 100):
+    with pool.reserve(60, 100):
         thread = threading.Thread(target=second)
         thread.start()
         entered.wait()
-        with ledger.room(40, 100):
+        with pool.reserve(40, 100):
             order.append("third in")
         order.append("first out")
     thread.join()
     assert order == ["third in", "first out", "second in"]
-    with ledger.room(10**12, 100):
+    with pool.reserve(10**12, 100):
         order.append("alone")
 
 

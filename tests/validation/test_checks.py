@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from exr_inspector.payload.colour import interop_id
 from exr_inspector.validation.checks import RULE_KINDS
 from exr_inspector.validation.policy import Policy, Rule, parse_policy
 from exr_inspector.validation.validate import validate
@@ -223,6 +224,15 @@ def test_interop_ids_are_read_from_the_attribute():
     assert check("color_interop_id", options, wrong)["status_code"] == "color_interop_id_not_allowed"
     assert check("color_interop_id", options, absent) is None
     assert check("color_interop_id", options | {"required": True}, absent)["status_code"] == "color_interop_id_missing"
+
+
+@pytest.mark.parametrize("off", [0, 0.0004, 0.0006])
+def test_a_space_is_named_and_checked_by_one_tolerance(off):
+    """A file that is called lin_ap0_scene has AP0's chromaticities, and one that is not called so has not."""
+    own = {**AP0, "red": [AP0["red"][0] + off, AP0["red"][1]]}
+    is_named = interop_id([number for corner in AP0 for number in own[corner]]) == "lin_ap0_scene"
+    passes = check("chromaticities", {"equal": "ap0"}, part(chromaticities=own))["status"] == "PASS"
+    assert is_named is passes is (off < 0.0005)
 
 
 def test_chromaticities_may_be_numbers_and_may_be_required():
