@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in the image
 
 from exr_bytes import channel, chlist, image, text  # noqa: E402
@@ -78,25 +78,24 @@ def endpoint(objects: Path, latency: int) -> Iterator[str]:
 
 
 def environment(url: str, schema: str) -> dict[str, str]:
-    """What the function and the script read."""
+    """What the function and the command read."""
     keys = {"VAST_DB_ACCESS_KEY": "local", "VAST_DB_SECRET_KEY": "local-secret", "VAST_DB_ENDPOINT": url}
     objects = {"S3_ENDPOINT": url, "S3_ACCESS_KEY": "local", "S3_SECRET_KEY": "local-secret"}
     return os.environ | keys | objects | {"VAST_DB_BUCKET": BUCKET, "VAST_DB_SCHEMA": schema}
 
 
-def script(name: str, url: str, schema: str, *arguments: str) -> tuple[subprocess.Popen[str], list[str]]:
-    """A script on its way."""
-    command = [sys.executable, f"scripts/{name}.py", *arguments, "--json"]
-    process = subprocess.Popen(
+def start_backfill(url: str, schema: str, *arguments: str) -> subprocess.Popen[str]:
+    """A backfill on its way."""
+    command = [sys.executable, "-m", "exr_inspector", "backfill", *arguments, "--json"]
+    return subprocess.Popen(
         command, cwd=ROOT, env=environment(url, schema), stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    return process, command
 
 
 def backfill(way: str, url: str, schema: str, *arguments: str) -> Measured:
     """Run the backfill to its end."""
     started = time.perf_counter()
-    process, _ = script("backfill", url, schema, *arguments)
+    process = start_backfill(url, schema, *arguments)
     assert process.stdout
     answer = json.loads(process.stdout.read())
     _, status, usage = os.wait4(process.pid, 0)
@@ -112,7 +111,11 @@ def function(url: str) -> Callable[[dict[str, str]], Any]:
 
     ctx = SimpleNamespace(logger=SimpleNamespace(info=len, warning=len, error=len))
     main.init(ctx)
-    return lambda data: main.handler(ctx, {"data": data})
+
+    def handle(data: dict[str, str]) -> Any:
+        return main.handler(ctx, {"data": data})
+
+    return handle
 
 
 def singly(handle: Callable[[dict[str, str]], Any], events: Iterator[dict[str, str]], count: int) -> Measured:
@@ -140,7 +143,7 @@ def against(way: str, handle: Handle, events: Iterator[dict[str, str]], count: i
 def kill_and_resume(url: str, folder: Path, workers: int) -> bool:
     """Whether a run that is killed and gone on with ends in the tables of one that was left alone."""
     arguments = (str(folder), "--workers", str(workers), "--batch", "100")
-    process, _ = script("backfill", url, "killed", *arguments)
+    process = start_backfill(url, "killed", *arguments)
     while not count(url, "killed") and process.poll() is None:
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)

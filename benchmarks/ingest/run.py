@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in the image
 
 import vast_db_persistence as persistence  # noqa: E402
@@ -115,6 +115,10 @@ def ways(server: Endpoint) -> dict[str, Store]:
     persistence.persist_to_vast_database(documents(1)[0], session=warm)
     persistence.persist_to_vast_database(documents(1)[0], settings=plain)
 
+    def straightforwardly(batch: list[dict[str, Any]]) -> None:
+        for document in batch:
+            straightforward.persist(document, plain)
+
     def singly(batch: list[dict[str, Any]]) -> None:
         for document in batch:
             assert persistence.persist_to_vast_database(document, session=warm)["inserted"]
@@ -128,7 +132,7 @@ def ways(server: Endpoint) -> dict[str, Store]:
         return store
 
     return {
-        "straightforward": lambda batch: [straightforward.persist(document, plain) for document in batch],
+        "straightforward": straightforwardly,
         "singly": singly,
         **{f"batches of {size}": in_batches(size) for size in BATCHES},
     }

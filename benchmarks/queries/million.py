@@ -36,9 +36,9 @@ from pyarrow import feather, ipc
 
 import vast_schemas
 from exr_inspector.catalogue import engine, questions, similarity
+from exr_inspector.catalogue.report import page
 from exr_inspector.catalogue.report.data import report_scans, summarize
 from exr_inspector.catalogue.scans import Scan
-from exr_inspector.cli import report
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 
 FRAMES, CHANNELS, SHOWS, SHOTS = 100, 5, 20, 25
@@ -226,7 +226,7 @@ def make_report(folder: Path, _: str) -> Measured:
         reading = time.perf_counter() - began
         began = time.perf_counter()
         data = summarize(sql, "benchmark", partial(_choose_vectors, known))
-        size = len(report.page(data).encode())
+        size = len(page.render(data).encode())
         seconds = time.perf_counter() - began
     return Measured(f"report.py, a page of {size / 1e6:.1f} MB", seconds, reading, _peak(), data["totals"]["files"])
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,7 +62,7 @@ def deliver(events: int, files: int, threads: int) -> None:
         first, step, started = 0.0, events // REPORTS, time.perf_counter()
         for done in range(0, events, step):
             batch = [{"data": {"path": str(paths[number % files])}} for number in range(done, done + step)]
-            answers = list(pool.map(lambda event: main.handler(context, event), batch))
+            answers = list(pool.map(partial(main.handler, context), batch))
             assert {answer["persistence"]["status"] for answer in answers} == {"stored"}
             memory = resident_mib()
             first = first or memory

@@ -4,7 +4,7 @@
 
 The page is written by hand but for what stands between `<!-- question: NAME -->` and `<!-- /question -->`, and between
 `<!-- questions -->` and `<!-- /questions -->`: the list of all questions below their headings. Outputs are made by
-scripts/generate_outputs. With --check nothing is written: exit status 1 says that the page is out of date.
+scripts/generate outputs. With --check nothing is written: exit status 1 says that the page is out of date.
 """
 
 from __future__ import annotations
@@ -44,8 +44,12 @@ def page(path: Path = PAGE) -> str:
     if sorted(named) != questions.names():
         odd = sorted(set(named) ^ set(questions.names())) or sorted({name for name in named if named.count(name) > 1})
         raise Unasked(f"{path.name} has not every question exactly once: {', '.join(odd)}")
-    text = _QUESTION.sub(lambda match: _between(f"question: {match[1]}", "question", lines(match[1])), text)
+    text = _QUESTION.sub(_section, text)
     return _INDEX.sub(lambda _: _between("questions", "questions", index(text)), text)
+
+
+def _section(match: re.Match[str]) -> str:
+    return _between(f"question: {match[1]}", "question", lines(match[1]))
 
 
 def _between(opening: str, closing: str, made: Iterator[str]) -> str:

@@ -6,10 +6,7 @@ come from the environment alone (VAST_DB_ACCESS_KEY, VAST_DB_SECRET_KEY): a comm
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -141,13 +138,6 @@ def _named_schemas(names: list[str]) -> str:
     return f"The bucket has the schemas {', '.join(names[:SHOWN])}{more}: give one as --schema BUCKET/SCHEMA. {_REMEDY}"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--endpoint` and `--schema`."""
-    group = parser.add_argument_group("database", "Keys come from VAST_DB_ACCESS_KEY and VAST_DB_SECRET_KEY.")
-    group.add_argument("--endpoint", metavar="URL", help="default: VAST_DB_ENDPOINT")
-    group.add_argument("--schema", metavar="BUCKET/SCHEMA", help="default: VAST_DB_BUCKET/VAST_DB_SCHEMA")
-
-
 def settings_of(endpoint: str | None, schema: str | None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings with these two put before the environment. Raises BadSettings for a schema that is not BUCKET/SCHEMA."""
     chosen = dict(os.environ if environ is None else environ)
@@ -164,12 +154,3 @@ def settings_of(endpoint: str | None, schema: str | None, environ: Mapping[str, 
 def open_target(settings: Settings) -> Target:
     """Connect. Raises BadSettings where endpoint or keys are missing, VASTDatabaseError where the endpoint does not answer."""
     return Target(connect(settings), settings, settings.db_bucket, settings.db_schema)
-
-
-def from_arguments(arguments: argparse.Namespace) -> Target:
-    """The target that `add_arguments` and the environment name; what the client's libraries say of themselves is not shown."""
-    # The ADBC driver has no autocommit switch, and its manager says so at every connection.
-    warnings.filterwarnings("ignore", message="Cannot disable autocommit")
-    # The SDK says at every read that an endpoint names no others.
-    logging.getLogger("vastdb").setLevel(logging.CRITICAL)
-    return open_target(settings_of(arguments.endpoint, arguments.schema))

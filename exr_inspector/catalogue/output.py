@@ -9,17 +9,13 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, TextIO
 
 from exr_inspector.errors import Reject
 from exr_inspector.terminal import json_text, on_lines, on_one_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMATS = ("table", "csv", "json", "parquet")
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -69,6 +65,8 @@ def write(answer: pa.Table, form: str, path: Path | None = None, title: str = ""
     if form == "parquet":
         if path is None:
             raise Reject("Parquet is not for a terminal", remedy="Name a file: --output FILE.parquet")
+        import pyarrow.parquet as pq
+
         pq.write_table(answer, path)
         return
     if path is not None:
@@ -109,6 +107,11 @@ def _on_terminal(value: Any) -> Any:
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], file: TextIO, title: str = "") -> None:
     """A table for people; as wide as its content where `file` is no terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(file=file, width=None if file.isatty() else 10_000)
     if title:
         console.print(Text(_cell(title)), soft_wrap=True)  # in a table's own title a path would be broken at the table's width

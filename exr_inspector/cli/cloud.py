@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, cast
 
 import boto3
@@ -53,13 +54,14 @@ class Cloud:
         """All rows of a table, through the SDK."""
         session = vastdb.connect(endpoint=self.server.url, access=self.server.access_key, secret=self.server.secret_key)
         with session.transaction() as tx:
-            found: list[Row] = tx.bucket(DATABASE).schema(SCHEMA).table(table).select().read_all().to_pylist()
-        return found
+            rows: list[Row] = tx.bucket(DATABASE).schema(SCHEMA).table(table).select().read_all().to_pylist()
+        return rows
 
     def of(self, key: str) -> list[Row]:
         """The rows of one object in `files`, the current one first."""
         path = normalize_path(f"s3://{BUCKET}/{key}")
-        return sorted((row for row in self.rows() if row["file_path_normalized"] == path), key=lambda row: not row["is_current"])
+        rows = [row for row in self.rows() if row["file_path_normalized"] == path]
+        return sorted(rows, key=itemgetter("is_current"), reverse=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from exr_inspector import __version__
 
 SUBCOMMANDS = {
     "inspect": ("main", "describe EXR files, or run events as the function does"),
-    "validate": ("exr_inspector.cli.validate", "judge files by a delivery policy; --stored: what is stored already"),
+    "validate": ("exr_inspector.cli.validate", "check files against a delivery policy; --stored: what is stored already"),
     "ask": ("exr_inspector.cli.ask", "ask the stored rows a question; without a name the questions are listed"),
     "similar": ("exr_inspector.cli.similar", "find the stored renders that were made like this one"),
     "report": ("exr_inspector.cli.report", "write one page about what is stored"),
@@ -31,6 +31,10 @@ SUBCOMMANDS = {
     "schema rehearse": ("exr_inspector.cli.rehearse", "try a migration and its way back on a copy"),
 }
 """Subcommand -> its module, whose `main` takes the arguments and returns the exit status, and what it does."""
+EXTRAS = {"serve": "host"}
+"""Subcommand -> the extra of pyproject.toml that brings what it needs; `cli` for the others."""
+OURS = {"main", "vast_schemas", "vast_db_persistence", "exr_inspector", "local_vast"}
+"""Modules whose absence is a fault of this installation, not of its extras."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,15 +48,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     name, rest = _split(words)
     if name == "validate" and "--stored" in rest:
-        name, module = "validate --stored", "exr_inspector.cli.policy_dry_run"
+        name, module = "validate --stored", "exr_inspector.cli.validate_stored"
         rest.remove("--stored")
     elif name in SUBCOMMANDS:
         module = SUBCOMMANDS[name][0]
     else:
         print(_unknown(name), file=sys.stderr)
         return 2
-    sys.argv = [f"exr-inspector {name}", *rest]  # argparse takes the name of the program from here
-    status: int = importlib.import_module(module).main(rest)
+    sys.argv = [f"exr-inspector {name}", *rest]  # usage and messages begin with this name
+    return _run(name, module, rest)
+
+
+def _run(name: str, module: str, arguments: Sequence[str]) -> int:
+    """The subcommand's exit status; 2 where an optional package that it needs is not installed."""
+    try:
+        status: int = importlib.import_module(module).main(arguments)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package in OURS:
+            raise
+        extra = EXTRAS.get(name, "cli")
+        print(f"exr-inspector {name} needs the package {package}: pip install 'exr-inspector[{extra}]'", file=sys.stderr)
+        return 2
     return status
 
 

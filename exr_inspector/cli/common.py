@@ -1,8 +1,10 @@
-"""What the scripts that keep a schema in order have in common: the store, the answer, the exit status, progress.
+"""What the subcommands have in common: their options, the store they work on, the answer, the exit status.
 
 Exit status: 0 done and all is well; 1 the database or the object store could not be reached, a second run goes on; 2 the request
 cannot be carried out, and the message says why; 3 something was found that is not as it should be; 130 interrupted (Ctrl-C), 143
 terminated (SIGTERM).
+
+What a subcommand works with is imported when it works: --help and a mistyped option are answered without loading pyarrow.
 """
 
 from __future__ import annotations
@@ -12,31 +14,21 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from exr_inspector.arguments import Parser
-from exr_inspector.catalogue import connection, output
-from exr_inspector.database.persist import open_store
-from exr_inspector.database.session import Store
-from exr_inspector.errors import BadSettings, InspectorError, Reject, Retry
+from exr_inspector.catalogue import output
+from exr_inspector.errors import InspectorError, Reject, Retry
 from exr_inspector.terminal import json_text, on_one_line
+
+if TYPE_CHECKING:
+    from exr_inspector.catalogue.connection import Target
+    from exr_inspector.database.session import Store
+    from exr_inspector.settings import Settings
 
 DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -57,14 +49,30 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came, which ends the work as Ctrl-C does."""
 
 
-def parser(about: str | None, *, database: bool = True) -> argparse.ArgumentParser:
-    """A parser with `--json` and `--dry-run`, and with `--endpoint` and `--schema` where they make sense."""
-    made = Parser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+def program() -> str:
+    """The name that was typed: `exr-inspector schema backup`, or a script's such as `backup_schema.py`."""
+    return Path(sys.argv[0]).name
+
+
+def plain_parser(about: str | None) -> argparse.ArgumentParser:
+    """A parser that shows a module's docstring as it stands there, in which `%(prog)s` is the name that was typed."""
+    return Parser(prog=program(), description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """A parser with `--json`, `--dry-run`, `--endpoint` and `--schema`."""
+    made = plain_parser(about)
     made.add_argument("--json", action="store_true", help="answer with one JSON object on standard output")
     made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
-    if database:
-        connection.add_arguments(made)
+    add_database(made)
     return made
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """`--endpoint` and `--schema`."""
+    group = parser.add_argument_group("database", "Keys come from VAST_DB_ACCESS_KEY and VAST_DB_SECRET_KEY.")
+    group.add_argument("--endpoint", metavar="URL", help="default: VAST_DB_ENDPOINT")
+    group.add_argument("--schema", metavar="BUCKET/SCHEMA", help="default: VAST_DB_BUCKET/VAST_DB_SCHEMA")
 
 
 def run(arguments: argparse.Namespace, work: Work) -> int:
@@ -72,25 +80,24 @@ def run(arguments: argparse.Namespace, work: Work) -> int:
 
     `lines` of the answer are for people, the rest for programs.
     """
-    name = Path(sys.argv[0]).name
     try:
         with _terminable():
             answer = work(arguments)
     except (InspectorError, OSError) as error:
         _say({"ok": False, "error": refusal(error).as_dict(), "lines": []}, arguments.json)
-        return refuse(name, error)
+        return refuse(error)
     except KeyboardInterrupt as error:
         how, status = ("terminated", TERMINATED) if isinstance(error, Terminated) else ("interrupted", INTERRUPTED)
-        output.complain(f"{name}: {how}; what is done stays done, and the same command goes on")
+        output.complain(f"{program()}: {how}; what is done stays done, and the same command goes on")
         return status
     _say(answer, arguments.json)
     return DONE if answer.get("ok", True) else FOUND
 
 
-def refuse(name: str, error: InspectorError | OSError) -> int:
-    """Say why a script called `name` ends, and return its exit status."""
+def refuse(error: InspectorError | OSError) -> int:
+    """Say why the program ends, and return its exit status."""
     reason = refusal(error)
-    output.complain(f"{name}: {reason}")
+    output.complain(f"{program()}: {reason}")
     return UNREACHABLE if isinstance(reason, Retry) and reason.code != _MISSPELT else REFUSED
 
 
@@ -129,52 +136,46 @@ def _say(answer: Mapping[str, Any], as_json: bool) -> None:
         print(on_one_line(line))
 
 
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings that the options and the environment name."""
+    from exr_inspector.catalogue import connection
+
+    return connection.settings_of(arguments.endpoint, arguments.schema)
+
+
 def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
     """The store that the options and the environment name; `schema` (BUCKET/SCHEMA, or SCHEMA in the same bucket) before them."""
-    logging.getLogger("vastdb").setLevel(logging.CRITICAL)  # it logs what is tried again, and what is looked for
-    settings = connection.settings_of(arguments.endpoint, arguments.schema)
+    from exr_inspector.catalogue import connection
+    from exr_inspector.database.persist import open_store
+
+    silence_client()
+    settings = settings_of(arguments)
     if schema and "/" not in schema:
         schema = f"{settings.db_bucket}/{schema}"
     return open_store(connection.settings_of(arguments.endpoint, schema) if schema else settings)
 
 
-class Rate(ProgressColumn):
-    """How many a second, over what was done last."""
+def target_of(arguments: argparse.Namespace) -> Target:
+    """A session for asking, at the place that the options and the environment name."""
+    from exr_inspector.catalogue import connection
 
-    def render(self, task: Task) -> Text:
-        """`12.3/s`, or nothing before there is anything to count."""
-        return Text(f"{task.speed:.1f}/s" if task.speed else "")
-
-
-class Bar:
-    """Moves a bar forward when called with a count."""
-
-    def __init__(self, shown: Progress, task: TaskID) -> None:
-        self._shown = shown
-        self._task = task
-
-    def __call__(self, count: float) -> None:
-        """So many more are done."""
-        self._shown.advance(self._task, count)
-
-    def expect_later(self, counting: Callable[[], int]) -> None:
-        """Count beside the work what there is to do, for the time that is left; only where the bar is seen."""
-        if not self._shown.disable:
-            threading.Thread(target=self._expect, args=(counting,), daemon=True).start()
-
-    def _expect(self, counting: Callable[[], int]) -> None:
-        with suppress(InspectorError):  # the work itself meets the same error
-            self._shown.update(self._task, total=counting())
+    # The ADBC driver has no autocommit switch, and its manager says so at every connection.
+    warnings.filterwarnings("ignore", message="Cannot disable autocommit")
+    silence_client()
+    return connection.open_target(settings_of(arguments))
 
 
-@contextmanager
-def progress(what: str, total: float | None, *, quiet: bool = False) -> Iterator[Bar]:
-    """A bar with rate and remaining time, on standard error where that is a terminal."""
-    console = Console(stderr=True)
-    times = (Rate(), TimeElapsedColumn(), TimeRemainingColumn())
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as shown:
-        yield Bar(shown, shown.add_task(what, total=total))
+def silence_client() -> None:
+    """Show nothing of the SDK's log: what it tries again, what it looks for, that an endpoint names no others."""
+    logging.getLogger("vastdb").setLevel(logging.CRITICAL)
+
+
+def absent(place: Store, message: str, remedy: str) -> InspectorError:
+    """The error to raise where tables are missing: what exactly is not there, else `message`."""
+    from exr_inspector.catalogue import connection
+    from exr_inspector.errors import SchemaDrift
+
+    return connection.nothing_stored(place) or SchemaDrift(message, remedy=remedy)
 
 
 def words(text: str) -> list[str]:
@@ -206,10 +207,3 @@ def count_to(largest: int) -> Callable[[str], int]:
         return int(text)
 
     return count
-
-
-def known(value: str, among: Sequence[str], what: str) -> str:
-    """`value` where it is one of `among`; else BadSettings that names them."""
-    if value not in among:
-        raise BadSettings(f"{what} {value!r} does not exist", remedy=f"There are {', '.join(among) or 'none'}")
-    return value

@@ -26,12 +26,12 @@ from rich.table import Table
 
 import main
 from exr_inspector.catalogue import connection
-from exr_inspector.cli import report
+from exr_inspector.catalogue.report import page
+from exr_inspector.cli.local import BUCKET, SCHEMA
 from exr_inspector.operations.samples import write_samples
 from exr_inspector.payload import text
 from local_vast import LocalVast
 
-BUCKET, SCHEMA = "renders", "exr"
 REFERENCE = "sq010_sh020_beauty_v003.1001.exr"
 ROWS_SHOWN = 10
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -140,7 +140,7 @@ def run() -> None:
         console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}")
         results = inspect(server, paths, args.data / "function.log")
         tables = stored(server)
-        report.write(connection.open_target(connection.settings_of(server.url, f"{BUCKET}/{SCHEMA}")), args.data / "report.html")
+        page.write(connection.open_target(connection.settings_of(server.url, f"{BUCKET}/{SCHEMA}")), args.data / "report.html")
     show_result(results[paths[0]])
     show_tables(tables)
     show_neighbours(tables["files"], args.reference)

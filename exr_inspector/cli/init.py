@@ -1,8 +1,8 @@
 """Create the schema and its tables where they are missing, and record their version.
 
-    exr-inspector schema init [--version 1.1.0] [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--version 1.1.0] [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
-Tables that are there already are left as they are; one that lacks columns is for scripts/migrate_v1_0_to_v1_1.py. A second run
+Tables that are there already are left as they are; one that lacks columns is for exr-inspector schema migrate. A second run
 changes nothing. Exit status: docs/OPERATIONS.md.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from exr_inspector.cli import common
-from exr_inspector.errors import SchemaDrift
-from exr_inspector.operations import migrations
-from exr_inspector.operations.migrations import State
 from vast_schemas import CURRENT_VERSION, VERSIONS
+
+if TYPE_CHECKING:
+    from exr_inspector.operations.migrations import State
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,24 +28,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def initialise(options: argparse.Namespace) -> common.Answer:
     """Every step to the version, each in a transaction of its own; what an interrupted run did is not done again."""
+    from exr_inspector.operations import migrations
+
     store = common.store_of(options)
     state = migrations.read_state(store)
-    todo = migrations.pending(state, options.version)
+    steps = migrations.pending(state, options.version)
     _refuse_older(store.place, state, options.version)
     if not options.dry_run:
-        for step in todo:
+        for step in steps:
             migrations.apply(store, step)
     done = "would be done" if options.dry_run else "done"
-    lines = [f"{step.name}: {done}" for step in todo] or [f"{store.place}: nothing to do, the schema is {options.version}"]
-    return {"place": store.place, "version": options.version, "steps": [step.name for step in todo], "lines": lines}
+    lines = [f"{step.name}: {done}" for step in steps] or [f"{store.place}: nothing to do, the schema is {options.version}"]
+    return {"place": store.place, "version": options.version, "steps": [step.name for step in steps], "lines": lines}
 
 
 def _refuse_older(place: str, state: State, version: str) -> None:
     """Tables that hold rows of an older version are migrated knowingly, not in passing."""
-    if state.version is None or state.version == version or VERSIONS.index(state.version) > VERSIONS.index(version):
+    from exr_inspector.errors import SchemaDrift
+
+    if state.version is None or VERSIONS.index(state.version) >= VERSIONS.index(version):
         return
     if any(stored.rows for stored in state.tables.values()):
         raise SchemaDrift(
             f"{place}: the tables are of version {state.version} and hold rows",
-            remedy="Run `python scripts/migrate_v1_0_to_v1_1.py`",
+            remedy="Run `exr-inspector schema migrate`",
         )

@@ -1,10 +1,10 @@
-"""Runs a command with an endpoint on a laptop: starts local_vast, says where it is in the environment, and stops it afterwards.
+"""Run a command with a local endpoint that holds what ./scripts/run has stored.
 
-    exr-inspector local [--data DIR] COMMAND [ARGUMENT...]
+    %(prog)s [--data DIR] COMMAND [ARGUMENT...]
 
-The endpoint holds what `./scripts/run` has stored in DIR (default `.local_vast`), and keeps what the command stores. The command
-finds its address and keys under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. The exit status is
-the command's; 2 where there is no data yet.
+The endpoint has the data in DIR (default `.local_vast`), keeps what the command stores, and ends with the command, which finds
+its address and keys in the environment, under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. The
+exit status is the command's; 2 where there is no data yet.
 """
 
 from __future__ import annotations
@@ -15,29 +15,36 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import output
+from exr_inspector.cli import common
 from exr_inspector.cli.command import SUBCOMMANDS
-from exr_inspector.cli.demo import BUCKET, SCHEMA
-from local_vast import LocalVast
+
+if TYPE_CHECKING:
+    from local_vast import LocalVast
+
+BUCKET, SCHEMA = "renders", "exr"
+"""Where ./scripts/run stores."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    asked = _parser().parse_args(arguments)
-    database = asked.data / "database"
+    options = _parser().parse_args(arguments)
+    database = options.data / "database"
     if not database.is_dir():
-        output.complain(f"exr-inspector local: {database} is not there; ./scripts/run makes it")
+        output.complain(f"{common.program()}: {database} is not there; ./scripts/run makes it")
         return 2
+    from local_vast import LocalVast
+
     with LocalVast(data=database, buckets=(BUCKET,)) as server:
-        command = [asked.command, *asked.arguments]
-        if asked.command in {name.split()[0] for name in SUBCOMMANDS}:
+        command = [options.command, *options.arguments]
+        if options.command in {name.split()[0] for name in SUBCOMMANDS}:
             command = [sys.executable, "-m", "exr_inspector", *command]
         try:
             return subprocess.run(command, env=os.environ | variables(server), check=False).returncode
         except OSError as error:
-            output.complain(f"exr-inspector local: {asked.command}: {error.strerror}")
+            output.complain(f"{common.program()}: {options.command}: {error.strerror}")
             return 127
 
 
@@ -50,8 +57,7 @@ def variables(server: LocalVast) -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    about = "Run a command with a local endpoint that holds what ./scripts/run has stored."
-    parser = Parser(description=about)
+    parser = common.plain_parser(__doc__)
     parser.add_argument("--data", type=Path, default=Path(".local_vast"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("command", metavar="COMMAND", help="a subcommand such as ask, or a program such as bash")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT")

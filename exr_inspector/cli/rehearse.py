@@ -1,6 +1,6 @@
 """The staging procedure, step by step, on a sample of a real schema: what works here works in production.
 
-    exr-inspector schema rehearse [--sample-size N] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--sample-size N] [--endpoint URL] [--schema BUCKET/SCHEMA]
 
 Reads from the schema and writes only into SCHEMA_rehearsal, which is dropped at the end. Without an endpoint it runs on a local
 one that holds what schema 1.0.0 wrote. Stops at the first step that fails, with its exit status. --dry-run lists the commands.
@@ -19,17 +19,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from exr_inspector.catalogue import connection
 from exr_inspector.cli import common
 from exr_inspector.cli.command import SUBCOMMANDS
-from exr_inspector.database.session import Ledger, Store
-from exr_inspector.operations import parquet_files
-from local_vast import LocalVast
-from vast_schemas import TABLES, schema_for, tables_at, wire_schema
+
+if TYPE_CHECKING:
+    from exr_inspector.database.session import Store
 
 FIXTURES = Path(__file__).resolve().parents[1] / "operations/schema_1_0_0"
 BUCKET, SCHEMA = "renders", "exr"
@@ -83,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def rehearse(options: argparse.Namespace) -> common.Answer:
     """Run the procedure; the answer names each command with its exit status."""
     if options.dry_run:
-        settings = connection.settings_of(options.endpoint, options.schema)
+        settings = common.settings_of(options)
         place = f"{settings.db_bucket or BUCKET}/{settings.db_schema}"
         commands = [str(stage) for stage in procedure(place, f"{place}_rehearsal", options.sample_size, Path("FOLDER"))]
         return {"dry_run": True, "stages": commands, "lines": [f"would run {command}" for command in commands]}
@@ -91,15 +87,18 @@ def rehearse(options: argparse.Namespace) -> common.Answer:
         if not options.endpoint and not os.environ.get("VAST_DB_ENDPOINT"):
             stack.enter_context(_local(options))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        settings = connection.settings_of(options.endpoint, options.schema)
+        settings = common.settings_of(options)
         source, target = (f"{settings.db_bucket}/{settings.db_schema}{tail}" for tail in ("", "_rehearsal"))
-        options_of_all = [*(("--endpoint", options.endpoint) if options.endpoint else ()), "--schema", target]
+        options_of_all = ["--schema", target]
+        if options.endpoint:
+            options_of_all += ["--endpoint", options.endpoint]
         stack.callback(_drop, common.store_of(options, target))
         _drop(common.store_of(options, target))
         done = list(_until_failure(procedure(source, target, options.sample_size, folder), options_of_all))
     lines = [f"{'ok    ' if one['status'] == 0 else 'FAILED'} {one['command']}" for one in done]
     failed = next((one for one in done if one["status"]), None)
-    lines += [str(failed["answer"])] if failed else []
+    if failed:
+        lines.append(str(failed["answer"]))
     return {"ok": failed is None, "stages": done, "lines": lines}
 
 
@@ -115,6 +114,8 @@ def _until_failure(stages: Sequence[Stage], place: Sequence[str]) -> Iterator[di
 
 def _drop(store: Store) -> None:
     """Drop every table of the rehearsal's schema."""
+    from exr_inspector.database.session import Ledger
+
     with store.transaction(Ledger()) as work:
         for name in work.names():
             work.drop(name)
@@ -123,6 +124,8 @@ def _drop(store: Store) -> None:
 @contextmanager
 def _local(options: argparse.Namespace) -> Iterator[None]:
     """A local endpoint that holds what schema 1.0.0 wrote; the options and the environment name it."""
+    from local_vast import LocalVast
+
     with LocalVast(buckets=(BUCKET,)) as server:
         keys = {"VAST_DB_ACCESS_KEY": server.access_key, "VAST_DB_SECRET_KEY": server.secret_key}
         before = {name: os.environ.get(name) for name in keys}
@@ -137,6 +140,13 @@ def _local(options: argparse.Namespace) -> Iterator[None]:
 
 
 def _load(store: Store) -> None:
+    """Make the tables of 1.0.0 with the rows of the fixtures."""
+    import pyarrow as pa
+
+    from exr_inspector.database.session import Ledger
+    from exr_inspector.operations import parquet_files
+    from vast_schemas import TABLES, schema_for, tables_at, wire_schema
+
     loaded: dict[str, Any] = {}
     names = [table.name for table in tables_at("1.0.0")]
     with store.transaction(Ledger(), loaded) as work:

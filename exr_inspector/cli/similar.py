@@ -1,7 +1,7 @@
 """Which stored files were made like this one?
 
-    exr-inspector similar shot/beauty.1001.exr              an EXR on disk is enough
-    exr-inspector similar FILE_ID --by channels --top 5     or a stored file, by its file_id or its path
+    %(prog)s shot/beauty.1001.exr              an EXR on disk is enough
+    %(prog)s FILE_ID --by channels --top 5     or a stored file, by its file_id or its path
 
 `--by metadata` compares how files were made, `--by channels` which channels they have. Distances are cosine distances: 0 is
 alike; by metadata the same setup lies below about 0.09. One frame stands for its sequence. `--explain` says what makes each
@@ -14,42 +14,48 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-from exr_inspector.arguments import Parser
-from exr_inspector.catalogue import connection, output, similarity
-from exr_inspector.catalogue.differences import differences
-from exr_inspector.catalogue.similarity import Neighbour, Reference
+from exr_inspector.catalogue import output
 from exr_inspector.cli import common
 from exr_inspector.errors import InspectorError, VASTDatabaseError
 from exr_inspector.terminal import json_text
 
-# Below this a block's distance is rounding.
+if TYPE_CHECKING:
+    from exr_inspector.catalogue.connection import Target
+    from exr_inspector.catalogue.similarity import Neighbour, Reference
+    from exr_inspector.embedding.vectors import BlockDistance
+
+VECTORS = ("metadata", "channels")
 NEGLIGIBLE = 1e-6
+"""Below this a block's distance is rounding."""
 NAMES_SHOWN = 6
 LARGEST_TOP = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
+    from exr_inspector.catalogue import similarity
+
     try:
-        target = connection.from_arguments(asked)
-        wanted = similarity.reference(target, asked.reference, asked.by)
-        found = _nearest(target, wanted, asked)
+        target = common.target_of(options)
+        reference = similarity.reference(target, options.reference, options.by)
+        neighbours = _nearest(target, reference, options)
     except (InspectorError, OSError) as error:
-        return common.refuse("find_similar.py", error)
-    if asked.format == "json":
-        print(json_text([as_dict(one, wanted, explained=asked.explain) for one in found], indent=2))
+        return common.refuse(error)
+    if options.format == "json":
+        print(json_text([as_dict(one, reference, explained=options.explain) for one in neighbours], indent=2))
     else:
-        _show(found, wanted, explained=asked.explain)
+        _show(neighbours, reference, explained=options.explain)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = common.plain_parser(__doc__)
     parser.add_argument("reference", metavar="FILE.exr|FILE_ID")
-    parser.add_argument("--by", choices=tuple(similarity.VECTORS), default="metadata")
+    parser.add_argument("--by", choices=VECTORS, default="metadata")
     parser.add_argument(
         "--top", type=common.count_to(LARGEST_TOP), default=10, metavar="N", help="answers at most (default: %(default)s)"
     )
@@ -58,52 +64,58 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--explain", action="store_true", help="say which fields make the distance")
     parser.add_argument("--exact", action="store_true", help="scan all vectors, also where there is a vector index")
     parser.add_argument("--format", choices=("table", "json"), default="table")
-    connection.add_arguments(parser)
+    common.add_database(parser)
     return parser
 
 
-def _nearest(target: connection.Target, wanted: Reference, asked: argparse.Namespace) -> list[Neighbour]:
-    search = {"show": asked.show, "every_frame": asked.every_frame}
-    if asked.exact:
-        return similarity.nearest(target, wanted, asked.by, asked.top, **search, index=False)
+def _nearest(target: Target, reference: Reference, options: argparse.Namespace) -> list[Neighbour]:
+    from exr_inspector.catalogue import similarity
+
+    search = {"show": options.show, "every_frame": options.every_frame}
+    if options.exact:
+        return similarity.nearest(target, reference, options.by, options.top, **search, index=False)
     try:
-        return similarity.nearest(target, wanted, asked.by, asked.top, **search)
+        return similarity.nearest(target, reference, options.by, options.top, **search)
     except VASTDatabaseError as error:
         # The index is asked through the query engine, which an endpoint may not have; reading through the SDK settles it.
-        output.complain(f"find_similar.py: the vector index cannot be used ({error.code}); scanning")
-        return similarity.nearest(target, wanted, asked.by, asked.top, **search, index=False)
+        output.complain(f"{common.program()}: the vector index cannot be used ({error.code}); scanning")
+        return similarity.nearest(target, reference, options.by, options.top, **search, index=False)
 
 
-def as_dict(found: Neighbour, wanted: Reference, *, explained: bool) -> dict[str, Any]:
+def as_dict(neighbour: Neighbour, reference: Reference, *, explained: bool) -> dict[str, Any]:
     """A neighbour as plain data; `explained` adds what each block contributes and what differs in it."""
     entry: dict[str, Any] = {
-        "file_id": found.file_id,
-        "file_path": found.file_path,
-        "show_name": found.show_name,
-        "shot_name": found.shot_name,
-        "distance": found.distance,
+        "file_id": neighbour.file_id,
+        "file_path": neighbour.file_path,
+        "show_name": neighbour.show_name,
+        "shot_name": neighbour.shot_name,
+        "distance": neighbour.distance,
     }
     if explained:
-        entry["explanation"] = [_explanation(block, found, wanted) for block in found.blocks if block.distance > NEGLIGIBLE]
+        entry["explanation"] = [
+            _explanation(block, neighbour, reference) for block in neighbour.blocks if block.distance > NEGLIGIBLE
+        ]
     return entry
 
 
-def _explanation(block: Any, found: Neighbour, wanted: Reference) -> dict[str, Any]:
-    mine, theirs = differences(block.block, wanted.payload, found.payload)
+def _explanation(block: BlockDistance, neighbour: Neighbour, reference: Reference) -> dict[str, Any]:
+    from exr_inspector.catalogue.differences import differences
+
+    mine, theirs = differences(block.block, reference.payload, neighbour.payload)
     return {"field": block.label, "distance": block.distance, "only_reference": mine, "only_other": theirs}
 
 
-def _show(found: Sequence[Neighbour], wanted: Reference, *, explained: bool) -> None:
-    rows = [(round(one.distance, 6), one.show_name, one.shot_name, one.file_path, one.file_id[:12]) for one in found]
-    output.show(("distance", "show", "shot", "file", "file_id"), rows, sys.stdout, title=f"Nearest to {wanted.name}")
+def _show(neighbours: Sequence[Neighbour], reference: Reference, *, explained: bool) -> None:
+    rows = [(round(one.distance, 6), one.show_name, one.shot_name, one.file_path, one.file_id[:12]) for one in neighbours]
+    output.show(("distance", "show", "shot", "file", "file_id"), rows, sys.stdout, title=f"Nearest to {reference.name}")
     if not explained:
         return
-    for one in found:
+    for one in neighbours:
         lines = [
             (round(entry["distance"], 6), entry["field"], _brief("-", entry["only_reference"]), _brief("+", entry["only_other"]))
-            for entry in as_dict(one, wanted, explained=True)["explanation"]
+            for entry in as_dict(one, reference, explained=True)["explanation"]
         ]
-        lines.sort(key=lambda line: -line[0])
+        lines.sort(key=itemgetter(0), reverse=True)
         output.show(("distance", "field", "only the reference", "only this file"), lines, sys.stdout, title=one.file_path)
 
 

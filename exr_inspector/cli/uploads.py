@@ -12,6 +12,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -30,17 +31,17 @@ def steps(cloud: Cloud, files: dict[str, bytes]) -> Iterator[Step]:
     first, second = (files[name] for name in SAMPLES if "beauty/v003" in name and "1003" not in name)
     notes = next(data for name, data in files.items() if name.endswith("notes.exr"))
     key, odd = "apollo/beauty.1001.exr", "apollo/übung #1 + 50%.exr"
-    yield "upload", key, lambda: cloud.put(key, first)
-    yield "the same again", key, lambda: cloud.put(key, first)
-    yield "overwrite", key, lambda: cloud.put(key, second)
-    yield "copy", "apollo/copy.exr", lambda: copy(cloud, key, "apollo/copy.exr")
-    yield "multipart upload", "apollo/large.exr", lambda: multipart(cloud, "apollo/large.exr", first + bytes(PART_BYTES))
-    yield "an odd key", odd, lambda: cloud.put(odd, first)
-    yield "cut short", "apollo/cut.exr", lambda: cloud.put("apollo/cut.exr", first[: len(first) // 2])
-    yield "text named .exr", "apollo/notes.exr", lambda: cloud.put("apollo/notes.exr", notes)
-    yield "not an EXR", "apollo/readme.md", lambda: cloud.put("apollo/readme.md", notes)
-    yield "delete", key, lambda: cloud.delete(key)
-    yield "upload again", key, lambda: cloud.put(key, second)
+    yield "upload", key, partial(cloud.put, key, first)
+    yield "the same again", key, partial(cloud.put, key, first)
+    yield "overwrite", key, partial(cloud.put, key, second)
+    yield "copy", "apollo/copy.exr", partial(copy, cloud, key, "apollo/copy.exr")
+    yield "multipart upload", "apollo/large.exr", partial(multipart, cloud, "apollo/large.exr", first + bytes(PART_BYTES))
+    yield "an odd key", odd, partial(cloud.put, odd, first)
+    yield "cut short", "apollo/cut.exr", partial(cloud.put, "apollo/cut.exr", first[: len(first) // 2])
+    yield "text named .exr", "apollo/notes.exr", partial(cloud.put, "apollo/notes.exr", notes)
+    yield "not an EXR", "apollo/readme.md", partial(cloud.put, "apollo/readme.md", notes)
+    yield "delete", key, partial(cloud.delete, key)
+    yield "upload again", key, partial(cloud.put, key, second)
 
 
 def copy(cloud: Cloud, source: str, target: str) -> None:
@@ -65,9 +66,8 @@ def multipart(cloud: Cloud, key: str, data: bytes) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line, which has no options of its own: do it, step by step, and print the rows after each."""
-    Parser(prog="scripts/upload_demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(
-        arguments
-    )
+    parser = Parser(prog="scripts/upload_demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args(arguments)
     console = Console(width=130)
     # What the clients and the function log on the way is not what is to be shown here.
     logging.disable(logging.ERROR)

@@ -11,7 +11,7 @@ from exr_inspector.database.session import Ledger, Store
 from exr_inspector.errors import SchemaDrift
 from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, TableSpec, schema_for, tables_at
 
-_MIGRATE = "Run `python scripts/migrate_v1_0_to_v1_1.py`, which adds what is missing"
+_MIGRATE = "Run `exr-inspector schema migrate`, which adds what is missing"
 _REPLACE = "Set VAST_DB_SCHEMA to another schema, or move this table away"
 _SHOWN = 5
 """Differences that a message names."""

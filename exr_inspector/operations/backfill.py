@@ -28,7 +28,7 @@ from exr_inspector.errors import InspectorError, Reject, Retry
 from exr_inspector.function import objects
 from exr_inspector.function.events import Request
 from exr_inspector.function.job import Job, Runtime, make_runtime
-from exr_inspector.operations import migrations
+from exr_inspector.operations.transactions import retry
 from exr_inspector.payload.document import normalize_path
 from exr_inspector.settings import Settings
 
@@ -106,13 +106,13 @@ def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
     """
     if not root.is_dir():
         raise NothingToRead(f"{root} is not a folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
-    closed: list[str] = []
-    for folder, folders, names in os.walk(root, onerror=lambda error: closed.append(error.filename)):
+    refused: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=refused.append):
         folders.sort()
         for name in sorted(names):
             if name.lower().endswith(SUFFIX):
                 yield _local(os.path.join(folder, name), described)  # noqa: PTH118 - a Path for each of millions costs more
-    yield from map(_local, closed)
+    yield from (_local(error.filename) for error in refused)
 
 
 def _local(path: str, described: bool = True) -> Item:
@@ -183,6 +183,11 @@ def batched(items: Iterable[Item], size: int) -> Iterator[Batch]:
         yield tuple({item.path: item for item in batch}.values())
 
 
+def make_tables(store: Store) -> None:
+    """Make the tables that are missing."""
+    retry(ensure_tables, store, Ledger())
+
+
 @cache
 def _runtime(settings: Settings) -> tuple[Runtime, Store]:
     """What the batches of a process share: connections, and the tables once loaded."""
@@ -199,25 +204,25 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
     Raises BadSettings, SchemaDrift, or VASTDatabaseError where the database is out of reach before anything was read.
     """
     runtime, store = _runtime(settings)
-    known = {} if force else migrations.repeated(lambda: _stored(store, items))
+    known = {} if force else retry(_read_stored, store, items)
     rows = [known.get(normalize_path(item.path)) for item in items]
     outcome = Outcome(database_requests=0 if force else 3)
     payloads = []
     with ThreadPoolExecutor(READERS) as readers:
-        for item, (found, job) in zip(items, readers.map(partial(_look_at, runtime), items, rows), strict=True):
+        for item, (payload, job) in zip(items, readers.map(partial(_look_at, runtime), items, rows), strict=True):
             outcome.requests += job.requests
             outcome.bytes_read += job.bytes_read
-            if found is None:
+            if payload is None:
                 outcome.skipped += 1
-            elif isinstance(found, InspectorError):
-                outcome.failures.append(_failure(item, found.as_dict(), str(found.verdict)))
+            elif isinstance(payload, InspectorError):
+                outcome.failures.append(_failure(item, payload.as_dict(), str(payload.verdict)))
             else:
-                payloads.append((item, found))
+                payloads.append((item, payload))
     _store(store, payloads, outcome)
     return outcome
 
 
-def _stored(store: Store, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
+def _read_stored(store: Store, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
     """The current rows of these paths that were not removed."""
     columns = ("file_path_normalized", "is_current", "deleted_at", "etag", "mtime", "size_bytes")
     paths = sorted({normalize_path(item.path) for item in items})

@@ -1,256 +1,110 @@
-"""A backup: one Parquet file per table, and a manifest with counts and digests that is written last.
-
-It is a folder, a .tar.gz, or a prefix in a bucket (`s3://bucket/prefix`). The two others pass through a temporary folder, so a
-backup needs disk space once more, and never memory.
-"""
+"""Writes the tables of a schema into a backup, and a backup into the tables of a schema."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import tarfile
-import tempfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from exr_inspector.database.rulings import CommitLost, Transient
+from exr_inspector.database.session import ROW_ID, Ledger, Store, Work
 from exr_inspector.errors import Reject
-from exr_inspector.function import objects
-from exr_inspector.operations import parquet_files
-from exr_inspector.settings import Settings
-from vast_schemas import wire_schema
+from exr_inspector.operations import backup_files, migrations, parquet_files
+from exr_inspector.operations.backup_files import Entry, Manifest
+from exr_inspector.operations.migrations import RECORDS, State
+from exr_inspector.operations.progress import Advance, Progress, unseen
+from exr_inspector.operations.transactions import retry
+from vast_schemas import VectorIndex
 
-FORMAT = 1
-MANIFEST = "manifest.json"
-_BLOCK = 1 << 20
-
-
-class BadBackup(Reject):
-    """There is no backup, it is incomplete, or its content is not what its manifest says; `table` where one is at fault."""
-
-    code = "bad_backup"
+READ_ROWS = {"files": 100, "attributes": 2000}
+"""Rows that are read at a time where a row may be large: one of files 126 KB, of attributes 64 KB."""
+MOST_READ_ROWS = 20_000
+WRITTEN_ROWS = 500
+"""Rows in memory at a time while restoring: with raw_output of the largest size 63 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One table of a backup: its file, the file's digest, its rows, its Arrow schema in base64 and its index (column, metric)."""
+class NotEmpty(Reject):
+    """A table that would be restored holds rows, or has other columns."""
 
-    file: str
-    sha256: str
-    bytes: int
-    rows: int
-    schema: str
-    index: tuple[str, str] | None
-
-    @property
-    def arrow_schema(self) -> pa.Schema:
-        """The columns as they were stored."""
-        return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(self.schema)))
+    code = "not_empty"
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a backup holds: of which place, when, of which schema version, and its tables."""
-
-    place: str
-    created_at: str
-    version: str | None
-    tables: Mapping[str, Entry]
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
-
-
-def write_table(folder: Path, name: str, rows: pa.RecordBatchReader, index: tuple[str, str] | None) -> Entry:
-    """Stream a table into its file."""
-    path = folder / f"{name}.parquet"
-    schema = wire_schema(rows.schema)
-    count = parquet_files.write(path, rows)
-    text = base64.b64encode(schema.serialize().to_pybytes()).decode()
-    return Entry(path.name, digest(path), path.stat().st_size, count, text, index)
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest, which makes the backup complete."""
-    document = {"format": FORMAT, **asdict(manifest)}
-    partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    partial.rename(folder / MANIFEST)
-
-
-def read_checked(folder: Path) -> Manifest:
-    """The manifest, after every file was compared with it. Raises BadBackup for the first difference."""
-    manifest = _read_manifest(folder)
-    for name, entry in manifest.tables.items():
-        path = folder / entry.file
-        if not path.is_file():
-            raise _damaged(f"{entry.file} is missing", name)
-        if path.stat().st_size != entry.bytes or digest(path) != entry.sha256:
-            raise _damaged(f"{entry.file} is not what was written: its digest differs", name)
-        with pq.ParquetFile(path) as file:
-            if file.metadata.num_rows != entry.rows or set(file.schema_arrow.names) != set(entry.arrow_schema.names):
-                raise _damaged(f"{entry.file} has other rows or columns than the manifest says", name)
+def write(store: Store, version: str | None, folder: Path, progress: Progress = unseen) -> Manifest:
+    """Write all tables as one transaction sees them, then the manifest. Begins again where that can help."""
+    tables = retry(_write_tables, store, folder, progress)
+    manifest = Manifest(store.place, datetime.now(UTC).isoformat(timespec="seconds"), version, tables)
+    backup_files.write_manifest(folder, manifest)
     return manifest
 
 
-def _damaged(what: str, table: str | None = None) -> BadBackup:
-    return BadBackup(f"the backup is damaged: {what}", remedy="Take another backup; nothing was written", table=table)
+def _write_tables(store: Store, folder: Path, progress: Progress) -> dict[str, Entry]:
+    loaded: dict[str, Any] = {}
+    entries: dict[str, Entry] = {}
+    with store.transaction(Ledger(), loaded) as work:
+        names = work.names()
+        with progress("backing up (tables)", len(names)) as advance:
+            for name in names:
+                loaded[name] = work.load(name)
+                index = loaded[name].stats.vector_index
+                rows = work.scan(name, loaded[name].arrow_schema.names, answer_rows=READ_ROWS.get(name, MOST_READ_ROWS))
+                entries[name] = backup_files.write_table(
+                    folder, name, rows, (index.column, index.distance_metric) if index else None
+                )
+                advance(1)
+    return entries
 
 
-def _absent(place: str | Path) -> BadBackup:
-    remedy = "A backup that was interrupted has none; take it again"
-    return BadBackup(f"{place}: there is no backup, {MANIFEST} is missing", remedy=remedy)
+def refuse_rows(place: str, state: State, manifest: Manifest) -> None:
+    """Raise NotEmpty where a table of the schema is in the way of the backup's."""
+    for name, entry in manifest.tables.items():
+        stored = state.tables.get(name)
+        if stored is None:
+            continue
+        if stored.rows:
+            remedy = "Restore into another schema: --schema BUCKET/OTHER"
+            raise NotEmpty(f"{place}: table {name} holds {stored.rows} rows", remedy=remedy, table=name)
+        if set(stored.schema.names) != set(entry.arrow_schema.names):
+            remedy = "Drop the empty table, or restore into another schema"
+            raise NotEmpty(f"{place}: table {name} has other columns than the backup", remedy=remedy, table=name)
 
 
-def _read_manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise _absent(folder)
+def restore(store: Store, manifest: Manifest, folder: Path, progress: Progress = unseen) -> None:
+    """Make and fill the tables in one transaction. Begins again where that can help."""
+    retry(_restore, store, manifest, folder, progress)
+
+
+def _restore(store: Store, manifest: Manifest, folder: Path, progress: Progress) -> None:
+    loaded: dict[str, Any] = {}
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document.pop("format") != FORMAT:
-            raise _damaged(f"{MANIFEST} is of another format")
-        tables = {name: Entry(**entry) for name, entry in document.pop("tables").items()}
-        if any(entry.file != f"{name}.parquet" or "/" in name for name, entry in tables.items()):
-            raise _damaged(f"{MANIFEST} names a file that is not its table's")
-        return Manifest(tables=tables, **document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(f"{MANIFEST} cannot be read: {error}") from error
+        with store.transaction(Ledger(), loaded) as work:
+            missing = {name: entry for name, entry in manifest.tables.items() if work.load(name) is None}
+            work.create({name: (entry.arrow_schema, _index(entry)) for name, entry in missing.items()})
+            loaded.update({name: work.load(name) for name in manifest.tables})
+            if RECORDS in loaded:
+                work.delete(RECORDS, work.scan(RECORDS, ["name"], row_ids=True).read_all()[ROW_ID].to_pylist())
+            total = sum(entry.rows for entry in manifest.tables.values())
+            with progress("restoring (rows)", total) as advance:
+                for name, entry in manifest.tables.items():
+                    _fill(work, name, entry, folder, advance)
+    except CommitLost as lost:
+        _resolve_lost_commit(store, manifest, lost)
 
 
-def is_s3(path: str) -> bool:
-    """Whether a path is a prefix in a bucket."""
-    return path.startswith("s3://")
+def _index(entry: Entry) -> VectorIndex | None:
+    return VectorIndex(*entry.index) if entry.index else None
 
 
-def is_archive(path: str) -> bool:
-    """Whether a path is a single compressed file."""
-    return path.endswith((".tar.gz", ".tgz"))
+def _fill(work: Work, name: str, entry: Entry, folder: Path, advance: Advance) -> None:
+    for batch in parquet_files.read(folder / entry.file, entry.arrow_schema, WRITTEN_ROWS):
+        work.insert({name: pa.Table.from_batches([batch])})
+        advance(batch.num_rows)
 
 
-@contextmanager
-def writing(path: str, settings: Settings) -> Iterator[Path]:
-    """A folder to write a backup into, which ends up at `path`. Raises BadBackup where a backup is there already."""
-    if is_s3(path):
-        with tempfile.TemporaryDirectory() as scratch:
-            prefix = _Prefix(path, settings)
-            prefix.refuse_existing()
-            yield Path(scratch)
-            prefix.upload(Path(scratch))
-        return
-    target = Path(path)
-    if (target if is_archive(path) else target / MANIFEST).exists():
-        raise BadBackup(f"{path}: there is a backup already", remedy="Name another path; a backup is never overwritten")
-    if not is_archive(path):
-        target.mkdir(parents=True, exist_ok=True)
-        yield target
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        yield Path(scratch)
-        _pack(Path(scratch), target)
-
-
-def _pack(folder: Path, target: Path) -> None:
-    partial = target.with_name(target.name + ".partial")
-    with tarfile.open(partial, "w:gz") as archive:
-        for file in sorted(folder.iterdir()):
-            archive.add(file, file.name)
-    partial.rename(target)
-
-
-@contextmanager
-def reading(path: str, settings: Settings) -> Iterator[Path]:
-    """The folder with the files of the backup at `path`. Raises BadBackup where it cannot be read."""
-    if not is_s3(path) and not is_archive(path):
-        if not (Path(path) / MANIFEST).is_file():
-            raise _absent(path)
-        yield Path(path)
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        if is_s3(path):
-            _Prefix(path, settings).download(Path(scratch))
-        else:
-            _unpack(Path(path), Path(scratch))
-        yield Path(scratch)
-
-
-def _unpack(path: Path, folder: Path) -> None:
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            archive.extractall(folder, filter="data")
-    except FileNotFoundError:
-        raise BadBackup(f"no backup: {path} does not exist", remedy="Check --backup-path") from None
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise _damaged(f"{path.name} cannot be unpacked: {error}") from error
-
-
-class _Prefix:
-    """A backup in a bucket."""
-
-    def __init__(self, address: str, settings: Settings) -> None:
-        bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        if not bucket or not prefix.strip("/"):
-            raise BadBackup(f"{address}: expected s3://BUCKET/PREFIX", remedy="Write it like s3://backups/exr/2026-01-31")
-        self._address, self._bucket, self._prefix = address, bucket, prefix.strip("/")
-        self._client = objects.s3_client(settings)
-
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        from boto3.exceptions import Boto3Error
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except (BotoCoreError, ClientError) as error:
-            raise objects.as_inspector_error(error, self._address) from error
-        except Boto3Error as error:
-            raise BadBackup(f"{self._address}: {error}", remedy="Check the bucket and S3_ENDPOINT") from error
-
-    def _keys(self) -> list[str]:
-        with self._asking():
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{self._prefix}/")
-            return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-
-    def refuse_existing(self) -> None:
-        """A backup is complete when its manifest is there."""
-        if f"{self._prefix}/{MANIFEST}" in self._keys():
-            raise BadBackup(f"{self._address}: there is a backup already", remedy="Name another prefix; none is overwritten")
-
-    def upload(self, folder: Path) -> None:
-        """The manifest last."""
-        with self._asking():
-            for file in sorted(folder.iterdir(), key=lambda file: (file.name == MANIFEST, file.name)):
-                self._client.upload_file(str(file), self._bucket, f"{self._prefix}/{file.name}")
-
-    def download(self, folder: Path) -> None:
-        """Every file of the prefix itself."""
-        for key in self._keys():
-            name = key.removeprefix(f"{self._prefix}/")
-            if "/" not in name:
-                with self._asking():
-                    self._client.download_file(self._bucket, key, str(folder / name))
-
-
-def describe(manifest: Manifest) -> dict[str, Any]:
-    """What an answer says of a backup."""
-    return {
-        "place": manifest.place,
-        "created_at": manifest.created_at,
-        "version": manifest.version,
-        "rows": {name: entry.rows for name, entry in manifest.tables.items()},
-        "bytes": sum(entry.bytes for entry in manifest.tables.values()),
-    }
+def _resolve_lost_commit(store: Store, manifest: Manifest, lost: CommitLost) -> None:
+    """Look whether a commit without an answer took effect: the tables then have the backup's rows, else none."""
+    state = migrations.read_state(store)
+    wanted = {name: entry.rows for name, entry in manifest.tables.items() if name != RECORDS}
+    if {name: state.tables[name].rows for name in wanted if name in state.tables} != wanted:
+        raise Transient(f"{lost.message}; it did not take effect", code="commit_lost") from lost

@@ -22,6 +22,7 @@ from exr_inspector.database.rows import as_objects, measured_sections
 from exr_inspector.database.session import Ledger, Store, Work
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 from exr_inspector.errors import BadPayload
+from exr_inspector.operations.transactions import retry
 from vast_schemas import schema_for
 
 UNIT_TOLERANCE = 1e-3
@@ -78,6 +79,10 @@ class Finding:
 
 def check(store: Store) -> list[Finding]:
     """All findings, as one transaction sees the tables."""
+    return retry(_check, store)
+
+
+def _check(store: Store) -> list[Finding]:
     with _gathered(store) as (sql, vectors):
         return [*_orphans(sql), *_versions(sql), *_duplicates(sql), *_counts(sql), *_contradictions(sql), *vectors]
 

@@ -1,6 +1,6 @@
 """Sample renders: a small show on disk, written with the OpenEXR library and the same bytes on every run.
 
-    python -m exr_inspector.operations.samples DIRECTORY
+    scripts/make_samples DIRECTORY
 
 writes, below DIRECTORY, the files that `SAMPLES` lists. They are what a studio's tree looks like in miniature, faults included.
 """
@@ -11,6 +11,7 @@ import argparse
 import json
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -220,13 +221,8 @@ def not_an_exr(path: Path) -> None:
     path.write_text("This is a note, not a picture.\n", encoding="utf-8")
 
 
-def beauty_frame(frame: int) -> Callable[[Path], None]:
-    """A writer of one frame of the beauty sequence."""
-    return lambda path: beauty(path, frame)
-
-
 SAMPLES: dict[str, Callable[[Path], None]] = {
-    **{f"{SHOT}/beauty/v003/sq010_sh020_beauty_v003.{n}.exr": beauty_frame(n) for n in (1001, 1002, 1003)},
+    **{f"{SHOT}/beauty/v003/sq010_sh020_beauty_v003.{n}.exr": partial(beauty, frame=n) for n in (1001, 1002, 1003)},
     f"{SHOT}/stereo/v001/sq010_sh020_stereo_v001.1001.exr": stereo,
     "shows/apollo/assets/rock/textures/rock_basecolor.exr": mipmap,
     f"{SHOT}/deep/v001/sq010_sh020_deep_v001.1001.exr": deep,
@@ -251,7 +247,7 @@ def write_samples(directory: Path) -> list[Path]:
 
 def main() -> None:
     """Command line: one directory."""
-    parser = argparse.ArgumentParser(prog="make_samples", description="Write the sample renders below DIRECTORY.")
+    parser = argparse.ArgumentParser(prog="scripts/make_samples", description="Write the sample renders below DIRECTORY.")
     parser.add_argument("directory", type=Path, metavar="DIRECTORY")
     for path in write_samples(parser.parse_args().directory):
         print(f"{path.stat().st_size:>9,}  {path}")

@@ -19,6 +19,7 @@ import query_cases
 import seeded_catalogue
 from exr_inspector.catalogue import connection
 from exr_inspector.catalogue.report import data as report_data
+from exr_inspector.catalogue.report import page as report_page
 from exr_inspector.cli import report
 from local_vast import LocalVast
 from seeded_catalogue import PLANTED, sequence_key
@@ -157,12 +158,12 @@ def test_an_empty_catalogue_has_a_report() -> None:
         found = report_data.collect(connection.open_target(connection.settings_of(fresh.url, "renders/exr", environ)))
     assert found["totals"]["files"] == 0
     assert found["map"] == []
-    assert "Rendered files" in report.page(found)
+    assert "Rendered files" in report_page.render(found)
 
 
 def test_the_page_holds_everything_and_asks_for_nothing(data: dict[str, Any]) -> None:
     """No address to load from, the data as they are, nothing of a key."""
-    text = report.page(data)
+    text = report_page.render(data)
     outside = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", outside)
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
@@ -174,9 +175,9 @@ def test_the_page_holds_everything_and_asks_for_nothing(data: dict[str, Any]) ->
 def test_a_name_cannot_leave_the_data(data: dict[str, Any]) -> None:
     """A show may be called anything."""
     hostile = "</script><script>alert(1)</script>@data@"
-    text = report.page(data | {"shows": [{**data["shows"][0], "show": hostile}]})
+    text = report_page.render(data | {"shows": [{**data["shows"][0], "show": hostile}]})
     assert hostile not in text
-    assert text.count("<script") == report.page(data).count("<script")
+    assert text.count("<script") == report_page.render(data).count("<script")
 
 
 def test_the_script_writes_the_page_and_prints_its_address(
@@ -208,7 +209,7 @@ def address(data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> s
     """The report on disk, with a shot whose name is HTML."""
     path = tmp_path_factory.mktemp("report") / "report.html"
     hostile = {**data["shots"][0], "shot": "<img src=x onerror=console.error(1)>"}
-    path.write_text(report.page(data | {"shots": [hostile, *data["shots"]]}), encoding="utf-8")
+    path.write_text(report_page.render(data | {"shots": [hostile, *data["shots"]]}), encoding="utf-8")
     return path.as_uri()
 
 

@@ -61,12 +61,12 @@ def frame(tmp_path: Path) -> str:
 
 ASKING: dict[str, tuple[str, ...]] = {
     "ask": ("missing_frames",),
-    "query from here": ("missing_frames", "--engine", "client"),
-    "query on the server": ("missing_frames", "--engine", "server"),
+    "ask from here": ("missing_frames", "--engine", "client"),
+    "ask on the server": ("missing_frames", "--engine", "server"),
     "similar": ("{frame}",),
-    "find_similar exactly": ("{frame}", "--exact"),
+    "similar exactly": ("{frame}", "--exact"),
     "report": ("--out", "{frame}.html"),
-    "policy_dry_run": ("--policy", "default"),
+    "validate_stored": ("--policy", "default"),
     "backfill": ("--from-catalog", "--workers", "1"),
     "backup": ("--backup-path", "{frame}.backup"),
     "recompute": (),
@@ -94,7 +94,7 @@ def asks(asked: str, frame: str, *place: str) -> tuple[object, str]:
     return said(asked.partition(" ")[0], *(argument.format(frame=frame) for argument in ASKING[asked]), *place)
 
 
-@pytest.mark.parametrize("asked", ["ask", "query from here", "similar", "report"])
+@pytest.mark.parametrize("asked", ["ask", "ask from here", "similar", "report"])
 def test_asking_before_anything_is_stored_says_so(stored: Database, frame: str, asked: str) -> None:
     """A bucket without a schema; and a schema that has other tables alone."""
     with database() as empty:
@@ -121,9 +121,9 @@ def test_an_engine_that_refuses_is_quoted_in_its_own_words(stored: Database) -> 
         ("similar", ("x", "--top", "0"), "'0' is not a whole number from 1 to 1000"),
         ("similar", ("x", "--top", "x"), "'x' is not a whole number from 1 to 1000"),
         ("backfill", ("x", "--batch", "²"), "'²' is not a whole number, 1 or more"),
-        ("policy_dry_run", ("--policy", "default", "--days", "nan"), "'nan' is not a number of days"),
-        ("policy_dry_run", ("--policy", "default", "--days", "1e300"), "'1e300' is not a number of days"),
-        ("policy_dry_run", ("--policy", "netflicks"), ", ".join(shipped_policies())),
+        ("validate_stored", ("--policy", "default", "--days", "nan"), "'nan' is not a number of days"),
+        ("validate_stored", ("--policy", "default", "--days", "1e300"), "'1e300' is not a number of days"),
+        ("validate_stored", ("--policy", "netflicks"), ", ".join(shipped_policies())),
         ("validate", ("{frame}", "--policy", "netflicks"), ", ".join(shipped_policies())),
         ("ask", ("missing_frames", "--format", "csv", "--output", "/nobody/x.csv"), "/nobody/x.csv: no such file or directory"),
         ("ask", ("missing_frames", "--param", "limit=x"), "'x' is not an integer"),
@@ -178,4 +178,4 @@ def test_a_table_of_another_kind_is_told_in_a_few_words(stored: Database) -> Non
     assert str(caught.value).count("column ") == 5
     detail = run(foreign, "doctor")[1]["steps"]["tables"]["detail"]
     assert detail.count("column ") + detail.count("table ") <= 12
-    assert "more, which scripts/verify_schema.py lists" in detail
+    assert "more, which exr-inspector schema verify lists" in detail

@@ -95,8 +95,8 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "validate as JSON": ("validate", ("{path}", "--policy", "comp_plate", "--json")),
     "validate nothing": ("validate", ("{missing}", "--policy", "comp_plate")),
     "no such policy": ("validate", ("{path}", "--policy", HARMFUL)),
-    "policy over what is stored": ("policy_dry_run", ("--policy", "comp_plate")),
-    "policy over what is stored as JSON": ("policy_dry_run", ("--policy", "comp_plate", "--json")),
+    "policy over what is stored": ("validate_stored", ("--policy", "comp_plate")),
+    "policy over what is stored as JSON": ("validate_stored", ("--policy", "comp_plate", "--json")),
     "doctor": ("doctor", ("{path}",)),
     "doctor as JSON": ("doctor", ("{path}", "--json")),
     "doctor with an event that is none": ("doctor", ("{event}",)),
@@ -140,7 +140,7 @@ def test_no_command_prints_a_control_character(stored: Stored, name: str) -> Non
 
 SCRIPTS = (
     "backfill", "backup", "copy", "check", "doctor", "similar", "init",
-    "insert_test_stats", "migrate", "policy_dry_run", "ask", "recompute", "rehearse", "report",
+    "insert_test_stats", "migrate", "validate_stored", "ask", "recompute", "rehearse", "report",
     "restore", "rollback", "test_function", "validate", "verify", "local", "uploads",
 )  # fmt: skip
 

@@ -81,7 +81,7 @@ def test_tables_of_the_first_version_are_reported_with_the_command_that_migrates
     assert (result["status"], result["error"]["code"]) == ("error", "schema_drift")
     assert "column frame_number of table files is missing" in result["message"]
     assert re.search(r"and \d+ more", result["message"])
-    assert "scripts/migrate_v1_0_to_v1_1.py" in result["error"]["remedy"]
+    assert "exr-inspector schema migrate" in result["error"]["remedy"]
     assert old.rows("files") == []
     with old.session().transaction() as tx:
         assert len(tx.bucket(BUCKET).schema("first_version").tablenames()) == 4

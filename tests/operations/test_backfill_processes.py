@@ -17,7 +17,7 @@ import pytest
 from test_backfill import COUNT, counts, write_tree
 
 from databases import BUCKET, Database, assert_sound, database
-from exr_inspector.cli import backfill
+from exr_inspector.operations import processes
 from old_schema import run, state
 from project import ROOT
 
@@ -32,7 +32,8 @@ def started(running: Database, root: Path, *way: str) -> Iterator[subprocess.Pop
     given = running.settings
     keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
     place = ("--endpoint", str(given.db_endpoint), "--schema", f"{BUCKET}/{given.db_schema}")
-    command = [sys.executable, "-c", HEARING, sys.executable, "exr-inspector backfill", str(root), "--batch", "1", *way, *place]
+    program = (sys.executable, "-m", "exr_inspector", "backfill")
+    command = [sys.executable, "-c", HEARING, *program, str(root), "--batch", "1", *way, *place]
     options: dict[str, Any] = {"cwd": ROOT, "env": os.environ | keys, "start_new_session": True}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options) as process:
         while process.poll() is None and not stored_files(running):
@@ -107,7 +108,7 @@ def wait_for_parent(told: Any) -> None:
     """A worker without the help of the kernel."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "platform", "other")
-        backfill.live_with_parent()
+        processes.live_with_parent()
     told.send(os.getpid())
     signal.pause()
 

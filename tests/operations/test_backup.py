@@ -12,9 +12,8 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, database
-from exr_inspector.cli import restore
 from exr_inspector.database.session import Ledger
-from exr_inspector.operations import backups
+from exr_inspector.operations import backup_files, backups
 from exr_inspector.operations.migrations import RECORDS
 from old_schema import interrupted_at, old_database, read_1_0_0, run, state
 from sample_payloads import payload
@@ -103,7 +102,7 @@ def test_rows_are_never_overwritten(full: Database, taken: Path) -> None:
 
 
 def damage(folder: Path, how: str) -> None:
-    file, manifest = folder / "channels.parquet", folder / backups.MANIFEST
+    file, manifest = folder / "channels.parquet", folder / backup_files.MANIFEST
     document = json.loads(manifest.read_text(encoding="utf-8"))
     if how == "a changed byte":
         data = bytearray(file.read_bytes())
@@ -166,7 +165,7 @@ def test_an_interrupted_restore_leaves_nothing_and_is_begun_again(taken: Path, m
     """All tables come in one transaction."""
     with database() as running:
         with monkeypatch.context() as patch:
-            patch.setattr(restore, "_fill", interrupted_at(3, restore._fill))
+            patch.setattr(backups, "_fill", interrupted_at(3, backups._fill))
             with pytest.raises(ValueError, match="Expecting value"):
                 run(running, "restore", "--backup-path", str(taken))
         assert state(running).tables == {}
@@ -181,7 +180,7 @@ def test_a_restore_outlives_passing_conditions(taken: Path, fault: str) -> None:
         running.server.faults.add(fault)
         assert run(running, "restore", "--backup-path", str(taken))[0] == 0
         assert {name: len(rows) for name, rows in running.contents().items()} == {
-            name: entry.rows for name, entry in backups.read_checked(taken).tables.items() if name in TABLES
+            name: entry.rows for name, entry in backup_files.verify(taken).tables.items() if name in TABLES
         }
 
 
@@ -192,7 +191,7 @@ def test_an_interrupted_backup_has_no_manifest_and_is_taken_again(full: Database
     (folder / "files.parquet").write_bytes(b"half")
     assert run(full.at("untouched"), "restore", "--backup-path", str(folder))[0] == 2
     assert run(full, "backup", "--backup-path", str(folder))[0] == 0
-    assert backups.read_checked(folder).tables["files"].rows == 14
+    assert backup_files.verify(folder).tables["files"].rows == 14
 
 
 def test_a_dry_run_of_a_backup_writes_no_file(full: Database, tmp_path: Path) -> None:

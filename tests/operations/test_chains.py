@@ -17,7 +17,7 @@ from test_backup import content
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, assert_sound, database
 from exr_inspector.database.session import Ledger
-from exr_inspector.operations import backups
+from exr_inspector.operations import backup_files
 from old_schema import interrupted_at, old_database, read_1_0_0, run, state, table_names
 from project import ROOT
 from sample_payloads import payload
@@ -88,7 +88,7 @@ def test_a_backup_that_is_interrupted_is_taken_again(
     for name, value in (("ENDPOINT", server.url), ("ACCESS_KEY", server.access_key), ("SECRET_KEY", server.secret_key)):
         monkeypatch.setenv(f"S3_{name}", value)
     with monkeypatch.context() as patch:
-        patch.setattr(backups, "write_table", interrupted_at(3, backups.write_table))
+        patch.setattr(backup_files, "write_table", interrupted_at(3, backup_files.write_table))
         with pytest.raises(ValueError, match="Expecting value"):
             run(migrated, "backup", "--backup-path", path)
     other = migrated.at("other")

@@ -9,7 +9,8 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, assert_sound
-from exr_inspector.cli import copy, rehearse
+from exr_inspector.cli import rehearse
+from exr_inspector.operations import copies
 from old_schema import interrupted_at, old_database, read_1_0_0, run, state
 from sample_payloads import payload
 from vast_schemas import CHILD_TABLES
@@ -52,9 +53,9 @@ def test_a_larger_sample_holds_the_smaller_one(old: Database) -> None:
 
 def test_an_interrupted_copy_goes_on(old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is there is not copied again, and no row comes twice."""
-    monkeypatch.setattr(copy, "PATHS", 3)
+    monkeypatch.setattr(copies, "PATHS", 3)
     with monkeypatch.context() as patch:
-        patch.setattr(copy, "_write", interrupted_at(3, copy._write))
+        patch.setattr(copies, "_write", interrupted_at(3, copies._write))
         with pytest.raises(ValueError, match="Expecting value"):
             sample(old, "half", 99)
     assert len(sample(old, "half", 99)[1]["paths"]) == 12 - 6
@@ -102,8 +103,8 @@ def test_a_dry_run_of_the_rehearsal_lists_its_commands(old: Database) -> None:
     """Those that it would run, in order; no schema is made."""
     status, answer = run(old, "rehearse", "--dry-run", "--sample-size", "4")
     assert (status, answer["dry_run"]) == (0, True)
-    assert answer["stages"][0].startswith("copy_sample_data.py --source-schema renders/")
-    assert answer["stages"][-1] == "data_integrity_check.py"
+    assert answer["stages"][0].startswith("schema copy --source-schema renders/")
+    assert answer["stages"][-1] == "schema check"
     assert state(old.at("exr_rehearsal")).tables == {}
 
 
@@ -123,6 +124,6 @@ def test_the_procedure_stops_at_the_first_failure() -> None:
         persistence.persist_to_vast_database(payload("/new.exr"), session=running.store())
         status, answer = run(running, "rehearse")
         assert status == 3
-        assert answer["stages"][-1]["command"].startswith("verify_schema.py")
+        assert answer["stages"][-1]["command"].startswith("schema verify")
         assert len(answer["stages"]) == 3
         assert set(CHILD_TABLES) <= set(state(running).tables)

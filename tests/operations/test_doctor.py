@@ -12,12 +12,12 @@ import pytest
 import main as function
 from databases import BUCKET, Database, database
 from exr_bytes import image, text
-from exr_inspector.cli import doctor, test_function
 from exr_inspector.function.host import FunctionHost
+from exr_inspector.operations import doctor, function_trial
 from exr_inspector.payload.document import INSPECTOR_VERSION
 from old_schema import old_database, run, state
 
-STEPS = [step.__name__ for step in doctor.STEPS]
+STEPS = list(doctor.STEPS)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_an_old_schema_is_named_with_its_migration() -> None:
     with old_database() as running:
         answer = run(running, "doctor")[1]
         assert answer["failed"] == "tables"
-        assert "scripts/migrate_v1_0_to_v1_1.py" in answer["steps"]["tables"]["remedy"]
+        assert "exr-inspector schema migrate" in answer["steps"]["tables"]["remedy"]
 
 
 def test_a_bucket_that_is_not_there(empty: Database) -> None:
@@ -166,7 +166,7 @@ def test_a_host_that_is_not_there(empty: Database) -> None:
 def test_rows_that_differ_from_what_was_sent_are_named() -> None:
     """Counts of the other tables, and the status."""
     row = {"inspector_version": "1", "status": "incomplete", "channels": 2, "channel_count": 3, "parts": 1, "multipart_count": 1}
-    found = list(test_function.problems("/a.exr", row | {"attributes": 4}, "1"))
+    found = list(function_trial.problems("/a.exr", row | {"attributes": 4}, "1"))
     assert found == ["/a.exr: status incomplete, expected ok", "/a.exr: 1 parts, 2 channels and 4 attributes are stored"]
 
 

@@ -11,10 +11,10 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, assert_sound, prepared
-from exr_inspector.cli import check, recompute
 from exr_inspector.database import upsert
 from exr_inspector.database.session import ROW_ID, Ledger, Work
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
+from exr_inspector.operations import recompute, repair
 from exr_inspector.operations.migrations import PREVIOUS_VECTORS
 from old_schema import interrupted_at, run, state
 from sample_payloads import part, payload, unreadable
@@ -163,7 +163,7 @@ def test_an_interrupted_repair_is_finished_by_the_next(stored: Database, monkeyp
     """Whole repairs stay, and the rest is found again."""
     harm(stored, "orphan")
     harm(stored, "count")
-    real = check.repair
+    real = repair.repair
 
     def interrupted(store: Any, kind: str, findings: list[Any]) -> None:
         if kind == "count":
@@ -171,7 +171,7 @@ def test_an_interrupted_repair_is_finished_by_the_next(stored: Database, monkeyp
         real(store, kind, findings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(check, "repair", interrupted)
+        patch.setattr(repair, "repair", interrupted)
         with pytest.raises(ValueError, match="Expecting value"):
             run(stored, "check", "--repair")
     assert set(run(stored, "check")[1]["counts"]) == {"count"}
@@ -189,7 +189,7 @@ def test_a_stale_raw_output_is_reported_and_not_mended(stored: Database, column:
     status, answer = run(stored, "check", "--repair")
     assert status == 3
     assert answer["counts"]["stale_raw_output"] == len(row_ids)
-    assert "backfill.py" in answer["findings"][0]["remedy"]
+    assert "exr-inspector backfill" in answer["findings"][0]["remedy"]
 
 
 def age(running: Database, paths: tuple[str, ...] = PATHS) -> None:
@@ -229,7 +229,7 @@ def test_recomputing_goes_on_after_an_interruption(stored: Database, monkeypatch
     """At every moment each file has one version's vectors in files, and every old vector is somewhere."""
     age(stored)
     with monkeypatch.context() as patch:
-        patch.setattr(recompute, "_range", interrupted_at(3, recompute._range))
+        patch.setattr(recompute, "_replace_range", interrupted_at(3, recompute._replace_range))
         with pytest.raises(ValueError, match="Expecting value"):
             run(stored, "recompute", "--batch", "1")
     versions = [row["embedding_version"] for row in stored.rows("files")]

@@ -11,7 +11,7 @@ import vast_db_persistence as persistence
 from databases import Database
 from exr_inspector.database.session import Ledger
 from exr_inspector.errors import Reject, SchemaDrift, VASTDatabaseError
-from exr_inspector.operations import migrations as migrations
+from exr_inspector.operations import fill, migrations, transactions
 from old_schema import fixture, old_database, read_1_0_0, state, table_names
 from sample_payloads import payload
 from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, schema_for, tables_at
@@ -71,7 +71,7 @@ def test_a_migrated_schema_takes_what_the_function_writes(old: Database) -> None
     """Before, the function refuses and names the script; afterwards it stores."""
     refused = persistence.persist_to_vast_database(payload("/new.exr"), session=old.store())
     assert refused["error"]["code"] == "schema_drift"
-    assert "scripts/migrate_v1_0_to_v1_1.py" in refused["error"]["remedy"]
+    assert "exr-inspector schema migrate" in refused["error"]["remedy"]
     migrate(old)
     assert persistence.persist_to_vast_database(payload("/new.exr"), session=old.store())["inserted"]
 
@@ -80,7 +80,7 @@ def test_a_migration_leaves_what_1_0_0_reads_as_it_was(old: Database) -> None:
     """Columns are added, and every old cell stays; also when the new ones are filled."""
     before = read_1_0_0(old)
     migrate(old)
-    assert list(migrations.fill(old.store()))
+    assert list(fill.fill(old.store()))
     assert read_1_0_0(old) == before
 
 
@@ -98,8 +98,8 @@ def test_an_applied_step_is_not_applied_again(old: Database) -> None:
 def test_a_step_and_its_record_come_together_or_not_at_all(fault: str) -> None:
     """Wherever a run breaks off, what is recorded is what is there, and a second run does the rest."""
     with old_database() as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migrations, "_LONGEST_WAIT", 0.001)
-        patch.setattr(migrations, "ATTEMPTS", 2)
+        patch.setattr(transactions, "_LONGEST_WAIT", 0.001)
+        patch.setattr(transactions, "ATTEMPTS", 2)
         running.server.faults.add(fault)
         try:
             migrate(running)
@@ -141,7 +141,7 @@ def test_a_column_of_another_type_stops_a_migration_before_it_writes(old: Databa
 def test_filling_finds_what_the_current_code_would_have_written(old: Database) -> None:
     """Values that come from raw_output and paths equal those of a fresh inspection of the same payload."""
     migrate(old)
-    done = list(migrations.fill(old.store()))
+    done = list(fill.fill(old.store()))
     assert sum(one.files for one in done) == 13
     assert sum(one.by_path_only for one in done) == 0
     frame = old.current("s3://renders/shows/apollo/seq/ab/shots/ab_0010/beauty_v003.1004.exr")
@@ -158,12 +158,12 @@ def test_filling_finds_what_the_current_code_would_have_written(old: Database) -
 def test_filling_goes_on_where_it_was_interrupted(old: Database) -> None:
     """The range that was in hand is lost, those before it are not done again, and the outcome is the same."""
     migrate(old)
-    for count, _ in enumerate(migrations.fill(old.store(), 2), start=1):
+    for count, _ in enumerate(fill.fill(old.store(), 2), start=1):
         if count == 3:
             break
     (progress,) = (record.progress for record in state(old).records if record.name == migrations.fill_name())
     assert progress
-    rest = list(migrations.fill(old.store(), 2))
+    rest = list(fill.fill(old.store(), 2))
     assert len(rest) == 4
     assert all(row["sequence_key"] for row in old.rows("files"))
     (progress,) = (record.progress for record in state(old).records if record.name == migrations.fill_name())
@@ -173,14 +173,14 @@ def test_filling_goes_on_where_it_was_interrupted(old: Database) -> None:
 def test_filling_again_finds_what_an_old_writer_added(old: Database) -> None:
     """Writers of 1.0.0 may go on meanwhile; their rows are found by the next run, and nobody else's are touched."""
     migrate(old)
-    list(migrations.fill(old.store()))
+    list(fill.fill(old.store()))
     late = fixture("files").slice(0, 1).to_pylist()[0] | {"file_id": "f" * 64, "inspection_id": "late"}
     store = old.store()
     loaded = {}
     with store.transaction(Ledger(), loaded) as work:
         loaded["files"] = work.load("files")
         work.insert({"files": fixture("files").schema.empty_table().from_pylist([late], schema=fixture("files").schema)})
-    assert sum(one.rows for one in migrations.fill(store)) == 1
+    assert sum(one.rows for one in fill.fill(store)) == 1
 
 
 def test_a_raw_output_that_was_cut_is_filled_as_far_as_it_reaches() -> None:
@@ -188,8 +188,8 @@ def test_a_raw_output_that_was_cut_is_filled_as_far_as_it_reaches() -> None:
     row = {"file_path": "/s/a.1001.exr", "file_path_normalized": "/s/a.1001.exr"}
     cut = '{"file": {"path": "/s/a.1001.exr", "path_normalized": "/s/a.1001.exr"}, "channels": {"omitted": true, "bytes": 1}}'
     for text, usable in ((cut, True), (None, False), ('{"omitted": true}', False), ("not JSON", False)):
-        tables, found = migrations.recomputed(row | {"raw_output": text})
-        assert found is usable
+        tables, was_usable = fill.recompute_rows(row | {"raw_output": text})
+        assert was_usable is usable
         assert (tables["files"][0]["frame_number"], tables["files"][0]["sequence_key"]) == (1001, "/s/a.#.exr")
 
 
@@ -197,7 +197,7 @@ def test_going_back_leaves_1_0_0_byte_for_byte_and_forward_again_works(old: Data
     """migrate, fill, revert: what the old reader sees is what it saw; and a second migration ends like the first."""
     before = read_1_0_0(old)
     migrate(old)
-    list(migrations.fill(old.store()))
+    list(fill.fill(old.store()))
     for step in reversed([step for step in migrations.steps() if step.version == "1.1.0"]):
         assert migrations.revert(old.store(), step)
         assert not migrations.revert(old.store(), step)
@@ -225,7 +225,7 @@ def test_what_an_archive_refuses_is_not_dropped(old: Database) -> None:
 def test_ranges_cover_every_file_id_once() -> None:
     """Neighbours meet, the first begins at the start, the last is open."""
     for rows, size, start in ((0, 10, ""), (7, 3, ""), (100_000, 200, ""), (100, 7, "8")):
-        found = migrations.ranges(rows, size, start)
+        found = fill.ranges(rows, size, start)
         assert found[0][0] == start
         assert found[-1][1] is None
         assert [high for _, high in found[:-1]] == [low for low, _ in found[1:]]

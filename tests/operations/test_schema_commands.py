@@ -47,6 +47,7 @@ def test_a_script_explains_itself(script: str) -> None:
     command = [sys.executable, f"scripts/{script}.py", "--help"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"usage: {script}.py" in shown.stdout
+    assert f"    {script}.py -" in shown.stdout
     assert "--json" in shown.stdout
 
 
@@ -91,7 +92,7 @@ def test_init_does_not_migrate_in_passing(old: Database) -> None:
     """Rows of an older version are somebody's decision; the message names the script."""
     status, answer = run(old, "init")
     assert status == 2
-    assert "scripts/migrate_v1_0_to_v1_1.py" in answer["error"]["remedy"]
+    assert "exr-inspector schema migrate" in answer["error"]["remedy"]
     assert state(old).version == "1.0.0"
 
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,7 @@ from databases import BUCKET, Database, database
 from exr_bytes import attribute, channel, chlist, header, image, part, set_offsets, text
 from exr_inspector import settings as vast_settings
 from exr_inspector.catalogue import connection, engine, questions, similarity
-from exr_inspector.cli import ask, backup, restore, similar
+from exr_inspector.cli import command
 from exr_inspector.cli import doctor as doctor_script
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 from exr_inspector.errors import InspectorError
@@ -665,13 +666,13 @@ def no_query_engine(place: Place) -> Iterator[str]:
     statement = questions.parse("SELECT count(*) FROM files")
     yield raised(lambda: engine.ask_server(connection.open_target(place.db.settings), statement))
     with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
-        yield said(lambda: ask.main(["compression", *arguments])).splitlines()[0]
+        yield said_by("ask", "compression", *arguments).splitlines()[0]
 
 
 @problem("A question cannot be asked")
 def no_such_question(place: Place) -> Iterator[str]:
     for arguments in (["nothing"], ["missing_frames", "--param", "show"], ["missing_frames", "--param", "nothing=1"]):
-        yield said(lambda arguments=arguments: ask.main(arguments)).removeprefix("query.py: ")  # type: ignore[misc]
+        yield said_by("ask", *arguments).removeprefix("exr-inspector ask: ")
 
 
 def said(call: Callable[[], object]) -> str:
@@ -679,6 +680,12 @@ def said(call: Callable[[], object]) -> str:
     with contextlib.redirect_stderr(io.StringIO()) as words:
         call()
     return words.getvalue().strip()
+
+
+def said_by(*words: str) -> str:
+    """What `exr-inspector` says on standard error."""
+    with patch.object(sys, "argv", sys.argv):
+        return said(partial(command.main, words))
 
 
 @problem("A policy cannot be read")
@@ -705,8 +712,8 @@ def refused_backups(place: Place) -> Iterator[str]:
     path, db = str(place.folder / "backup"), place.db.at("kept")
     persistence.persist_to_vast_database(payload("/kept.exr"), session=db.store())
     assert run(db, "backup", "--backup-path", path)[0] == 0
-    for script, there in ((backup, path), (restore, path), (restore, str(place.folder / "nowhere"))):
-        yield run(db, script.__name__.rpartition(".")[2], "--backup-path", there)[1]["error"]["message"]
+    for name, there in (("backup", path), ("restore", path), ("restore", str(place.folder / "nowhere"))):
+        yield run(db, name, "--backup-path", there)[1]["error"]["message"]
     (place.folder / "backup/files.parquet").write_bytes(b"")
     yield run(place.db.at("fresh"), "restore", "--backup-path", path)[1]["error"]["message"]
 
@@ -747,7 +754,7 @@ def a_failing_step(place: Place) -> Iterator[str]:
 @problem("A similarity search is slow")
 def a_search_without_engine(place: Place) -> Iterator[str]:
     with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
-        yield said(lambda: similar.main([place.file(image()), *arguments])).splitlines()[0]
+        yield said_by("similar", place.file(image()), *arguments).splitlines()[0]
 
 
 @contextlib.contextmanager

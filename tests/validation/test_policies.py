@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exr_inspector.cli.validate import describe, main
+from exr_inspector.cli.validate import main
 from exr_inspector.operations.samples import SAMPLES, write_samples
+from exr_inspector.operations.validation import describe
 from exr_inspector.validation import validate as exr_validation
 from exr_inspector.validation.subject import Probe
 from exr_inspector.validation.validate import load_policy, validate

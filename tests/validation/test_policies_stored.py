@@ -9,7 +9,7 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, database
-from exr_inspector.cli.policy_dry_run import main
+from exr_inspector.cli.validate_stored import main
 from exr_inspector.validation.policy import parse_policy
 from exr_inspector.validation.validate import validate
 from sample_payloads import PATH, payload

@@ -1,0 +1,286 @@
+"""Tries each step from the settings to a stored row by itself; each says what it saw, or what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import ssl
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from exr_inspector.catalogue import connection
+from exr_inspector.database.persist import open_store
+from exr_inspector.database.rows import new_stamp, rows_of, to_tables
+from exr_inspector.database.session import Ledger, Store
+from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
+from exr_inspector.errors import BadHeader, BadSettings, InspectorError, Reject
+from exr_inspector.function.job import Job, make_runtime
+from exr_inspector.operations import migrations
+from exr_inspector.operations.migrations import State
+from exr_inspector.operations.verification import differences
+from exr_inspector.payload import document
+from exr_inspector.settings import Settings
+from vast_schemas import CURRENT_VERSION, TABLES, schema_for
+
+TIMEOUT = 5.0
+SHOWN = 5
+"""Differences of tables that are named."""
+_SAMPLE = "/exr-inspector/doctor.exr"
+
+
+class StepFailed(Reject):
+    """A step failed."""
+
+    code = "step_failed"
+
+
+class _RolledBack(BaseException):
+    """Ends the transaction of the trial write."""
+
+
+@dataclass
+class Patient:
+    """What is examined, and what the steps learn, each for those after it."""
+
+    endpoint: str | None = None
+    schema: str | None = None
+    input: Path | None = None
+    settings: Settings = field(default_factory=Settings)
+    store: Store | None = None
+    state: State | None = None
+    payload: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the endpoint."""
+        parts = urlsplit(str(self.settings.db_endpoint))
+        return str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def opened(self) -> Store:
+        """The store, once there is one."""
+        if self.store is None:
+            raise StepFailed("there is no session")
+        return self.store
+
+
+def read_settings(patient: Patient) -> str:
+    """The environment and the options, read as the function reads them."""
+    patient.settings = connection.settings_of(patient.endpoint, patient.schema)
+    missing = [name for name in ("db_endpoint", "db_access_key", "db_secret_key") if not getattr(patient.settings, name)]
+    if missing:
+        names = ", ".join("VAST_" + name.upper() for name in missing)
+        raise BadSettings(f"{names}: not set", remedy="docs/CONFIGURATION.md describes it")
+    return f"{patient.settings.db_endpoint}, {patient.settings.db_bucket}/{patient.settings.db_schema}"
+
+
+def resolve_host(patient: Patient) -> str:
+    """The host's addresses."""
+    host, port = patient.address
+    try:
+        addresses = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
+    except OSError as error:
+        remedy = "Check VAST_DB_ENDPOINT, and the name server of this network"
+        raise StepFailed(f"{host} has no address: {error}", remedy=remedy) from error
+    return f"{host} is {', '.join(addresses)}"
+
+
+def reach_endpoint(patient: Patient) -> str:
+    """A connection to the port."""
+    host, port = patient.address
+    try:
+        socket.create_connection((host, port), TIMEOUT).close()
+    except OSError as error:
+        remedy = "Check the port, the route and the firewall between here and the data VIP"
+        raise StepFailed(f"{host}:{port} cannot be reached: {error}", remedy=remedy) from error
+    return f"{host}:{port} answers"
+
+
+def check_tls(patient: Patient) -> str:
+    """The certificate, where there is one."""
+    if not str(patient.settings.db_endpoint).startswith("https:"):
+        return "the endpoint is http, so nothing is encrypted"
+    verify = patient.settings.verify()
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    host, port = patient.address
+    try:
+        with socket.create_connection((host, port), TIMEOUT) as plain, context.wrap_socket(plain, server_hostname=host) as secure:
+            return f"{secure.version()}, " + ("verified" if verify is not False else "not verified")
+    except OSError as error:
+        remedy = "Set VAST_CA_BUNDLE to the cluster's certificate authority, or the endpoint to http"
+        raise StepFailed(f"{host}:{port}: {error}", remedy=remedy) from error
+
+
+def begin_transaction(patient: Patient) -> str:
+    """A session, and a transaction that is begun and ended."""
+    patient.store = open_store(patient.settings)
+    with patient.store.transaction(Ledger()):
+        pass
+    version = ".".join(map(str, patient.store.session.features.vast_version))
+    return f"a transaction was begun; the server is version {version}"
+
+
+def open_bucket(patient: Patient) -> str:
+    """The bucket as a database."""
+    with patient.opened.transaction(Ledger()) as work:
+        work.names()
+    return f"{patient.settings.db_bucket} is a database"
+
+
+def read_schema(patient: Patient) -> str:
+    """The schema, or that it will be made."""
+    patient.state = migrations.read_state(patient.opened)
+    if not patient.state.tables:
+        absent = connection.nothing_stored(patient.opened)
+        why = (
+            absent.remedy if absent else "the function makes them with the first file, and exr-inspector schema init without one"
+        )
+        return f"{patient.settings.db_schema} has no tables yet. {why}"
+    recorded = patient.state.recorded_version
+    words = f"recorded as {recorded}" if recorded else "which is not recorded; exr-inspector schema init does so"
+    return f"{patient.settings.db_schema} is of version {patient.state.version}, {words}"
+
+
+def compare_tables(patient: Patient) -> str:
+    """What the function writes fits into the tables."""
+    if patient.state is None or not patient.state.tables:
+        return "none to compare"
+    harmless = ("extra_table", "extra_column", "version", "index")
+    wrong = [entry for entry in differences(patient.state, CURRENT_VERSION) if entry["kind"] not in harmless]
+    if wrong:
+        said = [str(entry["what"]) for entry in wrong[:SHOWN]]
+        more = [f"and {len(wrong) - SHOWN} more, which exr-inspector schema verify lists"] if len(wrong) > SHOWN else []
+        remedy = str(wrong[0]["remedy"])
+        raise StepFailed("; ".join(said + more), remedy=remedy[0].upper() + remedy[1:])
+    held = ", ".join(f"{name} {stored.rows}" for name, stored in patient.state.tables.items())
+    return f"{len(patient.state.tables)} tables fit; they hold {held}"
+
+
+def make_payload(patient: Patient) -> str:
+    """The payload of what was named."""
+    if patient.input is None:
+        facts = document.FileFacts(path=_SAMPLE, bucket=None, object_key=None, size_bytes=0, mtime=None, etag=None)
+        patient.payload = document.describe_unreadable(facts, BadHeader("a trial", offset=0))
+        return "of a file that cannot be read; name an EVENT.json or FILE.exr for a real one"
+    patient.payload = _inspect(patient.input, patient.settings)
+    file = patient.payload["file"]
+    return f"{file['path']}: {file['status']}, {len(patient.payload['parts'])} parts, {len(patient.payload['channels'])} channels"
+
+
+def _inspect(path: Path, chosen: Settings) -> dict[str, Any]:
+    """What the function makes of an event or a file, without storing it."""
+    is_event = path.suffix.lower() == ".json"
+    try:
+        event = json.loads(path.read_text(encoding="utf-8")) if is_event else {"data": {"path": str(path)}}
+    except (OSError, ValueError) as error:
+        raise StepFailed(f"{path}: {error}", remedy="Name an event as JSON, or an EXR") from error
+    ctx = SimpleNamespace()
+    roots = chosen.local_roots if is_event else (*chosen.local_roots, path.resolve())
+    job = Job(ctx, make_runtime(ctx, local_roots=roots))
+    request = job.locate(event)[0]
+    return job.describe(request, job.read(request))
+
+
+def compute_vectors(patient: Patient) -> str:
+    """Both vectors, of unit length."""
+    made = (compute_metadata_embedding(patient.payload), compute_channel_fingerprint(patient.payload["channels"]))
+    lengths = [math.sqrt(sum(value * value for value in vector)) for vector in made]
+    if any(abs(length - 1) > 1e-3 for length in lengths):
+        raise StepFailed(f"vectors have the lengths {lengths}", remedy="Report it with the file's header")
+    return f"{len(made[0])} and {len(made[1])} numbers, of unit length"
+
+
+def make_rows(patient: Patient) -> str:
+    """The Arrow rows that would be stored."""
+    rows = rows_of({**patient.payload, "file": {**patient.payload["file"], "path_normalized": _SAMPLE}})
+    patient.tables = to_tables([(rows, new_stamp())])
+    made = ", ".join(f"{name} {table.num_rows}" for name, table in patient.tables.items())
+    return f"of this one payload would be stored: {made}"
+
+
+def write_and_roll_back(patient: Patient) -> str:
+    """The rows inserted, in a transaction that is rolled back: tables that are not there yet are made within it."""
+    loaded: dict[str, Any] = {}
+    try:
+        with patient.opened.transaction(Ledger(), loaded) as work:
+            _prepare_tables(work, patient, loaded)
+            work.insert(patient.tables)
+            raise _RolledBack
+    except _RolledBack:
+        pass
+    _check_nothing_stayed(patient)
+    return "inserted and rolled back; nothing stayed behind"
+
+
+def _prepare_tables(work: Any, patient: Patient, loaded: dict[str, Any]) -> None:
+    missing = [name for name in patient.tables if work.load(name) is None]
+    if missing:
+        work.create({name: (schema_for(name), TABLES[name].vector_index) for name in missing})
+    loaded.update({name: work.load(name) for name in patient.tables})
+
+
+def _check_nothing_stayed(patient: Patient) -> None:
+    loaded: dict[str, Any] = {}
+    with patient.opened.transaction(Ledger(), loaded) as work:
+        loaded["files"] = work.load("files")
+        if loaded["files"] is None:
+            return
+        mine = patient.tables["files"]["file_id"].to_pylist()
+        if work.select("files", ["file_id"], "file_id", mine).num_rows:
+            raise StepFailed("a row stayed after the roll-back", remedy=f"Delete the rows of {_SAMPLE}, and report it")
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """One step: what it does, and the steps without which it says nothing."""
+
+    run: Callable[[Patient], str]
+    needs: tuple[str, ...] = ()
+
+
+STEPS = {
+    "settings": Examination(read_settings),
+    "dns": Examination(resolve_host, ("settings",)),
+    "endpoint": Examination(reach_endpoint, ("dns",)),
+    "tls": Examination(check_tls, ("endpoint",)),
+    "credentials": Examination(begin_transaction, ("tls",)),
+    "bucket": Examination(open_bucket, ("credentials",)),
+    "schema": Examination(read_schema, ("bucket",)),
+    "tables": Examination(compare_tables, ("schema",)),
+    "payload": Examination(make_payload),
+    "vectors": Examination(compute_vectors, ("payload",)),
+    "rows": Examination(make_rows, ("vectors",)),
+    "write": Examination(write_and_roll_back, ("tables", "rows")),
+}
+"""The steps by name, in their order."""
+
+
+def examine(patient: Patient, leave_out: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Try every step that can be tried; step -> its `verdict` (ok, failed, not tried), with a `detail`."""
+    verdicts: dict[str, dict[str, Any]] = {}
+    for name, step in STEPS.items():
+        if name in leave_out:
+            verdicts[name] = {"verdict": "not tried", "detail": "left out by --dry-run"}
+        else:
+            verdicts[name] = _try(step, patient, verdicts)
+    return verdicts
+
+
+def _try(step: Examination, patient: Patient, before: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    blocked = [name for name in step.needs if before[name]["verdict"] != "ok"]
+    if blocked:
+        return {"verdict": "not tried", "detail": f"needs {blocked[0]}"}
+    try:
+        return {"verdict": "ok", "detail": step.run(patient)}
+    except InspectorError as error:
+        return {"verdict": "failed", "detail": str(error), "remedy": error.remedy, "code": error.code}
