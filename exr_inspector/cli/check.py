@@ -35,12 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def examine(options: argparse.Namespace) -> common.Answer:
     """Find, mend where that is asked for, and find again."""
     from exr_inspector.cli.progress import bars
-    from exr_inspector.errors import SchemaDrift
     from exr_inspector.operations import integrity, migrations, repair
 
     store = common.store_of(options)
     if "files" not in migrations.read_state(store).tables:
-        raise SchemaDrift(f"{store.place}: there is no table files", remedy="Check --schema, or run exr-inspector schema init")
+        raise common.absent(store, f"{store.place}: there is no table files", "Run `exr-inspector schema init`")
     findings = integrity.check(store)
     repaired: Counter[str] = Counter()
     if options.repair and not options.dry_run:

@@ -25,6 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 import main
+from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection
 from exr_inspector.catalogue.report import page
 from exr_inspector.cli.local import BUCKET, SCHEMA
@@ -122,7 +123,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 def arguments() -> argparse.Namespace:
     """The command line."""
     about = "Sample renders into a local endpoint, and the rows that came of them."
-    parser = argparse.ArgumentParser(prog="scripts/run", description=about)
+    parser = Parser(prog="scripts/run", description=about)
     parser.add_argument("--data", type=Path, default=Path(".local_vast"), help="where everything is kept (default: %(default)s)")
     parser.add_argument("--reference", default=REFERENCE, help="the render whose neighbours are shown (default: %(default)s)")
     return parser.parse_args()

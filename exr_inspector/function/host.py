@@ -37,6 +37,7 @@ from typing import Any, Self, TypeVar
 
 import uvicorn
 
+from exr_inspector.arguments import Parser
 from exr_inspector.function.context import NoTelemetry
 from exr_inspector.function.host_events import NoCloudEvent, VastEvent
 
@@ -376,7 +377,7 @@ def _port(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Run a VAST DataEngine function behind HTTP.")
+    parser = Parser(description="Run a VAST DataEngine function behind HTTP.")
     here = Path(__file__).resolve().parents[2]
     port = os.environ.get("PORT", "8080")
     parser.add_argument("--app-path", type=Path, default=here, metavar="DIR", help="where the module is")

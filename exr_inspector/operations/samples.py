@@ -7,7 +7,6 @@ writes, below DIRECTORY, the files that `SAMPLES` lists. They are what a studio'
 
 from __future__ import annotations
 
-import argparse
 import json
 import struct
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from typing import Any
 import mmh3
 import numpy as np
 import OpenEXR
+
+from exr_inspector.arguments import Parser
 
 WIDTH, HEIGHT = 192, 108
 REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
@@ -247,7 +248,7 @@ def write_samples(directory: Path) -> list[Path]:
 
 def main() -> None:
     """Command line: one directory."""
-    parser = argparse.ArgumentParser(prog="scripts/make_samples", description="Write the sample renders below DIRECTORY.")
+    parser = Parser(prog="scripts/make_samples", description="Write the sample renders below DIRECTORY.")
     parser.add_argument("directory", type=Path, metavar="DIRECTORY")
     for path in write_samples(parser.parse_args().directory):
         print(f"{path.stat().st_size:>9,}  {path}")
