@@ -286,7 +286,7 @@ def _bytes_sql(raw: bytes, kind: pa.DataType) -> str:
 
 def _text(value: str) -> str:
     if "\0" in value:
-        return f"decode_query(from_hex('{value.encode().hex()}'))"
+        return f"decode(from_hex('{value.encode().hex()}'))"
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -88,7 +88,7 @@ def test_a_fault_at_any_request_is_survived(db: Database, store: persistence.Sto
     persistence.persist_to_vast_database(first(path), session=store)
     db.server.faults.add(f"{fault}@any+{nth}")
     result = persistence.persist_to_vast_database(second(path), session=store)
-    assert db.server.faults.active() == []
+    assert db.server.faults.specifications() == []
     assert (result["status"], result["inserted"], result["is_current"]) == ("stored", True, True)
     assert [version[:2] for version in versions(db, path)] == [("etag-v1", False), ("etag-v2", True)]
     assert known(db, path) == {"etag-v1 of 7 bytes", "etag-v2 of 9 bytes"}
@@ -104,7 +104,7 @@ def test_a_fault_while_measurements_are_replaced_is_survived(
     persistence.persist_to_vast_database(first(path), session=store)
     db.server.faults.add(f"{fault}@any+{nth}")
     result = persistence.persist_to_vast_database(again(path), session=store)
-    assert db.server.faults.active() == []
+    assert db.server.faults.specifications() == []
     assert (result["status"], result["inserted"]) == ("stored", False)
     assert known(db, path) == {"again of 9 bytes"}
 

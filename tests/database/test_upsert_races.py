@@ -219,7 +219,7 @@ def test_four_processes_of_eight_threads_end_as_a_serial_run() -> None:
         ]
         reports = [json.loads(worker.communicate()[0]) for worker in workers]
         assert [worker.returncode for worker in workers] == [0] * PROCESSES
-        struck = 400 - len(db.server.faults.active())
+        struck = 400 - len(db.server.faults.specifications())
         db.server.faults.clear()
         raced = db.contents()
         serial = db.at("serial")

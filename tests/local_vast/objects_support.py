@@ -15,7 +15,7 @@ from local_vast.http import Connection
 
 
 @contextmanager
-def served(application: Any) -> Iterator[str]:
+def serve(application: Any) -> Iterator[str]:
     """The URL under which the application answers until the block ends."""
     server = wsgi.Server(("127.0.0.1", 0), application, numthreads=20, shutdown_timeout=1)
     server.ConnectionClass = Connection

@@ -63,7 +63,7 @@ def rows(source: Table, **options: Any) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in source.select(**options).read_all().to_pylist()]
 
 
-def committed(session: Session, name: str = "t", **options: Any) -> list[tuple[Any, ...]]:
+def read_committed(session: Session, name: str = "t", **options: Any) -> list[tuple[Any, ...]]:
     """What a new transaction sees of the table."""
     with session.transaction() as tx:
         return rows(table(tx, name), **options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 import pytest
 from vastdb import errors
@@ -11,7 +13,7 @@ from vastdb.table_metadata import TableMetadata, TableRef
 from vastdb.util import serialize_record_batch
 
 from local_vast import LocalVast
-from tabular_support import BUCKET, COLUMNS, batch, committed, connect, fill, make_table, raw, rows, table, vector
+from tabular_support import BUCKET, COLUMNS, batch, connect, fill, make_table, raw, read_committed, rows, table, vector
 
 
 def test_schemas_nest(session: Session) -> None:
@@ -51,10 +53,10 @@ def test_names_are_taken_once(session: Session) -> None:
         made = make_table(tx)
         made.create_projection("p", ["id"], ["name"])
         for again in (
-            lambda: api.create_schema(BUCKET, "s", txid=txid),
-            lambda: api.create_table(BUCKET, "s", "t", COLUMNS, txid=txid),
-            lambda: made.add_column(pa.schema([("id", pa.int64())])),
-            lambda: made.create_projection("p", ["id"], ["name"]),
+            partial(api.create_schema, BUCKET, "s", txid=txid),
+            partial(api.create_table, BUCKET, "s", "t", COLUMNS, txid=txid),
+            partial(made.add_column, pa.schema([("id", pa.int64())])),
+            partial(made.create_projection, "p", ["id"], ["name"]),
         ):
             with pytest.raises((errors.Conflict, Exception), match="409"):
                 again()
@@ -111,7 +113,7 @@ def test_columns_can_be_added_renamed_and_dropped(session: Session) -> None:
         found.drop_column(pa.schema([("title", pa.string())]))
         found.add_column(pa.schema([("title", pa.int8())]))
         found.insert(pa.record_batch([pa.array([7], pa.int8())], names=["title"]))
-    assert committed(session) == [(1, None, None), (None, None, 7)]
+    assert read_committed(session) == [(1, None, None), (None, None, 7)]
 
 
 def test_column_changes_are_seen_after_the_commit(session: Session) -> None:
@@ -125,6 +127,24 @@ def test_column_changes_are_seen_after_the_commit(session: Session) -> None:
         found.insert(batch((2, "b")))
     with session.transaction() as tx:
         assert table(tx).select().read_all().to_pydict() == {"id": [1, 2], "title": ["a", "b"]}
+
+
+def test_look_ups_are_shared_until_the_catalogue_changes(server: LocalVast, session: Session) -> None:
+    """Rows that are inserted, and a rename that is rolled back, change nothing; a rename that is committed does."""
+    fill(session, (1, "a"))
+    transactions, catalogue = server.store.transactions, server.store.catalogue
+    first = transactions.begin()
+    entry = catalogue.table(first, BUCKET, "s", "t")
+    with session.transaction() as tx:
+        table(tx).insert(batch((2, "b")))
+    undone = transactions.begin()
+    catalogue.rename_table(undone, catalogue.table(undone, BUCKET, "s", "t"), entry.schema, "u")
+    transactions.rollback(undone.id)
+    assert catalogue.table(transactions.begin(), BUCKET, "s", "t") is entry
+    with session.transaction() as tx:
+        table(tx).rename("u")
+    assert catalogue.table(transactions.begin(), BUCKET, "s", "u") is not entry
+    assert catalogue.table(first, BUCKET, "s", "t") is entry
 
 
 def test_inserts_beside_a_new_column_conflict(session: Session) -> None:
@@ -141,7 +161,7 @@ def test_inserts_beside_a_new_column_conflict(session: Session) -> None:
         table(late).insert(batch((3, "c")))
     with session.transaction() as again:
         table(again).insert(batch((4, "d")))
-    assert committed(session, columns=["id"]) == [(1,), (4,)]
+    assert read_committed(session, columns=["id"]) == [(1,), (4,)]
 
 
 def test_a_renamed_table_keeps_rows_and_row_ids(session: Session) -> None:
@@ -151,7 +171,7 @@ def test_a_renamed_table_keeps_rows_and_row_ids(session: Session) -> None:
         table(tx).rename("u")
         make_table(tx)
         assert table(tx, "u").insert(batch((2, "b"))).to_pylist() == [1]
-    assert (committed(session), committed(session, "u")) == ([], [(1, "a"), (2, "b")])
+    assert (read_committed(session), read_committed(session, "u")) == ([], [(1, "a"), (2, "b")])
 
 
 UNSUPPORTED = [pa.null(), pa.large_string(), pa.decimal256(50, 2), pa.date64(), pa.dictionary(pa.int8(), pa.string())]

@@ -20,7 +20,7 @@ from vastdb.session import Session
 from vastdb.util import serialize_record_batch
 
 from local_vast import LocalVast
-from tabular_support import BUCKET, batch, committed, connect, fill, make_table, table
+from tabular_support import BUCKET, batch, connect, fill, make_table, read_committed, table
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = pa.schema([("writer", pa.int64()), ("number", pa.int64()), ("row", pa.int64())])
@@ -56,12 +56,12 @@ def test_tables_survive_a_restart(tmp_path: Path) -> None:
         session.api.insert_rows(BUCKET, "s", "t", serialize_record_batch(batch((3, "open"))), txid)
     with LocalVast(data=tmp_path) as server:
         session = connect(server)
-        assert committed(session) == [(1, "a"), (2, "b")]
+        assert read_committed(session) == [(1, "a"), (2, "b")]
         with session.transaction() as tx:
             assert [field.name for field in table(tx)._metadata.sorted_columns] == ["id"]
             assert [int(number) for number in table(tx).insert(batch((3, "c"))).to_pylist()] == [2]
     with LocalVast(data=tmp_path) as server:
-        assert committed(connect(server)) == [(1, "a"), (2, "b"), (3, "c")]
+        assert read_committed(connect(server)) == [(1, "a"), (2, "b"), (3, "c")]
 
 
 def test_a_bucket_that_holds_schemas_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ class Load:
         session = session_of(self.url)
         while True:
             try:
-                found = committed(session)
+                found = read_committed(session)
             except Exception:  # noqa: BLE001 - whatever the SDK or the driver makes of a dead server
                 return
             self.snapshots += 1
@@ -157,7 +157,7 @@ def test_a_kill_loses_nothing_that_was_committed(tmp_path: Path) -> None:
             server.send_signal(signal.SIGKILL)
             server.wait()
     with process(tmp_path) as (_, url):
-        found = committed(session_of(url), internal_row_id=True)
+        found = read_committed(session_of(url), internal_row_id=True)
     transactions = collections.Counter(row[:2] for row in found)
     assert load.snapshots > 0
     assert load.torn == []

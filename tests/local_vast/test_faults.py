@@ -15,7 +15,7 @@ from vastdb.session import Session
 
 from local_vast import LocalVast
 from local_vast.faults import PLACES, BadFault, Fault, Faults
-from tabular_support import BUCKET, batch, committed, connect, fill, raw, table
+from tabular_support import BUCKET, batch, connect, fill, raw, read_committed, table
 
 
 def insert(session: Session, *values: int) -> None:
@@ -32,7 +32,7 @@ def test_a_conflict_at_the_commit_rolls_back(server: LocalVast, session: Session
         insert(session, 1)
     assert len(server.store.transactions) == 0
     insert(session, 2)
-    assert committed(session) == [(2, "x")]
+    assert read_committed(session) == [(2, "x")]
 
 
 def test_a_lost_commit_answer_is_a_commit(server: LocalVast, session: Session) -> None:
@@ -42,7 +42,7 @@ def test_a_lost_commit_answer_is_a_commit(server: LocalVast, session: Session) -
     with pytest.raises(errors.ConnectionError) as caught:
         insert(session, 1)
     assert not caught.value.may_retry
-    assert committed(session) == [(1, "x")]
+    assert read_committed(session) == [(1, "x")]
 
 
 def test_a_reset_comes_before_the_work(server: LocalVast, session: Session) -> None:
@@ -51,7 +51,7 @@ def test_a_reset_comes_before_the_work(server: LocalVast, session: Session) -> N
     server.faults.add("reset@commit")
     with pytest.raises(errors.ConnectionError):
         insert(session, 1)
-    assert committed(session) == []
+    assert read_committed(session) == []
 
 
 def test_slow_down_is_retried_by_the_sdk(server: LocalVast, session: Session) -> None:
@@ -64,7 +64,7 @@ def test_slow_down_is_retried_by_the_sdk(server: LocalVast, session: Session) ->
         insert(session, 2)
     assert server.faults.specifications() == ["503@insert**"]
     server.faults.clear()
-    assert committed(session) == [(1, "x")]
+    assert read_committed(session) == [(1, "x")]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_statuses_arrive_as_the_sdks_errors(server: LocalVast, session: Session,
     server.faults.add(spec)
     with pytest.raises(error):
         insert(session, 1)
-    assert committed(session) == []
+    assert read_committed(session) == []
 
 
 def test_an_expired_transaction_is_gone(server: LocalVast, session: Session) -> None:
@@ -94,7 +94,7 @@ def test_an_expired_transaction_is_gone(server: LocalVast, session: Session) -> 
     server.faults.add("expire@insert")
     with pytest.raises(errors.NotFound):
         insert(session, 1)
-    assert committed(session) == []
+    assert read_committed(session) == []
 
 
 def test_the_seventh_request_is_cut(server: LocalVast) -> None:

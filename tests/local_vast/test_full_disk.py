@@ -163,9 +163,9 @@ def test_uploads_onto_a_full_disk_are_507(disk: tuple[Path, Switch, Switch]) -> 
         fill_up(process)
         before = files(data)
         for attempt in (
-            lambda: s3.put_object(Bucket=BUCKET, Key="a.exr", Body=big),
-            lambda: s3.put_object(Bucket=BUCKET, Key="folder/new.exr", Body=big),
-            lambda: s3.upload_part(**upload, PartNumber=1, Body=big),
+            partial(s3.put_object, Bucket=BUCKET, Key="a.exr", Body=big),
+            partial(s3.put_object, Bucket=BUCKET, Key="folder/new.exr", Body=big),
+            partial(s3.upload_part, **upload, PartNumber=1, Body=big),
         ):
             with pytest.raises(ClientError) as refused:
                 attempt()
@@ -191,8 +191,8 @@ def test_nothing_of_an_upload_is_left_when_not_even_its_facts_fit(tmp_path: Path
         before = files(tmp_path)
         limit_files(10, process)
         for attempt in (
-            lambda: s3.put_object(Bucket=BUCKET, Key="folder/deep/new", Body=b"1"),
-            lambda: s3.create_multipart_upload(Bucket=BUCKET, Key="new"),
+            partial(s3.put_object, Bucket=BUCKET, Key="folder/deep/new", Body=b"1"),
+            partial(s3.create_multipart_upload, Bucket=BUCKET, Key="new"),
         ):
             with pytest.raises(ClientError, match="InsufficientCapacity"):
                 attempt()
@@ -214,7 +214,7 @@ def test_a_commit_for_which_there_is_room_succeeds_whatever_the_log_needs(tmp_pa
 
 def test_a_database_that_refuses_everything_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where folding the log in finds no room, against expectation, DuckDB gives up: the next transaction reads what was
-    committed, and what was open is gone.
+    read_committed, and what was open is gone.
     """
     monkeypatch.setattr(database, "_ROOM", -1_000_000_000)
     monkeypatch.setattr(database, "LOG_LIMIT", 1_500_000)

@@ -15,7 +15,7 @@ from vastdb.config import ImportConfig
 from vastdb.session import Session
 
 from local_vast import LocalVast
-from tabular_support import BUCKET, committed, fill, rows, table
+from tabular_support import BUCKET, fill, read_committed, rows, table
 
 Put = Callable[..., str]
 KEYED = pa.schema([("vastdb_rowid", pa.int64()), ("id", pa.int64())])
@@ -46,7 +46,7 @@ def test_files_are_appended_and_recorded(session: Session, put: Put) -> None:
     for _ in range(2):
         with session.transaction() as tx:
             table(tx).import_files(paths)
-    assert sorted(committed(session)) == [(0, "old"), (1, "x"), (2, "y"), (3, None)]
+    assert sorted(read_committed(session)) == [(0, "old"), (1, "x"), (2, "y"), (3, None)]
     with session.transaction() as tx:
         assert sorted(rows(table(tx).imports_table(), columns=["ObjectName"])) == [("a",), ("b",)]
 
@@ -57,7 +57,7 @@ def test_partition_values_become_columns(session: Session, put: Put) -> None:
     part = pa.record_batch([pa.array(["p"])], names=["name"])
     with session.transaction() as tx:
         table(tx).import_partitioned_files({put("a", id=[1, 2]): part})
-    assert committed(session) == [(1, "p"), (2, "p")]
+    assert read_committed(session) == [(1, "p"), (2, "p")]
 
 
 def test_an_import_belongs_to_its_transaction(session: Session, put: Put) -> None:
@@ -69,7 +69,7 @@ def test_an_import_belongs_to_its_transaction(session: Session, put: Put) -> Non
         raise ZeroDivisionError
     with session.transaction() as tx:
         table(tx).import_files([path])
-    assert committed(session) == [(1, None)]
+    assert read_committed(session) == [(1, None)]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_file_that_does_not_fit_is_named(session: Session, put: Put, columns: 
     with pytest.raises(errors.ImportFilesError) as caught, session.transaction() as tx:
         table(tx).import_files([path])
     assert caught.value.error_dict["res"] == code
-    assert committed(session) == []
+    assert read_committed(session) == []
 
 
 def test_an_object_that_is_no_parquet_file_is_refused(session: Session, put: Put) -> None:
@@ -104,7 +104,7 @@ def test_keys_join_a_file_to_the_rows(session: Session, put: Put) -> None:
         paths = [put("one", id=[2, 1], f=["two", "one"]), put("two", id=[1, 2], g=[0.5, None])]
         table(tx).import_files(paths, config=ImportConfig(key_names=["id"]))
     # The SDK imports the two files at the same time, so either column may be the first.
-    assert committed(session, columns=["vastdb_rowid", "id", "f", "g"]) == [(10, 1, "one", 0.5), (11, 2, "two", None)]
+    assert read_committed(session, columns=["vastdb_rowid", "id", "f", "g"]) == [(10, 1, "one", 0.5), (11, 2, "two", None)]
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_keys_have_to_match_one_to_one(session: Session, put: Put, columns: dict
     with pytest.raises(errors.ImportFilesError) as caught, session.transaction() as tx:
         table(tx).import_files([put("file", **columns)], config=ImportConfig(key_names=["id"]))
     assert message in str(caught.value)
-    assert committed(session) == [(10, 1), (11, 2)]
+    assert read_committed(session) == [(10, 1), (11, 2)]

@@ -37,6 +37,14 @@ class Open:
     inserted: set[int] = field(default_factory=set)
 
 
+def may_begin(model: Interleavings) -> bool:
+    return len(model.open) < MOST
+
+
+def has_open(model: Interleavings) -> bool:
+    return bool(model.open)
+
+
 class Interleavings(RuleBasedStateMachine):
     """Up to three open transactions on one table."""
 
@@ -57,14 +65,14 @@ class Interleavings(RuleBasedStateMachine):
     def some(self, number: int) -> Open:
         return self.open[number % len(self.open)]
 
-    @precondition(lambda self: len(self.open) < MOST)
+    @precondition(may_begin)
     @rule()
     def begin(self) -> None:
         tx = self.store.transactions.begin()
         table = self.store.catalogue.table(tx, "b", "s", "t")
         self.open.append(Open(tx, table, dict(self.committed), set(self.committed), len(self.history)))
 
-    @precondition(lambda self: self.open)
+    @precondition(has_open)
     @rule(number=st.integers(0, 5), value=st.integers(-9, 9))
     def insert(self, number: int, value: int) -> None:
         """Never conflicts; the id is the next one, whatever became of the earlier ones."""
@@ -75,13 +83,13 @@ class Interleavings(RuleBasedStateMachine):
         one.inserted.add(self.next_id)
         self.next_id += 1
 
-    @precondition(lambda self: self.open)
+    @precondition(has_open)
     @rule(number=st.integers(0, 5), row=st.integers(0, 7), column=st.sampled_from("ab"), value=st.integers(10, 99))
     def update(self, number: int, row: int, column: str, value: int) -> None:
         """Either column of a row."""
         one = self.some(number)
         batch = pa.record_batch([pa.array([row], pa.uint64()), pa.array([value])], names=[ROW_ID, column])
-        if self.refused(one, row):
+        if self.conflicts(one, row):
             with pytest.raises(VastError, match="concurrent transaction"):
                 self.store.rows.update(one.tx, one.table, batch)
             return
@@ -90,19 +98,19 @@ class Interleavings(RuleBasedStateMachine):
             a, b = one.rows[row]
             one.rows[row] = (value, b) if column == "a" else (a, value)
 
-    @precondition(lambda self: self.open)
+    @precondition(has_open)
     @rule(number=st.integers(0, 5), row=st.integers(0, 7))
     def delete(self, number: int, row: int) -> None:
         one = self.some(number)
         batch = pa.record_batch([pa.array([row], pa.uint64())], names=[ROW_ID])
-        if self.refused(one, row):
+        if self.conflicts(one, row):
             with pytest.raises(VastError, match="concurrent transaction"):
                 self.store.rows.delete(one.tx, one.table, batch)
             return
         self.store.rows.delete(one.tx, one.table, batch)
         one.rows.pop(row, None)
 
-    def refused(self, one: Open, row: int) -> bool:
+    def conflicts(self, one: Open, row: int) -> bool:
         """Whether another transaction wrote the row; where none did, this one has it from now on. Its own rows are its own."""
         if row in one.inserted:
             return False
@@ -112,7 +120,7 @@ class Interleavings(RuleBasedStateMachine):
         one.written.add(row)
         return False
 
-    @precondition(lambda self: self.open)
+    @precondition(has_open)
     @rule(number=st.integers(0, 5))
     def commit(self, number: int) -> None:
         """What it wrote and inserted takes the place of what is committed; the rest stays."""
@@ -125,7 +133,7 @@ class Interleavings(RuleBasedStateMachine):
                 self.committed[row] = one.rows[row]
         self.history.append(one.written)
 
-    @precondition(lambda self: self.open)
+    @precondition(has_open)
     @rule(number=st.integers(0, 5))
     def roll_back(self, number: int) -> None:
         one = self.some(number)

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_vast.objects import ObjectChange, ObjectStore
-from objects_support import s3_client, served
+from objects_support import s3_client, serve
 
 
 class Shop:
@@ -38,13 +38,13 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     changes: list[ObjectChange] = []
-    with served(ObjectStore(tmp_path / "objects", changes.append)) as url:
+    with serve(ObjectStore(tmp_path / "objects", changes.append)) as url:
         shop = Shop(tmp_path / "objects", url, changes)
         shop.s3.create_bucket(Bucket="renders")
         yield shop
 
 
-def refused(code: str, status: int) -> Any:
+def expect_error(code: str, status: int) -> Any:
     """The boto3 error of that code, with that HTTP status."""
 
     def check(error: ClientError) -> bool:
@@ -65,7 +65,7 @@ class TestBuckets:
     def test_head_tells_whether_a_bucket_is_there(self, shop: Shop) -> None:
         """The `vastdb` SDK asks for a bucket by HEAD and takes 404 for missing."""
         assert shop.s3.head_bucket(Bucket="renders")["ResponseMetadata"]["HTTPStatusCode"] == 200
-        with refused("404", 404):
+        with expect_error("404", 404):
             shop.s3.head_bucket(Bucket="absent")
 
     def test_location_is_the_default_region(self, shop: Shop) -> None:
@@ -75,18 +75,18 @@ class TestBuckets:
     @pytest.mark.parametrize("name", ["ab", "UPPER", "a..b", "192.168.0.1", "under_score", "-dash"])
     def test_bad_names_are_refused(self, shop: Shop, name: str) -> None:
         """S3's naming rule holds for new buckets."""
-        with refused("InvalidBucketName", 400):
+        with expect_error("InvalidBucketName", 400):
             shop.s3.create_bucket(Bucket=name)
 
     def test_a_bucket_is_created_once(self, shop: Shop) -> None:
         """A second creation is a conflict."""
-        with refused("BucketAlreadyOwnedByYou", 409):
+        with expect_error("BucketAlreadyOwnedByYou", 409):
             shop.s3.create_bucket(Bucket="renders")
 
     def test_only_an_empty_bucket_goes(self, shop: Shop) -> None:
         """A bucket with objects stays; an emptied one goes with its folder."""
         shop.put("a/b.exr")
-        with refused("BucketNotEmpty", 409):
+        with expect_error("BucketNotEmpty", 409):
             shop.s3.delete_bucket(Bucket="renders")
         shop.s3.delete_object(Bucket="renders", Key="a/b.exr")
         shop.s3.delete_bucket(Bucket="renders")
@@ -95,14 +95,14 @@ class TestBuckets:
     def test_a_folder_with_other_things_is_not_deleted(self, shop: Shop) -> None:
         """What no key reaches (here a symbolic link) is not thrown away with the bucket."""
         (shop.root / "renders" / "link").symlink_to(shop.root)
-        with refused("BucketNotEmpty", 409):
+        with expect_error("BucketNotEmpty", 409):
             shop.s3.delete_bucket(Bucket="renders")
 
     @pytest.mark.parametrize("call", ["put_object", "get_object", "delete_object", "list_objects_v2", "create_multipart_upload"])
     def test_a_missing_bucket_is_named(self, shop: Shop, call: str) -> None:
         """Every operation in a bucket that is not there answers NoSuchBucket."""
         key = {} if call == "list_objects_v2" else {"Key": "k"}
-        with refused("NoSuchBucket", 404):
+        with expect_error("NoSuchBucket", 404):
             getattr(shop.s3, call)(Bucket="absent", **key)
 
 
@@ -137,15 +137,15 @@ class TestPutAndGet:
 
     def test_a_missing_key_is_named(self, shop: Shop) -> None:
         """GET answers NoSuchKey, HEAD a bare 404."""
-        with refused("NoSuchKey", 404):
+        with expect_error("NoSuchKey", 404):
             shop.get("absent")
-        with refused("404", 404):
+        with expect_error("404", 404):
             shop.s3.head_object(Bucket="renders", Key="absent")
 
     def test_a_folder_is_no_object(self, shop: Shop) -> None:
         """`a/b` does not make an object `a`."""
         shop.put("a/b")
-        with refused("NoSuchKey", 404):
+        with expect_error("NoSuchKey", 404):
             shop.get("a")
 
     def test_a_put_replaces_all(self, shop: Shop) -> None:
@@ -163,14 +163,14 @@ class TestPutAndGet:
 
     def test_too_much_metadata_is_refused(self, shop: Shop) -> None:
         """S3 allows two kilobytes."""
-        with refused("MetadataTooLarge", 400):
+        with expect_error("MetadataTooLarge", 400):
             shop.put("a", Metadata={"k": "v" * 2100})
 
     def test_a_key_may_have_1024_bytes(self, shop: Shop) -> None:
         """One more is refused by name."""
         shop.put("k" * 1024)
         assert shop.get("k" * 1024) == b"content"
-        with refused("KeyTooLongError", 400):
+        with expect_error("KeyTooLongError", 400):
             shop.put("k" * 1025)
 
     def test_response_headers_can_be_asked_for(self, shop: Shop) -> None:
@@ -201,7 +201,7 @@ class TestRanges:
     def test_a_range_beyond_the_end_is_416(self, shop: Shop, asked: str) -> None:
         """And the answer says how long the object is."""
         shop.put("digits", b"0123456789")
-        with refused("InvalidRange", 416) as caught:
+        with expect_error("InvalidRange", 416) as caught:
             shop.get("digits", Range=asked)
         assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["content-range"] == "bytes */10"
 
@@ -214,7 +214,7 @@ class TestRanges:
     def test_any_range_of_an_empty_object_is_416(self, shop: Shop) -> None:
         """There is no byte to answer with."""
         shop.put("empty", b"")
-        with refused("InvalidRange", 416):
+        with expect_error("InvalidRange", 416):
             shop.get("empty", Range="bytes=0-")
 
 
@@ -224,13 +224,13 @@ class TestConditions:
         etag = shop.put("a", b"first")
         assert shop.get("a", IfMatch=etag, Range="bytes=0-1") == b"fi"
         shop.put("a", b"second")
-        with refused("PreconditionFailed", 412):
+        with expect_error("PreconditionFailed", 412):
             shop.get("a", IfMatch=etag, Range="bytes=0-1")
 
     def test_if_none_match_spares_a_read(self, shop: Shop) -> None:
         """304 while the version is the same, content when it changed."""
         etag = shop.put("a", b"first")
-        with refused("304", 304):
+        with expect_error("304", 304):
             shop.get("a", IfNoneMatch=etag)
         shop.put("a", b"second")
         assert shop.get("a", IfNoneMatch=etag) == b"second"
@@ -239,11 +239,11 @@ class TestConditions:
         """An object is not modified since its own Last-Modified."""
         shop.put("a")
         modified = shop.s3.head_object(Bucket="renders", Key="a")["LastModified"]
-        with refused("304", 304):
+        with expect_error("304", 304):
             shop.get("a", IfModifiedSince=modified)
         assert shop.get("a", IfModifiedSince=modified - timedelta(seconds=1)) == b"content"
         assert shop.get("a", IfUnmodifiedSince=modified) == b"content"
-        with refused("PreconditionFailed", 412):
+        with expect_error("PreconditionFailed", 412):
             shop.get("a", IfUnmodifiedSince=modified - timedelta(seconds=1))
 
     def test_the_etag_outweighs_the_date(self, shop: Shop) -> None:
@@ -256,17 +256,17 @@ class TestConditions:
     def test_create_only(self, shop: Shop) -> None:
         """If-None-Match: * lets the first PUT through and no second."""
         shop.put("a", b"first", IfNoneMatch="*")
-        with refused("PreconditionFailed", 412):
+        with expect_error("PreconditionFailed", 412):
             shop.put("a", b"second", IfNoneMatch="*")
         assert shop.get("a") == b"first"
 
     def test_replace_only_the_known_version(self, shop: Shop) -> None:
         """If-Match on a PUT: 404 without an object, 412 with another version."""
-        with refused("NoSuchKey", 404):
+        with expect_error("NoSuchKey", 404):
             shop.put("a", IfMatch='"x"')
         etag = shop.put("a", b"first")
         shop.put("a", b"second", IfMatch=etag)
-        with refused("PreconditionFailed", 412):
+        with expect_error("PreconditionFailed", 412):
             shop.put("a", b"third", IfMatch=etag)
         assert shop.events() == [("ObjectCreated:Put", "a")] * 2
 
@@ -284,7 +284,7 @@ class TestCopy:
         """In place too, which is how metadata is changed; without REPLACE a copy onto itself is refused."""
         shop.put("a", Metadata={"old": "1"})
         source = {"Bucket": "renders", "Key": "a"}
-        with refused("InvalidRequest", 400):
+        with expect_error("InvalidRequest", 400):
             shop.s3.copy_object(Bucket="renders", Key="a", CopySource=source)
         shop.s3.copy_object(Bucket="renders", Key="a", CopySource=source, Metadata={"new": "2"}, MetadataDirective="REPLACE")
         assert shop.s3.head_object(Bucket="renders", Key="a")["Metadata"] == {"new": "2"}
@@ -302,7 +302,7 @@ class TestCopy:
             {"CopySourceIfModifiedSince": datetime.now(UTC)},
         ]
         for condition in failing:
-            with refused("PreconditionFailed", 412):
+            with expect_error("PreconditionFailed", 412):
                 shop.s3.copy_object(Bucket="renders", Key="b", CopySource=source, **condition)
         shop.s3.copy_object(Bucket="renders", Key="b", CopySource=source, CopySourceIfMatch=etag)
         assert shop.events() == [("ObjectCreated:Put", "a"), ("ObjectCreated:Copy", "b")]
@@ -310,9 +310,9 @@ class TestCopy:
     def test_a_missing_source_is_named(self, shop: Shop) -> None:
         """NoSuchKey for the key, NoSuchBucket for the bucket, InvalidArgument for neither."""
         for source, code, status in (("renders/absent", "NoSuchKey", 404), ("absent/a", "NoSuchBucket", 404)):
-            with refused(code, status):
+            with expect_error(code, status):
                 shop.s3.copy_object(Bucket="renders", Key="b", CopySource=source)
-        with refused("InvalidArgument", 400):
+        with expect_error("InvalidArgument", 400):
             shop.s3.copy_object(Bucket="renders", Key="b", CopySource="renders")
 
 
@@ -346,7 +346,7 @@ class TestDelete:
     def test_only_the_known_version(self, shop: Shop) -> None:
         """If-Match guards a removal as it guards a write."""
         etag = shop.put("a")
-        with refused("PreconditionFailed", 412):
+        with expect_error("PreconditionFailed", 412):
             shop.s3.delete_object(Bucket="renders", Key="a", IfMatch='"x"')
         shop.s3.delete_object(Bucket="renders", Key="a", IfMatch=etag)
         assert shop.events()[-1] == ("ObjectRemoved:Delete", "a")
@@ -367,7 +367,7 @@ class TestChanges:
 
     def test_a_refused_request_changes_nothing(self, shop: Shop) -> None:
         """No event without an effect."""
-        with refused("InvalidDigest", 400):
+        with expect_error("InvalidDigest", 400):
             shop.put("a", ContentMD5="nonsense")
         assert shop.events() == []
 
@@ -386,13 +386,13 @@ class TestRefusals:
     def test_what_is_not_there_answers_501_with_its_name(self, shop: Shop, call: str, more: dict[str, str], named: str) -> None:
         """Nothing is ignored that would change what the client relies on."""
         shop.put("a")
-        with refused("NotImplemented", 501) as caught:
+        with expect_error("NotImplemented", 501) as caught:
             getattr(shop.s3, call)(Bucket="renders", Key="a", **more)
         assert named in caught.value.response["Error"]["Message"]
 
     def test_an_error_is_complete(self, shop: Shop) -> None:
         """Code, message, resource and request id, the id also as header."""
-        with refused("NoSuchKey", 404) as caught:
+        with expect_error("NoSuchKey", 404) as caught:
             shop.get("a/b c")
         answer = caught.value.response
         assert answer["Error"]["Resource"] == "/renders/a/b%20c"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from local_vast.objects import ObjectStore
 from local_vast.objects.body import Body
 from local_vast.objects.errors import S3Error
-from objects_support import served
+from objects_support import serve
 
 
 def crc32(body: bytes) -> str:
@@ -148,7 +148,7 @@ class Wire:
 def wire(tmp_path: Path) -> Iterator[Wire]:
     store = ObjectStore(tmp_path)
     store.create_bucket("renders")
-    with served(store) as url:
+    with serve(store) as url:
         wire = Wire(url)
         yield wire
         wire.connection.close()

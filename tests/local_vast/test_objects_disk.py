@@ -23,12 +23,12 @@ from botocore.exceptions import ClientError
 from local_vast.objects import ObjectStore
 from local_vast.objects.disk import Cursor, Description, Disk
 from local_vast.objects.errors import S3Error
-from objects_support import s3_client, served
+from objects_support import s3_client, serve
 
 
 @contextmanager
 def client(root: Path) -> Iterator[Any]:
-    with served(ObjectStore(root)) as url:
+    with serve(ObjectStore(root)) as url:
         yield s3_client(url)
 
 
@@ -105,7 +105,7 @@ class TestAFolderAsItIs:
             raise OSError(errno.EROFS, "Read-only file system")
 
         monkeypatch.setattr(store.disk, "receive", read_only)
-        with served(store) as url, pytest.raises(ClientError, match="AccessDenied"):
+        with serve(store) as url, pytest.raises(ClientError, match="AccessDenied"):
             s3_client(url).put_object(Bucket="renders", Key="x", Body=b"x")
 
 
@@ -284,7 +284,7 @@ def test_memory_does_not_grow_with_the_object(tmp_path: Path) -> None:
 def test_many_clients_at_once(tmp_path: Path) -> None:
     """200 small objects from 16 threads, some of them on one key: each is whole, and every change is told once."""
     changes: list[str] = []
-    with served(ObjectStore(tmp_path, lambda change: changes.append(change.key))) as url:
+    with serve(ObjectStore(tmp_path, lambda change: changes.append(change.key))) as url:
         s3 = s3_client(url)
         s3.create_bucket(Bucket="renders")
         names = [f"frame.{number % 150:04}.exr" for number in range(200)]

@@ -88,7 +88,7 @@ def disk(tmp_path: Path) -> Disk:
     return disk
 
 
-def listed(disk: Disk, prefix: str = "") -> list[str]:
+def list_keys(disk: Disk, prefix: str = "") -> list[str]:
     return list(disk.scan("renders", prefix, Cursor()))
 
 
@@ -97,13 +97,13 @@ def test_a_key_and_its_children_live_together(disk: Disk, order: list[str]) -> N
     """S3 knows no folders, so `a` and `a/b` are two objects, whichever came first, and each goes alone."""
     for key in order:
         store(disk, key, key.encode())
-    assert listed(disk) == ["a", "a/b", "a/b/c"]
+    assert list_keys(disk) == ["a", "a/b", "a/b/c"]
     assert [read(disk, key) for key in order] == [key.encode() for key in order]
     for key in order:
         store(disk, key, b"again")
     assert [read(disk, key) for key in order] == [b"again"] * 3
     disk.delete("renders", order[0])
-    assert listed(disk) == sorted(order[1:])
+    assert list_keys(disk) == sorted(order[1:])
 
 
 @given(st.lists(keys, max_size=8, unique=True))
@@ -114,12 +114,12 @@ def test_any_keys_are_kept_apart_and_inside(tmp_path_factory: pytest.TempPathFac
     disk.create_bucket("renders")
     for number, key in enumerate(names):
         store(disk, key, b"%d" % number)
-    assert listed(disk) == sorted(names, key=str.encode)
+    assert list_keys(disk) == sorted(names, key=str.encode)
     assert [read(disk, key) for key in names] == [b"%d" % number for number in range(len(names))]
     assert [path.name for path in above.iterdir()] == ["root"]
     for key in names:
         disk.delete("renders", key)
-    assert listed(disk) == []
+    assert list_keys(disk) == []
     disk.delete_bucket("renders")
 
 

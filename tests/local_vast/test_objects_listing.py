@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from local_vast.objects import ObjectStore
 from local_vast.objects.disk import Cursor, Description, Disk
 from local_vast.objects.listing import Listing, read_page
-from objects_support import s3_client, served
+from objects_support import s3_client, serve
 
 KEYS = ["a", "a.exr", "a/1.exr", "a/2/x.exr", "a/2/y.exr", "a0", "b//c", "b/", "sp ace+%#&<.exr", "z/é/1", "z/\U0001f3ac"]
 alphabet = st.text(alphabet="ab/.é", min_size=1, max_size=6)
@@ -76,11 +76,11 @@ def test_a_listing_reads_no_folder_that_it_does_not_need(tmp_path: Path, monkeyp
 def s3(tmp_path: Path) -> Iterator[Any]:
     store = ObjectStore(tmp_path)
     fill(store.disk, KEYS)
-    with served(store) as url:
+    with serve(store) as url:
         yield s3_client(url)
 
 
-def listed(s3: Any, call: str = "list_objects_v2", **more: Any) -> tuple[list[str], list[str]]:
+def list_keys(s3: Any, call: str = "list_objects_v2", **more: Any) -> tuple[list[str], list[str]]:
     answer = getattr(s3, call)(Bucket="renders", **more)
     return [item["Key"] for item in answer.get("Contents", [])], [item["Prefix"] for item in answer.get("CommonPrefixes", [])]
 
@@ -89,19 +89,19 @@ def listed(s3: Any, call: str = "list_objects_v2", **more: Any) -> tuple[list[st
 class TestBothVersions:
     def test_everything_in_byte_order(self, s3: Any, call: str) -> None:
         """Keys come back exactly as they were written, whatever they hold."""
-        assert listed(s3, call) == (sorted(KEYS, key=str.encode), [])
+        assert list_keys(s3, call) == (sorted(KEYS, key=str.encode), [])
 
     def test_folders_are_common_prefixes(self, s3: Any, call: str) -> None:
         """With a delimiter a level is shown like a folder."""
-        assert listed(s3, call, Delimiter="/") == (["a", "a.exr", "a0", "sp ace+%#&<.exr"], ["a/", "b/", "z/"])
-        assert listed(s3, call, Delimiter="/", Prefix="a/") == (["a/1.exr"], ["a/2/"])
-        assert listed(s3, call, Delimiter="/", Prefix="b/") == (["b/"], ["b//"])
+        assert list_keys(s3, call, Delimiter="/") == (["a", "a.exr", "a0", "sp ace+%#&<.exr"], ["a/", "b/", "z/"])
+        assert list_keys(s3, call, Delimiter="/", Prefix="a/") == (["a/1.exr"], ["a/2/"])
+        assert list_keys(s3, call, Delimiter="/", Prefix="b/") == (["b/"], ["b//"])
 
     def test_a_prefix_need_not_end_at_a_slash(self, s3: Any, call: str) -> None:
         """It is a string, no folder."""
-        assert listed(s3, call, Prefix="a/2/x") == (["a/2/x.exr"], [])
-        assert listed(s3, call, Prefix="sp ace+") == (["sp ace+%#&<.exr"], [])
-        assert listed(s3, call, Prefix="nothing") == ([], [])
+        assert list_keys(s3, call, Prefix="a/2/x") == (["a/2/x.exr"], [])
+        assert list_keys(s3, call, Prefix="sp ace+") == (["sp ace+%#&<.exr"], [])
+        assert list_keys(s3, call, Prefix="nothing") == ([], [])
 
     @pytest.mark.parametrize("size", [1, 2, 3, 5])
     def test_a_paginator_sees_all(self, s3: Any, call: str, size: int) -> None:
@@ -129,8 +129,8 @@ def entries(page: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_start_after(s3: Any) -> None:
     """Keys above it, whether or not it exists."""
-    assert listed(s3, StartAfter="a/1.exr", MaxKeys=2)[0] == ["a/2/x.exr", "a/2/y.exr"]
-    assert listed(s3, StartAfter="sp", MaxKeys=1)[0] == ["sp ace+%#&<.exr"]
+    assert list_keys(s3, StartAfter="a/1.exr", MaxKeys=2)[0] == ["a/2/x.exr", "a/2/y.exr"]
+    assert list_keys(s3, StartAfter="sp", MaxKeys=1)[0] == ["sp ace+%#&<.exr"]
 
 
 def test_the_count_is_told(s3: Any) -> None:
@@ -149,8 +149,8 @@ def test_an_empty_folder_is_no_prefix(tmp_path: Path) -> None:
     """A folder without objects below it does not exist for S3."""
     store = ObjectStore(tmp_path)
     (tmp_path / "renders" / "empty" / "deeper").mkdir(parents=True)
-    with served(store) as url:
-        assert listed(s3_client(url), Delimiter="/") == ([], [])
+    with serve(store) as url:
+        assert list_keys(s3_client(url), Delimiter="/") == ([], [])
 
 
 def fetch(url: str) -> ET.Element:
@@ -168,7 +168,7 @@ class TestRaw:
     def ask(self, tmp_path: Path) -> Iterator[Callable[[str], ET.Element]]:
         store = ObjectStore(tmp_path)
         fill(store.disk, [".snapshot/daily/a", ".snapshot/weekly/a", "tab\tkey & <co>", "x"])
-        with served(store) as url:
+        with serve(store) as url:
             yield lambda query: fetch(f"{url}/renders?{query}")
 
     def test_snapshots_as_the_sdk_lists_them(self, ask: Callable[[str], ET.Element]) -> None:

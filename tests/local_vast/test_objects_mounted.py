@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from cloudevents.http import CloudEvent, from_http
 
 from local_vast import LocalVast
-from objects_support import served
+from objects_support import serve
 
 COLUMNS = pa.schema([("id", pa.int64()), ("name", pa.utf8())])
 
@@ -51,7 +51,7 @@ def function() -> Function:
 def vast(function: Function, tmp_path: Path) -> Iterator[LocalVast]:
     (tmp_path / "objects" / "renders").mkdir(parents=True)
     (tmp_path / "objects" / "renders" / "found.exr").write_bytes(b"was here")
-    with served(function) as url, LocalVast(buckets=("tables",), objects=tmp_path / "objects", trigger_url=url) as vast:
+    with serve(function) as url, LocalVast(buckets=("tables",), objects=tmp_path / "objects", trigger_url=url) as vast:
         yield vast
 
 
@@ -70,7 +70,7 @@ def s3_of(vast: LocalVast, secret: str | None = None, attempts: int = 1) -> Any:
     )
 
 
-def drained(vast: LocalVast) -> LocalVast:
+def drain(vast: LocalVast) -> LocalVast:
     assert vast.trigger is not None
     assert vast.trigger.drain(20)
     return vast
@@ -88,14 +88,14 @@ def test_objects_tables_and_events_share_one_port(vast: LocalVast, function: Fun
         rows = tx.bucket("tables").schema("exr").table("files").select().read_all().to_pylist()
     assert rows == [{"id": 1, "name": "sq010/a.exr"}]
     assert s3.get_object(Bucket="renders", Key="sq010/a.exr", Range="bytes=0-3")["Body"].read() == b"pixe"
-    drained(vast)
+    drain(vast)
     assert function.seen() == [("ElementCreated", "renders/sq010/a.exr")]
 
 
 def test_a_served_folder_is_there_and_fires_nothing(vast: LocalVast, function: Function) -> None:
     """Files that lay there before are objects; only S3 operations make events, as on a cluster."""
     assert s3_of(vast).get_object(Bucket="renders", Key="found.exr")["Body"].read() == b"was here"
-    drained(vast)
+    drain(vast)
     assert function.events == []
 
 
@@ -105,7 +105,7 @@ def test_a_large_upload_fires_once(vast: LocalVast, function: Function, tmp_path
     (tmp_path / "frame.exr").write_bytes(body)
     s3_of(vast).upload_file(str(tmp_path / "frame.exr"), "renders", "sq010/frame.exr")
     assert (tmp_path / "objects" / "renders" / "sq010" / "frame.exr").read_bytes() == body
-    drained(vast)
+    drain(vast)
     (event,) = function.events
     (record,) = event.get_data()["Records"]
     assert (record["eventName"], record["s3"]["object"]["size"]) == ("ObjectCreated:CompleteMultipartUpload", len(body))
@@ -119,7 +119,7 @@ def test_a_wrong_secret_reaches_no_object(vast: LocalVast, function: Function, c
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         getattr(s3_of(vast, secret="guessed"), call)(Bucket="renders", Key="found.exr", **body)
     assert s3_of(vast).get_object(Bucket="renders", Key="found.exr")["Body"].read() == b"was here"
-    drained(vast)
+    drain(vast)
     assert function.events == []
 
 
@@ -156,7 +156,7 @@ def test_signatures_hold_for_odd_keys(vast: LocalVast, function: Function, key: 
     s3.put_object(Bucket="renders", Key=key, Body=b"x", Metadata={"k": "v  w"})
     assert s3.get_object(Bucket="renders", Key=key)["Body"].read() == b"x"
     assert [item["Key"] for item in s3.list_objects_v2(Bucket="renders", Prefix=key)["Contents"]] == [key]
-    drained(vast)
+    drain(vast)
     assert function.seen() == [("ElementCreated", f"renders/{key}")]
 
 
@@ -174,7 +174,7 @@ def test_a_busy_endpoint_is_tried_again(vast: LocalVast, function: Function) -> 
     """503 SlowDown stops nothing: boto3 repeats the upload, and one object makes one event."""
     vast.faults.add("503@object*1")
     s3_of(vast, attempts=3).put_object(Bucket="renders", Key="a.exr", Body=b"x" * 100_000)
-    drained(vast)
+    drain(vast)
     assert function.seen() == [("ElementCreated", "renders/a.exr")]
 
 
@@ -183,8 +183,8 @@ def test_an_event_survives_a_restart(function: Function, tmp_path: Path) -> None
     data = {"data": tmp_path / "data", "buckets": ("renders",)}
     with LocalVast(**data, trigger_url="http://127.0.0.1:9/") as vast:
         s3_of(vast).put_object(Bucket="renders", Key="a.exr", Body=b"x")
-    with served(function) as url, LocalVast(**data, trigger_url=url) as vast:
-        drained(vast)
+    with serve(function) as url, LocalVast(**data, trigger_url=url) as vast:
+        drain(vast)
     assert function.seen() == [("ElementCreated", "renders/a.exr")]
 
 

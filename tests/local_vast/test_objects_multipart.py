@@ -15,7 +15,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from local_vast.objects import ObjectChange, ObjectStore
-from objects_support import s3_client, served
+from objects_support import s3_client, serve
 
 MIB = 1024 * 1024
 LARGE = bytes(range(256)) * (6 * MIB // 256) + b"the last part is short"
@@ -48,11 +48,11 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     changes: list[ObjectChange] = []
-    with served(ObjectStore(tmp_path / "objects", changes.append)) as url:
+    with serve(ObjectStore(tmp_path / "objects", changes.append)) as url:
         yield Shop(tmp_path / "objects", url, changes)
 
 
-def refused(code: str) -> Any:
+def expect_error(code: str) -> Any:
     return pytest.raises(ClientError, check=lambda error: error.response["Error"]["Code"] == code)
 
 
@@ -137,7 +137,7 @@ class TestParts:
         """Neither listed nor readable, and no change is told."""
         shop.part(shop.begin(), 1, b"x")
         assert "Contents" not in shop.s3.list_objects_v2(Bucket="renders")
-        with refused("NoSuchKey"):
+        with expect_error("NoSuchKey"):
             shop.get()
         assert shop.changes == []
 
@@ -146,7 +146,7 @@ class TestParts:
         upload = shop.begin()
         shop.part(upload, 1, b"x")
         shop.s3.abort_multipart_upload(Bucket="renders", Key="large.exr", UploadId=upload)
-        with refused("NoSuchUpload"):
+        with expect_error("NoSuchUpload"):
             shop.part(upload, 2, b"x")
         assert [path for path in (shop.root / ".local_vast").rglob("*") if path.is_file()] == []
 
@@ -154,7 +154,7 @@ class TestParts:
         """Another process can take it up where it was."""
         upload = shop.begin()
         first = shop.part(upload, 1, LARGE)
-        with served(ObjectStore(shop.root)) as url:
+        with serve(ObjectStore(shop.root)) as url:
             other = Shop.__new__(Shop)
             other.s3 = s3_client(url)
             other.complete(upload, [first, other.part(upload, 2, b"tail")])
@@ -167,7 +167,7 @@ class TestRefusals:
         upload = shop.begin()
         part = shop.part(upload, 1, b"x")
         for parts in ([{"PartNumber": 2, "ETag": part["ETag"]}], [{"PartNumber": 1, "ETag": '"0"'}]):
-            with refused("InvalidPart"):
+            with expect_error("InvalidPart"):
                 shop.complete(upload, parts)
         shop.complete(upload, [part])
 
@@ -175,23 +175,23 @@ class TestRefusals:
         """Ascending numbers, and 5 MiB for all parts but the last."""
         upload = shop.begin()
         parts = [shop.part(upload, number, b"small") for number in (1, 2)]
-        with refused("InvalidPartOrder"):
+        with expect_error("InvalidPartOrder"):
             shop.complete(upload, parts[::-1])
-        with refused("EntityTooSmall"):
+        with expect_error("EntityTooSmall"):
             shop.complete(upload, parts)
 
     def test_an_upload_belongs_to_its_key(self, shop: Shop) -> None:
         """The id alone is not enough, nor is any string an id."""
         upload = shop.begin("a.exr")
-        with refused("NoSuchUpload"):
+        with expect_error("NoSuchUpload"):
             shop.part(upload, 1, b"x", key="b.exr")
-        with refused("NoSuchUpload"):
+        with expect_error("NoSuchUpload"):
             shop.part("../../escape", 1, b"x", key="a.exr")
 
     @pytest.mark.parametrize("number", [0, 10_001])
     def test_part_numbers_have_limits(self, shop: Shop, number: int) -> None:
         """1 to 10,000."""
-        with refused("InvalidArgument"):
+        with expect_error("InvalidArgument"):
             shop.part(shop.begin(), number, b"x")
 
     def test_conditions_hold_at_completion(self, shop: Shop) -> None:
@@ -199,7 +199,7 @@ class TestRefusals:
         shop.s3.put_object(Bucket="renders", Key="large.exr", Body=b"there")
         upload = shop.begin()
         part = shop.part(upload, 1, b"x")
-        with refused("PreconditionFailed"):
+        with expect_error("PreconditionFailed"):
             shop.complete(upload, [part], IfNoneMatch="*")
         assert shop.get() == b"there"
         shop.complete(upload, [part])
@@ -210,7 +210,7 @@ class TestRefusals:
         shop.s3.put_object(Bucket="renders", Key="source", Body=b"0123456789")
         upload = shop.begin()
         place = {"Bucket": "renders", "Key": "large.exr", "UploadId": upload, "PartNumber": 1, "CopySource": "renders/source"}
-        with refused("InvalidRange"):
+        with expect_error("InvalidRange"):
             shop.s3.upload_part_copy(**place, CopySourceRange="bytes=10-20")
         answer = shop.s3.upload_part_copy(**place, CopySourceRange="bytes=2-4")
         shop.complete(upload, [{"PartNumber": 1, "ETag": answer["CopyPartResult"]["ETag"]}])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from local_vast.objects import ObjectStore
-from objects_support import s3_client, served
+from objects_support import s3_client, serve
 
 Call = tuple[Any, ...]
 MANY = int(os.environ.get("ORACLE_EXAMPLES", "25"))
@@ -73,7 +73,7 @@ def told(answer: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def listed(s3: Any, prefix: str, delimiter: str, size: int, after: str) -> dict[str, Any]:
+def list_pages(s3: Any, prefix: str, delimiter: str, size: int, after: str) -> dict[str, Any]:
     """All pages as one answer, and how the first one ended."""
     common = {"Bucket": "renders", "Prefix": prefix, "Delimiter": delimiter, "MaxKeys": size, "StartAfter": after}
     first = s3.list_objects_v2(**common)
@@ -85,23 +85,54 @@ def listed(s3: Any, prefix: str, delimiter: str, size: int, after: str) -> dict[
     return {**together, "KeyCount": first["KeyCount"], "IsTruncated": first["IsTruncated"]}
 
 
-def object_call(name: str, **more: Any) -> Callable[..., dict[str, Any]]:
-    return lambda s3, key, **given: getattr(s3, name)(Bucket="renders", Key=key, **more, **given)
+def delete_many(s3: Any, several: list[str]) -> dict[str, Any]:
+    return s3.delete_objects(Delete={"Objects": [{"Key": key} for key in several]}, **BUCKET)
 
 
+def copy(s3: Any, source: str, target: str) -> dict[str, Any]:
+    return s3.copy_object(Key=target, CopySource={"Bucket": "renders", "Key": source}, **BUCKET)
+
+
+def put(s3: Any, key: str, body: bytes, metadata: dict[str, str]) -> dict[str, Any]:
+    return s3.put_object(Key=key, Body=body, Metadata=metadata, **BUCKET)
+
+
+def create(s3: Any, key: str, body: bytes) -> dict[str, Any]:
+    return s3.put_object(Key=key, Body=body, IfNoneMatch="*", **BUCKET)
+
+
+def get(s3: Any, key: str) -> dict[str, Any]:
+    return s3.get_object(Key=key, **BUCKET)
+
+
+def get_range(s3: Any, key: str, wanted: str) -> dict[str, Any]:
+    return s3.get_object(Key=key, Range=wanted, **BUCKET)
+
+
+def get_matching(s3: Any, key: str, name: str, body: bytes) -> dict[str, Any]:
+    return s3.get_object(Key=key, **{name: etag_of(body)}, **BUCKET)
+
+
+def head(s3: Any, key: str) -> dict[str, Any]:
+    return s3.head_object(Key=key, **BUCKET)
+
+
+def delete(s3: Any, key: str) -> dict[str, Any]:
+    return s3.delete_object(Key=key, **BUCKET)
+
+
+BUCKET = {"Bucket": "renders"}
 OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
-    "put": lambda s3, key, body, metadata: s3.put_object(Bucket="renders", Key=key, Body=body, Metadata=metadata),
-    "get": object_call("get_object"),
-    "get range": lambda s3, key, wanted: s3.get_object(Bucket="renders", Key=key, Range=wanted),
-    "get matching": lambda s3, key, name, body: s3.get_object(Bucket="renders", Key=key, **{name: etag_of(body)}),
-    "head": object_call("head_object"),
-    "delete": object_call("delete_object"),
-    "delete many": lambda s3, several: s3.delete_objects(Bucket="renders", Delete={"Objects": [{"Key": key} for key in several]}),
-    "copy": lambda s3, source, target: s3.copy_object(
-        Bucket="renders", Key=target, CopySource={"Bucket": "renders", "Key": source}
-    ),
-    "create only": lambda s3, key, body: s3.put_object(Bucket="renders", Key=key, Body=body, IfNoneMatch="*"),
-    "list": listed,
+    "put": put,
+    "get": get,
+    "get range": get_range,
+    "get matching": get_matching,
+    "head": head,
+    "delete": delete,
+    "delete many": delete_many,
+    "copy": copy,
+    "create only": create,
+    "list": list_pages,
 }
 
 
@@ -109,7 +140,7 @@ OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
     """A client of our store behind a real server, and one of moto's, each with a bucket."""
     passthrough = {"core": {"passthrough": {"urls": [r"http://127\.0\.0\.1.*"]}}}
-    with served(ObjectStore(tmp_path_factory.mktemp("root"))) as url, mock_aws(config=passthrough):
+    with serve(ObjectStore(tmp_path_factory.mktemp("root"))) as url, mock_aws(config=passthrough):
         moto = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
         clients = s3_client(url), moto
         for s3 in clients:
@@ -117,7 +148,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
         yield clients
 
 
-def emptied(s3: Any) -> Any:
+def empty(s3: Any) -> Any:
     """The client, with an empty bucket."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket="renders"):
         for item in page.get("Contents", []):
@@ -129,6 +160,6 @@ def emptied(s3: Any) -> Any:
 @given(st.lists(calls, min_size=1, max_size=15))
 def test_the_same_calls_end_the_same_way(both: tuple[Any, Any], sequence: list[Call]) -> None:
     """Bodies, sizes, ETags, metadata, listings, pages, statuses and error codes."""
-    mine, theirs = (emptied(s3) for s3 in both)
+    mine, theirs = (empty(s3) for s3 in both)
     for call in sequence:
         assert perform(mine, call) == perform(theirs, call), call

@@ -18,7 +18,7 @@ from vastdb.session import Session
 from vastdb.util import serialize_record_batch
 
 from local_vast import LocalVast
-from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, committed, connect, fill, make_table, raw, rows, table, vector
+from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, connect, fill, make_table, raw, read_committed, rows, table, vector
 
 MOMENT = dt.datetime(2031, 5, 6, 7, 8, 9, 123456)
 VALUES: dict[pa.DataType, list[Any]] = {
@@ -102,10 +102,10 @@ def test_columns_that_an_insert_omits_are_null(session: Session) -> None:
     fill(session)
     with session.transaction() as tx:
         table(tx).insert(pa.record_batch([pa.array(["only"])], names=["name"]))
-    assert committed(session) == [(None, "only")]
+    assert read_committed(session) == [(None, "only")]
 
 
-def refused(session: Session, data: pa.RecordBatch, method: str) -> str:
+def refusal_of(session: Session, data: pa.RecordBatch, method: str) -> str:
     """The error with which a batch is refused, sent as it is."""
     fill(session)
     with session.transaction() as tx, pytest.raises(errors.BadRequest) as caught:
@@ -160,7 +160,7 @@ def test_a_body_of_more_than_five_megabytes_is_refused(server: LocalVast, sessio
         del prepared.headers["Content-Length"]
         prepared.headers["Transfer-Encoding"] = "chunked"
         assert http.send(prepared, timeout=10).status_code == 200
-    assert committed(session) == [(1, "a")]
+    assert read_committed(session) == [(1, "a")]
 
 
 def test_the_cell_limit_is_that_of_the_version(server: LocalVast, session: Session) -> None:
@@ -178,7 +178,7 @@ def test_the_cell_limit_is_that_of_the_version(server: LocalVast, session: Sessi
 def test_updates_and_deletes_want_ascending_row_ids(session: Session) -> None:
     """Duplicates, disorder and a missing first `$row_id` column are refused."""
     twice = pa.record_batch([pa.array([1, 1], pa.uint64())], names=[ROW_ID])
-    assert "Found duplicate row ids or not in ascending order" in refused(session, twice, "delete_rows")
+    assert "Found duplicate row ids or not in ascending order" in refusal_of(session, twice, "delete_rows")
     missing = batch((1, "a"))
     with session.transaction() as tx, pytest.raises(errors.BadRequest, match="the first column must be"):
         tx._rpc.api.update_rows(BUCKET, "s", "t", serialize_record_batch(missing), tx.active_txid)
@@ -207,7 +207,7 @@ def test_row_ids_ascend_and_are_not_used_again(session: Session) -> None:
     with session.transaction() as tx:
         table(tx).delete(pa.record_batch([pa.array([1], pa.uint64())], names=[ROW_ID]))
         assert table(tx).insert(batch((3, "c"))).to_pylist() == [3]
-    assert committed(session, internal_row_id=True) == [(1, "a", 0), (3, "c", 3)]
+    assert read_committed(session, internal_row_id=True) == [(1, "a", 0), (3, "c", 3)]
 
 
 def test_external_row_ids_are_the_callers(session: Session) -> None:
@@ -219,13 +219,13 @@ def test_external_row_ids_are_the_callers(session: Session) -> None:
         assert made.get_stats().is_external_rowid_alloc
         with pytest.raises(errors.BadRequest, match="Found duplicate row ids"):
             made.insert(batch((5, 1), (5, 2), columns=columns))
-    assert committed(session, internal_row_id=True) == [(10, 1, 10), (12, 2, 12)]
+    assert read_committed(session, internal_row_id=True) == [(10, 1, 10), (12, 2, 12)]
 
 
 def test_the_same_row_can_be_inserted_twice(session: Session) -> None:
     """Nothing is unique."""
     fill(session, (1, "a"), (1, "a"))
-    assert committed(session) == [(1, "a"), (1, "a")]
+    assert read_committed(session) == [(1, "a"), (1, "a")]
 
 
 def test_updates_of_rows_that_are_not_there_change_nothing(session: Session) -> None:
@@ -234,4 +234,4 @@ def test_updates_of_rows_that_are_not_there_change_nothing(session: Session) -> 
     with session.transaction() as tx:
         data = [pa.array([0, 99], pa.uint64()), pa.array(["x", "y"])]
         table(tx).update(pa.table(data, names=[ROW_ID, "name"]))
-    assert committed(session) == [(1, "x")]
+    assert read_committed(session) == [(1, "x")]

@@ -18,7 +18,7 @@ import vastdb
 from local_vast import LocalVast
 from local_vast.__main__ import main
 from local_vast.routes import ROUTES
-from tabular_support import BUCKET, committed, connect, fill, make_table, raw, table
+from tabular_support import BUCKET, connect, fill, make_table, raw, read_committed, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,9 +70,9 @@ def test_a_reset_leaves_nothing(server: LocalVast) -> None:
         client.put_object(Bucket=BUCKET, Key="k", Body=b"1")
         server.reset()
         assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-    assert (len(server.store.transactions), server.store.physical_tables(), server.faults.active()) == (0, 0, [])
+    assert (len(server.store.transactions), server.store.physical_tables(), server.faults.specifications()) == (0, 0, [])
     fill(session, (2, "b"))
-    assert committed(session) == [(2, "b")]
+    assert read_committed(session) == [(2, "b")]
 
 
 def s3(server: LocalVast) -> object:
@@ -134,8 +134,8 @@ def test_a_web_page_cannot_control_the_endpoint(server: LocalVast, headers: dict
         answer = requests.request(method, f"{server.url}/_local_vast/{path}", headers=sent, data=b'["409@commit**"]', timeout=20)
         assert answer.status_code in (400, 403)
         assert set(answer.json()) == {"error"}
-    assert server.faults.active() == []
-    assert committed(connect(server)) == [(1, "a")]
+    assert server.faults.specifications() == []
+    assert read_committed(connect(server)) == [(1, "a")]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Host": "localhost:80"}, {"Sec-Fetch-Site": "none"}], ids=str)

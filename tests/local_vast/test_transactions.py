@@ -12,7 +12,7 @@ from vastdb.table import Table
 
 from local_vast import LocalVast
 from local_vast.server import IDLE_SECONDS
-from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, committed, connect, fill, make_table, raw, rows, table
+from tabular_support import BUCKET, COLUMNS, ROW_ID, batch, connect, fill, make_table, raw, read_committed, rows, table
 
 
 def ids(*numbers: int) -> pa.RecordBatch:
@@ -40,8 +40,8 @@ def test_a_transaction_sees_its_own_writes_and_no_other_does_before_the_commit(s
         assert rows(table(writer)) == [(1, "a"), (2, "b")]
         assert rows(table(reader)) == [(1, "a")]
         assert reader.bucket(BUCKET).schema("s").tablenames() == ["t"]
-    assert committed(session) == [(1, "a"), (2, "b")]
-    assert committed(session, "u") == []
+    assert read_committed(session) == [(1, "a"), (2, "b")]
+    assert read_committed(session, "u") == []
 
 
 def test_a_snapshot_is_the_state_of_the_beginning(session: Session) -> None:
@@ -52,7 +52,7 @@ def test_a_snapshot_is_the_state_of_the_beginning(session: Session) -> None:
             table(writer).insert(batch((2, "b")))
             table(writer).update(change(0))
         assert rows(table(reader)) == [(1, "a")]
-    assert committed(session) == [(1, "changed"), (2, "b")]
+    assert read_committed(session) == [(1, "changed"), (2, "b")]
 
 
 def test_an_exception_rolls_everything_back(session: Session) -> None:
@@ -63,7 +63,7 @@ def test_an_exception_rolls_everything_back(session: Session) -> None:
         table(tx).rename("gone")
         make_table(tx, name="u")
         raise ZeroDivisionError
-    assert committed(session) == [(1, "a")]
+    assert read_committed(session) == [(1, "a")]
     with session.transaction() as tx:
         assert tx.bucket(BUCKET).schema("s").tablenames() == ["t"]
 
@@ -87,7 +87,7 @@ def test_a_row_that_changed_after_the_snapshot_cannot_be_written(session: Sessio
         with session.transaction() as early:
             table(early).update(change(0))
         WRITES[second](table(late))
-    assert committed(session) == [(1, "changed"), (2, "b")]
+    assert read_committed(session) == [(1, "changed"), (2, "b")]
 
 
 def test_writes_of_different_rows_and_inserts_do_not_conflict(session: Session) -> None:
@@ -97,7 +97,7 @@ def test_writes_of_different_rows_and_inserts_do_not_conflict(session: Session) 
         for tx, number in ((one, 0), (two, 1)):
             table(tx).update(change(number))
             table(tx).insert(batch((9, "same")))
-    assert committed(session) == [(1, "changed"), (2, "changed"), (9, "same"), (9, "same")]
+    assert read_committed(session) == [(1, "changed"), (2, "changed"), (9, "same"), (9, "same")]
 
 
 def test_a_rolled_back_write_does_not_conflict(session: Session) -> None:
@@ -108,7 +108,7 @@ def test_a_rolled_back_write_does_not_conflict(session: Session) -> None:
             table(failed).update(change(0, value="lost"))
             raise ZeroDivisionError
         table(other).update(change(0))
-    assert committed(session) == [(1, "changed")]
+    assert read_committed(session) == [(1, "changed")]
 
 
 def test_a_conflict_leaves_the_first_writer_alone(session: Session) -> None:
@@ -119,7 +119,7 @@ def test_a_conflict_leaves_the_first_writer_alone(session: Session) -> None:
         with pytest.raises(errors.Conflict), session.transaction() as second:
             table(second).delete(ids(0))
         table(first).insert(batch((2, "b")))
-    assert committed(session) == [(1, "changed"), (2, "b")]
+    assert read_committed(session) == [(1, "changed"), (2, "b")]
 
 
 def create_table(tx: object) -> object:
@@ -148,7 +148,7 @@ def test_an_error_in_a_request_does_not_end_the_transaction(session: Session) ->
         with pytest.raises(errors.BadRequest, match="TabularMismatchColumnType"):
             tx._rpc.api.insert_rows(BUCKET, "s", "t", _stream(wrong), tx.active_txid)
         table(tx).insert(batch((3, "c")))
-    assert committed(session) == [(1, "a"), (2, "b"), (3, "c")]
+    assert read_committed(session) == [(1, "a"), (2, "b"), (3, "c")]
 
 
 def _stream(data: pa.RecordBatch) -> bytes:
@@ -282,4 +282,4 @@ def test_many_sessions_work_at_once(server: LocalVast, session: Session) -> None
         table(tx).insert(batch((number, "x")))
     for tx in opened:
         tx.__exit__(None, None, None)
-    assert sorted(committed(session)) == [(0, "x"), (1, "x"), (2, "x")]
+    assert sorted(read_committed(session)) == [(0, "x"), (1, "x"), (2, "x")]

@@ -20,7 +20,7 @@ from local_vast.objects import ObjectChange, ObjectStore
 from local_vast.trigger import ElementTrigger, TriggerCounts, TriggerFaults
 from local_vast.trigger.element import WAITS
 from local_vast.trigger.journal import Journal
-from objects_support import s3_client, served
+from objects_support import s3_client, serve
 
 PUT = ObjectChange(
     event_name="ObjectCreated:Put",
@@ -67,7 +67,7 @@ def receiver() -> Receiver:
 
 @pytest.fixture
 def url(receiver: Receiver) -> Iterator[str]:
-    with served(receiver) as url:
+    with serve(receiver) as url:
         yield url
 
 
@@ -411,7 +411,7 @@ class TestWithTheStore:
         trigger = make(workers=1)
         frame = tmp_path / "frame.exr"
         frame.write_bytes(bytes(range(256)) * 120_000)
-        with served(ObjectStore(tmp_path / "objects", trigger)) as url:
+        with serve(ObjectStore(tmp_path / "objects", trigger)) as url:
             s3 = s3_client(url)
             s3.create_bucket(Bucket="renders")
             s3.put_object(Bucket="renders", Key="put.exr", Body=b"1")

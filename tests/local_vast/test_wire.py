@@ -94,7 +94,7 @@ def check(found: flat.FlatTable, record: flat.Record) -> None:
                 check(one, expected)
 
 
-def answered(columns: pa.Schema, names: list[str], data: pa.Table) -> list[pa.Table]:
+def answer(columns: pa.Schema, names: list[str], data: pa.Table) -> list[pa.Table]:
     """What the SDK's parser makes of an answer in two sub-splits, the second without rows."""
     request = _internal.build_query_data_request(columns, None, names)
     leaves = decode_query(request.serialized, table(columns)).leaves
@@ -113,7 +113,7 @@ def answered(columns: pa.Schema, names: list[str], data: pa.Table) -> list[pa.Ta
 def test_the_sdk_rebuilds_nested_columns_from_leaves(names: list[str]) -> None:
     """Structs, lists, maps and vectors are sent leaf by leaf; no column at all still has rows."""
     data = pa.Table.from_pylist(ROWS, schema=NESTED)
-    full, empty = answered(NESTED, names, data)
+    full, empty = answer(NESTED, names, data)
     assert (full.num_rows, empty.num_rows) == (3, 0)
     assert full.select(names).equals(data.select(names))
 
