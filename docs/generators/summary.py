@@ -19,6 +19,7 @@ from pathlib import Path
 
 import vast_db_persistence
 from exr_inspector.catalogue import questions
+from exr_inspector.cli.command import SUBCOMMANDS
 from exr_inspector.embedding import vectors
 from exr_inspector.settings import Settings
 from exr_inspector.validation import validate
@@ -118,7 +119,9 @@ def _link(name: str) -> str:
 def _commands() -> Iterator[str]:
     yield from ("## Commands", "", "Each says more with `--help`, or in its first lines.", "")
     yield from ("| command | what it does |", "|---|---|")
-    yield "| `main.py` | Inspects EXR files, or runs events as the function does |"
+    yield "| `main.py` | The same as `exr-inspector inspect` |"
+    for name, (_, about) in SUBCOMMANDS.items():
+        yield f"| `exr-inspector {name}` | {about[0].upper()}{about[1:]} |"
     for path in sorted(path for path in tracked("scripts/*") if os.access(path, os.X_OK)):
         yield f"| `scripts/{path.name}` | {_purpose(path)} |"
 

@@ -206,7 +206,7 @@ def s3_client(settings: Settings) -> Any:
     if not settings.s3_endpoint:
         name = environment_name("s3_endpoint")
         remedy = f"Set {name} and the S3 keys"
-        raise BadSettings(f"{name} is missing, and the event names an object", remedy=remedy, settings=[name])
+        raise BadSettings(f"{name} is missing, so no object can be reached", remedy=remedy, settings=[name])
     import boto3
     import botocore.session
     from botocore.config import Config

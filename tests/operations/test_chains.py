@@ -123,8 +123,8 @@ def filled() -> dict[str, Any]:
 PROBE = """
 import re, sys
 from pathlib import Path
-from scripts import backup_schema, restore_schema
-status = {"backup": backup_schema, "restore": restore_schema}[sys.argv[1]].main(sys.argv[2:])
+from exr_inspector.cli import backup, restore
+status = {"backup": backup, "restore": restore}[sys.argv[1]].main(sys.argv[2:])
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 sys.exit(status)
 """

@@ -47,7 +47,7 @@ def test_a_script_explains_itself(script: str) -> None:
     command = [sys.executable, f"scripts/{script}.py", "--help"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"usage: {script}.py" in shown.stdout
-    assert f"    {script}.py -" in shown.stdout
+    assert f"\n    {script}.py " in shown.stdout
     assert "--json" in shown.stdout
 
 
