@@ -89,7 +89,7 @@ def code_positions(trees: list[ast.Module]) -> Iterator[tuple[str, int]]:
 
 def codes_given() -> Iterator[str]:
     """The codes that the code gives: literals passed as a `code`, the codes of error classes and of the client's errors."""
-    trees = [ast.parse(path.read_bytes()) for path in tracked("*.py") if path.parent == ROOT and "test" not in path.name]
+    trees = [ast.parse(path.read_bytes()) for path in tracked("exr_inspector/*.py")]
     positions = dict(code_positions(trees))
     for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = ast.unparse(call.func).rpartition(".")[2]

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from exr_inspector.cli.command import SUBCOMMANDS
 from project import ROOT
 
 PLATFORM: dict[str, Any] = json.loads((Path(__file__).parent / "platform_commands.json").read_text(encoding="utf-8"))["programs"]
@@ -57,7 +58,7 @@ class Commands:
     def flags_of(self, own: tuple[str, ...]) -> frozenset[str]:
         """The flags that the program's `--help` names; those of its text where it has no help."""
         if own not in self._flags:
-            text = self._help(own) if "argparse" in source_of(own).read_text(encoding="utf-8") else _usage(own)
+            text = self._help(own) if _has_help(own) else _usage(own)
             self._flags[own] = frozenset(_FLAG.findall(text))
         return self._flags[own]
 
@@ -91,7 +92,9 @@ def _platform_faults(program: str, words: list[str], flags: list[str]) -> Iterat
 
 
 def own_program(program: str, words: list[str]) -> tuple[str, ...] | None:
-    """How the project's program is run by Python or by the shell; None where it is no program of the project."""
+    """How the project's program is run by Python or by the shell; None where it is not a program of the project."""
+    if program == "exr-inspector":
+        return subcommand(words)
     if program in ("scripts/python", "python") and words:
         if words[0] == "-m":
             return ("-m", words[1]) if len(words) > 1 and _module(words[1]) else None
@@ -102,6 +105,25 @@ def own_program(program: str, words: list[str]) -> tuple[str, ...] | None:
     if path.suffix != ".py" and (module := _RUNS_MODULE.search(path.read_text(encoding="utf-8"))):
         return ("-m", module[1])
     return (program,) if path.suffix == ".py" or os.access(path, os.X_OK) else None
+
+
+def subcommand(words: list[str]) -> tuple[str, ...] | None:
+    """How a subcommand of `exr-inspector` is run; `local SUBCOMMAND` is that of the subcommand which it runs."""
+    if words[:1] == ["local"] and words[1:]:
+        return subcommand(words[1:]) or ("-m", "exr_inspector", "local")
+    if words[:1] == ["validate"] and "--stored" in words:
+        return ("-m", "exr_inspector", "validate", "--stored")
+    names = (tuple(words[:length]) for length in (2, 1))
+    named = next((name for name in names if " ".join(name) in SUBCOMMANDS), None)
+    if named is None:
+        return ("-m", "exr_inspector") if not words or words[0].startswith("-") else None
+    return ("-m", "exr_inspector", *named)
+
+
+def _has_help(own: tuple[str, ...]) -> bool:
+    """Whether the program has a parser of its own: a subcommand, a script over one, or a module with argparse."""
+    text = source_of(own).read_text(encoding="utf-8")
+    return own[:2] == ("-m", "exr_inspector") or "_environment.ensure" in text or "argparse" in text
 
 
 def source_of(own: tuple[str, ...]) -> Path:
