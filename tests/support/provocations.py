@@ -35,6 +35,7 @@ from exr_inspector.errors import InspectorError
 from exr_inspector.function import host as function_host
 from exr_inspector.function.host_events import VastEvent
 from exr_inspector.function.job import STATE, make_runtime
+from exr_inspector.pixels.decode import Decoders
 from exr_inspector.settings import Settings
 from exr_inspector.validation.policy import load_policy
 from object_store import Store
@@ -539,6 +540,13 @@ def missing_pixels(place: Place) -> Iterator[str]:
     yield from entries(place, set_offsets(image(), header(_head()), {3: 0}), stats=True)
 
 
+@problem("No process that decodes pixels starts")
+def no_decoder(place: Place) -> Iterator[str]:
+    event = {"data": {"path": place.file(image()), "stats": True}}
+    with patch("sys.executable", "/no/such/python"), patch("exr_inspector.pixels.statistics.decode", Decoders(1).decode):
+        yield raised(lambda: answer(place, event))
+
+
 # Vectors
 
 
@@ -659,6 +667,12 @@ def refused_rows(place: Place) -> Iterator[str]:
 
 
 # Queries and policies
+
+
+@problem("Nothing is stored where you ask")
+def nothing_where_one_asks(place: Place) -> Iterator[str]:
+    target = connection.open_target(place.db.at("misspelt").settings)
+    yield raised(lambda: engine.ask_client(target, questions.parse("SELECT file_path FROM files")))
 
 
 @problem("The query engine cannot be used")
