@@ -6,10 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from exr_inspector import __version__
 from project import ROOT
 
 WITHOUT_VENV = """#!/bin/sh
@@ -81,3 +84,19 @@ def test_a_folder_with_something_else_is_left_alone(project: Path, tmp_path: Pat
     assert done.returncode == 1
     assert "not a Python environment" in done.stderr
     assert (tmp_path / "letters/dear.txt").read_text() == "dear"
+
+
+def test_the_project_and_the_image_need_the_same_packages() -> None:
+    """requirements.txt is what the platform's builder reads, `dependencies` what pip does."""
+    listed = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dependencies"] == [line for line in listed if line and not line.startswith("#")]
+    assert "opentelemetry" not in str(project)
+
+
+def test_the_command_says_its_version() -> None:
+    """The one of the package, which pyproject.toml takes from there."""
+    command = [Path(sys.executable).with_name("exr-inspector"), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"exr-inspector {__version__}\n"
+    assert metadata.version("exr-inspector") == __version__
