@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from exr_inspector.embedding import text as fold_text
 from exr_inspector.embedding.cache import MB, bounded_cache
-from exr_inspector.embedding.text import encode, number, text
+from exr_inspector.embedding.text import encode, number, text, texts
 
 TRUE_WORDS = frozenset({b"1", b"true", b"yes"})
 EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -21,6 +21,12 @@ STEPS_LIMIT = 64
 CHANNEL_KEYS = ("part_index", "layer_name", "component_name", "name", "type", "x_sampling", "y_sampling")
 _CHANNEL_VALUES = itemgetter(*CHANNEL_KEYS)
 _ATTRIBUTE_VALUES = itemgetter("name", "type", "value")
+_PART_TEXTS = (
+    ("name", "part_name"),
+    ("view", "view_name"),
+    ("color_space", "colorspace", "colour_space"),
+    ("render_software", "software"),
+)
 
 
 class ChannelFacts(NamedTuple):
@@ -135,9 +141,10 @@ def _read_part(entry: Mapping[str, Any]) -> PartFacts:
     # A size alone makes a part tiled only where nothing says what it is: scanline parts may carry a stray `tiles` attribute.
     is_stated = bool(kind) or entry.get("is_tiled") is not None
     tiled = _flag(entry.get("is_tiled")) or b"tile" in kind or (not is_stated and tile != b"-")
+    name, view, color_space, software = texts([_first(entry, *keys) for keys in _PART_TEXTS])
     return PartFacts(
-        name=text(_first(entry, "name", "part_name")),
-        view=text(_first(entry, "view", "view_name")),
+        name=name,
+        view=view,
         display=_window(entry, "display_window", "display_width", "display_height", None),
         data=_window(entry, "data_window", "width", "height", ("data_x_offset", "data_y_offset")),
         aspect=None if aspect is None else number(aspect, 1024),
@@ -146,8 +153,8 @@ def _read_part(entry: Mapping[str, Any]) -> PartFacts:
         deep=_flag(entry.get("is_deep")) or b"deep" in kind,
         tiled=tiled,
         tile=tile if tiled else b"-",
-        color_space=text(_first(entry, "color_space", "colorspace", "colour_space")),
-        software=text(_first(entry, "render_software", "software")),
+        color_space=color_space,
+        software=software,
     )
 
 
@@ -215,14 +222,16 @@ def _read_attributes(entries: Any) -> list[AttributeFacts]:
             for name, value in entries.items()
         ]
     try:
-        return [_attribute(*_ATTRIBUTE_VALUES(entry)) for entry in entries]
+        stated = [_ATTRIBUTE_VALUES(entry) for entry in entries]
     except (KeyError, TypeError):  # as for channels
-        return [_attribute(entry.get("name"), entry.get("type"), entry.get("value")) for entry in map(_mapping, entries)]
+        stated = [(entry.get("name"), entry.get("type"), entry.get("value")) for entry in map(_mapping, entries)]
+    names = texts([name for name, _, _ in stated])
+    return [AttributeFacts(name, _type(kind, value), value) for name, (_, kind, value) in zip(names, stated, strict=True)]
 
 
-def _attribute(name: Any, kind: Any, value: Any) -> AttributeFacts:
+def _type(kind: Any, value: Any) -> bytes:
     lowered = _lower_text(kind) if type(kind) is str else text(kind).lower()
-    return AttributeFacts(text(name), lowered or _implied_type(value), value)
+    return lowered or _implied_type(value)
 
 
 @bounded_cache(MB // 4)

@@ -8,7 +8,7 @@ therefore needs a new `EMBEDDING_VERSION`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from exr_inspector.embedding.cache import MB, bounded_cache
@@ -54,6 +54,11 @@ def text(value: Any) -> bytes:
     """The first 512 bytes of `value`; empty for None and for everything that is not text."""
     # The first 512 bytes lie within the first 512 characters: a longer text is neither encoded nor cached whole.
     return _short(value[:TEXT_LIMIT]) if type(value) is str else encode(value)[:TEXT_LIMIT]
+
+
+def texts(values: Iterable[Any]) -> list[bytes]:
+    """`text` of each value."""
+    return [text(value) for value in values]
 
 
 @bounded_cache(MB)

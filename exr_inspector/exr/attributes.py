@@ -95,6 +95,11 @@ def value_of(attributes: Mapping[str, Attribute], name: str, type_name: str) -> 
     return attribute.value
 
 
+def values_of(attributes: Mapping[str, Attribute], wanted: Mapping[str, str]) -> dict[str, Any]:
+    """The values of several attributes, by name; `wanted` gives the type that each name implies."""
+    return {name: value_of(attributes, name, type_name) for name, type_name in wanted.items()}
+
+
 def decode(type_name: str, raw: Bytes) -> Any:
     """The value of an attribute of a standard type; KeyError for a type unknown here, DecodeError for bytes that do not fit."""
     return DECODERS[type_name](raw)

@@ -143,16 +143,10 @@ class Part:
     display_window: Window | None
     layout: Layout | NoLayout
     """Where its chunks lie in the image, or why that is not known."""
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether its pixels hold any number of samples."""
-        return self.kind in DEEP_TYPES
-
-    @property
-    def is_tiled(self) -> bool:
-        """Whether its chunks are tiles."""
-        return self.kind in TILED_TYPES
+    is_deep: bool
+    """Whether its pixels hold any number of samples."""
+    is_tiled: bool
+    """Whether its chunks are tiles."""
 
     def value(self, name: str, type_name: str) -> Any:
         """The value of the attribute of that name, or None; see `attributes.value_of`."""
@@ -169,16 +163,13 @@ class Header:
     header_bytes: int
     header_hash: str
     all_findings: Findings
+    is_multipart: bool
+    """Whether the version field announces several parts."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What contradicts itself in the header, in file order; at most 256 of each severity, and the first of each code."""
         return tuple(self.all_findings.kept)
-
-    @property
-    def is_multipart(self) -> bool:
-        """Whether the version field announces several parts."""
-        return bool(self.flags & MULTI_PART)
 
     def layouts(self) -> tuple[Layout, ...]:
         """The layouts of all parts. Raises NoLayout for the first part that has none."""
@@ -274,7 +265,8 @@ class Parser:
         end = self.position
         digest = hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
         self.findings.kept.sort(key=_offset_of)
-        return Header(VERSION, self.flags, tuple(self.parts), end, digest, self.findings)
+        is_multipart = bool(self.flags & MULTI_PART)
+        return Header(VERSION, self.flags, tuple(self.parts), end, digest, self.findings, is_multipart)
 
     def _flags(self) -> int:
         data = self.data
@@ -330,7 +322,8 @@ class Parser:
         layout = layout_or_reason(self.part, kind, data, channels, first, self.levels_left)
         if isinstance(layout, Layout):
             self.levels_left -= len(layout.levels)
-        return Part(self.part, self.part_start, attributes, channels, first, kind, data, display, layout)
+        is_deep, is_tiled = kind in DEEP_TYPES, kind in TILED_TYPES
+        return Part(self.part, self.part_start, attributes, channels, first, kind, data, display, layout, is_deep, is_tiled)
 
     def _kind(self, named: str | None) -> str:
         """A single-part file is read by its flags (its `type` came later and is optional), a multi-part file by `type` alone."""

@@ -217,6 +217,13 @@ def samples_of(channels: Iterable[Channel]) -> tuple[Sample, ...] | None:
     return tuple(samples)
 
 
+def unpacked_sizes(area: Window | None, groups: Iterable[Iterable[Channel]]) -> list[int | None]:
+    """The bytes of each group of channels over an area, uncompressed; None where the area, a type or a sampling is unknown."""
+    known = area is not None and area.x_max >= area.x_min and area.y_max >= area.y_min
+    samples = [samples_of(group) for group in groups]
+    return [unpacked_bytes(one, area) if known and area and one is not None else None for one in samples]
+
+
 def _tiles(part: int, tiles: dict[str, Any] | None, area: Window, levels_left: int) -> tuple[tuple[int, int], tuple[Level, ...]]:
     if tiles is None:
         raise NoLayout(part, "tiles, and no usable attribute that describes them")

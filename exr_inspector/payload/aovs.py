@@ -13,7 +13,7 @@ from typing import Any
 
 from exr_inspector.exr.attributes import Channel
 from exr_inspector.exr.header import Part
-from exr_inspector.exr.layout import samples_of, unpacked_bytes
+from exr_inspector.exr.layout import unpacked_sizes
 
 CATEGORIES = ("beauty", "lighting", "light_group", "utility", "depth", "matte", "cryptomatte", "denoise", "deep", "data")
 
@@ -157,23 +157,19 @@ def layers(part: Part, *, of_several: bool) -> list[dict[str, Any]]:
     for channel in part.channels:
         grouped.setdefault(channel.name.rpartition(".")[0], []).append(channel)
     part_name = str(part.value("name", "string") or "") if of_several else ""
-    return [_layer(part, name, name or part_name, channels) for name, channels in grouped.items()]
+    sizes = unpacked_sizes(None if part.is_deep else part.data_window, grouped.values())
+    return [
+        _layer(part.is_deep, name, name or part_name, channels, size)
+        for (name, channels), size in zip(grouped.items(), sizes, strict=True)
+    ]
 
 
-def _layer(part: Part, name: str, label: str, channels: list[Channel]) -> dict[str, Any]:
+def _layer(is_deep: bool, name: str, label: str, channels: list[Channel], logical_bytes: int | None) -> dict[str, Any]:
     components = [channel.name.rpartition(".")[2] for channel in channels]
     return {
         "name": name,
-        "role": "deep" if part.is_deep else layer_role(label, components),
+        "role": "deep" if is_deep else layer_role(label, components),
         "components": components,
         "types": sorted({channel.type for channel in channels}),
-        "logical_bytes": logical_bytes(part, channels),
+        "logical_bytes": logical_bytes,
     }
-
-
-def logical_bytes(part: Part, channels: list[Channel]) -> int | None:
-    """Bytes of these channels' samples, uncompressed; None for deep parts, and where type, sampling or window is unknown."""
-    area, samples = part.data_window, samples_of(channels)
-    if part.is_deep or area is None or area.width <= 0 or area.height <= 0 or samples is None:
-        return None
-    return unpacked_bytes(samples, area)

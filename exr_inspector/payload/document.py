@@ -8,14 +8,13 @@ counts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from exr_inspector import __version__
 from exr_inspector.errors import BadHeader, InspectorError
-from exr_inspector.exr.attributes import Attribute, Channel, base64_text, channel_value
+from exr_inspector.exr.attributes import Attribute, Channel, base64_text, channel_value, values_of
 from exr_inspector.exr.completeness import Completeness, Profile
 from exr_inspector.exr.contradictions import contradictions
 from exr_inspector.exr.cryptomatte import cryptomattes
@@ -31,6 +30,16 @@ STATUS_OF = {
     "complete": "ok", "incomplete": "incomplete", "truncated": "incomplete", "damaged": "incomplete", "unknown": "unreadable",
 }  # fmt: skip
 # Findings after which other readers refuse the file, although its chunks can be counted.
+STATED = {
+    "name": "string",
+    "view": "string",
+    "pixelAspectRatio": "float",
+    "lineOrder": "lineOrder",
+    "compression": "compression",
+    "tiles": "tiledesc",
+    "chunkCount": "int",
+}
+"""What a part says of itself, with the type that each attribute has to have."""
 HEADER_DAMAGE = frozenset({"attribute_size_impossible", "channel_list_damaged"})
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
@@ -69,7 +78,7 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
         "status": "unreadable" if HEADER_DAMAGE & findings.codes else STATUS_OF[completeness.verdict],
         "completeness": completeness.as_dict(),
     }
-    findings.add_all(_without_large_numbers(payload["file"]["completeness"], "the file's ", None, header.header_bytes))
+    findings.add_all(_drop_large_numbers([payload["file"]["completeness"]], "the file's ", None, header.header_bytes))
     payload["parts"] = parts
     payload["channels"] = [_channel(part.index, channel) for part in header.parts for channel in part.channels]
     payload["attributes"] = {"parts": [[_attribute(one, part) for one in part.attributes] for part in header.parts]}
@@ -144,42 +153,46 @@ def _parts(header: Header, completeness: Completeness, findings: Findings) -> li
         cryptomatte, faults = cryptomattes(part, budget)
         findings.add_all(faults)
         entry = _part(header, part, profiles.get(part.index), cryptomatte)
-        for numbers in (entry, *entry["layers"]):
-            findings.add_all(_without_large_numbers(numbers, f"part {part.index}: ", part.index, part.offset))
+        numbers = [entry, *entry["layers"]]
+        findings.add_all(_drop_large_numbers(numbers, f"part {part.index}: ", part.index, part.offset))
         parts.append(entry)
     return parts
 
 
-def _without_large_numbers(entry: dict[str, Any], place: str, part: int | None, offset: int) -> Iterator[Finding]:
-    """Replaces integers that no column holds by null, each with a finding."""
-    for key, value in entry.items():
-        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-            entry[key] = None
-            message = f"{place}{key} is {value}, more than 63 bits hold, and is left out"
-            yield Finding("warning", "number_too_large", message, part, offset=offset)
+def _drop_large_numbers(entries: list[dict[str, Any]], place: str, part: int | None, offset: int) -> list[Finding]:
+    """Replace integers that no column holds by null; a finding for each."""
+    findings = []
+    for entry in entries:
+        for key, value in entry.items():
+            if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+                entry[key] = None
+                message = f"{place}{key} is {value}, more than 63 bits hold, and is left out"
+                findings.append(Finding("warning", "number_too_large", message, part, offset=offset))
+    return findings
 
 
 def _part(header: Header, part: Part, profile: Profile | None, cryptomatte: list[dict[str, Any]]) -> dict[str, Any]:
     """One entry of `parts`."""
-    tiles = part.value("tiles", "tiledesc") or {}
+    stated = values_of(part.first, STATED)
+    tiles = stated["tiles"] or {}
     layers = aovs.layers(part, of_several=header.is_multipart)
     sizes = [layer["logical_bytes"] for layer in layers]
     return {
         "index": part.index,
-        "name": part.value("name", "string"),
-        "view": part.value("view", "string"),
+        "name": stated["name"],
+        "view": stated["view"],
         "type": part.kind or None,
         **_windows(part.data_window, part.display_window),
-        "pixel_aspect_ratio": part.value("pixelAspectRatio", "float"),
-        "line_order": part.value("lineOrder", "lineOrder"),
-        "compression": part.value("compression", "compression"),
+        "pixel_aspect_ratio": stated["pixelAspectRatio"],
+        "line_order": stated["lineOrder"],
+        "compression": stated["compression"],
         "is_deep": part.is_deep,
         "is_tiled": part.is_tiled,
         "tile_width": tiles.get("x_size"),
         "tile_height": tiles.get("y_size"),
         "tile_level_mode": tiles.get("level_mode"),
         "tile_rounding_mode": tiles.get("rounding_mode"),
-        "chunk_count": _chunk_count(part),
+        "chunk_count": _chunk_count(part, stated["chunkCount"]),
         **production.fields(part),
         "cryptomatte": cryptomatte,
         "layers": layers,
@@ -188,9 +201,8 @@ def _part(header: Header, part: Part, profile: Profile | None, cryptomatte: list
     }
 
 
-def _chunk_count(part: Part) -> int | None:
+def _chunk_count(part: Part, stated: int | None) -> int | None:
     """What `chunkCount` says; single parts need not have it, and theirs follows from windows, compression and tiles."""
-    stated: int | None = part.value("chunkCount", "int")
     if stated is not None:
         return stated
     return part.layout.chunks if isinstance(part.layout, Layout) else None
