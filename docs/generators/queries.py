@@ -77,7 +77,7 @@ def lines(name: str) -> Iterator[str]:
     yield ""
     yield f"* Parameters: {'; '.join(_parameters(question))}."
     yield f"* Reads {'; '.join(map(_reading, scans(question)))}."
-    yield f"* SQL: [{name}.sql](queries/{name}.sql)."
+    yield f"* SQL: [{name}.sql](../exr_inspector/catalogue/queries/{name}.sql)."
 
 
 def scans(question: Question) -> list[Scan]:

@@ -6,7 +6,7 @@ import copy
 import math
 
 import pytest
-from test_vectors import channels_of, moved, render, window
+from test_vectors import channels_of, distance_moved, render, window
 
 from exr_inspector.embedding import tokens as tokens
 from exr_inspector.embedding.facts import Box, read_attributes, read_box, read_channels, read_parts
@@ -342,7 +342,7 @@ def test_integers_stand_in_for_windows():
 )
 def test_a_change_of_a_part_moves_the_block_that_tells_it(change, blocks):
     """And no other: a distance can be explained."""
-    assert moved(render(), render(**change)) == blocks
+    assert distance_moved(render(), render(**change)) == blocks
 
 
 def test_a_change_of_channels_moves_names_types_and_parts():
@@ -350,8 +350,8 @@ def test_a_change_of_channels_moves_names_types_and_parts():
     floats, more = render(), render()
     floats["channels"] = channels_of(kind="FLOAT")
     more["channels"] += channels_of(("fog",))
-    assert moved(render(), floats) == {"types", "parts"}
-    assert moved(render(), more) == {"names", "types"}
+    assert distance_moved(render(), floats) == {"types", "parts"}
+    assert distance_moved(render(), more) == {"names", "types"}
 
 
 def test_tile_sizes_are_read_from_a_nested_description_as_well():

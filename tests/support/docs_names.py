@@ -99,6 +99,10 @@ def unknown_names(text: str, others: Container[str] = ()) -> set[str]:
 def _is_no_member(owner: str, name: str) -> bool:
     if name in ("py", "md", "toml", "json", "sql", "html", "exr", "yaml", "txt", "jsonl"):
         return False
+    if (ROOT / "exr_inspector" / owner).is_dir():
+        return not (ROOT / "exr_inspector" / owner / f"{name}.py").exists() and name not in words()
+    if owner in ("data", "exr_inspector"):  # a field of events, and the prefix of metrics
+        return name not in words()
     if owner in TABLES:
         return name not in {column.name for column in TABLES[owner].columns} and name not in words()
     known = module_words(owner)

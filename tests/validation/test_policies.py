@@ -151,8 +151,9 @@ def test_the_command_exits_0_when_nothing_fails(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("path", "policy"), [("", "no/such.toml"), ("/*.png", "default"), ("/absent.exr", "default")])
-def test_the_command_exits_2_on_a_wrong_policy_or_path(tmp_path, capsys, path, policy):
-    """A check that looked at nothing must not pass."""
+def test_the_command_exits_2_on_a_wrong_policy_or_path(tmp_path, capsys, monkeypatch, path, policy):
+    """A check that looked at nothing must not pass; the message begins with the command that was typed."""
+    monkeypatch.setattr(sys, "argv", ["exr-inspector validate"])
     assert main([f"{tmp_path}{path}", "--policy", policy]) == 2
     assert "validate: " in capsys.readouterr().err
 
