@@ -22,13 +22,8 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets take a cell that begins with one of these for a formula, and run it."""
 
 
-def say(text: str) -> None:
-    """A line, or several, for people; whatever stands in the names that it holds."""
-    print(on_lines(text))
-
-
 def complain(text: str) -> None:
-    """The same on standard error."""
+    """A line, or several, for people on standard error; whatever stands in the names that it holds."""
     print(on_lines(text), file=sys.stderr)
 
 

@@ -29,7 +29,6 @@ NEIGHBOURS = 8
 SAMPLE_WINDOWS = 32
 PROFILE_BINS = 32
 
-VERDICTS = ("complete", "incomplete", "truncated", "damaged", "unknown")
 
 # What a chunk of one colour takes at most: (bytes, bytes per channel, share of its unpacked size), per codec; measured on files
 # written by OpenEXR 3.5.3 (benchmarks/header/constant_chunks.py). B44 has a fixed rate, so a constant chunk does not stand out.
