@@ -41,8 +41,9 @@ def vector(dimension: int) -> pa.DataType:
 class Role(StrEnum):
     """When the upsert writes a column of `files`.
 
-    HEADER follows from path and header, so it never changes for a file_id. OBSERVED describes the object as last seen and is
-    refreshed by a re-inspection that is not older than the stored one. AUDIT is kept by the upsert itself.
+    HEADER follows from path and header, so it never changes for a file_id. OBSERVED describes the object as last seen, and where
+    the settings then placed it; it is refreshed by a re-inspection that is not older than the stored one. AUDIT is kept by the
+    upsert itself.
     """
 
     HEADER = "header"
@@ -166,12 +167,23 @@ FILES = TableSpec(
         Column("raw_output", TEXT, "The payload as JSON, large values replaced by their digests", role=Role.OBSERVED),
         Column("frame_number", INT, "Frame number from the file name", source="frame_number", since="1.1.0"),
         Column("sequence_key", TEXT, "The path with its frame number replaced", source="sequence_key", since="1.1.0"),
-        Column("show_name", TEXT, "Show, where the path follows a known layout", since="1.1.0"),
-        Column("sequence_name", TEXT, "Sequence within the show, where the path tells it", since="1.1.0"),
-        Column("shot_name", TEXT, "Shot, where the path tells it", since="1.1.0"),
+        Column("show_name", TEXT, "Show, where a path template or a known layout tells it", since="1.1.0", role=Role.OBSERVED),
+        Column("sequence_name", TEXT, "Sequence within the show, where the path tells it", since="1.1.0", role=Role.OBSERVED),
+        Column("shot_name", TEXT, "Shot, where the path tells it", since="1.1.0", role=Role.OBSERVED),
+        Column(
+            "task_name", TEXT, "Task or department below the shot, where the path tells it", since="1.1.0", role=Role.OBSERVED
+        ),
+        Column("layer_name", TEXT, "Render layer, where a path template tells it", since="1.1.0", role=Role.OBSERVED),
         Column("colorspace", TEXT, "Colour space of the first part that names one", since="1.1.0"),
         Column("bit_depth", SMALL, "Bits of the widest channel: 16 or 32", since="1.1.0"),
-        Column("version_token", TEXT, "Version in the file name, such as v003", source="version_token", since="1.1.0"),
+        Column(
+            "version_token",
+            TEXT,
+            "Version in the path, such as v003, also where it is written V003 or ver003",
+            source="version_token",
+            since="1.1.0",
+            role=Role.OBSERVED,
+        ),
         Column(
             "chunk_sizes_sha256",
             TEXT,

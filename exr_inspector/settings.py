@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from exr_inspector.errors import BadSettings
+from exr_inspector.path_templates import BadTemplate, Template, parse_templates
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -116,6 +117,7 @@ COUNT = Kind("a whole number, 1 or more", _number(1, 2**53, int))
 STATS = Kind("one of off, full, sampled", _choice("off", "full", "sampled"))
 LEVEL = Kind("one of " + ", ".join(_LOG_LEVELS), _level)
 NAMES = Kind("names, separated by commas", _names)
+TEMPLATES = Kind("path templates, separated by `;` or line breaks", parse_templates)
 
 
 def _setting(
@@ -234,6 +236,11 @@ class Settings:
     header_limit: int = _setting(
         "EXR_HEADER_LIMIT", kind=LIMIT, group="Reading", default=64 * MIB,
         help="The largest header that is read; a file with a larger one is rejected.",
+    )  # fmt: skip
+    path_templates: tuple[Template, ...] = _setting(
+        "EXR_PATH_TEMPLATE", kind=TEMPLATES, group="Reading", default=(),
+        help="Where show, sequence, shot and task stand in a path; the first template that fits counts. "
+        "[DATABASE_SCHEMA.md](DATABASE_SCHEMA.md#where-a-file-belongs) has the fields. Unset: by the conventions of the field.",
     )  # fmt: skip
     stats: str = _setting(
         "EXR_STATS", kind=STATS, group="Computing", default="off",
@@ -405,6 +412,8 @@ def _parse(item: Field[Any], where: str, text: str, values: dict[str, Any], prob
     kind: Kind = item.metadata["kind"]
     try:
         values[item.name] = kind.parse(text)
+    except BadTemplate as error:
+        problems.append((item.name, f"{where}: expected {kind.shape}; {error}"))
     except ValueError:
         # A URL that does not parse may hold a password, so neither it nor a secret is repeated.
         got = "" if item.metadata["secret"] or kind is URL else f", got {text[:80]!r}"

@@ -67,7 +67,7 @@ def row(item: Field[Any]) -> str:
 def default(item: Field[Any]) -> Iterator[str]:
     """The default as one would write it; nothing for a setting without one, or with one that depends on where it runs."""
     value = item.default
-    if value is None or value is MISSING:
+    if value is None or value is MISSING or value == ():
         return
     if isinstance(value, bool):
         yield f"`{str(value).lower()}`"

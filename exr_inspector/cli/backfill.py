@@ -28,7 +28,7 @@ from exr_inspector.catalogue import output
 from exr_inspector.cli import common
 
 if TYPE_CHECKING:
-    from exr_inspector.operations.backfill import Batch, Item, Outcome
+    from exr_inspector.operations.backfill import Batch, Item, Outcome, Placeless
     from exr_inspector.settings import Settings
 
 BATCH = 500
@@ -59,8 +59,7 @@ def backfill(options: argparse.Namespace) -> common.Answer:
 
     settings = _settings(options)
     if options.dry_run:
-        count = _count(options, settings)
-        return {"dry_run": True, "files": count, "lines": [f"{count} files would be looked at"]}
+        return _foresee(options, settings)
     make_tables(common.store_of(options))  # before workers race to do so; a wrong key or an old schema is said once
     started = time.monotonic()
     batches = batched(_items(options, settings), options.batch)
@@ -71,6 +70,28 @@ def backfill(options: argparse.Namespace) -> common.Answer:
                 total.add(outcome)
                 advance(outcome.files)
     return _answer(total, time.monotonic() - started)
+
+
+def _foresee(options: argparse.Namespace, settings: Settings) -> common.Answer:
+    """The files that would be looked at, and of how many the paths tell no shot."""
+    from exr_inspector.operations.backfill import Placeless
+
+    count, without_shot = 0, Placeless()
+    for item in _items(options, settings, described=False):
+        count += 1
+        without_shot.look_at(item.path, settings.path_templates)
+    lines = [f"{count} files would be looked at", *_name_placeless(without_shot, count)]
+    return {"dry_run": True, "files": count, "without_shot": without_shot.files, "lines": lines}
+
+
+def _name_placeless(without_shot: Placeless, files: int) -> list[str]:
+    """How many files have no shot, and what to do where they belong to one."""
+    if not without_shot.files:
+        return []
+    return [
+        f"{without_shot.files} of {files} files have no shot, such as {without_shot.example}",
+        "  where they belong to one, set EXR_PATH_TEMPLATE (docs/CONFIGURATION.md); the same command then finds it",
+    ]
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -139,7 +160,7 @@ def _counts(total: Outcome) -> str:
 
 def _answer(total: Outcome, seconds: float) -> common.Answer:
     rate = total.files / seconds if seconds else 0.0
-    lines = [f"{_counts(total)}; {rate:.1f} files/s"]
+    lines = [f"{_counts(total)}; {rate:.1f} files/s", *_name_placeless(total.without_shot, total.files)]
     lines += [f"  {one['path']}: {one['message']}" for one in total.failures[:SHOWN]]
     if len(total.failures) > SHOWN:
         lines.append("  and more: --report FILE names all")
@@ -149,6 +170,7 @@ def _answer(total: Outcome, seconds: float) -> common.Answer:
         "stored": total.stored,
         "skipped": total.skipped,
         "failed": len(total.failures),
+        "without_shot": total.without_shot.files,
         "failures": total.failures,
         "requests": total.requests,
         "bytes_read": total.bytes_read,

@@ -75,7 +75,7 @@ def persist_batch(
     files: dict[int, FileRows] = {}
     for index, document in enumerate(documents):
         try:
-            files[index] = rows_of(document)
+            files[index] = rows_of(document, templates=store.templates)
         except Reject as error:
             results[index] = _error_result(error)
     for chunk in _chunks(files):
@@ -166,11 +166,11 @@ def _store_of(session: Any, settings: Settings | None, event: Any) -> Store | Re
 
 
 def _wrap(session: Any, settings: Settings) -> Store:
-    return Store(session, str(session.api.endpoints[0]), settings.db_bucket, settings.db_schema)
+    return Store(session, str(session.api.endpoints[0]), settings.db_bucket, settings.db_schema, settings.path_templates)
 
 
 def _persist_one(payload: Any, store: Store, embedding: Sequence[float] | None, read_back: bool) -> Result:
-    rows = rows_of(payload, embedding)
+    rows = rows_of(payload, embedding, store.templates)
     ledger = Ledger()
     (outcome,) = store_files(store, [rows], ledger, read_back=read_back)
     return _outcome_result(outcome, ledger)

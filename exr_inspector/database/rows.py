@@ -23,9 +23,10 @@ from exr_inspector.database.cells import checked_text, columns_from, columns_of,
 from exr_inspector.database.versions import Section
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
 from exr_inspector.errors import BadPayload, VectorEmbeddingError
+from exr_inspector.path_templates import Template
 from exr_inspector.payload.aovs import aov_role
 from exr_inspector.payload.document import normalize_path
-from exr_inspector.payload.names import place_of
+from exr_inspector.payload.places import place_of
 from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
 
 Row = dict[str, Any]
@@ -63,8 +64,10 @@ class FileRows:
 class Document:
     """A payload, section by section: each is checked when something first asks for it, and once."""
 
-    def __init__(self, payload: Any) -> None:
+    def __init__(self, payload: Any, templates: tuple[Template, ...] = ()) -> None:
+        """`templates` say where the file belongs."""
         self.payload = as_mapping(payload, "payload")
+        self.templates = templates
 
     @cached_property
     def file(self) -> Mapping[str, Any]:
@@ -130,13 +133,13 @@ def file_id_of(path_normalized: str, header_hash: str | None) -> str:
     return hashlib.sha256(f"{path_normalized}\0{header_hash or ''}".encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def rows_of(payload: Any, embedding: Sequence[float] | None = None) -> FileRows:
+def rows_of(payload: Any, embedding: Sequence[float] | None = None, templates: tuple[Template, ...] = ()) -> FileRows:
     """Check a payload and build its rows for every table.
 
-    `embedding` is the file's metadata embedding (384 floats), computed when it is None. Raises BadPayload, and
-    VectorEmbeddingError for vectors.
+    `embedding` is the file's metadata embedding (384 floats), computed when it is None; `templates` say where the file belongs.
+    Raises BadPayload, and VectorEmbeddingError for vectors.
     """
-    document = Document(payload)
+    document = Document(payload, templates)
     tables = {name: build(document) for name, build in _BUILDERS.items()}
     row = tables["files"][0]
     vector = compute_metadata_embedding(dict(document.payload)) if embedding is None else embedding
@@ -248,7 +251,13 @@ def _file_rows(document: Document) -> list[Row]:
         "colorspace": next((part["color_space"] for part in document.part_rows if part["color_space"]), None),
     }
     computed = computed_columns("files", _file_values(document))
-    return [document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | _place(path)]
+    return [
+        document.file_columns
+        | derived
+        | computed
+        | {"raw_output": raw_output(document.payload)}
+        | place_columns(path, document.templates)
+    ]
 
 
 def _file_values(document: Document) -> dict[str, tuple[Any, str]]:
@@ -268,9 +277,12 @@ def _file_values(document: Document) -> dict[str, tuple[Any, str]]:
     }
 
 
-def _place(path: str) -> Row:
-    place = place_of(path)
-    return {"show_name": place.show, "sequence_name": place.sequence, "shot_name": place.shot}
+def place_columns(path: str, templates: tuple[Template, ...]) -> Row:
+    """The columns of `files` that say where a normalized path belongs; its version only where a template tells it."""
+    place = place_of(path, templates)
+    names = {"show_name": place.show, "sequence_name": place.sequence, "shot_name": place.shot}
+    version = {"version_token": place.version} if place.version else {}
+    return names | {"task_name": place.task, "layer_name": place.layer} | version
 
 
 def _part_rows(document: Document) -> list[Row]:

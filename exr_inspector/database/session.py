@@ -22,6 +22,7 @@ import pyarrow as pa
 from exr_inspector.database import rulings
 from exr_inspector.database.rulings import CommitLost, Ruling, Transient
 from exr_inspector.errors import BadSettings, InspectorError, VASTDatabaseError
+from exr_inspector.path_templates import Template
 from exr_inspector.settings import Settings, environment_name
 from vast_schemas import VectorIndex, wire_schema
 
@@ -192,13 +193,15 @@ def _keep_connections(api: Any) -> None:
 class Store:
     """A session and what all threads share of it: the schema's place, the tables' metadata once loaded, a lock per path, workers.
 
-    `tables` is filled on first use and forgotten when the server says that it no longer fits.
+    `tables` is filled on first use and forgotten when the server says that it no longer fits. `templates` say where the files
+    that are stored belong.
     """
 
     session: Any = field(repr=False)
     endpoint: str
     bucket: str
     schema: str
+    templates: tuple[Template, ...] = ()
     paths: PathLocks = field(default_factory=PathLocks, repr=False)
     loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     tables: Mapping[str, Any] | None = field(default=None, repr=False)

@@ -22,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from exr_inspector.database.persist import open_store, persist_batch
+from exr_inspector.database.rows import place_columns
 from exr_inspector.database.session import Ledger, Store
 from exr_inspector.database.tables import ensure_tables
 from exr_inspector.errors import InspectorError, Reject, Retry
@@ -29,7 +30,9 @@ from exr_inspector.function import objects
 from exr_inspector.function.events import Request
 from exr_inspector.function.job import Job, Runtime, make_runtime
 from exr_inspector.operations.transactions import retry
+from exr_inspector.path_templates import Template
 from exr_inspector.payload.document import normalize_path
+from exr_inspector.payload.places import place_of
 from exr_inspector.settings import Settings
 
 SUFFIX = ".exr"
@@ -40,6 +43,9 @@ READERS = 16
 """Files of a batch that are read side by side: reading waits for the object store."""
 AHEAD = 2
 """Batches that wait for each worker: listing goes on while they are read, and never far ahead."""
+
+
+_PLACE = ("show_name", "sequence_name", "shot_name", "task_name", "layer_name", "version_token")
 
 
 class NothingToRead(Reject):
@@ -76,6 +82,24 @@ Batch = tuple[Item, ...]
 
 
 @dataclass(slots=True)
+class Placeless:
+    """How many files have no shot, and the first of them."""
+
+    files: int = 0
+    example: str | None = None
+
+    def look_at(self, path: str, templates: tuple[Template, ...]) -> None:
+        """Count a file in where its path tells no shot."""
+        if place_of(normalize_path(path), templates).shot is None:
+            self.add(Placeless(1, path))
+
+    def add(self, other: Placeless) -> None:
+        """Count others in."""
+        self.files += other.files
+        self.example = self.example or other.example
+
+
+@dataclass(slots=True)
 class Outcome:
     """What became of a batch; `failures` are entries of the report: path, code, message, verdict."""
 
@@ -85,6 +109,7 @@ class Outcome:
     bytes_read: int = 0
     database_requests: int = 0
     failures: list[dict[str, Any]] = field(default_factory=list)
+    without_shot: Placeless = field(default_factory=Placeless)
 
     @property
     def files(self) -> int:
@@ -96,6 +121,7 @@ class Outcome:
         for name in ("stored", "skipped", "requests", "bytes_read", "database_requests"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures
+        self.without_shot.add(other.without_shot)
 
 
 def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
@@ -205,8 +231,10 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
     """
     runtime, store = _runtime(settings)
     known = {} if force else retry(_read_stored, store, items)
-    rows = [known.get(normalize_path(item.path)) for item in items]
+    rows = [_placed_alike(known.get(normalize_path(item.path)), store) for item in items]
     outcome = Outcome(database_requests=0 if force else 3)
+    for item in items:
+        outcome.without_shot.look_at(item.path, store.templates)
     payloads = []
     with ThreadPoolExecutor(READERS) as readers:
         for item, (payload, job) in zip(items, readers.map(partial(_look_at, runtime), items, rows), strict=True):
@@ -224,11 +252,19 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
 
 def _read_stored(store: Store, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
     """The current rows of these paths that were not removed."""
-    columns = ("file_path_normalized", "is_current", "deleted_at", "etag", "mtime", "size_bytes")
+    columns = ("file_path_normalized", "is_current", "deleted_at", "etag", "mtime", "size_bytes", *_PLACE)
     paths = sorted({normalize_path(item.path) for item in items})
     with store.transaction(Ledger(), ensure_tables(store, Ledger())) as work:
         rows = work.select("files", columns, "file_path_normalized", paths).to_pylist()
     return {row["file_path_normalized"]: row for row in rows if row["is_current"] and row["deleted_at"] is None}
+
+
+def _placed_alike(row: dict[str, Any] | None, store: Store) -> dict[str, Any] | None:
+    """The stored row; None where templates that came later tell another place, so that the file is inspected again."""
+    if row is None:
+        return None
+    place = place_columns(row["file_path_normalized"], store.templates)
+    return row if all(row[name] == value for name, value in place.items()) else None
 
 
 def _is_unchanged(item: Item, row: dict[str, Any] | None, job: Job) -> bool:

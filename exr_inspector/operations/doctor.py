@@ -7,7 +7,7 @@ import math
 import socket
 import ssl
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +26,7 @@ from exr_inspector.operations import migrations
 from exr_inspector.operations.migrations import State
 from exr_inspector.operations.verification import differences
 from exr_inspector.payload import document
+from exr_inspector.payload.places import place_of
 from exr_inspector.settings import Settings
 from vast_schemas import CURRENT_VERSION, TABLES, schema_for
 
@@ -191,6 +192,17 @@ def _inspect(path: Path, chosen: Settings) -> dict[str, Any]:
     return job.describe(request, job.read(request))
 
 
+def read_place(patient: Patient) -> str:
+    """Where the file belongs, and the template that tells it."""
+    path, templates = patient.payload["file"]["path_normalized"], patient.settings.path_templates
+    told = {name: value for name, value in asdict(place_of(path, templates)).items() if value is not None}
+    where = ", ".join(f"{name} {value}" for name, value in told.items()) or "no show and no shot"
+    if not templates:
+        return f"{where}, by the conventions of the field; EXR_PATH_TEMPLATE is not set"
+    fitting = next((template.text for template in templates if template.fits(path)), None)
+    return f"{where}, by {fitting}" if fitting else f"{where}: none of the {len(templates)} templates in EXR_PATH_TEMPLATE fits"
+
+
 def compute_vectors(patient: Patient) -> str:
     """Both vectors, of unit length."""
     made = (compute_metadata_embedding(patient.payload), compute_channel_fingerprint(patient.payload["channels"]))
@@ -258,6 +270,7 @@ STEPS = {
     "schema": Examination(read_schema, ("bucket",)),
     "tables": Examination(compare_tables, ("schema",)),
     "payload": Examination(make_payload),
+    "place": Examination(read_place, ("payload",)),
     "vectors": Examination(compute_vectors, ("payload",)),
     "rows": Examination(make_rows, ("vectors",)),
     "write": Examination(write_and_roll_back, ("tables", "rows")),

@@ -22,6 +22,7 @@ from exr_inspector.errors import BadPayload, SchemaDrift
 from exr_inspector.operations import FILES_PER_TRANSACTION, migrations
 from exr_inspector.operations.migrations import KEYS, fill_name
 from exr_inspector.operations.transactions import retry
+from exr_inspector.path_templates import Template
 from exr_inspector.payload.names import parse_name
 from vast_schemas import CURRENT_VERSION, TABLES, schema_for
 
@@ -89,14 +90,14 @@ def _computed(work: Work, low: str, high: str | None) -> tuple[Computed, int]:
     computed, by_path_only = {}, 0
     for batch in work.scan("files", columns, low, high):
         for row in batch.to_pylist():
-            tables, usable = recompute_rows(row)
+            tables, usable = recompute_rows(row, templates=work.store.templates)
             by_path_only += not usable
             computed[row["file_id"], row["inspection_id"]] = tables
     return computed, by_path_only
 
 
 def recompute_rows(
-    row: Mapping[str, Any], embedding: Sequence[float] | None = _NO_VECTOR
+    row: Mapping[str, Any], embedding: Sequence[float] | None = _NO_VECTOR, templates: tuple[Template, ...] = ()
 ) -> tuple[Mapping[str, Sequence[Row]], bool]:
     """The rows of all tables for a stored row of `files`, and whether they come from its raw_output, or from its path alone.
 
@@ -108,11 +109,11 @@ def recompute_rows(
         named = _from_path(file["path_normalized"] or row["file_path_normalized"])
         known = {key: value for key, value in document.items() if not _is_omitted(value)}
         whole = {"parts": [], "channels": [], "attributes": {}} | known | {"file": named | file}
-        return rows_of(whole, embedding).tables, True
+        return rows_of(whole, embedding, templates).tables, True
     except (ValueError, KeyError, TypeError, BadPayload):
         path = row["file_path_normalized"]
         file = {"path": row["file_path"], "path_normalized": path} | _from_path(path)
-        return rows_of({"file": file, "parts": [], "channels": []}, embedding).tables, False
+        return rows_of({"file": file, "parts": [], "channels": []}, embedding, templates).tables, False
 
 
 def _from_path(path: str) -> Row:
