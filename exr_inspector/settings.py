@@ -240,7 +240,7 @@ class Settings:
     path_templates: tuple[Template, ...] = _setting(
         "EXR_PATH_TEMPLATE", kind=TEMPLATES, group="Reading", default=(),
         help="Where show, sequence, shot and task stand in a path; the first template that fits counts. "
-        "[DATABASE_SCHEMA.md](DATABASE_SCHEMA.md#where-a-file-belongs) has the fields. Unset: by the conventions of the field.",
+        "[PATHS.md](PATHS.md) has the fields, and the conventions that are used where it is not set.",
     )  # fmt: skip
     stats: str = _setting(
         "EXR_STATS", kind=STATS, group="Computing", default="off",

@@ -18,6 +18,7 @@ from exr_inspector.path_templates import CONVENTIONS, EXAMPLE, OTHERS, SPELLINGS
 from exr_inspector.payload.document import normalize_path
 from exr_inspector.payload.places import Place, place_of
 from exr_inspector.settings import Settings, load
+from project import ROOT
 
 SHOTGRID = (
     "/mnt/projects/{Project}/sequences/{Sequence}/{Shot}/{Step}/work/images/{name}[.{output}]/v{version}/{width}x{height}/"
@@ -169,6 +170,13 @@ def test_every_spelling_is_a_field() -> None:
         assert parse_template(f"/m/{{{spelling}}}/a/{{show}}_{{shot}}")
     assert parse_template("{root[work]}/m/{shot}")
     assert place("/m/{SHOW}/{Seq}/{shot}/...", "/m/NEB/ab/10/x.exr") == Place("NEB", "ab", "10")
+
+
+def test_every_spelling_is_documented() -> None:
+    """docs/PATHS.md has the table of fields."""
+    page = (ROOT / "docs/PATHS.md").read_text(encoding="utf-8")
+    for spelling in [*" ".join(SPELLINGS.values()).split(), *OTHERS.split()]:
+        assert f"`{spelling}`" in page
 
 
 def test_settings_with_templates_travel_to_other_processes() -> None:

@@ -48,6 +48,7 @@ DOCUMENTS = {
     "docs/SERVERLESS_INTEGRATION.md": "what happens on the platform: events, verdicts, retries, logs, sizing, checklists",
     "docs/EVENTS.md": "every shape of event that is understood, and what the function answers",
     "docs/CONFIGURATION.md": "every setting",
+    "docs/PATHS.md": "where a file belongs: path templates, and the conventions without them",
     "docs/OPERATIONS.md": "the scripts that keep a schema in order",
     "docs/TROUBLESHOOTING.md": "every message, its cause, the check, the remedy",
     "docs/SCHEMA_MIGRATION_STRATEGY.md": "from one version of the tables to the next, and back",
@@ -75,7 +76,9 @@ READERS = {
         "docs/DATABASE_SCHEMA.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/SCHEMA_EVOLUTION.md", "docs/REFERENCE.md",
     ],
     "a researcher": ["docs/VECTOR_STRATEGY.md", "docs/PERFORMANCE.md"],
-    "an operator, before and at a deployment": ["deploy/README.md", "docs/CONFIGURATION.md", "docs/SERVERLESS_INTEGRATION.md"],
+    "an operator, before and at a deployment": [
+        "deploy/README.md", "docs/CONFIGURATION.md", "docs/PATHS.md", "docs/SERVERLESS_INTEGRATION.md",
+    ],
     "an operator, ever after": [
         "docs/OPERATIONS.md", "docs/TROUBLESHOOTING.md", "docs/SCHEMA_MIGRATION_STRATEGY.md", "docs/EVENTS.md",
     ],

@@ -200,7 +200,7 @@ def read_place(patient: Patient) -> str:
     if not templates:
         return f"{where}, by the conventions of the field; EXR_PATH_TEMPLATE is not set"
     fitting = next((template.text for template in templates if template.fits(path)), None)
-    return f"{where}, by {fitting}" if fitting else f"{where}: none of the {len(templates)} templates in EXR_PATH_TEMPLATE fits"
+    return f"{where}, by {fitting}" if fitting else f"{where}: no template of EXR_PATH_TEMPLATE fits"
 
 
 def compute_vectors(patient: Patient) -> str:

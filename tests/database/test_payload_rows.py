@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from exr_inspector.database import rows as vast_rows
 from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
 from exr_inspector.errors import BadPayload, VectorEmbeddingError
+from exr_inspector.path_templates import parse_templates
 from sample_payloads import PATH, channel, part, payload, unreadable
 from vast_schemas import MAX_CELL_BYTES, TABLES, schema_for
 
@@ -60,6 +61,25 @@ def test_a_files_row_says_what_the_payload_says():
     assert (row["channel_count"], row["bit_depth"], row["colorspace"]) == (7, 32, "ACEScg")
     assert (row["show_name"], row["sequence_name"], row["shot_name"]) == ("apollo", "ab", "ab_0010")
     assert (row["is_current"], row["inspection_count"], row["deleted_at"]) == (True, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "place"),
+    [
+        ("/shows/apollo/sq010/sh020/comp/x_v002.exr", "", ("apollo", "sq010", "sh020", "comp", None, "v002")),
+        ("/shows/apollo/sq010/sh020/comp/x_v002.exr", "/shows/{show}/{shot}/*", (None, None, None, None, None, "v002")),
+        ("/vol/NEB/10/V7/key/x_v002.exr", "/vol/{show}/{shot}/{version}/{layer}/*", ("NEB", None, "10", None, "key", "v7")),
+        ("/vol/NEB/10/key/x_v002.exr", "/vol/{show}/{shot}/{layer}/*", ("NEB", None, "10", None, "key", "v002")),
+    ],
+)  # fmt: skip
+def test_a_file_is_stored_where_it_belongs(path, template, place):
+    """By conventions, or by a template, whose version wins over the one in the name."""
+    templates = parse_templates(template) if template else ()
+    document = payload(path)
+    document["file"]["version_token"] = "v002"
+    row = vast_rows.rows_of(document, templates=templates).file
+    names = ("show_name", "sequence_name", "shot_name", "task_name", "layer_name", "version_token")
+    assert tuple(row[name] for name in names) == place
 
 
 def test_vectors_are_the_computed_ones_bit_for_bit():

@@ -77,6 +77,46 @@ def test_a_batch_costs_the_requests_of_one_file(empty: Database, tmp_path: Path)
     assert answer["database_requests"] <= 15
 
 
+TEMPLATE = "{root}/{shot}/beauty.{frame}.exr"
+
+
+def places(running: Database) -> set[tuple[str | None, str | None]]:
+    return {(row["show_name"], row["shot_name"]) for row in running.rows("files")}
+
+
+def test_files_without_a_shot_are_counted_and_the_same_command_finds_it(
+    empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before anything is read; once a template tells their shot, exactly those are inspected again."""
+    write_tree(tmp_path)
+    assert go(empty, str(tmp_path), "--dry-run")[1]["without_shot"] == COUNT + 1
+    assert go(empty, str(tmp_path))[1]["without_shot"] == COUNT + 1
+    assert places(empty) == {(None, None)}
+    monkeypatch.setenv("EXR_PATH_TEMPLATE", TEMPLATE)
+    assert go(empty, str(tmp_path), "--dry-run")[1]["without_shot"] == 1
+    answer = go(empty, str(tmp_path))[1]
+    assert (counts(answer), answer["without_shot"]) == ((COUNT, 1, 0), 1)
+    assert places(empty) == {(None, None), (None, "sh0"), (None, "sh1")}
+    assert_sound(empty.contents())
+    assert counts(go(empty, str(tmp_path))[1]) == (0, COUNT + 1, 0)
+
+
+def test_the_summary_names_a_file_without_a_shot_and_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And says nothing of it where every file has one."""
+    paths = write_tree(tmp_path, 2)
+    for name in ("ENDPOINT", "ACCESS_KEY", "SECRET_KEY"):
+        monkeypatch.setenv(f"VAST_DB_{name}", "http://127.0.0.1:9")
+    for template, said in (("/nowhere/{shot}", True), ("{root}/{shot}/*", False)):
+        monkeypatch.setenv("EXR_PATH_TEMPLATE", template)
+        assert backfill.main([str(tmp_path), "--dry-run"]) == 0
+        told = capsys.readouterr().out
+        assert told.startswith("3 files would be looked at\n")
+        assert (f"3 of 3 files have no shot, such as {paths[0]}" in told) is said
+        assert ("set EXR_PATH_TEMPLATE" in told) is said
+
+
 def client(running: Database) -> Any:
     keys = {"aws_access_key_id": running.server.access_key, "aws_secret_access_key": running.server.secret_key}
     return boto3.client("s3", endpoint_url=running.server.url, region_name="us-east-1", **keys)

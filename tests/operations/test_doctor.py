@@ -42,6 +42,25 @@ def test_all_is_well_and_nothing_stays_behind(empty: Database, tmp_path: Path) -
     assert state(empty).tables == {}
 
 
+@pytest.mark.parametrize(
+    ("template", "detail"),
+    [
+        ("", "no show and no shot, by the conventions of the field; EXR_PATH_TEMPLATE is not set"),
+        ("/x/{show}; {root}/{shot}/*", "shot sh7, by {root}/{shot}/*"),
+        ("/x/{show}", "no show and no shot: no template of EXR_PATH_TEMPLATE fits"),
+    ],
+)
+def test_the_place_of_a_file_is_told_with_the_template_that_fits(
+    empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, detail: str
+) -> None:
+    """So that templates can be tried on a path."""
+    monkeypatch.setenv("EXR_PATH_TEMPLATE", template)
+    path = tmp_path / "sh7/a.1001.exr"
+    path.parent.mkdir()
+    path.write_bytes(image())
+    assert run(empty, "doctor", str(path))[1]["steps"]["place"] == {"verdict": "ok", "detail": detail}
+
+
 def test_a_write_into_real_tables_is_rolled_back(empty: Database) -> None:
     """With tables there, the rows are inserted into them, and gone afterwards."""
     run(empty, "init")
