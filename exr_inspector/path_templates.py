@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, groupby, pairwise, product, takewhile
 from typing import Final
 
@@ -120,9 +121,13 @@ class Template:
         >>> parse_templates("/mnt/{show}/{shot}/v{version}/...")[0].read("/mnt/NEB/ab_0010/v003/beauty.exr")
         {'show': 'NEB', 'shot': 'ab_0010', 'version_number': '003'}
         """
-        folders = path.split("/")
-        readings = (_PathReading(layout, folders) for layout in self.layouts)
-        return next((reading.values for reading in readings if reading.fits()), None)
+        name = path[path.rfind("/") + 1 :]
+        for number, layout in enumerate(self.layouts):
+            above = _read_folders(self, number, path[: len(path) - len(name)])
+            told = None if above is None else read_name(layout[-1], name, above)
+            if above is not None and told is not None:
+                return above | told
+        return None
 
 
 _REST: Final = Field(_ANY, _FOLDERS, 0)
@@ -359,8 +364,16 @@ def _check_depths(layouts: tuple[tuple[Piece, ...], ...]) -> None:
             )
 
 
-class _PathReading:
-    """One attempt to read a path by a layout."""
+@lru_cache(maxsize=4096)
+def _read_folders(template: Template, number: int, directory: str) -> dict[str, str] | None:
+    """The fields in the folders of a path, up to its last slash, by one layout; the files of a folder share them."""
+    folders = directory[:-1].split("/") if directory else []
+    reading = _FolderReading(template.layouts[number][:-1], folders)
+    return reading.values if reading.fits() else None
+
+
+class _FolderReading:
+    """One attempt to read folders by the pieces of a layout."""
 
     def __init__(self, layout: tuple[Piece, ...], folders: Sequence[str]) -> None:
         self.layout, self.folders = layout, folders
