@@ -1,0 +1,31 @@
+"""Arnold: `driver_exr` of Arnold 5 and later writes a block of names that begin with `arnold/`; earlier versions wrote one text."""
+
+from __future__ import annotations
+
+from exr_inspector.payload.writers import values
+from exr_inspector.payload.writers.table import Kind, Mark, Name, Writer
+
+# Sources: headers of Arnold 5.0 to 7.5 (Cryptomatte's sample images, OpenImageIO's and Gaffer's test images), of Arnold 4.2
+# (Lumiverse, `output.exr`) and of 3.4 (OpenImageIO, `oiiotool-deep`). `stats/memory` is in MB, `stats/time` in seconds.
+ARNOLD = Writer(
+    product="Arnold",
+    kind=Kind.RENDERER,
+    marks=(Mark("arnold/version"), Mark("arnold/host/name"), Mark("arnold"), Mark("rendererinfo", "arnold")),
+    programs=("arnold", "mtoa", "htoa", "c4dtoa", "kick"),
+    names=(
+        Name("arnold/version", "version", values.text),
+        Name("rendererinfo", "version", values.text),
+        Name("arnold", "version", values.text),
+        Name("arnold/stats/time/render", "seconds", values.positive),
+        Name("arnold/stats/memory/peak", "memory", values.positive),
+        Name("arnold/host/name", "host", values.text),
+        Name("arnold/host/hw", "processor", values.text),
+        Name("arnold/AA_samples", "samples", values.integer),
+        Name("arnold/frame", "frame", values.frame),
+        Name("arnold/fps", "fps", values.rate),
+        Name("arnold/color_space", "color_space", values.text),
+        Name("arnold/camera/near_clip", "camera.near_clip", values.positive),
+        Name("arnold/camera/far_clip", "camera.far_clip", values.positive),
+    ),
+)
+WRITERS = (ARNOLD,)

@@ -1,0 +1,49 @@
+"""Names that belong to no one product: OpenEXR's standard attributes, and those that libraries write for every program."""
+
+from __future__ import annotations
+
+from exr_inspector.payload.writers import values
+from exr_inspector.payload.writers.table import Kind, Name, Writer
+
+# Sources: OpenEXR, "Standard Optional Attributes" (ImfStandardAttributes.h); OpenImageIO, openexroutput.cpp and openexrinput.cpp
+# (ImageDescription, DocumentName, HostComputer, Artist, Software ...; a host may come with its processor behind " - ").
+STANDARD = Writer(
+    product="",
+    kind=Kind.CONVERTER,
+    names=(
+        Name("software", "software", values.text),
+        Name("creator", "software", values.text),
+        Name("renderer", "software", values.text),
+        Name("hostcomputer", "host", values.before(" - ")),
+        Name("hostcomputer", "processor", values.after(" - ")),
+        Name("hostname", "host", values.text),
+        Name("computername", "host", values.text),
+        Name("rendertime", "seconds", values.seconds),
+        Name("peakmemory", "memory", values.memory),
+        Name("artist", "artist", values.text),
+        Name("framesPerSecond", "fps", values.rate),
+        Name("timeCode", "timecode", values.timecode),
+        Name("colorInteropID", "color_interop_id", values.text),
+        Name("oiio:ColorSpace", "color_space", values.text),
+        Name("colorSpace", "color_space", values.text),
+        Name("cameraMake", "camera.make", values.text),
+        Name("cameraModel", "camera.model", values.text),
+        Name("cameraSerialNumber", "camera.serial_number", values.text),
+        Name("lensModel", "camera.lens", values.text),
+        Name("lensSerialNumber", "camera.lens_serial_number", values.text),
+        Name("nominalFocalLength", "camera.focal_length", values.positive),
+        Name("effectiveFocalLength", "camera.focal_length", values.positive),
+        Name("pinholeFocalLength", "camera.focal_length", values.positive),
+        Name("focalLength", "camera.focal_length", values.positive),
+        # The standard attribute `aperture` is the f-number; elsewhere (`rs/camera/aperture`) the word means the film back.
+        Name("aperture", "camera.f_number", values.positive),
+        Name("tStop", "camera.t_stop", values.positive),
+        Name("focus", "camera.focus_distance", values.positive),
+        Name("shutterAngle", "camera.shutter_angle", values.positive),
+        Name("expTime", "camera.exposure_time", values.positive),
+        Name("isoSpeed", "camera.iso", values.positive),
+        Name("worldToCamera", "camera.world_to_camera", values.matrix),
+        Name("worldToNDC", "camera.world_to_ndc", values.matrix),
+        Name("reelName", "camera.reel", values.text),
+    ),
+)

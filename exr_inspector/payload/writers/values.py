@@ -1,0 +1,182 @@
+"""How facts are read from attributes: units, numbers that come as text, and words that say that nothing is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from exr_inspector.exr.attributes import Attribute
+
+NUMBER_TYPES = frozenset({"int", "float", "double"})
+# What renderers write where they know nothing.
+_NOTHING = frozenset({"", "unknown", "none", "n/a", "null", "undefined", "<untitled>", "untitled", "-1"})
+_BLANKS = "\0 \t\r\n"
+_CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2}(?:\.\d{1,9})?)")
+_UNITS = re.compile(
+    r"(?:(\d{1,6}) *d[a-z]* *)?(?:(\d{1,6}) *h[a-z]* *)?(?:(\d{1,6}) *m(?!s)[a-z]* *)?(?:(\d{1,9}(?:\.\d{1,9})?) *s[a-z]*)?"
+)
+_PLAIN = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z%]*)", re.IGNORECASE)
+_SIGNED = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?", re.IGNORECASE)
+_TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
+# A megabyte is 2^20 bytes here: renderers that write "MB" count so.
+_MEBIBYTES = {"b": 2**-20, "bytes": 2**-20, "k": 2**-10, "kb": 2**-10, "kib": 2**-10, "m": 1.0, "mb": 1.0, "mib": 1.0} | {
+    "g": 2**10, "gb": 2**10, "gib": 2**10, "t": 2**20, "tb": 2**20, "tib": 2**20,
+}  # fmt: skip
+
+
+def text(attribute: Attribute) -> str | None:
+    """A text without surrounding blanks and NULs; None where it says nothing ("", "unknown", "-1")."""
+    if attribute.type != "string" or not isinstance(attribute.value, str):
+        return None
+    value = attribute.value.strip(_BLANKS)
+    return None if value.lower() in _NOTHING else value
+
+
+def number(attribute: Attribute) -> float | None:
+    """A finite number, whether written as one or as text without a unit."""
+    value = attribute.value
+    if attribute.type == "string":
+        written = value.strip(_BLANKS)
+        return float(written) if _SIGNED.fullmatch(written) else None
+    if attribute.type not in NUMBER_TYPES or isinstance(value, str):
+        return None
+    return float(value)
+
+
+def positive(attribute: Attribute) -> float | None:
+    """A number above 0, rounded to 6 digits behind the point: for renderers that write 0 or -1 where they know nothing."""
+    return _scaled(1.0, attribute)
+
+
+def scaled(factor: float) -> Callable[[Attribute], float | None]:
+    """A positive number, times `factor`, rounded to 6 digits behind the point."""
+    return partial(_scaled, factor)
+
+
+def _scaled(factor: float, attribute: Attribute) -> float | None:
+    value = number(attribute)
+    return round(value * factor, 6) or None if value is not None and value > 0 else None
+
+
+def integer(attribute: Attribute) -> int | None:
+    """A whole number from 0, also where it is written as text or as a float (`0040`, `40.0`)."""
+    value = number(attribute)
+    return int(value) if value is not None and value >= 0 and value == int(value) else None
+
+
+def frame(attribute: Attribute) -> int | None:
+    """A frame number, which may be negative; None for a frame between frames."""
+    value = number(attribute)
+    return int(value) if value is not None and value == int(value) else None
+
+
+def degrees(attribute: Attribute) -> float | None:
+    """An angle that is written in radians, in degrees."""
+    value = number(attribute)
+    return round(math.degrees(value), 4) if value is not None and value > 0 else None
+
+
+def seconds(attribute: Attribute) -> float | None:
+    """Seconds: a number from 0, or a text as `duration` reads it."""
+    if attribute.type == "string":
+        return duration(attribute.value)
+    value = number(attribute)
+    return value if value is not None and value >= 0 else None
+
+
+def duration(written: str) -> float | None:
+    """Seconds from text, or None.
+
+    >>> duration("01:14.25"), duration(" 0h 28m 39.3s"), duration("83.5 s"), duration("250 ms"), duration("soon")
+    (74.25, 1719.3, 83.5, 0.25, None)
+    """
+    written = written.strip(_BLANKS).lower()
+    if clock := _CLOCK.fullmatch(written):
+        return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3])
+    if written and (units := _UNITS.fullmatch(written)):
+        days, hours, minutes = (int(units[index] or 0) for index in (1, 2, 3))
+        return days * 86400 + hours * 3600 + minutes * 60 + float(units[4] or 0)
+    plain = _PLAIN.fullmatch(written)
+    if plain and plain[2] in ("", "ms"):
+        return float(plain[1]) / (1000 if plain[2] else 1)
+    return None
+
+
+def memory(attribute: Attribute) -> float | None:
+    """Mebibytes from a text with its unit (`1843.22M`, `50399.55 MiB`, `1.50 GB`)."""
+    if attribute.type != "string":
+        return None
+    match = _PLAIN.fullmatch(attribute.value.strip(_BLANKS))
+    factor = _MEBIBYTES.get(match[2].lower()) if match else None
+    return round(float(match[1]) * factor, 6) or None if match and factor else None
+
+
+def timecode(attribute: Attribute) -> str | None:
+    """`hh:mm:ss:ff`, from the standard attribute or from text of that form."""
+    if attribute.type == "timecode" and isinstance(attribute.value, dict):
+        return str(attribute.value["text"])
+    written = text(attribute)
+    return written if written and _TIMECODE.fullmatch(written) else None
+
+
+def rate(attribute: Attribute) -> float | None:
+    """Frames per second, rounded to 6 digits: a rational, a number, or a text that begins with one (`24 fps`)."""
+    value = attribute.value
+    if attribute.type == "rational" and isinstance(value, dict):
+        numerator, denominator = float(value["numerator"]), float(value["denominator"])
+        return round(numerator / denominator, 6) if denominator and numerator / denominator > 0 else None
+    if attribute.type == "string" and (match := _PLAIN.fullmatch(value.strip(_BLANKS))) and match[2].lower() in ("", "fps"):
+        return round(float(match[1]), 6) or None
+    return positive(attribute)
+
+
+def matrix(attribute: Attribute) -> list[Any] | None:
+    """The 16 numbers of a matrix, row by row."""
+    return attribute.value if attribute.type in ("m44f", "m44d") else None
+
+
+def before(separator: str) -> Callable[[Attribute], str | None]:
+    """The text before the first separator, or the whole text: `PC-01 - AMD Ryzen` before ` - ` is `PC-01`."""
+    return partial(_before, separator)
+
+
+def _before(separator: str, attribute: Attribute) -> str | None:
+    value = text(attribute)
+    return value.partition(separator)[0].strip() or None if value else None
+
+
+def after(separator: str) -> Callable[[Attribute], str | None]:
+    """The text behind the first separator; None where there is none."""
+    return partial(_after, separator)
+
+
+def _after(separator: str, attribute: Attribute) -> str | None:
+    value = text(attribute)
+    return value.partition(separator)[2].strip() or None if value else None
+
+
+def in_json(*path: str, factor: float = 1.0) -> Callable[[Attribute], float | None]:
+    """A positive number in a JSON object, by its path of keys, times `factor`."""
+    return partial(_in_json, path, factor)
+
+
+def _in_json(path: tuple[str, ...], factor: float, attribute: Attribute) -> float | None:
+    value = _json(attribute)
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        return None
+    return round(value * factor, 6)
+
+
+def _json(attribute: Attribute) -> Any:
+    if attribute.type != "string":
+        return None
+    try:
+        return json.loads(attribute.value)
+    except (ValueError, RecursionError):
+        return None
