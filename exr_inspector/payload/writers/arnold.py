@@ -1,4 +1,4 @@
-"""Arnold: `driver_exr` of Arnold 5 and later writes a block of names that begin with `arnold/`; earlier versions wrote one text."""
+"""Arnold: `driver_exr` of Arnold 5 and later writes names that begin with `arnold/`; earlier versions wrote one text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The form of a writer's table: by which attributes it is recognised, and which of them say what.
 
-A family's module holds nothing but such tables, with the source of each name beside it. Attribute names are compared without case;
-one `*` in a name stands for any text.
+A family's module holds nothing but such tables, with the source of each name beside it. Attribute names are compared without
+case; one `*` in a name stands for any text.
 """
 
 from __future__ import annotations
