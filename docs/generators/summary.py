@@ -57,6 +57,7 @@ DOCUMENTS = {
     "docs/VAST_ANALYTICS_QUERIES.md": "the questions that can be asked, with their answers",
     "docs/DATABASE_SCHEMA.md": "every table and column, and the rules they keep",
     "docs/VECTOR_STRATEGY.md": "what the two vectors contain, and how far near is",
+    "docs/WRITERS.md": "which renderers and cameras are known, and which attribute tells what",
     "docs/VALIDATION.md": "delivery policies: the kinds of rules, and those that ship",
     "docs/PIXEL_STATISTICS.md": "statistics of the pixels, on request",
     "docs/REFERENCE.md": "the fields of the payload and the public functions",

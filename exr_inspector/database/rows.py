@@ -93,7 +93,8 @@ class Document:
     @cached_property
     def part_rows(self) -> list[Row]:
         """The rows of `parts`."""
-        return columns_from("parts", self.parts, "parts")
+        rows = columns_from("parts", self.parts, "parts")
+        return [row | _plate_of(part, f"parts[{at}].camera") for at, (row, part) in enumerate(zip(rows, self.parts, strict=True))]
 
     @cached_property
     def channels(self) -> list[dict[str, Any]]:
@@ -116,6 +117,15 @@ class Document:
 def _number_part(part: Mapping[str, Any], position: int) -> Mapping[str, Any]:
     stated = part.get("part_index") if part.get("index") is None else part["index"]
     return {**part, "index": position if stated is None else stated}
+
+
+def _plate_of(part: Mapping[str, Any], place: str) -> Row:
+    """What the camera of a plate says of it."""
+    camera = part.get("camera")
+    if camera is None:
+        return {"clip_name": None, "reel": None}
+    known = as_mapping(camera, place)
+    return computed_columns("parts", {name: (known.get(name), f"{place}.{name}") for name in ("clip_name", "reel")})
 
 
 def new_stamp() -> Stamp:

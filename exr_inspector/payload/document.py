@@ -79,6 +79,7 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
         "completeness": completeness.as_dict(),
     }
     findings.add_all(_drop_large_numbers([payload["file"]["completeness"]], "the file's ", None, header.header_bytes))
+    findings.add_all(_compare_frames(payload["file"]["frame_number"], parts))
     payload["parts"] = parts
     payload["channels"] = [_channel(part.index, channel) for part in header.parts for channel in part.channels]
     payload["attributes"] = {"parts": [[_attribute(one, part) for one in part.attributes] for part in header.parts]}
@@ -157,6 +158,15 @@ def _parts(header: Header, completeness: Completeness, findings: Findings) -> li
         findings.add_all(_drop_large_numbers(numbers, f"part {part.index}: ", part.index, part.offset))
         parts.append(entry)
     return parts
+
+
+def _compare_frames(named: int | None, parts: list[dict[str, Any]]) -> list[Finding]:
+    """A warning for the first part whose header counts another frame than the file name says."""
+    other = next((part for part in parts if named is not None and part["header_frame"] not in (None, named)), None)
+    if other is None:
+        return []
+    message = f"part {other['index']}: the header says frame {other['header_frame']}, the file name {named}"
+    return [Finding("warning", "frame_number_contradicts_name", message, other["index"])]
 
 
 def _drop_large_numbers(entries: list[dict[str, Any]], place: str, part: int | None, offset: int) -> list[Finding]:

@@ -103,7 +103,7 @@ def _joined(words: Any) -> str:
 def _origin(payload: dict[str, Any]) -> Iterator[str]:
     for part in payload["parts"][:1]:
         yield part["color_space"] or ""
-        yield part["render_software"] or ""
+        yield " ".join(filter(None, (part["render_product"], part["render_software_version"]))) or part["render_software"] or ""
         if part["render_seconds"] is not None:
             yield f"{part['render_seconds']:.1f} s"
         yield part["timecode"] or ""

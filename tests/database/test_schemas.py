@@ -66,7 +66,8 @@ def test_the_columns_of_1_1_0_are_absent_from_1_0_0():
         "colorspace", "bit_depth", "version_token", "chunk_sizes_sha256",
     }  # fmt: skip
     assert set(schema_for("parts").names) - set(schema_for("parts", "1.0.0").names) == {
-        "render_software_version", "render_seconds", "peak_memory_mb", "host", "logical_bytes",
+        "render_software_version", "render_product", "converter", "render_seconds", "peak_memory_mb", "host", "render_samples",
+        "scene_file", "artist", "header_frame", "timecode", "clip_name", "reel", "logical_bytes",
     }  # fmt: skip
     assert set(schema_for("channels").names) - set(schema_for("channels", "1.0.0").names) == {"aov_role"}
 

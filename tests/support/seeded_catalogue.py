@@ -124,6 +124,7 @@ class Frame:
     pad: int = 4
     host: str | None = None
     seconds: float | None = None
+    header_frame: int | None = None
     status: str = "ok"
     verdict: str = "complete"
     size: int | None = None
@@ -217,6 +218,8 @@ PLANTED: dict[str, Any] = {
     "floats": ("apollo", "sq030", "sh060", "beauty"),
     "slow_host": ("caldera", "sq030", "sh040", "farm-0666"),
     "mixed_builds": ("borealis", "sq010", "sh020"),
+    "misnumbered": ("borealis", "sq030", "sh060", "utility", 1019),
+    "renumbered": ("apollo", "sq030", "sh010", "deep"),
     "no_artist": ("borealis", "sq030", "sh050"),
     "stale": ("caldera", "sq040", "sh060"),
     "rerendered": ("apollo", "sq010", "sh010", "beauty"),
@@ -276,6 +279,8 @@ _CHANGES: dict[str, Any] = {
     "odd_family": _of_setup(
         kind="scanlineimage", compression="dwaa", size=HD, software="Nuke 15.1v2", channels=rgb("fire", "smoke")
     ),
+    "misnumbered": lambda frame: replace(frame, header_frame=1020),
+    "renumbered": lambda frame: replace(frame, header_frame=frame.number - 1000),
     "oversized": lambda frame: replace(frame, size=6 * sizes(frame)[0]),
     "uncompressed": _of_setup(compression="none"),
     "too_many_channels": _of_setup(channels=(*BEAUTY[:7], *MANY)),
@@ -441,7 +446,9 @@ def _part(frame: Frame, index: int, view: str | None) -> JsonObject:
         "tile_width": 64 if tiled else None, "tile_height": 64 if tiled else None,
         "tile_level_mode": "one_level" if tiled else None, "tile_rounding_mode": "round_down" if tiled else None,
         "chunk_count": -(-(height + 2 * over) // 16), "color_space": setup.color_space, "chromaticities": None,
-        "render_software": setup.software, "render_software_version": setup.software.split()[-1],
+        "render_software": setup.software, "render_product": setup.software.split()[0],
+        "render_software_version": next(word for word in setup.software.split() if word[0].isdigit()),
+        "header_frame": frame.header_frame or frame.number,
         "render_seconds": render_seconds(frame), "peak_memory_mb": setup.memory if frame.host else None, "host": frame.host,
         "logical_bytes": None if setup.deep else setup.logical,
         "chunk_profile": {"sizes_sha256": digest},

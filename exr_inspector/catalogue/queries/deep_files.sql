@@ -3,7 +3,7 @@
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
 WITH renderers AS (
-    SELECT file_id, min(render_software) AS software
+    SELECT file_id, min(coalesce(render_product, render_software)) AS software
     FROM parts
     WHERE is_deep
     GROUP BY file_id

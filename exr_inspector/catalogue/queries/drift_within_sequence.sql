@@ -41,7 +41,8 @@ runs AS (
         framed.sequence_key,
         framed.channel_count,
         framed.channel_distance,
-        parts.render_software,
+        coalesce(parts.render_product || coalesce(' ' || parts.render_software_version, ''), parts.render_software)
+            AS renderer,
         parts.compression,
         parts.part_type,
         parts.data_window,
@@ -54,7 +55,8 @@ runs AS (
     WHERE parts.part_index = 0
     GROUP BY
         framed.show_name, framed.shot_name, framed.sequence_key, framed.channel_count, framed.channel_distance,
-        parts.render_software, parts.compression, parts.part_type, parts.data_window, parts.display_window
+        coalesce(parts.render_product || coalesce(' ' || parts.render_software_version, ''), parts.render_software),
+        parts.compression, parts.part_type, parts.data_window, parts.display_window
     HAVING count(*) >= $least
 ),
 drifting AS (
@@ -70,7 +72,7 @@ SELECT
     runs.first_frame,
     runs.last_frame,
     runs.frames,
-    runs.render_software,
+    runs.renderer,
     runs.channel_count,
     CAST(runs.channel_distance AS DOUBLE) AS channel_distance,
     runs.compression,

@@ -1,4 +1,4 @@
--- Question: What was rendered each day: new, rendered again, how much, how long, with how much memory?
+-- Question: What was rendered each day, by which renderer: new, rendered again, how much, how long, with how much memory?
 -- Asked by: render wranglers and producers
 -- Note: the day is that of the file's modification, in UTC. A version of a path that has an earlier one was rendered again.
 --   Times and memory are those that renderers wrote into the header.
@@ -17,13 +17,15 @@ earliest AS (
     GROUP BY file_path_normalized
 ),
 costs AS (
-    SELECT file_id, max(render_seconds) AS render_seconds, max(peak_memory_mb) AS peak_memory_mb
+    SELECT file_id, min(render_product) AS render_product, max(render_seconds) AS render_seconds,
+        max(peak_memory_mb) AS peak_memory_mb
     FROM parts
     GROUP BY file_id
 )
 SELECT
     versions.day,
     versions.show_name,
+    costs.render_product,
     CAST(sum(CASE WHEN versions.mtime = earliest.first_mtime THEN 1 ELSE 0 END) AS BIGINT) AS new_files,
     CAST(sum(CASE WHEN versions.mtime > earliest.first_mtime THEN 1 ELSE 0 END) AS BIGINT) AS rendered_again,
     CAST(sum(versions.size_bytes) AS BIGINT) AS total_bytes,
@@ -33,6 +35,6 @@ SELECT
 FROM versions
 JOIN earliest ON earliest.file_path_normalized = versions.file_path_normalized
 LEFT JOIN costs ON costs.file_id = versions.file_id
-GROUP BY versions.day, versions.show_name
-ORDER BY versions.day, versions.show_name
+GROUP BY versions.day, versions.show_name, costs.render_product
+ORDER BY versions.day, versions.show_name, costs.render_product
 LIMIT $limit

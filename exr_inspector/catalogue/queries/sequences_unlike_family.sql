@@ -158,7 +158,7 @@ facts AS (
                 WHEN 11 THEN parts.part_name
                 WHEN 12 THEN parts.view_name
                 WHEN 13 THEN parts.color_space
-                ELSE parts.render_software
+                ELSE coalesce(parts.render_product || coalesce(' ' || parts.render_software_version, ''), parts.render_software)
             END,
             '-'
         ) AS value

@@ -34,7 +34,7 @@ Row = dict[str, Any]
 COLUMNS = {
     "files": "file_id, file_path, size_bytes, status, embedding_version, frame_number, sequence_key, show_name, sequence_name, "
     "shot_name",
-    "parts": "file_id, part_index, compression, logical_bytes, render_software, render_seconds, peak_memory_mb",
+    "parts": "file_id, part_index, compression, logical_bytes, render_product, render_software, render_seconds, peak_memory_mb",
     "validation_results": "file_id, policy_id, rule_id, status",
 }
 """The columns that are read, by table. Vectors are read of the few files that stand on the map."""
@@ -81,7 +81,8 @@ def _scalar(answer: duckdb.DuckDBPyRelation) -> int:
 
 _PREPARE = f"""
 CREATE TABLE first_parts AS
-    SELECT file_id, arg_min(compression, part_index) AS compression, arg_min(render_software, part_index) AS software,
+    SELECT file_id, arg_min(compression, part_index) AS compression,
+        arg_min(coalesce(render_product, render_software), part_index) AS software,
         max(render_seconds) AS seconds, max(peak_memory_mb) AS memory,
         CASE WHEN count(*) = count(logical_bytes) THEN sum(logical_bytes)::BIGINT END AS logical
     FROM parts GROUP BY file_id;
