@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 # OpenImageIO writes its command line, or a hash of it, behind " : "; Houdini the renderer that it ran.
 _SEPARATOR = " : "
-_VERSION = re.compile(r"(?<![A-Za-z0-9.])[vr]?(\d{1,9}(?:\.\w{1,20}){1,8}|\d{1,9}(?:v\d{1,9})?)", re.IGNORECASE)
+_VERSION = re.compile(r"(?<![A-Za-z0-9.])[vr]?(\d{1,9}(?:\.\w{1,20}){1,8}|\d{1,9}(?:v\d{1,9})?(?![A-Za-z0-9]))", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _LONGEST = 200
 _COMMAND = re.compile(r"""[\\/"'=<>|]|(?:^| )-\w|\.(?:exe|py|sh)\b""")
