@@ -42,7 +42,8 @@ KINDS = {
     Kind.RENDERER: "Renderers",
     Kind.CAMERA: "Cameras and plates",
     Kind.HOST: "Applications that run renderers",
-    Kind.CONVERTER: "Converters and editors",
+    Kind.EDITOR: "Editors of single pictures",
+    Kind.CONVERTER: "Converters",
 }
 _FIELD_OF = {fact: field for field, fact in FIELDS.items()} | {
     "version": "render_software",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from exr_inspector.exr.attributes import Attribute
 from exr_inspector.exr.header import Part
 from exr_inspector.payload.colour import interop_id
-from exr_inspector.payload.writers.programs import read_program, read_version
+from exr_inspector.payload.writers.programs import read_program, read_version, without_command
 from exr_inspector.payload.writers.registry import INDEX, RANKS, writers_of
 from exr_inspector.payload.writers.standard import STANDARD
 from exr_inspector.payload.writers.table import CAMERA_FIELDS, Kind, Statement, Writer
@@ -34,8 +34,13 @@ FIELDS = {
 """Field of a part -> the fact of the writers' tables that stands in it."""
 # What a compositor carries over from the renders that it reads, and what is not its own.
 _OF_INPUTS = frozenset({"seconds", "memory", "host", "processor", "samples", "scene_file", "artist", "frame"})
-# Words for a working space, whichever that is: they name no primaries.
-_VAGUE_SPACES = frozenset({"linear", "scene_linear", "scene-linear", "scenelinear", "lin", "raw", "data", "default", "auto"})
+# Words for a working space, whichever that is, among them OpenColorIO's roles: they name no primaries.
+_VAGUE_SPACES = frozenset(
+    {
+        "linear", "scene_linear", "scene-linear", "scene linear", "scenelinear", "lin", "raw", "data", "default", "auto",
+        "reference", "rendering", "compositing_linear",
+    }
+)  # fmt: skip
 _LONGEST_KEPT = 255
 
 
@@ -61,15 +66,16 @@ class Evidence:
     """What the attributes of one part say, each read as the tables of those writers say whose marks the header has."""
 
     def __init__(self, part: Part) -> None:
-        attributes = [one for one in part.first.values() if one.value is not None and not one.shortened]
-        meanings = [(one, meaning) for one in attributes if (meaning := INDEX.meaning(one.name)) is not None]
+        attributes = [one for one in part.first.values() if one.value is not None]
+        known = [(one, meaning) for one in attributes if (meaning := INDEX.meaning(one.name)) is not None]
+        meanings = [(one, meaning) for one, meaning in known if not one.shortened]
         writers = {
-            writer for one, meaning in meanings for writer, text in meaning.marks if not text or text in str(one.value).lower()
+            writer for one, meaning in known for writer, text in meaning.marks if not text or text in str(one.value).lower()
         }
         software = [
-            (one, statement) for one, meaning in meanings for statement in meaning.statements if statement.name.fact == "software"
+            (one, statement) for one, meaning in known for statement in meaning.statements if statement.name.fact == "software"
         ]
-        claims = [claim for one, statement in software for claim in _claims(statement.name.read(one))]
+        claims = [claim for one, statement in software for claim in _claims(statement.name.read(_beginning(one)))]
         shown = {STANDARD, *writers, *(claim.writer for claim in claims)}
         self.facts: dict[str, list[tuple[Attribute, Statement]]] = {}
         for one, meaning in meanings:
@@ -79,7 +85,7 @@ class Evidence:
         claims += [Claim(writer, writer.product, None, None) for writer in writers]
         claims += [
             Claim(statement.writer, statement.writer.product, read_version(text), text)
-            for one, statement in self.facts.get("version", ())
+            for one, statement in sorted(self.facts.get("version", ()), key=lambda entry: entry[1].order)
             if (text := statement.name.read(one)) is not None
         ]
         self.claims = sorted(claims, key=lambda claim: claim.rank)
@@ -98,13 +104,23 @@ class Evidence:
         """The fact, or None."""
         return next((value for _, value in self.values(fact)), None)
 
-    def _place(self, entry: tuple[Attribute, Statement]) -> tuple[bool, tuple[int, int], int]:
+    def _place(self, entry: tuple[Attribute, Statement]) -> tuple[bool, tuple[int, int], tuple[int, int]]:
         writer = entry[1].writer
         return writer is not self.maker, RANKS[writer], entry[1].order
 
     def _is_of_input(self, statement: Statement) -> bool:
-        compositor = self.maker is not None and self.maker.kind is Kind.COMPOSITOR
-        return compositor and statement.writer is not self.maker and statement.name.fact in _OF_INPUTS
+        if self.maker is None or self.maker.kind is not Kind.COMPOSITOR or statement.writer is self.maker:
+            return False
+        # A compositor converts what it reads to a space of its own.
+        carried = statement.writer is not STANDARD or statement.order > (0, len(STANDARD.names))
+        return statement.name.fact in _OF_INPUTS or (statement.name.fact == "color_space" and carried)
+
+
+def _beginning(attribute: Attribute) -> Attribute:
+    """The attribute, or where a digest stands for a long text (a command line) the beginning of that."""
+    if not attribute.shortened or attribute.type != "string":
+        return attribute
+    return attribute._replace(value=bytes(attribute.raw[:_LONGEST_KEPT]).decode("utf-8", "replace"))
 
 
 def _claims(text: str | None) -> tuple[Claim, ...]:
@@ -116,7 +132,7 @@ def _claims(text: str | None) -> tuple[Claim, ...]:
 
 def _claims_read(text: str) -> tuple[Claim, ...]:
     program = read_program(text)
-    if writers := writers_of(text):
+    if writers := writers_of(without_command(text)):
         return tuple(Claim(writer, writer.product, program.version or read_version(text), text) for writer in writers)
     return () if program.name is None else (Claim(None, program.name, program.version, text),)
 
@@ -157,7 +173,7 @@ def maker(evidence: Evidence) -> dict[str, str | None]:
 
 
 def _is_converter(claim: Claim) -> bool:
-    return claim.writer is not None and claim.writer.kind is Kind.CONVERTER
+    return claim.writer is not None and claim.writer.kind >= Kind.EDITOR
 
 
 def color_space(part: Part, evidence: Evidence) -> tuple[str | None, str | None]:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 # OpenImageIO writes its command line, or a hash of it, behind " : "; Houdini the renderer that it ran.
 _SEPARATOR = " : "
-_VERSION = re.compile(r"(?<![A-Za-z0-9.])[vr]?(\d{1,9}(?:\.\w{1,20}){1,8}|\d{1,9}(?:v\d{1,9})?(?![A-Za-z0-9]))", re.IGNORECASE)
+_VERSION = re.compile(
+    r"(?<![A-Za-z0-9.])[vr]?(\d{1,9}(?:\.[^\W_]{1,20}){1,8}|\d{1,9}(?:v\d{1,9})?(?![A-Za-z0-9]))", re.IGNORECASE
+)
 _WORD = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _LONGEST = 200
 _COMMAND = re.compile(r"""[\\/"'=<>|]|(?:^| )-\w|\.(?:exe|py|sh)\b""")
@@ -37,6 +39,18 @@ def read_program(text: str) -> Program:
     if not name or _COMMAND.search(name) or len(_WORD.findall(name)) > 5:
         return Program(None, None)
     return Program(name, match[1] if match else None)
+
+
+def without_command(text: str) -> str:
+    """The part of a text that names programs: paths of a command line are nobody's name.
+
+    >>> without_command("OpenImageIO 2.2.1 : d:/arnold/oiiotool in.exr -o out.exr"), without_command("Houdini 20.5 : Karma XPU")
+    ('OpenImageIO 2.2.1', 'Houdini 20.5 : Karma XPU')
+    """
+    own, _, behind = text.partition(_SEPARATOR)
+    if _COMMAND.search(behind) or own.startswith("OpenImageIO"):
+        text = own
+    return "" if read_program(own).name is None and _COMMAND.search(own) else text
 
 
 def read_version(text: str) -> str | None:

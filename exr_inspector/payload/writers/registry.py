@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 
-from exr_inspector.payload.writers import arnold
+from exr_inspector.payload.writers import arnold, cameras, compositors, converters, hosts, research
 from exr_inspector.payload.writers.standard import STANDARD
 from exr_inspector.payload.writers.table import Index, Writer
 
 WRITERS: tuple[Writer, ...] = (
+    *compositors.WRITERS,
     *arnold.WRITERS,
+    *research.WRITERS,
+    *cameras.WRITERS,
+    *hosts.WRITERS,
+    *converters.WRITERS,
 )  # fmt: skip
 RANKS = {writer: (writer.kind, order) for order, writer in enumerate((*WRITERS, STANDARD))}
 """Writer -> its place where several left their names: by kind, then as in WRITERS."""

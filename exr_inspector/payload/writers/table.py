@@ -38,14 +38,15 @@ class Kind(IntEnum):
     """What a writer does with pictures. Where several left their names in a header, the lowest made the picture.
 
     A compositor's picture is its own, whatever it read: the times and hosts that it carries over are those of its inputs. A host
-    application runs a renderer. A converter (or an editor of single pictures) passes on what others made.
+    application runs a renderer. An editor of single pictures and a converter pass on what others made.
     """
 
     COMPOSITOR = 0
     RENDERER = 1
     CAMERA = 2
     HOST = 3
-    CONVERTER = 4
+    EDITOR = 4
+    CONVERTER = 5
 
 
 class Name(NamedTuple):
@@ -78,10 +79,10 @@ class Writer:
 
 
 class Statement(NamedTuple):
-    """A name of a writer's table: `order` is its place in the table."""
+    """A name of a writer's table: `order` is its place in the table, behind those that the attribute needs no prefix off for."""
 
     writer: Writer
-    order: int
+    order: tuple[int, int]
     name: Name
 
 
@@ -105,7 +106,7 @@ class Index:
         self._marks: dict[str, list[tuple[Writer, str]]] = {}
         for writer in writers:
             for order, name in enumerate(writer.names):
-                self._statements.setdefault(name.attribute.lower(), []).append(Statement(writer, order, name))
+                self._statements.setdefault(name.attribute.lower(), []).append(Statement(writer, (0, order), name))
             for mark in writer.marks:
                 self._marks.setdefault(mark.attribute.lower(), []).append((writer, mark.text.lower()))
         self._patterns = [tuple(key.split("*")) for key in {**self._statements, **self._marks} if "*" in key]
@@ -120,9 +121,13 @@ class Index:
         spellings = [name.lower()]
         while prefix := next((prefix for prefix in _CARRIED if spellings[-1].startswith(prefix)), None):
             spellings.append(spellings[-1].removeprefix(prefix))
-        keys = [key for spelling in spellings for key in (spelling, *self._matching(spelling))]
-        statements = [statement for key in keys for statement in self._statements.get(key, ())]
-        marks = [mark for key in keys for mark in self._marks.get(key, ())]
+        keys = [(taken_off, key) for taken_off, one in enumerate(spellings) for key in (one, *self._matching(one))]
+        statements = [
+            Statement(writer, (taken_off, order), entry)
+            for taken_off, key in keys
+            for writer, (_, order), entry in self._statements.get(key, ())
+        ]
+        marks = [mark for _, key in keys for mark in self._marks.get(key, ())]
         return Meaning(tuple(statements), tuple(marks)) if statements or marks else None
 
     def _matching(self, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -22,6 +23,12 @@ _UNITS = re.compile(
 _PLAIN = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-z%]*)", re.IGNORECASE)
 _SIGNED = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?", re.IGNORECASE)
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+# XMP may have a property as an attribute or as an element.
+_CREATOR_TOOL = re.compile(r"""xmp:CreatorTool(?:\s*=\s*["']([^"'<>]{1,200})|>([^<>]{1,200})<)""")
+_SOFTWARE_AGENT = re.compile(r""":softwareAgent(?:\s*=\s*["']([^"'<>]{1,200})|>([^<>]{1,200})<)""")
+# What a plain number of a duration may be in.
+_SECONDS = {"": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 # A megabyte is 2^20 bytes here: renderers that write "MB" count so.
 _MEBIBYTES = {"b": 2**-20, "bytes": 2**-20, "k": 2**-10, "kb": 2**-10, "kib": 2**-10, "m": 1.0, "mb": 1.0, "mib": 1.0} | {
     "g": 2**10, "gb": 2**10, "gib": 2**10, "t": 2**20, "tb": 2**20, "tib": 2**20,
@@ -91,8 +98,8 @@ def seconds(attribute: Attribute) -> float | None:
 def duration(written: str) -> float | None:
     """Seconds from text, or None.
 
-    >>> duration("01:14.25"), duration(" 0h 28m 39.3s"), duration("83.5 s"), duration("250 ms"), duration("soon")
-    (74.25, 1719.3, 83.5, 0.25, None)
+    >>> duration("01:14.25"), duration(" 0h 28m 39.3s"), duration("83.5 s"), duration("1.5m"), duration("soon")
+    (74.25, 1719.3, 83.5, 90.0, None)
     """
     written = written.strip(_BLANKS).lower()
     if clock := _CLOCK.fullmatch(written):
@@ -101,9 +108,7 @@ def duration(written: str) -> float | None:
         days, hours, minutes = (int(units[index] or 0) for index in (1, 2, 3))
         return days * 86400 + hours * 3600 + minutes * 60 + float(units[4] or 0)
     plain = _PLAIN.fullmatch(written)
-    if plain and plain[2] in ("", "ms"):
-        return float(plain[1]) / (1000 if plain[2] else 1)
-    return None
+    return round(float(plain[1]) * _SECONDS[plain[2]], 6) if plain and plain[2] in _SECONDS else None
 
 
 def memory(attribute: Attribute) -> float | None:
@@ -180,3 +185,46 @@ def _json(attribute: Attribute) -> Any:
         return json.loads(attribute.value)
     except (ValueError, RecursionError):
         return None
+
+
+def stem(attribute: Attribute) -> str | None:
+    """A file's or clip's name without its extension."""
+    value = text(attribute)
+    return _EXTENSION.sub("", value) if value else None
+
+
+def containing(word: str) -> Callable[[Attribute], str | None]:
+    """The text, where it contains a word (in lower case; compared without case)."""
+    return partial(_containing, word)
+
+
+def _containing(word: str, attribute: Attribute) -> str | None:
+    value = text(attribute)
+    return value if value and word in value.lower() else None
+
+
+def duration_behind(label: str) -> Callable[[Attribute], float | None]:
+    """Seconds, from the end of the last line of a log that has a label."""
+    return partial(_duration_behind, label)
+
+
+def _duration_behind(label: str, attribute: Attribute) -> float | None:
+    _, known, rest = (text(attribute) or "").rpartition(label)
+    return duration(rest.partition("\n")[0]) if known else None
+
+
+def quoted_behind(label: str) -> Callable[[Attribute], str | None]:
+    """What stands in quotes behind the first label in a log."""
+    return partial(_quoted_behind, label)
+
+
+def _quoted_behind(label: str, attribute: Attribute) -> str | None:
+    rest = (text(attribute) or "").partition(label)[2].partition("\n")[0]
+    return rest[1:].partition('"')[0] or None if rest.startswith('"') else None
+
+
+def xmp_tool(attribute: Attribute) -> str | None:
+    """The program in an XMP packet (ISO 16684-1): `xmp:CreatorTool`, or else the agent of the last step in its history."""
+    value = text(attribute) or ""
+    tools = _CREATOR_TOOL.findall(value) or _SOFTWARE_AGENT.findall(value)
+    return html.unescape("".join(tools[-1])).strip() or None if tools else None
