@@ -79,11 +79,16 @@ class Writer:
 
 
 class Statement(NamedTuple):
-    """A name of a writer's table: `order` is its place in the table, behind those that the attribute needs no prefix off for."""
+    """A name of a writer's table. `order`: how many prefixes were taken off the attribute's name, and the place in the table."""
 
     writer: Writer
     order: tuple[int, int]
     name: Name
+
+    @property
+    def carried(self) -> bool:
+        """Whether the attribute was carried over from an input."""
+        return self.order[0] > 0
 
 
 class Meaning(NamedTuple):

@@ -25,8 +25,8 @@ _SIGNED = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:e[+-]?\d{1,2})?", re.IGNOR
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 # XMP may have a property as an attribute or as an element.
-_CREATOR_TOOL = re.compile(r"""xmp:CreatorTool(?:\s*=\s*["']([^"'<>]{1,200})|>([^<>]{1,200})<)""")
-_SOFTWARE_AGENT = re.compile(r""":softwareAgent(?:\s*=\s*["']([^"'<>]{1,200})|>([^<>]{1,200})<)""")
+_CREATOR_TOOL = re.compile(r"""[\s<]xmp:CreatorTool(?:\s*=\s*["']([^"'<>]{1,200})|>([^<>]{1,200})<)""")
+_SOFTWARE_AGENT = re.compile(r"""[\s<]\w{1,20}:softwareAgent(?:\s*=\s*["']([^"'<>]{1,200})|>([^<>]{1,200})<)""")
 # What a plain number of a duration may be in.
 _SECONDS = {"": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 # A megabyte is 2^20 bytes here: renderers that write "MB" count so.
