@@ -319,6 +319,11 @@ EDITORS = [
     ((text("XML:com.adobe.xmp", XMP.format("", "")),), {}),
     ((text("krita_layers_info", "<!DOCTYPE krita-extra-layers-info>\n<root/>"),), made_by("Krita")),
     ((text("krita_layers_info", "<layer/>" * 10_000),), made_by("Krita")),
+    (
+        (text("comment", "Developed using Darktable 4.6.0"),),
+        made_by("darktable", "Developed using Darktable 4.6.0", "4.6.0"),
+    ),
+    ((text("comment", "none"),), {}),
     ((text("comments", "Created with GIMP"), OIIO), made_by("GIMP", converter="OpenImageIO 2.5.6.0")),
     (
         (text("arnold/version", "Arnold 7.2.4.0 [d5b85ad0]"), text("Software", "Adobe Photoshop 27.0 (Windows)")),

@@ -20,6 +20,14 @@ AFFINITY = Writer(product="Affinity Photo", kind=Kind.EDITOR, programs=("affinit
 KRITA = Writer(product="Krita", kind=Kind.EDITOR, marks=(Mark("krita_layers_info"),), programs=("krita",))
 # Source: the comment that GIMP puts into new pictures; a header in OpenImageIO's test suite.
 GIMP = Writer(product="GIMP", kind=Kind.EDITOR, marks=(Mark("comments", "created with gimp"),), programs=("gimp",))
+# Source: darktable, imageio/format/exr.cc.
+DARKTABLE = Writer(
+    product="darktable",
+    kind=Kind.EDITOR,
+    marks=(Mark("comment", "developed using darktable"),),
+    programs=("darktable",),
+    names=(Name("comment", "version", values.text),),
+)
 # Sources: headers of OpenImageIO 1.1 to 3.2 (`Software`); FFmpeg, exrenc.c (`writer` "lavc").
 OPENIMAGEIO = Writer(product="OpenImageIO", kind=Kind.CONVERTER, programs=("openimageio",))
 FFMPEG = Writer(
@@ -29,4 +37,4 @@ FFMPEG = Writer(
     programs=("ffmpeg",),
     names=(Name("writer", "version", values.text),),
 )
-WRITERS = (PHOTOSHOP, AFFINITY, KRITA, GIMP, OPENIMAGEIO, FFMPEG)
+WRITERS = (PHOTOSHOP, AFFINITY, KRITA, GIMP, DARKTABLE, OPENIMAGEIO, FFMPEG)
