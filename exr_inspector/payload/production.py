@@ -41,6 +41,9 @@ _VAGUE_SPACES = frozenset(
         "reference", "rendering", "compositing_linear",
     }
 )  # fmt: skip
+# A film back that is 1 wide has no unit: lengths are ratios of its width (V-Ray standalone, Arnold).
+_LENGTHS = frozenset({"focal_length", "horizontal_aperture", "vertical_aperture"})
+_UNIT_TOLERANCE = 1e-3
 _LONGEST_KEPT = 255
 
 
@@ -92,7 +95,7 @@ class Evidence:
         self.maker = self.claims[0].writer if claims else None
 
     def values(self, fact: str) -> Iterator[tuple[Attribute, Any]]:
-        """The attributes that tell a fact, with the fact: those of the picture's maker first, then by rank, in each by table."""
+        """The attributes that tell a fact, with the fact: the maker's first, then by rank, by table and as in the file."""
         entries = self.facts.get(fact)
         if entries is None:
             return
@@ -104,9 +107,9 @@ class Evidence:
         """The fact, or None."""
         return next((value for _, value in self.values(fact)), None)
 
-    def _place(self, entry: tuple[Attribute, Statement]) -> tuple[bool, tuple[int, int], tuple[int, int]]:
+    def _place(self, entry: tuple[Attribute, Statement]) -> tuple[bool, tuple[int, int], tuple[int, int], int]:
         writer = entry[1].writer
-        return writer is not self.maker, RANKS[writer], entry[1].order
+        return writer is not self.maker, RANKS[writer], entry[1].order, entry[0].offset
 
     def _is_of_input(self, statement: Statement) -> bool:
         if self.maker is None or self.maker.kind is not Kind.COMPOSITOR or statement.writer is self.maker:
@@ -206,4 +209,6 @@ def _by_chromaticities(value: dict[str, list[Any]] | None) -> str | None:
 def camera(evidence: Evidence) -> dict[str, Any] | None:
     """What is known of the camera, by the `camera.` facts of the tables; None when nothing is."""
     told = {fact.removeprefix("camera."): evidence.first(fact) for fact in evidence.facts if fact.startswith("camera.")}
+    if abs((told.get("horizontal_aperture") or 0) - 1) < _UNIT_TOLERANCE:
+        told = {field: value for field, value in told.items() if field not in _LENGTHS}
     return {field: told[field] for field in CAMERA_FIELDS if told.get(field) is not None} or None

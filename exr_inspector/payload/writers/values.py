@@ -16,7 +16,11 @@ NUMBER_TYPES = frozenset({"int", "float", "double"})
 # What renderers write where they know nothing.
 _NOTHING = frozenset({"", "unknown", "none", "n/a", "null", "undefined", "<untitled>", "untitled", "-1"})
 _BLANKS = "\0 \t\r\n"
-_CLOCK = re.compile(r"(?:(\d{1,6}):)?(\d{1,6}):(\d{1,2}(?:\.\d{1,9})?)")
+# Above this a number counts nothing that a renderer could mean.
+_LARGEST = 10**18
+_NO_LIMIT = 1e17
+# Unreal writes a sign, and days before the hours: `+00:00:01.250`, `+1.02:03:04.000`.
+_CLOCK = re.compile(r"\+?(?:(?:(\d{1,6})\.)?(\d{1,6}):)?(\d{1,6}):(\d{1,2}(?:\.\d{1,9})?)")
 _UNITS = re.compile(
     r"(?:(\d{1,6}) *d[a-z]* *)?(?:(\d{1,6}) *h[a-z]* *)?(?:(\d{1,6}) *m(?!s)[a-z]* *)?(?:(\d{1,9}(?:\.\d{1,9})?) *s[a-z]*)?"
 )
@@ -103,7 +107,7 @@ def duration(written: str) -> float | None:
     """
     written = written.strip(_BLANKS).lower()
     if clock := _CLOCK.fullmatch(written):
-        return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3])
+        return int(clock[1] or 0) * 86400 + int(clock[2] or 0) * 3600 + int(clock[3]) * 60 + float(clock[4])
     if written and (units := _UNITS.fullmatch(written)):
         days, hours, minutes = (int(units[index] or 0) for index in (1, 2, 3))
         return days * 86400 + hours * 3600 + minutes * 60 + float(units[4] or 0)
@@ -165,17 +169,39 @@ def _after(separator: str, attribute: Attribute) -> str | None:
 
 
 def in_json(*path: str, factor: float = 1.0) -> Callable[[Attribute], float | None]:
-    """A positive number in a JSON object, by its path of keys, times `factor`."""
+    """A positive number in a JSON object, by its path of keys, times `factor`. `*` is every entry of a list: the sum of them."""
     return partial(_in_json, path, factor)
 
 
 def _in_json(path: tuple[str, ...], factor: float, attribute: Attribute) -> float | None:
-    value = _json(attribute)
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        return None
-    return round(value * factor, 6)
+    numbers = [
+        value
+        for value in _at(_json(attribute), path)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LARGEST
+    ]
+    return round(sum(numbers) * factor, 6) if numbers else None
+
+
+def text_in_json(*path: str) -> Callable[[Attribute], str | None]:
+    """A text in a JSON object, by its path of keys; of several (`*` is every entry of a list), the last."""
+    return partial(_text_in_json, path)
+
+
+def _text_in_json(path: tuple[str, ...], attribute: Attribute) -> str | None:
+    texts = [value.strip(_BLANKS) for value in _at(_json(attribute), path) if isinstance(value, str)]
+    # JSON can spell lone surrogates, which no column holds.
+    known = [value.encode("utf-8", "replace").decode() for value in texts if value.lower() not in _NOTHING]
+    return known[-1] if known else None
+
+
+def integer_in_json(*path: str) -> Callable[[Attribute], int | None]:
+    """A positive whole number in a JSON object, by its path of keys; of several (`*` is every entry of a list), the last."""
+    return partial(_integer_in_json, path)
+
+
+def _integer_in_json(path: tuple[str, ...], attribute: Attribute) -> int | None:
+    integers = [value for value in _at(_json(attribute), path) if type(value) is int and 0 < value < _LARGEST]
+    return integers[-1] if integers else None
 
 
 def _json(attribute: Attribute) -> Any:
@@ -228,3 +254,52 @@ def xmp_tool(attribute: Attribute) -> str | None:
     value = text(attribute) or ""
     tools = _CREATOR_TOOL.findall(value) or _SOFTWARE_AGENT.findall(value)
     return html.unescape("".join(tools[-1])).strip() or None if tools else None
+def _at(value: Any, path: tuple[str, ...]) -> list[Any]:
+    """What a path leads to in a JSON value: one value, none, or several by way of `*`."""
+    values = [value]
+    for key in path:
+        if key == "*":
+            values = [entry for one in values if isinstance(one, list) for entry in one]
+        else:
+            values = [one[key] for one in values if isinstance(one, dict) and key in one]
+    return values
+
+
+def elapsed(attribute: Attribute) -> float | None:
+    """Seconds above 0, as `seconds` reads them: for renderers that write 0 before they know the time."""
+    return seconds(attribute) or None
+
+
+def distance(attribute: Attribute) -> float | None:
+    """A distance in units of the scene; None for 0 and for what renderers write for no limit (1e18, 1e30, 1e38)."""
+    value = positive(attribute)
+    return value if value is not None and value < _NO_LIMIT else None
+
+
+def largest(attribute: Attribute) -> int | None:
+    """The largest of several numbers, where that is a whole one: `[min, max]` samples, with or without a third number behind."""
+    if attribute.type not in ("v2f", "v3f", "v2i", "v3i"):
+        return None
+    numbers = [value for value in attribute.value if not isinstance(value, str)]
+    value = max(numbers, default=0)
+    return int(value) if 0 < value < _LARGEST and value == int(value) else None
+
+
+def unless(*words: str) -> Callable[[Attribute], str | None]:
+    """A text, unless it is one of these words: placeholders of one product."""
+    return partial(_unless, frozenset(words))
+
+
+def _unless(words: frozenset[str], attribute: Attribute) -> str | None:
+    value = text(attribute)
+    return None if value in words else value
+
+
+def line(number: int) -> Callable[[Attribute], str | None]:
+    """One line of a text, counted from 0."""
+    return partial(_line, number)
+
+
+def _line(number: int, attribute: Attribute) -> str | None:
+    lines = (text(attribute) or "").splitlines()
+    return lines[number].strip() or None if number < len(lines) else None
