@@ -4,13 +4,42 @@ from __future__ import annotations
 
 import re
 
-from exr_inspector.payload.writers import arnold, cameras, compositors, converters, hosts, research
+from exr_inspector.payload.writers import (
+    arnold,
+    blender,
+    cameras,
+    compositors,
+    converters,
+    corona,
+    hosts,
+    houdini,
+    katana,
+    moonray,
+    nvidia,
+    redshift,
+    renderman,
+    research,
+    three_delight,
+    unreal,
+    vray,
+)
 from exr_inspector.payload.writers.standard import STANDARD
 from exr_inspector.payload.writers.table import Index, Writer
 
 WRITERS: tuple[Writer, ...] = (
     *compositors.WRITERS,
     *arnold.WRITERS,
+    *vray.WRITERS,
+    *redshift.WRITERS,
+    *renderman.WRITERS,
+    *houdini.WRITERS,
+    *unreal.WRITERS,
+    *moonray.WRITERS,
+    *three_delight.WRITERS,
+    *nvidia.WRITERS,
+    *corona.WRITERS,
+    *blender.WRITERS,
+    *katana.WRITERS,
     *research.WRITERS,
     *cameras.WRITERS,
     *hosts.WRITERS,
