@@ -33,8 +33,8 @@ picture has no render time, host or samples, even where it carries those of its 
 Attribute names are compared without case; `*` stands for any text. Names below count only in headers in which their writer is
 recognised, those of "Any program" always. Units: seconds, mebibytes, millimetres, degrees, kelvin.
 
-"Files" counts those of the public test corpora (OpenEXR, OpenImageIO, Cryptomatte, exrs, tinyexr, and 18 more repositories) that
-each product made: `UPDATE_GOLDEN=1 scripts/python -m pytest tests/payload/test_writers_corpus.py` counts them again.
+"Headers" counts the distinct headers of EXR files in public repositories (OpenEXR, OpenImageIO, Cryptomatte, Gaffer, Mitsuba and
+60 more) that each product wrote: `UPDATE_GOLDEN=1 scripts/python -m pytest tests/payload/test_writers_corpus.py` counts them again.
 
 """
 KINDS = {
@@ -66,7 +66,7 @@ def _overview(counts: dict[str, int]) -> str:
     rows += [
         f"| {product} | no table; as the file names it | {files} |" for product, files in counts.items() if product not in known
     ]
-    return "| product | what it is | files |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    return "| product | what it is | headers |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _by_name(writers: Iterable[Writer]) -> list[Writer]:

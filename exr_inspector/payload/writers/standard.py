@@ -8,9 +8,9 @@ from exr_inspector.payload.writers.table import Kind, Name, Writer
 # Sources: OpenEXR, "Standard Optional Attributes" (ImfStandardAttributes.h); OpenImageIO, openexroutput.cpp and openexrinput.cpp
 # (ImageDescription, DocumentName, HostComputer, Artist, Software ...; a host may come with its processor behind " - "); ACES
 # containers (SMPTE ST 2065-4: `focalLength`, `timecodeRate`, `reelName` and names that begin with `interim.`) and the proposal of
-# its attributes for OpenEXR (`colorTemperature` in kelvin, `tint`, `fStop`); Adobe and KDE (XMP); AliceVision, io.cpp; DreamWorks'
-# images in OpenMoonRay (`machine` "chakram.pdi.com", and nothing that names the program). A sensor's dimensions are not those of
-# the area that the picture shows, so they are no aperture.
+# its attributes for OpenEXR (`colorTemperature` in kelvin, `tint`, `fStop`); Adobe and KDE (XMP); AliceVision, io.cpp; images
+# from DreamWorks in OpenMoonRay (`machine` "chakram.pdi.com", and nothing that names the program). A sensor's dimensions are not
+# those of the area that the picture shows, so they are no aperture.
 STANDARD = Writer(
     product="",
     kind=Kind.CONVERTER,

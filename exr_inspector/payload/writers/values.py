@@ -254,6 +254,8 @@ def xmp_tool(attribute: Attribute) -> str | None:
     value = text(attribute) or ""
     tools = _CREATOR_TOOL.findall(value) or _SOFTWARE_AGENT.findall(value)
     return html.unescape("".join(tools[-1])).strip() or None if tools else None
+
+
 def _at(value: Any, path: tuple[str, ...]) -> list[Any]:
     """What a path leads to in a JSON value: one value, none, or several by way of `*`."""
     values = [value]
