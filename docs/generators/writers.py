@@ -34,7 +34,7 @@ Attribute names are compared without case; `*` stands for any text. Names below 
 recognised, those of "Any program" always. Units: seconds, mebibytes, millimetres, degrees, kelvin.
 
 "Headers" counts the distinct headers of EXR files in public repositories (OpenEXR, OpenImageIO, Cryptomatte, Gaffer, Mitsuba and
-60 more) that each product wrote: `UPDATE_GOLDEN=1 scripts/python -m pytest tests/payload/test_writers_corpus.py` counts them again.
+60 more) that each product wrote; `UPDATE_GOLDEN=1 scripts/python -m pytest tests/payload/test_writers_corpus.py` counts again.
 
 """
 KINDS = {
