@@ -31,6 +31,8 @@ from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
 
 Row = dict[str, Any]
 
+TOLD_PLACE = ("sequence_name", "shot_name")
+"""Columns of `files` that a header may tell where the path does not."""
 _CHANNEL_BITS = {"HALF": 16, "FLOAT": 32, "UINT": 32}
 
 
@@ -261,13 +263,15 @@ def _file_rows(document: Document) -> list[Row]:
         "colorspace": next((part["color_space"] for part in document.part_rows if part["color_space"]), None),
     }
     computed = computed_columns("files", _file_values(document))
-    return [
-        document.file_columns
-        | derived
-        | computed
-        | {"raw_output": raw_output(document.payload)}
-        | place_columns(path, document.templates)
-    ]
+    place = place_columns(path, document.templates)
+    told = {name: value for name, value in _told_place(document).items() if place[name] is None}
+    return [document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | place | told]
+
+
+def _told_place(document: Document) -> Row:
+    """Sequence and shot as the renderer names them in the header, for paths that do not tell."""
+    part = next((part for part in document.parts if part.get("shot_name") or part.get("sequence_name")), {})
+    return computed_columns("files", {name: (part.get(name), f"parts.{name}") for name in TOLD_PLACE})
 
 
 def _file_values(document: Document) -> dict[str, tuple[Any, str]]:

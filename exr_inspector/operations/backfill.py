@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from exr_inspector.database.persist import open_store, persist_batch
-from exr_inspector.database.rows import place_columns
+from exr_inspector.database.rows import TOLD_PLACE, place_columns
 from exr_inspector.database.session import Ledger, Store
 from exr_inspector.database.tables import ensure_tables
 from exr_inspector.errors import InspectorError, Reject, Retry
@@ -264,7 +264,7 @@ def _placed_alike(row: dict[str, Any] | None, store: Store) -> dict[str, Any] | 
     if row is None:
         return None
     place = place_columns(row["file_path_normalized"], store.templates)
-    return row if all(row[name] == value for name, value in place.items()) else None
+    return row if all(row[name] == value or (value is None and name in TOLD_PLACE) for name, value in place.items()) else None
 
 
 def _is_unchanged(item: Item, row: dict[str, Any] | None, job: Job) -> bool:

@@ -296,3 +296,15 @@ def test_times_are_stored_in_utc():
     """A stamp's time is the present."""
     before = datetime.now(UTC).replace(tzinfo=None)
     assert before <= vast_rows.new_stamp().now <= datetime.now(UTC).replace(tzinfo=None)
+
+
+def test_sequence_and_shot_of_the_header_count_where_the_path_does_not_tell() -> None:
+    """Unreal names them; a path that tells them is believed."""
+    told = {"sequence_name": "SQ010", "shot_name": "sh020"}
+    stray, placed = payload("/tmp/x.1001.exr"), payload()
+    for document in (stray, placed):
+        document["parts"][0] |= told
+    answers = [vast_rows.payload_to_files_row(document).to_pylist()[0] for document in (stray, placed)]
+    assert [(row["show_name"], row["sequence_name"], row["shot_name"]) for row in answers] == [
+        (None, "SQ010", "sh020"), ("apollo", "ab", "ab_0010"),
+    ]  # fmt: skip
