@@ -108,6 +108,7 @@ FLAG = Kind("true or false", _flag)
 SECONDS = Kind("seconds, 0.1 to 3600", _number(0.1, 3600.0, float))
 ATTEMPTS = Kind("a whole number, 1 to 20", _number(1, 20, int))
 CONNECTIONS = Kind("a whole number, 1 to 1000", _number(1, 1000, int))
+GROUP = Kind("a whole number, 1 to 1000", _number(1, 1000, int))
 RANGE = Kind("bytes, 1 KiB to 16 MiB; units KiB and MiB are understood", _number(KIB, 16 * MIB, _size))
 LIMIT = Kind("bytes, 1 KiB to 2 GiB; units KiB, MiB and GiB are understood", _number(KIB, 2048 * MIB, _size))
 FILE = Kind("the path of an existing file", _file)
@@ -179,6 +180,10 @@ class Settings:
     db_read_back: bool = _setting(
         "VAST_DB_READ_BACK", kind=FLAG, group="Database", default=True,
         help="Whether the path is read back after the commit, and what racing containers left is mended: 3 requests.",
+    )  # fmt: skip
+    db_group: int = _setting(
+        "VAST_DB_GROUP", kind=GROUP, group="Database", default=100,
+        help="Files that wait side by side in one container are stored together, at most so many; 1 stores each alone.",
     )  # fmt: skip
     s3_endpoint: str | None = _setting(
         "S3_ENDPOINT", "S3_ENDPOINT_URL", kind=URL, group="Objects", keys=("s3endpoint",),

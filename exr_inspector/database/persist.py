@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, proxy
 
+from exr_inspector.database.group import Group, Settled, store_apart
 from exr_inspector.database.rows import FileRows, rows_of, utc_now
 from exr_inspector.database.session import Ledger, Store, connect
-from exr_inspector.database.upsert import StoredFile, store_files
-from exr_inspector.database.upsert import mark_removed as _mark_removed
+from exr_inspector.database.upsert import Change, Removal, StoredFile
 from exr_inspector.errors import InspectorError, Reject, Retry
 from exr_inspector.payload.document import normalize_path
 from exr_inspector.settings import Settings, load, with_event_credentials
@@ -23,6 +23,7 @@ _KEPT_STORES = 8
 _stores: dict[Settings, Store] = {}
 # Of `vastdb` sessions that callers made, by bucket and schema, as long as the session lives: a store holds it by a weak proxy.
 _stores_of_sessions: WeakKeyDictionary[Any, dict[tuple[str, str], Store]] = WeakKeyDictionary()
+_groups: WeakKeyDictionary[Store, Group] = WeakKeyDictionary()
 _stores_guard = threading.Lock()
 
 Result = dict[str, Any]
@@ -38,13 +39,13 @@ def persist_to_vast_database(
     embedding: Sequence[float] | None = None,
     read_back: bool = True,
 ) -> Result:
-    """Store one payload in one transaction and return what became of it.
+    """Store one payload in one transaction, together with others that wait for one in this process; return what became of it.
 
     `session`: a Store (`open_store`), shared by all threads, or a `vastdb` session, with which the tables' metadata are kept as
     long as it lives. Without it one is opened for `settings` (from the environment when None; with the event's credentials where
     the settings allow them) and kept for later calls.
     `embedding`: 384 floats, computed when None. `read_back`: whether races between processes are looked for after the commit
-    (3 requests). Raises VASTDatabaseError where the database is unreachable or busy after bounded attempts.
+    (3 requests). `requests` and `attempts` are those of the transaction, shared by its files. Raises VASTDatabaseError where the database is unreachable or busy after bounded attempts.
     """
     try:
         store = _store_of(session, settings, event)
@@ -166,23 +167,26 @@ def _store_of(session: Any, settings: Settings | None, event: Any) -> Store | Re
 
 
 def _wrap(session: Any, settings: Settings) -> Store:
-    return Store(session, str(session.api.endpoints[0]), settings.db_bucket, settings.db_schema, settings.path_templates)
+    place = settings.db_bucket, settings.db_schema
+    return Store(session, str(session.api.endpoints[0]), *place, settings.path_templates, settings.db_group)
 
 
 def _persist_one(payload: Any, store: Store, embedding: Sequence[float] | None, read_back: bool) -> Result:
-    rows = rows_of(payload, embedding, store.templates)
-    ledger = Ledger()
-    (outcome,) = store_files(store, [rows], ledger, read_back=read_back)
-    return _outcome_result(outcome, ledger)
+    return _settled_result(_store_grouped(store, rows_of(payload, embedding, store.templates), read_back))
 
 
 def _remove_one(path: str, removed_at: datetime, store: Store, read_back: bool) -> Result:
-    ledger = Ledger()
-    file_id = _mark_removed(store, path, removed_at, ledger, read_back=read_back)
-    status, message = ("stored", "the current version is marked as removed")
-    if file_id is None:
-        status, message = "skipped", "nothing is stored of this path that is older than the removal"
-    return _result(status, file_id=file_id, attempts=ledger.attempts, requests=ledger.requests, message=message)
+    return _settled_result(_store_grouped(store, Removal(path, removed_at), read_back))
+
+
+def _store_grouped(store: Store, change: Change, read_back: bool) -> Settled:
+    """Store a change with those of this process that wait beside it. What the surroundings cause is raised."""
+    with _stores_guard:
+        group = _groups.setdefault(store, Group(store.group_files))
+    settled = group.store(store, change, read_back=read_back)
+    if isinstance(settled.outcome, InspectorError) and not isinstance(settled.outcome, Reject):
+        raise settled.outcome
+    return settled
 
 
 def _chunks(files: Mapping[int, FileRows]) -> Iterator[dict[int, FileRows]]:
@@ -202,18 +206,20 @@ def _chunks(files: Mapping[int, FileRows]) -> Iterator[dict[int, FileRows]]:
 
 
 def _store_chunk(store: Store, chunk: Mapping[int, FileRows], read_back: bool) -> dict[int, Result]:
-    """Store a chunk; where the server refuses it, find the file that it refuses by halving."""
-    ledger = Ledger()
-    try:
-        outcomes = store_files(store, list(chunk.values()), ledger, read_back=read_back)
-    except Retry as error:
-        return {index: _error_result(error, "retry", ledger) for index in chunk}
-    except Reject as error:
-        if len(chunk) == 1 or error.code != "database_refused":
-            return {index: _error_result(error, ledger=ledger) for index in chunk}
-        items, half = list(chunk.items()), len(chunk) // 2
-        return _store_chunk(store, dict(items[:half]), read_back) | _store_chunk(store, dict(items[half:]), read_back)
-    return {index: _outcome_result(outcome, ledger) for index, outcome in zip(chunk, outcomes, strict=True)}
+    answers = store_apart(store, list(chunk.values()), read_back=read_back)
+    return {index: _settled_result(settled) for index, settled in zip(chunk, answers, strict=True)}
+
+
+def _settled_result(settled: Settled) -> Result:
+    outcome, ledger = settled
+    if isinstance(outcome, InspectorError):
+        return _error_result(outcome, "retry" if isinstance(outcome, Retry) else "error", ledger)
+    if isinstance(outcome, StoredFile):
+        return _outcome_result(outcome, ledger)
+    status, message = "stored", "the current version is marked as removed"
+    if outcome.file_id is None:
+        status, message = "skipped", "nothing is stored of this path that is older than the removal"
+    return _result(status, file_id=outcome.file_id, attempts=ledger.attempts, requests=ledger.requests, message=message)
 
 
 def _outcome_result(outcome: StoredFile, ledger: Ledger) -> Result:

@@ -189,12 +189,12 @@ def _keep_connections(api: Any) -> None:
             adapter.init_poolmanager(1, 2 * _INSERTERS)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Store:
     """A session and what all threads share of it: the schema's place, the tables' metadata once loaded, a lock per path, workers.
 
-    `tables` is filled on first use and forgotten when the server says that it no longer fits. `templates` say where the files
-    that are stored belong.
+    `templates` say where the files that are stored belong; at most `group_files` changes that wait go into one transaction.
+    `tables` is filled on first use and forgotten when the server says that it no longer fits.
     """
 
     session: Any = field(repr=False)
@@ -202,6 +202,7 @@ class Store:
     bucket: str
     schema: str
     templates: tuple[Template, ...] = ()
+    group_files: int = 1
     paths: PathLocks = field(default_factory=PathLocks, repr=False)
     loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     tables: Mapping[str, Any] | None = field(default=None, repr=False)

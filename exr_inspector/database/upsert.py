@@ -64,6 +64,25 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """That the object at `path` was removed at `removed_at` (naive UTC)."""
+
+    path: str
+    removed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedRemoval:
+    """The version that is marked as removed; None where nothing is stored of the path, or it was modified after the removal."""
+
+    file_id: str | None
+
+
+Change = FileRows | Removal
+Outcome = StoredFile | MarkedRemoval
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """One file on its way: its rows, the stamp of this attempt, and the plan that follows from what is stored."""
 
@@ -78,30 +97,30 @@ class _Step:
         return StoredFile(self.rows.file_id, inserted, self.plan.superseded, self.plan.inspection_count, current)
 
 
-def store_files(store: Store, files: Sequence[FileRows], ledger: Ledger, *, read_back: bool = True) -> list[StoredFile]:
-    """Store inspected files, each of another path, in one transaction. Results stand in the files' order.
+def do_nothing() -> None:
+    """What follows a commit where nobody waits for it."""
 
-    Raises Transient or CommitUnknown when every attempt failed, VASTDatabaseError for what an operator has to mend, SchemaDrift,
-    and Reject for what the server refuses.
+
+def store_changes(
+    store: Store,
+    changes: Sequence[Change],
+    ledger: Ledger,
+    *,
+    read_back: bool = True,
+    committed: Callable[[], None] = do_nothing,
+) -> list[Outcome]:
+    """Store inspected files and removals, each of another path, in one transaction. Outcomes stand in the order of the changes.
+
+    `committed` is called after the commit, before the paths are read back. Raises Transient or CommitUnknown when every attempt
+    failed, VASTDatabaseError for what an operator has to mend, SchemaDrift, and Reject for what the server refuses.
     """
-    paths = [file.path for file in files]
-    with store.paths.hold(paths):
-        outcomes = _repeat(_write, store, files, ledger)
-        if read_back:
+    with store.paths.hold([change.path for change in changes]):
+        outcomes = _repeat(_write, store, changes, ledger)
+        committed()
+        paths = [change.path for change, outcome in zip(changes, outcomes, strict=True) if outcome.file_id is not None]
+        if read_back and paths:
             _repeat(_mend, store, paths, ledger)
     return outcomes
-
-
-def mark_removed(store: Store, path: str, removed_at: datetime, ledger: Ledger, *, read_back: bool = True) -> str | None:
-    """Say on the path's current version that the object was removed at `removed_at` (naive UTC).
-
-    Returns the version's file_id; None where nothing is stored of the path, or its current version was modified after that.
-    """
-    with store.paths.hold([path]):
-        file_id = _repeat(_remove, store, path, removed_at, ledger)
-        if read_back and file_id:
-            _repeat(_mend, store, [path], ledger)
-    return file_id
 
 
 def mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
@@ -116,18 +135,24 @@ def _repeat(action: Callable[..., T], *arguments: object) -> T:
     return repeat(action, *arguments, errors=passing, attempts=ATTEMPTS, longest_wait=_LONGEST_WAIT, longest_time=_LONGEST_TIME)
 
 
-def _write(store: Store, files: Sequence[FileRows], ledger: Ledger) -> list[StoredFile]:
+def _write(store: Store, changes: Sequence[Change], ledger: Ledger) -> list[Outcome]:
     ledger.attempts += 1
     tables = ensure_tables(store, ledger)
+    files = [change for change in changes if isinstance(change, FileRows)]
+    removals = [change for change in changes if isinstance(change, Removal)]
     stamps = [new_stamp() for _ in files]
     try:
         with store.transaction(ledger, tables) as work:
-            by_path = _versions(work, [file.path for file in files])
+            by_path = _versions(work, [change.path for change in changes])
             steps = [_plan_step(file, stamp, by_path[file.path]) for file, stamp in zip(files, stamps, strict=True)]
-            _apply_steps(work, steps)
+            marks = [remove(by_path[removal.path], removal.removed_at) for removal in removals]
+            _apply_steps(work, steps, marks)
     except CommitLost as lost:
         _resolve_commit(store, files, stamps, ledger, lost)
-    return [step.outcome for step in steps]
+    outcomes: dict[str, Outcome] = {step.rows.path: step.outcome for step in steps}
+    for removal, plan in zip(removals, marks, strict=True):
+        outcomes[removal.path] = MarkedRemoval(plan.existing.file_id if plan.existing else None)
+    return [outcomes[change.path] for change in changes]
 
 
 def _plan_step(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
@@ -140,10 +165,11 @@ def _plan_step(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
 def _resolve_commit(store: Store, files: Sequence[FileRows], stamps: Sequence[Stamp], ledger: Ledger, lost: CommitLost) -> None:
     """Find out whether a transaction took effect: it did when any row names one of its inspections.
 
-    Raises Transient where it did not, and CommitUnknown where the tables cannot be read.
+    Raises Transient where it did not, also where it held removals alone, which can be repeated; CommitUnknown where the tables
+    cannot be read.
     """
     try:
-        by_path = _repeat(_read, store, [file.path for file in files], ledger)
+        by_path = _repeat(_read, store, [file.path for file in files], ledger) if files else {}
     except VASTDatabaseError as error:
         raise CommitUnknown(f"{lost.message}; and reading back failed: {error.message}") from error
     ours = {stamp.inspection_id for stamp in stamps}
@@ -164,14 +190,6 @@ def _mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
         _apply(work, [heal(versions) for versions in by_path.values()])
 
 
-def _remove(store: Store, path: str, removed_at: datetime, ledger: Ledger) -> str | None:
-    ledger.attempts += 1
-    with store.transaction(ledger, ensure_tables(store, ledger)) as work:
-        plan = remove(_versions(work, [path])[path], removed_at)
-        _apply(work, [plan])
-    return plan.existing.file_id if plan.existing else None
-
-
 def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:
     """The stored versions of each path, one statement for all."""
     by_path: dict[str, list[Version]] = {path: [] for path in paths}
@@ -180,13 +198,13 @@ def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:
     return by_path
 
 
-def _apply_steps(work: Work, steps: Sequence[_Step]) -> None:
-    """Insert new versions into every table; refresh, replace and settle the others."""
+def _apply_steps(work: Work, steps: Sequence[_Step], marks: Sequence[Plan]) -> None:
+    """Insert new versions into every table; refresh, replace and settle the others; mark what was removed."""
     new = [(step.rows, step.stamp) for step in steps if step.plan.existing is None]
     if new:
         work.insert(to_tables(new))
     refreshed = [(step, step.plan.existing) for step in steps if step.plan.refresh]
-    _apply(work, [step.plan for step in steps], {row.row_id: step.rows.file for step, row in refreshed if row})
+    _apply(work, [*(step.plan for step in steps), *marks], {row.row_id: step.rows.file for step, row in refreshed if row})
     measured = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in refreshed if row]
     if any(rows.measured for rows, _ in measured):
         work.insert(to_tables(measured, [table.name for table in MEASURED]))
