@@ -55,7 +55,13 @@ class Group:
         self._largest = largest
         self._guard = threading.Lock()
         self._queue: deque[_Waiting] = deque()
-        self._is_led = False
+        self.is_led = False
+        """Whether somebody stores what waits."""
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for a transaction."""
+        return len(self._queue)
 
     def store(self, store: Store, change: Change, *, read_back: bool) -> Settled:
         """Store one change, alone or with others."""
@@ -64,7 +70,7 @@ class Group:
         waiting = _Waiting(change, read_back)
         with self._guard:
             self._queue.append(waiting)
-            leads, self._is_led = not self._is_led, True
+            leads, self.is_led = not self.is_led, True
         if not leads:
             waiting.woken.wait()
         if not waiting.settled.done():
@@ -100,7 +106,7 @@ class Group:
 
     def _hand_over(self) -> None:
         with self._guard:
-            self._is_led = bool(self._queue)
+            self.is_led = bool(self._queue)
             if self._queue:
                 self._queue[0].woken.set()
 

@@ -39,13 +39,14 @@ def persist_to_vast_database(
     embedding: Sequence[float] | None = None,
     read_back: bool = True,
 ) -> Result:
-    """Store one payload in one transaction, together with others that wait for one in this process; return what became of it.
+    """Store one payload in one transaction, with others that wait for one in this process, and return what became of it.
 
     `session`: a Store (`open_store`), shared by all threads, or a `vastdb` session, with which the tables' metadata are kept as
     long as it lives. Without it one is opened for `settings` (from the environment when None; with the event's credentials where
     the settings allow them) and kept for later calls.
     `embedding`: 384 floats, computed when None. `read_back`: whether races between processes are looked for after the commit
-    (3 requests). `requests` and `attempts` are those of the transaction, shared by its files. Raises VASTDatabaseError where the database is unreachable or busy after bounded attempts.
+    (3 requests). `requests` and `attempts` are those of the transaction, shared by its files. Raises VASTDatabaseError where the
+    database is unreachable or busy after bounded attempts.
     """
     try:
         store = _store_of(session, settings, event)
@@ -179,11 +180,15 @@ def _remove_one(path: str, removed_at: datetime, store: Store, read_back: bool) 
     return _settled_result(_store_grouped(store, Removal(path, removed_at), read_back))
 
 
+def group_of(store: Store) -> Group:
+    """The changes that wait for a transaction of this store."""
+    with _stores_guard:
+        return _groups.setdefault(store, Group(store.group_files))
+
+
 def _store_grouped(store: Store, change: Change, read_back: bool) -> Settled:
     """Store a change with those of this process that wait beside it. What the surroundings cause is raised."""
-    with _stores_guard:
-        group = _groups.setdefault(store, Group(store.group_files))
-    settled = group.store(store, change, read_back=read_back)
+    settled = group_of(store).store(store, change, read_back=read_back)
     if isinstance(settled.outcome, InspectorError) and not isinstance(settled.outcome, Reject):
         raise settled.outcome
     return settled

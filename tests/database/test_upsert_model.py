@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, repeat
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -106,10 +107,15 @@ steps = st.lists(st.tuples(st.sampled_from("xy"), versions, st.integers(1, 2)), 
 examples = count()
 
 
-@given(steps=steps, random=st.randoms(use_true_random=False), batch=st.booleans(), fault=st.booleans())
+@given(
+    steps=steps,
+    random=st.randoms(use_true_random=False),
+    way=st.sampled_from(["singly", "batched", "side by side"]),
+    fault=st.booleans(),
+)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_sequence_of_events_ends_as_the_model_says(db: Database, steps, random, batch: bool, fault: bool) -> None:
-    """Created, repeated, modified, reverted, removed, re-created, out of order, singly or in batches, by two containers."""
+def test_any_sequence_of_events_ends_as_the_model_says(db: Database, steps, random, way: str, fault: bool) -> None:
+    """Created, repeated, modified, reverted, removed, re-created, out of order, one by one or together, by two containers."""
     folder = f"/model/{next(examples)}"
     events = [Event(f"{folder}/{name}.exr", version, number) for number, (name, version, _) in enumerate(steps)]
     deliveries = [event for event, (*_, repeats) in zip(events, steps, strict=True) for _ in range(repeats)]
@@ -121,9 +127,9 @@ def test_any_sequence_of_events_ends_as_the_model_says(db: Database, steps, rand
         if fault:
             db.server.faults.add(random.choice(["409@commit", "reset@commit", "lost@commit", "409@update", "reset@any"]))
         group = [event]
-        while batch and event.version is not None and deliveries and deliveries[-1].version is not None:
+        while way != "singly" and deliveries and (way == "side by side" or may_share_a_batch(event, deliveries[-1])):
             group.append(deliveries.pop())
-        deliver(group, random.choice(stores))
+        deliver(group, random.choice(stores), way)
         for one in group:
             models[one.path].take(one)
         db.server.faults.clear()
@@ -132,15 +138,30 @@ def test_any_sequence_of_events_ends_as_the_model_says(db: Database, steps, rand
         assert measurements(db.contents(), path) == model.measured(), path
 
 
-def deliver(group: list[Event], store: persistence.Store) -> None:
-    """One event, or several in a batch."""
-    if group[0].version is None:
-        persistence.mark_removed(group[0].path, group[0].time, session=store)
-    elif len(group) == 1:
-        assert persistence.persist_to_vast_database(document(group[0]), session=store)["status"] == "stored"
-    else:
+def may_share_a_batch(*events: Event) -> bool:
+    """Batches hold files alone."""
+    return all(event.version is not None for event in events)
+
+
+def deliver(group: list[Event], store: persistence.Store, way: str) -> None:
+    """One event, or several in a batch, or each in a thread of its own."""
+    if way == "batched" and may_share_a_batch(*group):
         results = persistence.persist_batch([document(event) for event in group], session=store)
         assert {result["status"] for result in results} == {"stored"}
+    elif way == "side by side":
+        with ThreadPoolExecutor(len(group)) as pool:
+            list(pool.map(deliver_one, group, repeat(store)))
+    else:
+        for event in group:
+            deliver_one(event, store)
+
+
+def deliver_one(event: Event, store: persistence.Store) -> None:
+    """An event by itself."""
+    if event.version is None:
+        persistence.mark_removed(event.path, event.time, session=store)
+    else:
+        assert persistence.persist_to_vast_database(document(event), session=store)["status"] == "stored"
 
 
 def test_the_tables_are_sound_after_all_examples(db: Database) -> None:

@@ -51,15 +51,16 @@ def held_at_first_insert(db: Database, action: Callable[[], Any]) -> Iterator[li
     thread.join()
 
 
-def test_twenty_threads_of_one_process_store_one_file_once(db: Database) -> None:
+@pytest.mark.parametrize("group", [1, 100])
+def test_twenty_threads_of_one_process_store_one_file_once(db: Database, group: int) -> None:
     """The lock per path serialises them: no conflict, every inspection counted."""
-    store = db.warm()
+    store, path = db.warm(db_group=group), f"/threads/{group}.exr"
     with ThreadPoolExecutor(20) as pool:
-        futures = [pool.submit(persistence.persist_to_vast_database, payload("/threads.exr"), session=store) for _ in range(20)]
+        futures = [pool.submit(persistence.persist_to_vast_database, payload(path), session=store) for _ in range(20)]
     results = [future.result() for future in futures]
     assert sorted(result["inspection_count"] for result in results) == list(range(1, 21))
     assert {result["attempts"] for result in results} == {1}
-    assert db.current("/threads.exr")["inspection_count"] == 20
+    assert db.current(path)["inspection_count"] == 20
     assert_sound(db.contents())
 
 
@@ -203,7 +204,7 @@ def random_faults(random_: random.Random, requests: int, share: float) -> list[s
 
 
 def test_four_processes_of_eight_threads_end_as_a_serial_run() -> None:
-    """Sixty renders, every event ten times in random order, faults at five in a hundred requests.
+    """Sixty renders, each event ten times in random order, faults at five in a hundred requests; two processes group.
 
     The tables equal those of a serial run, but for the audit: every acknowledged inspection is counted, and counts that exceed
     them come from calls that failed after their commit, or whose commit was overwritten before it was read back.

@@ -34,13 +34,13 @@ class Database:
         """The same endpoint with another schema."""
         return Database(self.server, replace(self.settings, db_schema=schema))
 
-    def store(self) -> persistence.Store:
-        """A store of its own session, as another container has one."""
-        return persistence.open_store(self.settings)
+    def store(self, **settings: Any) -> persistence.Store:
+        """A store of its own session, as another container has one, with some settings of its own."""
+        return persistence.open_store(replace(self.settings, **settings))
 
-    def warm(self) -> persistence.Store:
+    def warm(self, **settings: Any) -> persistence.Store:
         """A store that has loaded the tables, and stored one file."""
-        store = self.store()
+        store = self.store(**settings)
         persistence.persist_to_vast_database(payload("/warm.exr"), session=store)
         return store
 
@@ -88,9 +88,9 @@ def prepared(**options: Any) -> Iterator[Database]:
         yield running
 
 
-def settings_for(url: str, access: str, secret: str, schema: str = "exr") -> Settings:
+def settings_for(url: str, access: str, secret: str, schema: str = "exr", **more: Any) -> Settings:
     """Settings for an endpoint and a schema."""
-    return Settings(db_endpoint=url, db_access_key=access, db_secret_key=secret, db_bucket=BUCKET, db_schema=schema)
+    return Settings(db_endpoint=url, db_access_key=access, db_secret_key=secret, db_bucket=BUCKET, db_schema=schema, **more)
 
 
 def assert_sound(contents: dict[str, list[Row]]) -> None:

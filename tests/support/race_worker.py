@@ -2,6 +2,8 @@
 
     python race_worker.py URL ACCESS SECRET SEED DELIVERIES.json
 
+Containers of odd seeds store what waits side by side in one transaction, those of even seeds each file in its own.
+
 Prints how often an inspection was acknowledged and how often one was attempted, per event.
 """
 
@@ -37,7 +39,7 @@ def main() -> None:
     url, access, secret, seed, deliveries = sys.argv[1:]
     order = json.loads(deliveries)
     random.Random(int(seed)).shuffle(order)
-    store = opened(settings_for(url, access, secret))
+    store = opened(settings_for(url, access, secret, db_group=100 if int(seed) % 2 else 1))
     calls: Counter[str] = Counter()
 
     def deliver(event: list[Any]) -> str:
