@@ -17,6 +17,8 @@ from typing import IO, Any
 
 from exr_inspector.errors import InspectorError, Reject, Retry, Verdict
 from exr_inspector.function import context
+from exr_inspector.function.batch import answer_batch
+from exr_inspector.function.events import is_batch
 from exr_inspector.function.job import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
 from exr_inspector.settings import load
 from exr_inspector.terminal import on_one_line
@@ -39,8 +41,10 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
     """Locate the object that the event is about; read, describe and store it, or its removal; answer with a summary.
 
     What is not ours (`skipped`) and what is hopeless (`rejected`, `unreadable`) is an answer as well. What may succeed later is
-    raised, so that the platform delivers the event again.
+    raised, so that the platform delivers the event again. A batch of events is answered by a list of as many answers.
     """
+    if is_batch(event):
+        return answer_batch(ctx, runtime_of(ctx), event)
     job = Job(ctx, runtime_of(ctx))
     try:
         requests = job.locate(event)

@@ -52,7 +52,7 @@ def persist_to_vast_database(
         store = _store_of(session, settings, event)
         return store if isinstance(store, dict) else _persist_one(payload, store, embedding, read_back)
     except Reject as error:
-        return _error_result(error)
+        return error_result(error)
 
 
 def persist_batch(
@@ -79,7 +79,7 @@ def persist_batch(
         try:
             files[index] = rows_of(document, templates=store.templates)
         except Reject as error:
-            results[index] = _error_result(error)
+            results[index] = error_result(error)
     for chunk in _chunks(files):
         results |= _store_chunk(store, chunk, read_back)
     return [results[index] for index in range(len(documents))]
@@ -105,7 +105,7 @@ def mark_removed(
         store = _store_of(session, settings, event)
         return store if isinstance(store, dict) else _remove_one(normalize_path(path), moment, store, read_back)
     except Reject as error:
-        return _error_result(error)
+        return error_result(error)
 
 
 def open_store(settings: Settings | None = None, event: Any = None) -> Store:
@@ -218,7 +218,7 @@ def _store_chunk(store: Store, chunk: Mapping[int, FileRows], read_back: bool) -
 def _settled_result(settled: Settled) -> Result:
     outcome, ledger = settled
     if isinstance(outcome, InspectorError):
-        return _error_result(outcome, "retry" if isinstance(outcome, Retry) else "error", ledger)
+        return error_result(outcome, "retry" if isinstance(outcome, Retry) else "error", ledger)
     if isinstance(outcome, StoredFile):
         return _outcome_result(outcome, ledger)
     status, message = "stored", "the current version is marked as removed"
@@ -246,7 +246,8 @@ def _outcome_result(outcome: StoredFile, ledger: Ledger) -> Result:
     )
 
 
-def _error_result(error: InspectorError, status: str = "error", ledger: Ledger | None = None) -> Result:
+def error_result(error: InspectorError, status: str = "error", ledger: Ledger | None = None) -> Result:
+    """The result of a payload that was not stored: `error`, or `retry` where it may be later."""
     spent = ledger or Ledger()
     return _result(status, attempts=spent.attempts, requests=spent.requests, message=str(error), error=error.as_dict())
 

@@ -72,6 +72,12 @@ class Request:
         return self.path if self.path is not None else f"s3://{self.bucket}/{self.keys[0]}"
 
 
+def is_batch(event: Any) -> bool:
+    """Whether the platform delivers several events at once: a list, or what its SDK calls `VastEventList`."""
+    counted = hasattr(event, "__len__") and hasattr(event, "__iter__")
+    return counted and not isinstance(event, str | bytes | bytearray | Mapping)
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """An event in one shape: CloudEvents attributes (extensions included) and the payload."""

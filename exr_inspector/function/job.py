@@ -24,6 +24,7 @@ from exr_inspector.errors import (
     Reject,
     Retry,
     Skip,
+    VASTDatabaseError,
     Verdict,
 )
 from exr_inspector.exr import completeness
@@ -152,6 +153,25 @@ class Job:
         payload = self.describe(request, opened)
         return self.store(request, payload)
 
+    def prepare(self, request: Request) -> dict[str, Any]:
+        """The payload of an object that is to be stored with others, and `settle`d then."""
+        self.request = request
+        return objects.read_consistently(self._describe_once, request)
+
+    def _describe_once(self, request: Request) -> dict[str, Any]:
+        return self.describe(request, self.read(request))
+
+    def settle(self, request: Request, payload: dict[str, Any], persistence: dict[str, Any]) -> Answer:
+        """The answer to an object whose rows were stored with others; where it was replaced meanwhile it is inspected again."""
+        self.request = request
+        if persistence["status"] == "retry":
+            error = persistence["error"]
+            raise VASTDatabaseError(error["message"], code=error["code"], remedy=error.get("remedy"))
+        try:
+            return self._answer_with(request, self._complete(request, payload, persistence))
+        except ObjectChanged:
+            return self.inspect(request)
+
     def remove(self, request: Request) -> Answer | None:
         """Record the removal; None where there is something to inspect.
 
@@ -162,7 +182,7 @@ class Job:
             return None
         settings, _ = with_event_credentials(self.runtime.settings, request.data)
         missing = settings.missing_for_database()
-        persistence = _skip_persistence(missing) if missing else self._mark_removed(request, gone, settings)
+        persistence = skip_persistence(missing) if missing else self._mark_removed(request, gone, settings)
         file_id = persistence.get("file_id")
         if file_id is not None and len(self._find_gone(request)) < len(gone):
             return None  # it came back meanwhile
@@ -245,9 +265,13 @@ class Job:
 
     def store(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload with what became of its rows. Raises ObjectChanged where a newer object may have been stored before it."""
-        settings, warning = with_event_credentials(self.runtime.settings, request.data)
+        settings, _ = with_event_credentials(self.runtime.settings, request.data)
         missing = settings.missing_for_database()
-        payload["persistence"] = _skip_persistence(missing) if missing else self._persist(payload, settings)
+        return self._complete(request, payload, skip_persistence(missing) if missing else self._persist(payload, settings))
+
+    def _complete(self, request: Request, payload: dict[str, Any], persistence: dict[str, Any]) -> dict[str, Any]:
+        _, warning = with_event_credentials(self.runtime.settings, request.data)
+        payload["persistence"] = persistence
         payload["timings_ms"] = self.timings
         if warning:
             payload["warnings"] = [*payload["warnings"], warning]
@@ -262,7 +286,7 @@ class Job:
             embedding = compute_metadata_embedding(payload)
         with self._step("persist"):
             return persist.persist_to_vast_database(
-                payload, session=self._store(settings), settings=settings, embedding=embedding, read_back=settings.db_read_back
+                payload, session=self.store_of(settings), settings=settings, embedding=embedding, read_back=settings.db_read_back
             )
 
     def _check_overtaken(self, payload: dict[str, Any]) -> None:
@@ -296,14 +320,14 @@ class Job:
         from exr_inspector.database import persist
 
         with self._step("persist"):
-            store, read_back = self._store(settings), settings.db_read_back
+            store, read_back = self.store_of(settings), settings.db_read_back
             results = [
                 persist.mark_removed(path, request.event_time, session=store, settings=settings, read_back=read_back)
                 for path in gone
             ]
         return next((result for result in results if result["file_id"]), results[-1])
 
-    def _store(self, settings: Settings) -> Store | None:
+    def store_of(self, settings: Settings) -> Store | None:
         """The container's own store; None, for one of its own, where an event brings its own credentials."""
         return self.runtime.clients.store() if settings == self.runtime.settings else None
 
@@ -466,7 +490,8 @@ def exit_status(answer: Answer) -> int:
     return {"reject": 1, "retry": 3}.get(_gravest(answer.get("results", [answer])), 0)
 
 
-def _skip_persistence(missing: str) -> dict[str, Any]:
+def skip_persistence(missing: str) -> dict[str, Any]:
+    """What becomes of rows where a setting is missing that storing needs."""
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
 
 

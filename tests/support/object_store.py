@@ -30,12 +30,16 @@ class Seen:
 
 @dataclass(slots=True)
 class Store:
-    """Objects by `bucket/key`. `before` runs ahead of each answer, with the count of requests so far; it may return a status."""
+    """Objects by `bucket/key`. `before` runs ahead of each answer, with the count of requests so far; it may return a status.
+
+    Keys in `busy` are answered with 503.
+    """
 
     url: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     before: Callable[[int], tuple[int, str] | None] = lambda count: None
+    busy: set[str] = field(default_factory=set)
     ignores_ranges: bool = False
     connections: set[Any] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body: bool) -> None:
         key = unquote(urlsplit(self.path).path).removeprefix("/")
         self.store.connections.add(self.client_address)
-        forced = self.store.before(len(self.store.seen))
+        forced = (503, "SlowDown") if key in self.store.busy else self.store.before(len(self.store.seen))
         data = self.store.objects.get(key)
         if forced or data is None:
             self._refuse(key, *(forced or (404, "NoSuchKey")), with_body=with_body)
