@@ -3,7 +3,7 @@
     exr-inspector serve [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20]
                             [--secrets FILE.json] [--grace 30] [--log-level INFO]
 
-POST a CloudEvent, structured or binary, to any path: 204 when the handler returned, 500 with the error's text when it raised or
+POST a CloudEvent, structured or binary, or a batch of them (`application/cloudevents-batch+json`), to any path: 204 when the handler returned, 500 with the error's text when it raised or
 the event is malformed, 400 when the request is not a CloudEvent, 413 when its body is over 16 MiB, 408 when that takes over 30
 seconds to arrive. GET /readiness is 200 once `init` is done and 503 before, or for ever when it failed; GET /liveness is 200.
 SIGTERM and SIGINT end the host after the events that it already accepted, at the latest after `--grace` seconds.
@@ -39,7 +39,7 @@ import uvicorn
 
 from exr_inspector.arguments import Parser
 from exr_inspector.function.context import NoTelemetry
-from exr_inspector.function.host_events import NoCloudEvent, VastEvent
+from exr_inspector.function.host_events import NoCloudEvent, VastEvent, parse_request
 
 THREADS = 20
 MAX_BODY = 16 * 1024**2
@@ -193,7 +193,7 @@ class FunctionHost:
     async def _deliver(self, headers: Mapping[str, str], body: bytes) -> Answer:
         if problem := self._not_ready():
             return 503, problem
-        parsed = await _wait_for(self._parser.submit(VastEvent.parse, headers, body))
+        parsed = await _wait_for(self._parser.submit(parse_request, headers, body))
         error = parsed.exception()
         if isinstance(error, NoCloudEvent):
             return 400, str(error)
@@ -202,15 +202,16 @@ class FunctionHost:
             return 500, str(error)
         return await self._run(parsed.result())
 
-    async def _run(self, event: VastEvent) -> Answer:
+    async def _run(self, event: VastEvent | list[VastEvent]) -> Answer:
+        name = f"event {event.id}" if isinstance(event, VastEvent) else f"batch of {len(event)} events"
         started = time.perf_counter()
         call = await _wait_for(self._workers.submit(self._handler, self.context, event))
         error = call.exception()
         spent = (time.perf_counter() - started) * 1000
         if error is not None:
-            _log.error("event %s: the function raised after %.1f milliseconds", event.id, spent, exc_info=error)
+            _log.error("%s: the function raised after %.1f milliseconds", name, spent, exc_info=error)
             return 500, str(error)
-        _log.info("event %s: the function returned %r with duration %.1f milliseconds", event.id, call.result(), spent)
+        _log.info("%s: the function returned %r with duration %.1f milliseconds", name, call.result(), spent)
         return 204, ""
 
 

@@ -8,6 +8,7 @@ and schedule events that is not `<broker>.<topic>`, a `source` that is not `vast
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 
 CONTEXT = frozenset({"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema"})
+STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 _TYPE = re.compile(r"vastdata\.com:(?P<kind>Element|Schedule|Function|Manual)(?:\.(?P<subtype>\w+))?")
 _SOURCE = re.compile(r"vastdata\.com:(?P<name>[^.]+)(?:\.(?P<id>.+))?")
 _SUBJECT = re.compile(r"(?P<broker>.+)\.(?P<topic>[^.]+)")
@@ -170,6 +172,20 @@ _KINDS: dict[str, type[VastEvent]] = {
     "Function": FunctionVastEvent,
     "Manual": ManualVastEvent,
 }
+
+
+def parse_request(headers: Mapping[str, str], body: bytes) -> VastEvent | list[VastEvent]:
+    """The event of a POST, or the events of one in the batched mode of CloudEvents' JSON format. Raises as `VastEvent.parse`."""
+    content = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    if content.partition(";")[0].strip().lower() != BATCH:
+        return VastEvent.parse(headers, body)
+    try:
+        entries = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NoCloudEvent(f"the request is not a batch of CloudEvents: {error}") from error
+    if not isinstance(entries, list):
+        raise NoCloudEvent("the request is not a batch of CloudEvents: it is not a list")
+    return [VastEvent.parse({"content-type": STRUCTURED}, json.dumps(entry).encode()) for entry in entries]
 
 
 def read_cloudevent(headers: Mapping[str, str], body: bytes) -> CloudEvent:

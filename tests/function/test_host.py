@@ -649,3 +649,15 @@ class TestTheProcess:
         monkeypatch.setattr(sys, "path", list(sys.path))
         handler, init = load(ROOT, "main.py")
         assert (handler.__name__, init.__name__) == ("handler", "init")
+
+
+def test_a_batch_of_events_reaches_the_handler_as_a_list() -> None:
+    """In the batched mode of CloudEvents; the sender is answered for the whole, and a batch with one wrong event is refused."""
+    batch = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
+    seen: list[Any] = []
+    with hosted(lambda context, event: seen.append(event)) as url:
+        assert ask(url, "POST", body=json.dumps([ELEMENT, SCHEDULE]).encode(), headers=batch)[0] == 204
+        assert [type(event) for event in seen[0]] == [ElementTriggerVastEvent, ScheduleVastEvent]
+        for body in ("{}", "[1]", "no JSON", json.dumps([ELEMENT, {"id": "x"}])):
+            assert ask(url, "POST", body=body.encode(), headers=batch)[0] == 400
+    assert len(seen) == 1
