@@ -3,10 +3,11 @@
     exr-inspector serve [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20]
                             [--secrets FILE.json] [--grace 30] [--log-level INFO]
 
-POST a CloudEvent, structured or binary, or a batch of them (`application/cloudevents-batch+json`), to any path: 204 when the handler returned, 500 with the error's text when it raised or
-the event is malformed, 400 when the request is not a CloudEvent, 413 when its body is over 16 MiB, 408 when that takes over 30
-seconds to arrive. GET /readiness is 200 once `init` is done and 503 before, or for ever when it failed; GET /liveness is 200.
-SIGTERM and SIGINT end the host after the events that it already accepted, at the latest after `--grace` seconds.
+POST a CloudEvent, structured or binary, or a batch of them (`application/cloudevents-batch+json`), to any path: 204 when the
+handler returned, 500 with the error's text when it raised or the event is malformed, 400 when the request is not a CloudEvent,
+413 when its body is over 16 MiB, 408 when that takes over 30 seconds to arrive. GET /readiness is 200 once `init` is done and
+503 before, or for ever when it failed; GET /liveness is 200. SIGTERM and SIGINT end the host after the events that it already
+accepted, at the latest after `--grace` seconds.
 
 One thread, as on the platform with uvicorn, reads all requests and answers probes, however many events wait and however slowly
 others arrive; `--threads` handlers run beside it.
