@@ -32,6 +32,8 @@ FIELDS = {
     "timecode": "timecode",
 }
 """Field of a part -> the fact of the writers' tables that stands in it."""
+_FIELD_OF = {fact: field for field, fact in FIELDS.items()}
+_NO_FACTS = dict.fromkeys(FIELDS)
 # What a compositor carries over from the renders that it reads, and what is not its own.
 _OF_INPUTS = frozenset({"seconds", "memory", "host", "processor", "samples", "scene_file", "artist", "frame"})
 # Words for a working space, whichever that is, among them OpenColorIO's roles: they name no primaries.
@@ -96,16 +98,18 @@ class Evidence:
 
     def values(self, fact: str) -> Iterator[tuple[Attribute, Any]]:
         """The attributes that tell a fact, with the fact: the maker's first, then by rank, by table and as in the file."""
-        entries = self.facts.get(fact)
-        if entries is None:
-            return
+        entries = self.facts.get(fact, ())
         for attribute, statement in sorted(entries, key=self._place) if len(entries) > 1 else entries:
             if not self._is_of_input(statement) and (value := statement.name.read(attribute)) is not None:
                 yield attribute, value
 
     def first(self, fact: str) -> Any:
         """The fact, or None."""
-        return next((value for _, value in self.values(fact)), None)
+        if fact not in self.facts:
+            return None
+        for _, value in self.values(fact):
+            return value
+        return None
 
     def _place(self, entry: tuple[Attribute, Statement]) -> tuple[bool, tuple[int, int], tuple[int, int], int]:
         writer = entry[1].writer
@@ -153,7 +157,8 @@ def fields(part: Part) -> dict[str, Any]:
         "color_space_source": source,
         "chromaticities": part.value("chromaticities", "chromaticities"),
         **maker(evidence),
-        **{field: evidence.first(fact) for field, fact in FIELDS.items()},
+        **_NO_FACTS,
+        **{_FIELD_OF[fact]: evidence.first(fact) for fact in evidence.facts if fact in _FIELD_OF},
         "camera": camera(evidence),
     }
 
