@@ -26,6 +26,10 @@ class _Unfit(ValueError):
     """The value does not fit; the argument says what was expected."""
 
 
+# Made once: `json.dumps` makes an encoder for every call with options. A circle ends as too many levels do.
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
 def columns_from(table: str, entries: Sequence[Mapping[str, Any]], place: str) -> list[dict[str, Any]]:
     """The columns of a table that have their values in payload entries as they are, each checked; `place` names the list."""
     return [columns_of(table, entry, f"{place}[{index}]") for index, entry in enumerate(entries)]
@@ -95,7 +99,7 @@ def _check(convert: Callable[[Any], Any], value: Any, field: str) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise _Unfit("a text")
-    return cell(value)
+    return value if len(value) <= _SURELY_FITS and value.isascii() else cell(value)
 
 
 def _integer(value: Any) -> int:
@@ -141,7 +145,7 @@ def _time(value: Any) -> datetime:
 
 def _json(value: Any) -> str:
     try:
-        return cell(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+        return cell(_compact(value))
     except (TypeError, ValueError, RecursionError):
         raise _Unfit("a JSON value") from None
 
@@ -184,7 +188,7 @@ def digest_of(data: bytes, head: str) -> dict[str, Any]:
 def compact_json(value: Any, field: str) -> str:
     """Compact JSON. Raises BadPayload for what JSON cannot carry."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return _compact(value)
     except (TypeError, ValueError, RecursionError):
         raise BadPayload(*_unfit_part(value, field)) from None
 
