@@ -11,6 +11,7 @@ _VERSION = re.compile(
     r"(?<![A-Za-z0-9.])[vr]?(\d{1,9}(?:\.[^\W_]{1,20}){1,8}|\d{1,9}(?:v\d{1,9})?(?![A-Za-z0-9]))", re.IGNORECASE
 )
 _WORD = re.compile(r"[A-Za-z0-9][\w.+-]*")
+_LETTER = re.compile(r"[^\W\d_]")
 _LONGEST = 200
 _COMMAND = re.compile(r"""[\\/"'=<>|]|(?:^| )-\w|\.(?:exe|py|sh)\b""")
 
@@ -36,7 +37,7 @@ def read_program(text: str) -> Program:
     match = _VERSION.search(own)
     name = own[: match.start()] if match else own
     name = re.sub(r"[\s,:(_-]+(?:version|ver\.?)?[\s.:]*$", "", name, flags=re.IGNORECASE).strip()
-    if not name or _COMMAND.search(name) or len(_WORD.findall(name)) > 5:
+    if not _LETTER.search(name) or _COMMAND.search(name) or len(_WORD.findall(name)) > 5:
         return Program(None, None)
     return Program(name, match[1] if match else None)
 
