@@ -30,16 +30,6 @@ SAMPLE_WINDOWS = 32
 PROFILE_BINS = 32
 
 
-# What a chunk of one colour takes at most: (bytes, bytes per channel, share of its unpacked size), per codec; measured on files
-# written by OpenEXR 3.5.3 (benchmarks/header/constant_chunks.py). B44 has a fixed rate, so a constant chunk does not stand out.
-CONSTANT_SIZE = {
-    "rle": (0, 16, 1 / 64), "zips": (40, 6, 0.001), "zip": (0, 75, 0.0011), "piz": (0, 60, 0.0046), "pxr24": (0, 100, 0.0012),
-    "dwaa": (170, 60, 0.0011), "dwab": (170, 60, 0.0011), "htj2k256": (350, 0, 0.0011), "htj2k32": (340, 0, 0.0019),
-    "lj2k": (0, 1300, 0.0011), "zstd": (64, 6, 0.0001),
-}  # fmt: skip
-CONSTANT_MARGIN = 1.1
-
-
 @dataclass(frozen=True, slots=True)
 class MissingRange:
     """Chunks that the file does not hold: whole lines, or a block of tiles of one level; `area` in that level's pixels."""
@@ -67,8 +57,6 @@ class Profile:
     total_bytes: int
     sizes_sha256: str
     """Digest of the exact sizes in table order: equal in neighbouring frames, it shows a frozen frame."""
-    suspiciously_empty: bool
-    flat_second_half: bool
 
     def as_dict(self) -> dict[str, Any]:
         """The profile in the payload's form."""
@@ -76,8 +64,6 @@ class Profile:
             "bins": list(self.bins),
             "total_bytes": self.total_bytes,
             "sizes_sha256": self.sizes_sha256,
-            "suspiciously_empty": self.suspiciously_empty,
-            "flat_second_half": self.flat_second_half,
         }
 
 
@@ -397,28 +383,7 @@ def _tile_ranges(part: Layout, first: int, last: int) -> Iterator[MissingRange]:
 def _profile(part: Layout, sizes: list[int]) -> Profile:
     digest = hashlib.sha256(",".join(map(str, sizes)).encode()).hexdigest()
     image = sizes[: part.levels[0].columns * part.levels[0].rows] if part.levels else sizes
-    limit, half = constant_bytes(part), len(image) // 2
-    written = limit is not None and min(image) > 0
-    empty = written and _mean(image) <= (limit or 0)
-    flat = written and len(image) >= 8 and _mean(image[half:]) <= (limit or 0) < _mean(image[:half])
-    return Profile(part.part, _bins(image), sum(sizes), digest, empty, flat)
-
-
-def _mean(sizes: list[int]) -> float:
-    return sum(sizes) / len(sizes)
-
-
-def constant_bytes(part: Layout) -> float | None:
-    """The most bytes that a whole chunk of a part takes when it is of one colour.
-
-    None where that cannot be told: unknown channels, deep data, chunks so small that the codec's own bytes outweigh the pixels.
-    """
-    unpacked = part.unpacked_bytes(0)
-    if part.compression not in CONSTANT_SIZE or unpacked is None or part.samples is None:
-        return None
-    base, per_channel, share = CONSTANT_SIZE[part.compression]
-    limit = CONSTANT_MARGIN * (base + per_channel * len(part.samples) + share * unpacked)
-    return limit if 4 * limit <= unpacked else None
+    return Profile(part.part, _bins(image), sum(sizes), digest)
 
 
 def _bins(sizes: list[int]) -> tuple[float, ...]:
