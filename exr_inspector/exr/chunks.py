@@ -18,16 +18,8 @@ from exr_inspector.exr.header import Header, Reader
 from exr_inspector.exr.layout import Layout
 
 ENTRY_BYTES = 8
-# A million chunks: a 32K texture of 64-pixel tiles has a third of that, levels included. Sorting them takes 50 MiB for a moment.
-MAX_TABLE_BYTES = 8 * 2**20
-
-
-class TableUnreadable(ValueError):
-    """The offset table is cut off, or longer than 8 MiB; `code` is stable."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+MAX_LEADER_BYTES = 44
+"""Of a deep tile of a multi-part file: its part, four numbers of its place, three sizes."""
 
 
 class OffsetTable:
@@ -65,19 +57,6 @@ def read_offsets(reader: Reader, header: Header, first: int, last: int) -> array
     return offsets
 
 
-def read_table(reader: Reader, header: Header, layouts: Iterable[Layout]) -> OffsetTable:
-    """The offset tables of a file. Raises TableUnreadable where they are cut off or too long to be held."""
-    counts = [layout.chunks for layout in layouts]
-    length, end = ENTRY_BYTES * sum(counts), header.header_bytes + ENTRY_BYTES * sum(counts)
-    if length > MAX_TABLE_BYTES:
-        message = f"the chunk offset table takes {length} bytes, more than {MAX_TABLE_BYTES}"
-        raise TableUnreadable("offset_table_too_long", message)
-    offsets = read_offsets(reader, header, 0, sum(counts)) if end <= reader.size else array("Q")
-    if len(offsets) < sum(counts):
-        raise TableUnreadable("offset_table_truncated", f"the file ends before the end of its chunk offset table at byte {end}")
-    return OffsetTable(offsets, counts, end, reader.size)
-
-
 @dataclass(frozen=True, slots=True)
 class Leader:
     """What precedes a chunk's data. `part` is None in a single-part file, which does not say it."""
@@ -112,6 +91,13 @@ def read_leader(header: Header, layout: Layout, data: bytes | memoryview) -> Lea
     return Leader(number, fields[:words], fields[words:])
 
 
+def part_of_leader(header: Header, data: bytes) -> int | None:
+    """The part that the leader at the start of `data` names; None where the data ends before that."""
+    if not header.is_multipart:
+        return 0
+    return int.from_bytes(data[:4], "little", signed=True) if len(data) >= 4 else None
+
+
 def _leader_struct(header: Header, layout: Layout) -> struct.Struct:
     number, place = "i" if header.is_multipart else "", "i" if layout.tile is None else "4i"
     return struct.Struct(f"<{number}{place}{'3q' if layout.deep else 'i'}")
@@ -124,3 +110,15 @@ def chunk_place(layout: Layout, chunk: int) -> tuple[int, ...]:
     level = layout.level_of(chunk)
     row, column = divmod(chunk - level.first, level.columns)
     return column, row, level.x, level.y
+
+
+def chunk_at(layout: Layout, place: tuple[int, ...]) -> int | None:
+    """The number of the chunk whose leader states this place; None where the part has no such chunk."""
+    if layout.tile is None:
+        chunk, rest = divmod(place[0] - layout.window.y_min, layout.lines)
+        return chunk if not rest and 0 <= chunk < layout.chunks else None
+    column, row, x, y = place
+    level = next((level for level in layout.levels if (level.x, level.y) == (x, y)), None)
+    if level is None or not (0 <= column < level.columns and 0 <= row < level.rows):
+        return None
+    return level.first + row * level.columns + column

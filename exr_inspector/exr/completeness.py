@@ -6,6 +6,7 @@ because only it says where that chunk ends. Tables above two megabytes are judge
 
 A reader for which every read beyond its first range costs a request says how many bytes it holds. The leader of a last chunk
 beyond them is then read only when the chunk is less than half, or many times, as long as the chunks before it lead to expect.
+Where offsets are zero, the chunks are looked for in the file (`exr.recovery`): other readers do so, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from exr_inspector.exr.chunks import ENTRY_BYTES, chunk_place, leader_bytes, rea
 from exr_inspector.exr.header import Finding, Header, Reader
 from exr_inspector.exr.layout import Layout, NoLayout, Window, tile_area
 from exr_inspector.exr.limits import MAX_RANGES
+from exr_inspector.exr.recovery import find_unlisted
 
 # 262,144 chunks: an 8K frame of single scanlines in thirty parts, or a 16K texture of 32-pixel tiles, is judged entry by entry.
 TABLE_BUDGET = 2 * 2**20
@@ -69,7 +71,11 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """The verdict on a file's chunks. `exact` is False when the table was judged by samples; present and missing are theirs."""
+    """The verdict on a file's chunks.
+
+    `exact` is False when the table was judged by samples, whose numbers `chunks_present` and `missing` are then, or when the
+    search for chunks that it does not list cost too much, so that more of them may be present.
+    """
 
     verdict: str
     chunks_expected: int | None
@@ -103,10 +109,11 @@ class Completeness:
         }
 
 
-def assess(header: Header, reader: Reader, *, held: int | None = None) -> Completeness:
+def assess(header: Header, reader: Reader, *, held: int | None = None, exact_tail: bool = False) -> Completeness:
     """The completeness of the file that `header` came from; reads the offset table (at most 2 MiB of it) and one chunk leader.
 
-    `held`: how many bytes from the start of the file are there without another request; None: reading costs nothing.
+    More leaders are read where the table does not list all chunks. `held`: how many bytes from the start of the file are there
+    without another request; None: reading costs nothing. `exact_tail`: the last chunk's leader is read whatever it costs.
     """
     try:
         layouts = header.layouts()
@@ -116,7 +123,7 @@ def assess(header: Header, reader: Reader, *, held: int | None = None) -> Comple
         return Completeness("unknown", None, None, 0, findings=(finding,))
     if table_end(header, layouts) > reader.size:
         return _cut_table(header, layouts, reader.size)
-    return _Assessment(header, reader, layouts, reader.size if held is None else held).completeness()
+    return _Assessment(header, reader, layouts, reader.size if held is None else held, exact_tail).completeness()
 
 
 def _cut_table(header: Header, layouts: tuple[Layout, ...], size: int) -> Completeness:
@@ -140,17 +147,19 @@ class _Run:
 class _Assessment:
     """One look at one offset table whose end lies inside the object."""
 
-    def __init__(self, header: Header, reader: Reader, layouts: tuple[Layout, ...], held: int) -> None:
+    def __init__(self, header: Header, reader: Reader, layouts: tuple[Layout, ...], held: int, exact_tail: bool) -> None:
         self.header = header
         self.reader = reader
         self.layouts = layouts
         self.expected = sum(part.chunks for part in layouts)
         self.table_end = table_end(header, layouts)
         self.held = held
+        self.exact_tail = exact_tail
         self.exact = ENTRY_BYTES * self.expected <= TABLE_BUDGET
         self.tail_checked = True
         self.findings: list[Finding] = []
         self.runs = self._read_runs()
+        self._recover()
         self.farthest = self.table_end + _most_bytes(layouts)
 
     def completeness(self) -> Completeness:
@@ -185,6 +194,32 @@ class _Assessment:
             runs.extend(_cut_by_part(self.layouts, first, offsets.tolist()))
         return runs
 
+    def _recover(self) -> None:
+        """Put chunks that the table does not list into its runs, where it was read whole; without them it is incomplete."""
+        if not self.exact or not any(0 in run.offsets for run in self.runs):
+            return
+        offsets = [offset for run in self.runs for offset in run.offsets]
+        recovery = find_unlisted(self.reader, self.header, self.layouts, offsets, self.held)
+        self.exact = recovery.exhaustive
+        if not recovery.offsets:
+            return
+        self._report_unlisted(len(recovery.offsets), any(offsets))
+        base = 0
+        for run in self.runs:
+            for at in range(len(run.offsets)):
+                run.offsets[at] = recovery.offsets.get(base + at, run.offsets[at])
+            base += len(run.offsets)
+
+    def _report_unlisted(self, count: int, some_listed: bool) -> None:
+        """A warning: some readers look for these chunks, others do not."""
+        found = f"{count} of {self.expected} chunks"
+        if some_listed:
+            code, fault = "offset_table_incomplete", f"the chunk offset table does not list {found} that are in the file"
+        else:
+            code, fault = "offset_table_empty", f"the chunk offset table is empty, although {found} follow it"
+        message = f"{fault}; readers that look for the chunks, such as OpenEXR's own, show the picture and can write it again"
+        self.findings.append(Finding("warning", code, message, offset=self.header.header_bytes))
+
     def _sort_out(self) -> tuple[list[int], int, list[int], int]:
         """The valid offsets in ascending order, the number of zeros, the offsets past the end, the number of senseless ones."""
         size, table_end, farthest = self.reader.size, self.table_end, self.farthest
@@ -217,7 +252,7 @@ class _Assessment:
         leader = leader_bytes(self.header, part)
         if not part.compressed and (unpacked := part.unpacked_bytes(chunk)) is not None:
             return last + leader + unpacked
-        if self.held < last + leader <= self.reader.size and self._is_plausible(part, chunk, ordered):
+        if not self.exact_tail and self.held < last + leader <= self.reader.size and self._is_plausible(part, chunk, ordered):
             self.tail_checked = False
             return None
         return self._end_by_leader(part, chunk, last)
@@ -256,13 +291,20 @@ class _Assessment:
             message = f"the file ends at byte {self.reader.size}, before the end of its last chunk"
             self.findings.append(Finding("error", "chunks_truncated", message, offset=self.reader.size))
         if zeros:
-            message = f"{zeros} of {self.expected} chunk offsets are zero: these chunks were never written"
+            message = f"{zeros} of {self.expected} chunk offsets are zero: {self._why_missing()}"
             self.findings.append(Finding("error", "chunks_missing", message, offset=self.header.header_bytes))
         if bad or any(finding.code == "chunk_leader_mismatch" for finding in self.findings):
             return "damaged"
         if cut:
             return "truncated"
         return "incomplete" if zeros else "complete"
+
+    def _why_missing(self) -> str:
+        if self.exact:
+            return "these chunks were never written"
+        if ENTRY_BYTES * self.expected > TABLE_BUDGET:
+            return "these chunks were never written, or the table was not; it is too long to look for them"
+        return "the search for these chunks took too many reads; a copy on disk is searched to its end"
 
     def _bytes_missing(self, end: int | None, beyond: list[int]) -> int:
         least = beyond[-1] + 1 if beyond else end or 0

@@ -221,8 +221,8 @@ class Job:
         with self._step("inspect"):
             try:
                 header = read_header(opened, first_range=settings.first_range, limit=settings.header_limit)
-                prefix = None if settings.exact_tail else opened.prefix_length
-                chunks = completeness.assess(header, opened, held=prefix)
+                held, exact_tail = opened.prefix_length, settings.exact_tail
+                chunks = completeness.assess(header, opened, held=held, exact_tail=exact_tail)
                 return document.describe(facts, header, chunks), header
             except BadHeader as error:
                 return document.describe_unreadable(facts, error), None
@@ -245,6 +245,7 @@ class Job:
                 sample_stride=settings.stats_stride,
                 max_pixels=settings.stats_max_pixels,
                 memory_limit=settings.stats_memory,
+                held=opened.prefix_length,
             )
 
     def _validate(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:

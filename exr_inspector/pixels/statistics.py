@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exr_inspector.exr.attributes import COMPRESSIONS
-from exr_inspector.exr.chunks import OffsetTable, TableUnreadable, read_table
+from exr_inspector.exr.chunks import OffsetTable
 from exr_inspector.exr.header import Finding, Header, Part, Reader
 from exr_inspector.exr.layout import Layout, NoLayout
+from exr_inspector.exr.recovery import TableUnreadable, read_table
 from exr_inspector.pixels import bands, memory, sampling
 from exr_inspector.pixels import tally as tallies
 from exr_inspector.pixels.bands import Band, DamagedChunk
@@ -45,20 +46,23 @@ def compute_pixel_stats(
     max_pixels: int | None = None,
     memory_limit: int = MEMORY_LIMIT,
     threads: int | None = None,
+    held: int | None = None,
 ) -> dict[str, Any]:
     """The payload's `stats`: `channels` (one row per part and channel), `parts` (what was read of each), `findings`.
 
     `deep_stats` reads deep parts as well. `mode` "sampled" reads a deterministic choice of chunks and bounds the share of NaN.
     `sample_stride` n counts every n-th sample of every n-th line. A file of more than `max_pixels` pixels (all parts together) is
     sampled. `memory_limit` in bytes holds for all files together that a process reads at a time. `threads`: 0 reads one band
-    after the other, None uses as many as there are processors, 4 at most. Tiled parts: level 0. Raises BadSettings for a setting
+    after the other, None uses as many as there are processors, 4 at most. `held`: how many bytes from
+    the file's start cost no request, None for all: how far chunks are looked for that the offset table does not list.
+    Tiled parts: level 0. Raises BadSettings for a setting
     out of range, Retry where no process can be started; a damaged file raises nothing, it gives findings.
     """
     count = min(MAX_THREADS, os.cpu_count() or 1) if threads is None else threads
     options = StatsOptions(deep_stats, mode, sample_stride, max_pixels, memory_limit, count)
     try:
         layouts = header.layouts()
-        table = read_table(reader, header, layouts)
+        table = read_table(reader, header, layouts, held)
     except NoLayout as fault:
         return _answer(options, [], [Finding("error", "no_chunk_layout", f"{fault}, so no pixel can be read", fault.part)])
     except TableUnreadable as fault:

@@ -11,8 +11,9 @@ import pytest
 
 from exr_bytes import MemoryReader
 from exr_inspector.exr import header as exr_header
-from exr_inspector.exr.chunks import OffsetTable, TableUnreadable, read_table
+from exr_inspector.exr.chunks import OffsetTable
 from exr_inspector.exr.layout import Layout
+from exr_inspector.exr.recovery import TableUnreadable, read_table
 from exr_inspector.pixels import bands
 from exr_inspector.pixels.decode import DeepPixels, decode
 from exr_inspector.pixels.memory import MEMORY_LIMIT

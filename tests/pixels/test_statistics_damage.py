@@ -7,6 +7,7 @@ import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exr_bytes import MemoryReader
+from exr_bytes import MemoryReader, without_chunks
 from exr_inspector.errors import BadHeader
-from exr_inspector.exr import header
+from exr_inspector.exr import header, recovery
 from exr_inspector.pixels import decode as exr_pixel_decode
 from exr_inspector.pixels import statistics
 from exr_inspector.pixels.bands import DamagedChunk
 from exr_inspector.pixels.memory import MEMORY_LIMIT
-from pixel_files import attributes, chunk_offsets, deep_plane, one, patched, planes, rows, stats, written
+from pixel_files import FLAT, WINDOW, attributes, chunk_offsets, deep_plane, one, patched, planes, rows, stats, written
 
 
 def table_start(data: bytes) -> int:
@@ -31,10 +32,8 @@ def table_start(data: bytes) -> int:
 
 
 def without(data: bytes, *chunks: int) -> bytes:
-    """The file as a render leaves it that never wrote these chunks: their offsets are zero."""
-    for chunk in chunks:
-        data = patched(data, table_start(data) + 8 * chunk, bytes(8))
-    return data
+    """The file as a render leaves it that never wrote these chunks."""
+    return without_chunks(data, table_start(data), *chunks)
 
 
 def spoiled(data: bytes, chunk: int, leader: int = 8) -> bytes:
@@ -71,6 +70,65 @@ def test_chunks_that_were_never_written_are_missing() -> None:
     assert found["channels"][0]["pixel_count"] == 64 * 300 - 3 * 16 * 50
     assert codes(found) == ["pixels_missing"]
     assert "3 of 24 chunks" in found["findings"][0]["message"]
+
+
+def unlisted(data: bytes, *chunks: int) -> bytes:
+    """The file with these entries of its table zero, or all of them; its chunks are there."""
+    for chunk in chunks or range(len(chunk_offsets(data))):
+        data = patched(data, table_start(data) + 8 * chunk, bytes(8))
+    return data
+
+
+FILES = {
+    **{name: lambda name=name: one(planes(), name, window=WINDOW) for name in FLAT},
+    "tiles": lambda: one(planes(), tile=(16, 50)),
+    "deep lines": lambda: one({"Z": deep_plane(16, 16)}, "zips", deep=True),
+    "deep tiles": lambda: one({"Z": deep_plane(16, 16)}, "zips", (8, 8), deep=True),
+    "parts": lambda: written(
+        (attributes("piz"), planes()), (attributes(tile=(16, 50)), planes(seed=2)), (attributes("dwaa"), planes(seed=3))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_chunks_that_the_table_does_not_list_are_read(name: str) -> None:
+    """Of an empty table and of one that lacks entries: the figures are those of the whole file, and nothing is partial."""
+    data = FILES[name]()
+    whole = stats(data, deep_stats=True)
+    assert not whole["is_partial"]
+    assert stats(unlisted(data), deep_stats=True) == whole
+    assert stats(unlisted(data, 0, len(chunk_offsets(data)) - 1), deep_stats=True) == whole
+
+
+def test_a_killed_render_has_the_figures_of_what_it_wrote() -> None:
+    """The table is empty, and the sixth of 19 chunks ends with the file."""
+    data = one(planes())
+    cut = chunk_offsets(data)[5] + 20
+    assert stats(unlisted(data)[:cut])["channels"] == stats(without(data, *range(5, 19)))["channels"]
+
+
+def test_chunks_are_looked_for_at_a_cost_that_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the table is at hand; what was not found is missing."""
+    monkeypatch.setattr(recovery, "MOST_RANGES", 1)
+    monkeypatch.setattr(recovery, "MOST_BYTES", 40_000)
+    data = unlisted(one(planes(), "none"))
+    found = stats(data, held=table_start(data) + 8 * 300)
+    (part,) = found["parts"]
+    assert part["chunks_read"] == -(-40_000 // (8 + 64 * 10))
+    assert (part["chunks_missing"], codes(found)) == (300 - part["chunks_read"], ["pixels_missing"])
+
+
+FAULTS = Path(__file__).resolve().parents[3] / "shared/faults"
+
+
+@pytest.mark.skipif(not FAULTS.is_dir(), reason="needs ../shared/faults")
+def test_a_real_file_with_an_empty_table_has_the_figures_that_other_readers_have() -> None:
+    """Of the Gaffer project; OpenEXR 3.5.3 and OpenImageIO give these."""
+    found = rows((FAULTS / "zero_table_all_data_present.exr").read_bytes())["R"]
+    assert round(found["min_value"], 6) == 0.046898
+    assert round(found["max_value"], 6) == 1.031983
+    assert round(found["mean_value"], 6) == 0.341339
+    assert (found["pixel_count"], found["is_partial"]) == (200 * 150, False)
 
 
 @pytest.mark.parametrize("name", ["rle", "zips", "zip", "piz", "pxr24", "dwaa", "zstd", "htj2k32"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 MAGIC = 20000630
@@ -165,6 +166,24 @@ def set_offsets(data: bytes, head: bytes, changes: dict[int, int]) -> bytes:
     for index, offset in changes.items():
         struct.pack_into("<Q", changed, len(head) + 8 * index, offset)
     return bytes(changed)
+
+
+def without_chunks(data: bytes, table: int, *chunks: int) -> bytes:
+    """The file as a render leaves it that never wrote these chunks: their bytes are not there, and their offsets are zero.
+
+    `table`: where the offset table begins; the first chunk has to follow it.
+    """
+    length = next(n for n in range(8, len(data), 8) if n + table == min(_offsets(data, table, n)))
+    offsets = _offsets(data, table, length)
+    ends = dict(pairwise([*sorted(offsets), len(data)]))
+    kept = [offset for index, offset in enumerate(offsets) if index not in chunks]
+    places = dict(zip(sorted(kept), accumulate((ends[one] - one for one in sorted(kept)), initial=table + length), strict=False))
+    entries = struct.pack(f"<{len(offsets)}Q", *(0 if index in chunks else places[at] for index, at in enumerate(offsets)))
+    return data[:table] + entries + b"".join(data[one : ends[one]] for one in sorted(kept))
+
+
+def _offsets(data: bytes, table: int, length: int) -> list[int]:
+    return [offset for (offset,) in struct.iter_unpack("<Q", data[table : table + length])]
 
 
 def image(*extra: bytes, height: int = 128, size: int = 100, **options: object) -> bytes:

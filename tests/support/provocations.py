@@ -25,7 +25,7 @@ import main
 import vast_db_persistence as persistence
 from contexts import Context, element
 from databases import BUCKET, Database, database
-from exr_bytes import attribute, channel, chlist, header, image, part, set_offsets, text
+from exr_bytes import attribute, channel, chlist, header, image, part, set_offsets, text, without_chunks
 from exr_inspector import settings as vast_settings
 from exr_inspector.catalogue import connection, engine, questions, similarity
 from exr_inspector.cli import command
@@ -466,8 +466,13 @@ def a_large_header(place: Place) -> Iterator[str]:
 
 @problem("Chunks were never written")
 def missing_chunks(place: Place) -> Iterator[str]:
-    data = image()
-    yield from entries(place, set_offsets(data, header(_head()), {3: 0, 4: 0}))
+    yield from entries(place, without_chunks(image(), len(header(_head())), 3, 4))
+
+
+@problem("The offset table does not list the chunks")
+def unlisted_chunks(place: Place) -> Iterator[str]:
+    yield from entries(place, set_offsets(image(), header(_head()), dict.fromkeys(range(8), 0)))
+    yield from entries(place, set_offsets(image(), header(_head()), {3: 0}))
 
 
 def _head() -> list[bytes]:
@@ -537,7 +542,7 @@ def many_findings(place: Place) -> Iterator[str]:
 
 @problem("Pixels are missing from the statistics")
 def missing_pixels(place: Place) -> Iterator[str]:
-    yield from entries(place, set_offsets(image(), header(_head()), {3: 0}), stats=True)
+    yield from entries(place, without_chunks(image(), len(header(_head())), 3), stats=True)
 
 
 @problem("No process that decodes pixels starts")
