@@ -24,7 +24,15 @@ GAP = 64 * 1024
 
 
 class DamagedChunk(ValueError):
-    """A chunk is not the one that the table promises, or does not decode."""
+    """A chunk is not the one that the table promises, or does not decode; `code` is that of the finding."""
+
+    code = "chunk_not_decodable"
+
+
+class LargeChunk(DamagedChunk):
+    """A chunk needs more memory than there may be; whether it is damaged is not known."""
+
+    code = "chunk_too_large"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import contextlib
 import json
 import mmap
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,8 +24,9 @@ from typing import Any
 
 from exr_inspector.errors import Retry
 from exr_inspector.pixels import worker
-from exr_inspector.pixels.bands import DamagedChunk
+from exr_inspector.pixels.bands import DamagedChunk, LargeChunk
 from exr_inspector.pixels.worker import ANSWER, REQUEST
+from exr_inspector.terminal import on_one_line
 
 MOST_PROCESSES = 8
 # Names of the environment that Python and its libraries need; the function's keys are not among them.
@@ -34,6 +36,11 @@ _FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20), "M
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import {0}; {0}.main()"
 # A process that shares more than this with us is not kept: a band is 16 MiB, a single chunk may be more.
 _MOST_SHARED = 32 * 2**20
+# Of what the library writes to standard error while it decodes, in characters, after the name of the file, which is a buffer, and
+# the name of the error, which misleads: bytes that unpack to more than the pixels need are EXR_ERR_OUT_OF_MEMORY (3.5.3).
+_MOST_SAID = 200
+_ERROR_NAME = re.compile(r"^<\w+>: (\(EXR_ERR_\w+\) )?")
+_NO_MEMORY = "Unable to allocate"
 
 
 class RefusedFile(DamagedChunk):
@@ -41,7 +48,11 @@ class RefusedFile(DamagedChunk):
 
 
 class DecoderCrashed(DamagedChunk):
-    """The process that decoded it came to an end."""
+    """The process that decoded it came to an end, by itself or because memory ran out."""
+
+    def __init__(self, message: str, code: str = "decoder_crashed") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +79,19 @@ class _Process:
         self.answered = 0
         self.is_busy = False
         self._shared = _nameless_file()
+        self._said = _nameless_file()
         self._bytes: Any = b""
         start = _START.format(worker.__name__)
         command = [sys.executable, "-c", start, json.dumps(sys.path), str(self._shared)]
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and code of this project
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, bufsize=0,
                 env={**kept, **_FRUGAL}, pass_fds=[self._shared],
             )  # fmt: skip
         except OSError as error:
             os.close(self._shared)
+            os.close(self._said)
             remedy = "Allow the container more processes or more memory, or switch statistics off"
             raise Retry(f"no process that decodes pixels starts: {error}", code="no_decoder", remedy=remedy) from error
         # Unbuffered, so both are FileIO.
@@ -91,19 +104,37 @@ class _Process:
         Raises DamagedChunk, RefusedFile, or DecoderCrashed, after which the process is of no use.
         """
         self.is_busy = True
+        self._forget_said()
         try:
             self._send(REQUEST.pack(len(data), memory))
             self._send(data)
             (length,) = ANSWER.unpack(self._receive(bytearray(ANSWER.size)))
             answer = json.loads(self._receive(bytearray(length)))
         except (BrokenPipeError, EOFError):
-            raise DecoderCrashed(f"the process that decoded it {_end(self._process.wait())}") from None
+            raise self._crash(self._process.wait()) from None
         self.is_busy = False
         self.answered += 1
-        _raise_fault(answer)
+        _raise_fault(answer, self._last_words()[:1])
         if len(self._bytes) != answer["bytes"]:
             self._bytes = mmap.mmap(self._shared, answer["bytes"])
         return {one["name"]: self._pixels(one["blocks"]) for one in answer["channels"]}
+
+    def _crash(self, status: int) -> DecoderCrashed:
+        """How the process ended, and the last that it said."""
+        words = ": ".join([f"the process that decoded it {_end(status)}", *self._last_words()[-1:]])
+        return DecoderCrashed(words, LargeChunk.code) if status == -signal.SIGKILL else DecoderCrashed(words)
+
+    def _forget_said(self) -> None:
+        """What it writes to its standard error from now on is about one file. Both processes share the place in that file."""
+        os.ftruncate(self._said, 0)
+        os.lseek(self._said, 0, os.SEEK_SET)
+
+    def _last_words(self) -> list[str]:
+        """The lines that it wrote to its standard error, as they may stand in a message."""
+        size = os.fstat(self._said).st_size
+        kept = [os.pread(self._said, 8 * _MOST_SAID, at) for at in (0, max(0, size - 8 * _MOST_SAID))]
+        lines = [line for text in kept for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
+        return [on_one_line(_ERROR_NAME.sub("", line))[:_MOST_SAID] for line in lines]
 
     @property
     def is_of_use(self) -> bool:
@@ -148,6 +179,7 @@ class _Process:
         self._requests.close()
         self._answers.close()
         os.close(self._shared)
+        os.close(self._said)
 
 
 def _nameless_file() -> int:
@@ -166,12 +198,18 @@ def _end(status: int) -> str:
     return f"was ended by {name}" + (", which the system sends where memory runs out" if name == "SIGKILL" else "")
 
 
-def _raise_fault(answer: dict[str, Any]) -> None:
+def _raise_fault(answer: dict[str, Any], said: list[str]) -> None:
+    """Raises what an answer says instead of giving pixels, with the first that the library `said` of it."""
     fault = answer.get("fault")
     if fault == "unavailable":
         raise ImportError(answer["message"])
+    if fault and any(_NO_MEMORY in line for line in said):
+        fault = "too_large"
     if fault:
-        raise (RefusedFile if fault == "refused" else DamagedChunk)(answer["message"])
+        raise _FAULTS[fault](": ".join([answer["message"], *said]))
+
+
+_FAULTS = {"refused": RefusedFile, "too_large": LargeChunk, "damaged": DamagedChunk}
 
 
 class Decoders:

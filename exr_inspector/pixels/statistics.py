@@ -24,7 +24,7 @@ from exr_inspector.exr.layout import Layout, NoLayout
 from exr_inspector.exr.recovery import TableUnreadable, read_table
 from exr_inspector.pixels import bands, memory, sampling
 from exr_inspector.pixels import tally as tallies
-from exr_inspector.pixels.bands import Band, DamagedChunk
+from exr_inspector.pixels.bands import Band, DamagedChunk, LargeChunk
 from exr_inspector.pixels.decode import DecoderCrashed, RefusedFile, decode
 from exr_inspector.pixels.memory import BASE_MEMORY, MEMORY_LIMIT, POOL, Mode, Schedule, StatsOptions
 from exr_inspector.pixels.sampling import Choice
@@ -184,6 +184,7 @@ class _PartRun:
         self.chunks_missing = 0
         self.chunks_damaged = 0
         self.crashes = 0
+        self.crash_code = ""
 
     @property
     def is_sampled(self) -> bool:
@@ -309,7 +310,7 @@ class _PartRun:
     def _measure_whole(self, band: Band, data: dict[int, memoryview]) -> _Outcome:
         pieces = [bands.cut(self.source.header, self.layout, band, chunk, data[chunk]) for chunk in band.chunks]
         if sum(piece.unpacked for piece in pieces) > self.most_packed:
-            raise DamagedChunk("its samples do not fit into the memory limit")
+            raise LargeChunk("its samples do not fit into the memory limit")
         names = [name.decode("utf-8", "replace") for name in bands.channel_names(self.part, self.layout)]
         with self._decode(bands.band_file(self.part, self.layout, band, pieces)) as arrays:
             if sorted(names) != sorted(arrays):
@@ -321,12 +322,12 @@ class _PartRun:
     def _decode(self, file: bytes) -> Iterator[dict[str, Any]]:
         """The band's pixels; after too many crashes nothing more of the part is given to the decoder."""
         if self.crashes >= MAX_CRASHES:
-            raise DecoderCrashed(f"it was not tried, because {self.crashes} crashes came before it in this part")
+            raise DecoderCrashed(f"it was not tried, because {self.crashes} crashes came before it in this part", self.crash_code)
         try:
             with decode(file, self.options.memory_limit) as arrays:
                 yield arrays
-        except DecoderCrashed:
-            self.crashes += 1
+        except DecoderCrashed as crash:
+            self.crashes, self.crash_code = self.crashes + 1, crash.code
             raise
 
     def _measure_flat(self, band: Band, blocks: list[tuple[_ChannelTally, Any]]) -> _Outcome:
@@ -368,7 +369,7 @@ class _PartRun:
     def _join(self, outcomes: list[_Outcome]) -> None:
         for outcome in outcomes:
             if outcome.fault is not None:
-                self._count_damage(outcome)
+                self._count_damage(outcome, outcome.fault)
                 continue
             self.chunks_read += len(outcome.band.chunks)
             for channel, (measured, place) in zip(self.channels, outcome.measured, strict=True):
@@ -384,15 +385,14 @@ class _PartRun:
             return 0
         return self.drawn[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]
 
-    def _count_damage(self, outcome: _Outcome) -> None:
+    def _count_damage(self, outcome: _Outcome, fault: DamagedChunk) -> None:
         self.chunks_damaged += len(outcome.band.chunks)
         for channel in self.channels:
             channel.shares += self._times(outcome.band)
         window = outcome.band.window
         if len(self.findings) < MAX_FINDINGS:
             place = f"lines {window.y_min} to {window.y_max}, columns {window.x_min} to {window.x_max}"
-            code = "decoder_crashed" if isinstance(outcome.fault, DecoderCrashed) else "chunk_not_decodable"
-            self._find(code, f"{_chunks(outcome.band)} of {place} gives no pixels: {outcome.fault}")
+            self._find(fault.code, f"{_chunks(outcome.band)} of {place} gives no pixels: {fault}")
 
     def _too_large(self) -> None:
         self.chunks_damaged = self.grid.chunks - self.chunks_missing

@@ -115,7 +115,7 @@ def answer(data: bytes) -> tuple[dict[str, Any], Blocks]:
     except ImportError as error:
         fault, message = "unavailable", str(error)
     except MemoryError:
-        fault, message = "damaged", "OpenEXR needs more memory for it than the limit allows"
+        fault, message = "too_large", "OpenEXR needs more memory for it than the limit allows"
     except LIBRARY_ERRORS as error:
         fault, message = "refused", f"OpenEXR refuses it: {error}"
     return {"fault": fault, "message": message}, deque()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from exr_inspector.pixels import decode, statistics
+from exr_inspector.pixels.bands import DamagedChunk, LargeChunk
 from exr_inspector.pixels.decode import Decoders
 from pixel_files import one, stats
 from project import ROOT
@@ -32,7 +33,10 @@ def fragile(stream, **options):
     if b"SEGFAULT" in data:
         os.kill(os.getpid(), signal.SIGSEGV)
     if b"ABORTED!" in data:
+        os.write(2, b"a warning\\nfree(): invalid size\\n")
         os.abort()
+    if b"NOMEMORY" in data:
+        os.kill(os.getpid(), signal.SIGKILL)
     if b"TOO MUCH" in data:
         bytearray(2**36)
     return whole(stream, **options)
@@ -89,6 +93,22 @@ def test_a_chunk_that_ends_the_decoder_is_one_finding(word: str, name: str) -> N
 
 
 @pytest.mark.usefixtures("decoders")
+def test_the_last_that_a_crashed_decoder_said_stands_in_the_finding(capfd: pytest.CaptureFixture[str]) -> None:
+    """And nowhere else."""
+    (finding,) = stats(image("ABORTED!"))["findings"]
+    assert finding["message"].endswith("was ended by SIGABRT: free(): invalid size")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("decoders")
+def test_a_decoder_that_the_system_ends_for_its_memory_says_nothing_of_damage() -> None:
+    """Nor of the chunks that are not tried any more after it."""
+    found = stats(image(*["NOMEMORY"] * 8, lines=16), threads=0)
+    assert {finding["code"] for finding in found["findings"]} == {"chunk_too_large"}
+    assert found["parts"][0]["chunks_damaged"] == 8
+
+
+@pytest.mark.usefixtures("decoders")
 def test_a_part_that_crashes_again_and_again_is_given_up(tmp_path: Path) -> None:
     """Each crash costs starts of processes; after a few the rest of the part is counted as damaged, whatever its length."""
     found = stats(image(*["SEGFAULT"] * 200, lines=200), threads=0)
@@ -104,9 +124,19 @@ def test_a_chunk_that_needs_more_memory_than_there_is_costs_its_own_pixels(tmp_p
     """The process that decodes has a limit, gets no more, and goes on."""
     found = stats(image("TOO MUCH"), threads=0)
     (finding,) = found["findings"]
-    assert finding["code"] == "chunk_not_decodable"
+    assert finding["code"] == "chunk_too_large"
     assert "more memory" in finding["message"]
     assert (found["parts"][0]["chunks_read"], starts(tmp_path)) == (15, 1)
+
+
+def test_what_the_library_cannot_allocate_is_not_damage() -> None:
+    """It says so on its standard error, and answers as for bytes that do not decode."""
+    answer = {"fault": "damaged", "message": "OpenEXR does not decode it"}
+    with pytest.raises(LargeChunk, match="it: Unable to allocate 8 bytes"):
+        decode._raise_fault(answer, ["Unable to allocate 8 bytes"])
+    with pytest.raises(DamagedChunk, match=r"does not decode it$") as caught:
+        decode._raise_fault(answer, [])
+    assert caught.value.code == "chunk_not_decodable"
 
 
 def test_a_decoder_that_died_meanwhile_is_replaced(decoders: Decoders) -> None:
