@@ -40,8 +40,8 @@ def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line re
 def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
     """Locate the object that the event is about; read, describe and store it, or its removal; answer with a summary.
 
-    What is not ours (`skipped`) and what is hopeless (`rejected`, `unreadable`) is an answer as well. What may succeed later is
-    raised, so that the platform delivers the event again. A batch of events is answered by a list of as many answers.
+    What is not ours (`skipped`) and what is hopeless (`rejected`, `unreadable`, `damaged`) is an answer as well. What may succeed
+    later is raised, so that the platform delivers the event again. A batch of events is answered by a list of as many answers.
     """
     if is_batch(event):
         return answer_batch(ctx, runtime_of(ctx), event)

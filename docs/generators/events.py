@@ -52,6 +52,7 @@ and after rows were overwritten the object is looked at once more.
 |---|---|---|
 | `ok`, `incomplete` | done | inspected; of an incomplete file something is missing |
 | `removed` | done | the object is gone, and its row says so |
+| `damaged` | reject | pixel statistics found chunks that do not decode; that is stored, with the chunks in `errors` |
 | `unreadable` | reject | the file is there but no readable EXR; that is stored, with the reason in `errors` |
 | `rejected` | reject | hopeless, with the reason in `errors`; there is no file to store |
 | `skipped` | skip | not ours, with a `reason` |

@@ -56,6 +56,8 @@ class FileRows:
     mtime: datetime | None
     tables: Mapping[str, Sequence[Row]]
     measured: frozenset[Section] = frozenset()
+    every_chunk_read: bool = False
+    """Whether the statistics are of all pixels of all parts, none of which was missing or did not decode."""
 
     @property
     def file(self) -> Row:
@@ -159,8 +161,8 @@ def rows_of(payload: Any, embedding: Sequence[float] | None = None, templates: t
     for entries in tables.values():
         for entry in entries:
             entry["file_id"] = row["file_id"]
-    measured = measured_sections(document.payload)
-    return FileRows(row["file_id"], row["file_path_normalized"], row["header_hash"], row["mtime"], tables, measured)
+    measured, read = measured_sections(document.payload), _every_chunk_read(document.payload)
+    return FileRows(row["file_id"], row["file_path_normalized"], row["header_hash"], row["mtime"], tables, measured, read)
 
 
 def measured_sections(document: Mapping[str, Any]) -> frozenset[Section]:
@@ -172,6 +174,13 @@ def measured_sections(document: Mapping[str, Any]) -> frozenset[Section]:
     if document.get("stats"):
         sections.add((PIXEL_STATS.name, None))
     return frozenset(sections)
+
+
+def _every_chunk_read(document: Mapping[str, Any]) -> bool:
+    """Whether every chunk of every part gave its pixels, as the statistics say; levels below the first of tiled parts apart."""
+    stats = as_mapping(document.get("stats") or {}, "stats")
+    parts = as_objects(stats.get("parts") or [], "stats.parts")
+    return bool(parts) and all(part.get("chunks_read") == part.get("chunks") is not None for part in parts)
 
 
 def sections_of_stored(text: str | None) -> frozenset[Section]:

@@ -156,8 +156,11 @@ def _write(store: Store, changes: Sequence[Change], ledger: Ledger) -> list[Outc
 
 
 def _plan_step(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
-    etag, size = file.file["etag"], file.file["size_bytes"]
-    seen = Inspection(file.file_id, file.mtime, stamp.inspection_id, stamp.now, etag, size, file.measured)
+    row = file.file
+    seen = Inspection(
+        file.file_id, file.mtime, stamp.inspection_id, stamp.now, row["etag"], row["size_bytes"], file.measured,
+        row["status"], row["error_code"], row["error_message"], file.every_chunk_read,
+    )  # fmt: skip
     plan = inspect(stored, seen)
     return _Step(file, replace(stamp, is_current=plan.is_current, deleted_at=plan.deleted_at), plan)
 

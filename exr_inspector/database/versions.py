@@ -11,6 +11,9 @@ Rows of other tables that were *measured* (statistics of pixels, findings of a p
 `files` describes now. An inspection of the same bytes replaces the sections that it measured, whether rows came of them or not,
 and leaves the others; an inspection of other bytes replaces or removes all of them; one of older bytes changes none. Bytes are
 taken to be the same only where an ETag or a time of modification says so: no statistics are better than those of other bytes.
+
+Damage of pixels is measured as well, and stands in the row of `files`: a file that is `damaged` stays so, with an error that says
+why, until an inspection of the same bytes reads every chunk of theirs, or other bytes come.
 """
 
 from __future__ import annotations
@@ -38,11 +41,17 @@ class Version:
     last_inspection_id: str | None
     etag: str | None = None
     size_bytes: int | None = None
+    status: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(Version) if field.name != "row_id")
 """The columns of `files` that the upsert reads."""
 
+DAMAGED = "damaged"
+OTHERS_DAMAGE = " (found by another inspection of the same bytes than the latest)"
+"""What the message of an error ends with that the latest inspection did not make."""
 _NEVER = datetime(1, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
 
 
@@ -52,7 +61,10 @@ Section = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """An inspection: which version was found, its bytes, by which inspection and when, and the sections that it measured."""
+    """An inspection: which version was found, its bytes, by which inspection and when, and the sections that it measured.
+
+    `every_chunk_read`: statistics were computed of all pixels of all parts, and every chunk decoded.
+    """
 
     file_id: str
     mtime: datetime | None
@@ -61,6 +73,10 @@ class Inspection:
     etag: str | None = None
     size_bytes: int | None = None
     measured: frozenset[Section] = frozenset()
+    status: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    every_chunk_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +224,8 @@ def _set_current(version: Version, current: Version | None) -> Version:
 
 def _count_inspection(version: Version, seen: Inspection, fresh: bool) -> Version:
     if fresh:
+        keeps = version.status == DAMAGED and not seen.every_chunk_read and _has_bytes_of(version, seen)
+        version = _set_status(version, seen, version if keeps else None)
         version = replace(version, mtime=seen.mtime or version.mtime, etag=seen.etag, size_bytes=seen.size_bytes)
     return replace(
         version,
@@ -215,6 +233,14 @@ def _count_inspection(version: Version, seen: Inspection, fresh: bool) -> Versio
         inspection_count=(version.inspection_count or 0) + 1,
         last_inspection_id=seen.inspection_id,
     )
+
+
+def _set_status(version: Version, observed: Version | Inspection, damaged: Version | None) -> Version:
+    """The version with the status and error that were observed; instead of `ok`, those of `damaged`, a row of the same bytes."""
+    if damaged is None or observed.status != "ok":
+        return replace(version, status=observed.status, error_code=observed.error_code, error_message=observed.error_message)
+    message = (damaged.error_message or "").removesuffix(OTHERS_DAMAGE) + OTHERS_DAMAGE
+    return replace(version, status=DAMAGED, error_code=damaged.error_code, error_message=message)
 
 
 def _group_by_file(stored: Sequence[Version]) -> list[list[Version]]:
@@ -264,8 +290,9 @@ def _unite(keeper: Version, losers: list[Version]) -> Version:
     latest = max(rows, key=_inspected_at)
     newest = max(rows, key=_age)
     current = [row for row in rows if row.is_current]
+    damaged = next((row for row in rows if row.status == DAMAGED and _has_bytes_of(row, newest)), None)
     return replace(
-        keeper,
+        _set_status(keeper, newest, damaged),
         mtime=newest.mtime,
         etag=newest.etag,
         size_bytes=newest.size_bytes,

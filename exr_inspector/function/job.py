@@ -42,7 +42,7 @@ Answer = dict[str, Any]
 STATE = "exr_inspector"
 POLICIES = Path(__file__).resolve().parents[1] / "validation/policies"
 STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}
-VERDICT_OF = {"skipped": "skip", "rejected": "reject", "unreadable": "reject", "retry": "retry"}
+VERDICT_OF = {"skipped": "skip", "rejected": "reject", "unreadable": "reject", "damaged": "reject", "retry": "retry"}
 GRAVITY = ("skip", "done", "reject", "retry")
 LISTED_FINDINGS = 10
 LISTED_RESULTS = 20
@@ -202,7 +202,7 @@ class Job:
             with opened:
                 payload, header = self._describe(opened)
                 if header is not None:
-                    payload["stats"] = self._compute_stats(request, opened, header)
+                    document.add_statistics(payload, self._compute_stats(request, opened, header))
         finally:
             self.requests += opened.requests
             self.bytes_read += opened.bytes_read
@@ -464,7 +464,7 @@ LOGGED: dict[str, Callable[[Any], Any]] = {
 
 
 def status_of(answer: Answer) -> str:
-    """`ok`, `incomplete`, `unreadable`, `removed`, `skipped`, `rejected`, `retry` or `several`."""
+    """`ok`, `incomplete`, `damaged`, `unreadable`, `removed`, `skipped`, `rejected`, `retry` or `several`."""
     return str(answer.get("status") or answer["file"]["status"])
 
 

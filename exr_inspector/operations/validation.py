@@ -21,7 +21,7 @@ from exr_inspector.payload import document
 from exr_inspector.validation.policy import SHIPPED
 from exr_inspector.validation.validate import Policy, load_policy, validate
 
-COLUMNS = ["file_path_normalized", "is_current", "deleted_at", "last_inspected", "raw_output"]
+COLUMNS = ["file_path_normalized", "is_current", "deleted_at", "last_inspected", "status", "raw_output"]
 
 
 def policy_named(name: str) -> Policy:
@@ -67,7 +67,10 @@ def stored_payloads(target: Target, days: float | None, path: str | None) -> Ite
         is_recent = since is None or row["last_inspected"] >= since
         is_named = path is None or fnmatchcase(row["file_path_normalized"], path)
         if row["is_current"] and row["deleted_at"] is None and is_recent and is_named and row["raw_output"]:
-            yield json.loads(row["raw_output"])
+            payload = json.loads(row["raw_output"])
+            # Damage that an earlier inspection of the same bytes found stands in the row alone.
+            payload["file"]["status"] = row["status"]
+            yield payload
 
 
 def validate_all(payloads: Iterable[dict[str, Any]], policy: Policy) -> tuple[list[dict[str, Any]], Counter[str]]:

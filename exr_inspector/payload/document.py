@@ -41,6 +41,8 @@ STATED = {
 }
 """What a part says of itself, with the type that each attribute has to have."""
 HEADER_DAMAGE = frozenset({"attribute_size_impossible", "channel_list_damaged"})
+PIXEL_DAMAGE = frozenset({"chunk_not_decodable", "decoder_crashed"})
+"""Findings of pixel statistics after which other readers show a chunk wrong, or not at all."""
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
 
@@ -98,6 +100,20 @@ def describe_unreadable(facts: FileFacts, error: InspectorError) -> dict[str, An
     payload["file"] |= {"header_hash": digest or EMPTY_HASH, "status": "unreadable"}
     payload["errors"] = [error.as_dict()]
     return payload
+
+
+def add_statistics(payload: dict[str, Any], stats: dict[str, Any]) -> None:
+    """Put pixel statistics into a payload. Chunks that do not decode are errors, and a file that was `ok` is `damaged`.
+
+    Then they come first: the first error of a file is why it has its status.
+    """
+    payload["stats"] = stats
+    damage = [finding for finding in stats.get("findings", []) if finding["code"] in PIXEL_DAMAGE]
+    if damage and payload["file"]["status"] == "ok":
+        payload["file"]["status"] = "damaged"
+        payload["errors"] = [*damage, *payload["errors"]]
+    else:
+        payload["errors"] = [*payload["errors"], *damage]
 
 
 def _frame(facts: FileFacts, parts: list[dict[str, Any]]) -> dict[str, Any]:

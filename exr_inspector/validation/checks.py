@@ -102,7 +102,7 @@ def _number(value: Any) -> float | None:
 # The file
 
 
-@kind(required={"allowed": words_of("ok", "incomplete", "unreadable")})
+@kind(required={"allowed": words_of("ok", "incomplete", "damaged", "unreadable")})
 def status(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
     """The file's status."""
     value = subject.file.get("status")

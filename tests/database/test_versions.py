@@ -56,7 +56,8 @@ class Table:
     def insert(self, seen: Inspection, is_current: bool = True, deleted_at: datetime | None = None) -> None:
         """A row of files, with what was measured."""
         row = version(self.ids, seen.file_id, seen.mtime, is_current, deleted_at, seen)
-        self.rows.append(replace(row, etag=seen.etag))
+        error = {"error_code": seen.error_code, "error_message": seen.error_message}
+        self.rows.append(replace(row, etag=seen.etag, status=seen.status, **error))
         self.ids += 1
         self.measure(seen, seen.inspection_id)
 
@@ -359,3 +360,60 @@ def test_the_keeper_adopts_what_was_observed_last():
     older, newer = (replace(version(i, "a", at(i), True, None, Inspection("a", at(i), f"i{i}", at(9))), row_id=i) for i in (1, 2))
     (merge,) = versions.heal([newer, older]).merges
     assert (merge.keeper, merge.loser, merge.adopt) == (older, newer, True)
+
+
+SIGHTINGS = {
+    "damaged": {"status": "damaged", "error_code": "chunk_not_decodable", "error_message": "chunk 1 gives no pixels"},
+    "not read": {"status": "ok"},
+    "read in part": {"status": "ok", "measured": frozenset({STATS})},
+    "read whole": {"status": "ok", "measured": frozenset({STATS}), "every_chunk_read": True},
+    "cut": {"status": "incomplete", "error_code": "chunks_truncated", "error_message": "the file ends early"},
+}
+
+
+def looked_at(name: str, now: int, mtime: int = 1) -> Inspection:
+    """An inspection of the bytes of this time of modification that came to one of `SIGHTINGS`."""
+    return replace(sighting("a", mtime, now), **SIGHTINGS[name])
+
+
+@given(st.lists(st.sampled_from(["damaged", "not read", "read in part", "read whole"]), min_size=1, max_size=6))
+def test_damage_stays_until_every_chunk_of_the_same_bytes_was_read(names):
+    """Whatever order inspections come in: one that reads no pixel, or some of them, knows nothing better."""
+    table = Table()
+    for number, name in enumerate(names):
+        table.inspect(looked_at(name, number))
+    telling = [name for name in names if name in ("damaged", "read whole")]
+    row, is_damaged = table.current(), telling[-1:] == ["damaged"]
+    assert (row.status, row.error_code) == (("damaged", "chunk_not_decodable") if is_damaged else ("ok", None))
+    said = "chunk 1 gives no pixels" + (versions.OTHERS_DAMAGE if names[-1] != "damaged" else "")
+    assert row.error_message == (said if is_damaged else None)
+
+
+@pytest.mark.parametrize("order", [("damaged", "not read"), ("not read", "damaged"), ("read in part", "damaged", "not read")])
+def test_damage_that_one_of_racing_inspections_found_stays(order):
+    """Each inserted a row; the one that stays is damaged, whichever that is."""
+    table = Table()
+    for number, name in enumerate(order):
+        table.insert(looked_at(name, number))
+    table.apply(versions.heal(table.rows))
+    (row,) = table.rows
+    assert (row.status, row.error_code) == ("damaged", "chunk_not_decodable")
+    assert row.error_message == "chunk 1 gives no pixels" + (versions.OTHERS_DAMAGE if order[-1] != "damaged" else "")
+
+
+def test_damage_of_other_bytes_is_forgotten():
+    """They were rendered again, or are older than those that were found damaged."""
+    table = Table()
+    table.inspect(looked_at("damaged", 0, mtime=2))
+    table.inspect(looked_at("not read", 1, mtime=1))
+    assert table.current().status == "damaged"
+    table.inspect(looked_at("not read", 2, mtime=3))
+    assert (table.current().status, table.current().error_message) == ("ok", None)
+
+
+def test_what_is_worse_than_damage_is_said():
+    """A cut that only a later inspection saw."""
+    table = Table()
+    table.inspect(looked_at("damaged", 0))
+    table.inspect(looked_at("cut", 1))
+    assert (table.current().status, table.current().error_code) == ("incomplete", "chunks_truncated")

@@ -1,4 +1,4 @@
--- Question: Which files are incomplete, truncated or unreadable?
+-- Question: Which files are incomplete, truncated, damaged or unreadable?
 -- Asked by: render wranglers each morning, data managers before an archive
 -- $show text = null: only this show; null asks all
 -- $shot text = null: only this shot; null asks all

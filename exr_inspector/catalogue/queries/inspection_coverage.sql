@@ -7,6 +7,7 @@ SELECT
     count(*) AS file_count,
     CAST(sum(CASE WHEN status = 'ok' THEN 1 ELSE 0 END) AS BIGINT) AS ok,
     CAST(sum(CASE WHEN status = 'incomplete' THEN 1 ELSE 0 END) AS BIGINT) AS incomplete,
+    CAST(sum(CASE WHEN status = 'damaged' THEN 1 ELSE 0 END) AS BIGINT) AS damaged,
     CAST(sum(CASE WHEN status = 'unreadable' THEN 1 ELSE 0 END) AS BIGINT) AS unreadable,
     CAST(sum(CASE WHEN last_inspected < $before THEN 1 ELSE 0 END) AS BIGINT) AS stale,
     CAST(sum(CASE WHEN mtime > last_inspected THEN 1 ELSE 0 END) AS BIGINT) AS changed_since,

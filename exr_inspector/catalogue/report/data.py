@@ -130,14 +130,16 @@ _QUERIES = {
             count(DISTINCT show_name) FILTER (show_name <> '{NO_SHOW}') AS shows,
             count(DISTINCT (show_name, sequence_name, shot_name)) FILTER (shot_name IS NOT NULL) AS shots,
             count(DISTINCT sequence_key) AS sequences, count(*) FILTER (status = 'ok') AS ok,
-            count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'unreadable') AS unreadable,
+            count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'damaged') AS damaged,
+            count(*) FILTER (status = 'unreadable') AS unreadable,
             (SELECT coalesce(sum(missing), 0)::BIGINT FROM coverage) AS missing,
             (SELECT coalesce(sum(duplicates), 0)::BIGINT FROM coverage) AS duplicates,
             (SELECT count(*) FROM validated JOIN files USING (file_id) WHERE failed) AS failed
         FROM present""",  # noqa: S608 - constants of this file
     "shows": """
         SELECT show_name AS "show", count(*) AS files, count(*) FILTER (status = 'ok') AS ok,
-            count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'unreadable') AS unreadable,
+            count(*) FILTER (status = 'incomplete') AS incomplete, count(*) FILTER (status = 'damaged') AS damaged,
+            count(*) FILTER (status = 'unreadable') AS unreadable,
             sum(size_bytes)::BIGINT AS bytes
         FROM present GROUP BY show_name ORDER BY files DESC, show_name""",
     "shots": """
@@ -148,14 +150,16 @@ _QUERIES = {
         counted AS (
             SELECT show_name AS "show", sequence_name AS sequence, shot_name AS shot, count(*) AS files,
                 count(*) FILTER (status = 'ok') AS ok, count(*) FILTER (status = 'incomplete') AS incomplete,
-                count(*) FILTER (status = 'unreadable') AS unreadable, count(*) FILTER (validated.failed) AS failed,
-                count(*) FILTER (validated.warned) AS warned, sum(size_bytes)::BIGINT AS bytes
+                count(*) FILTER (status = 'damaged') AS damaged, count(*) FILTER (status = 'unreadable') AS unreadable,
+                count(*) FILTER (validated.failed) AS failed, count(*) FILTER (validated.warned) AS warned,
+                sum(size_bytes)::BIGINT AS bytes
             FROM present LEFT JOIN validated USING (file_id) WHERE shot_name IS NOT NULL GROUP BY ALL
         )
         SELECT counted.*, coalesce(missing, 0) AS missing, coalesce(duplicates, 0) AS duplicates
         FROM counted LEFT JOIN gaps ON gaps."show" = counted."show" AND gaps.shot = counted.shot
             AND gaps.sequence IS NOT DISTINCT FROM counted.sequence
-        ORDER BY incomplete + unreadable + coalesce(missing, 0) + failed DESC, counted."show", counted.sequence, counted.shot""",
+        ORDER BY incomplete + damaged + unreadable + coalesce(missing, 0) + failed DESC,
+            counted."show", counted.sequence, counted.shot""",
     "strips": """
         WITH listed AS (
             SELECT sequence_key, to_json(list({kind: kind, first: "first", last: "last"} ORDER BY "first"))::VARCHAR AS runs

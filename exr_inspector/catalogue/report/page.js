@@ -111,6 +111,7 @@ function drawShows() {
   return plot("shows-chart", [
     bar("ok", data.shows.map((row) => row.ok), shows, "#3d9a63", { orientation: "h" }),
     bar("incomplete", data.shows.map((row) => row.incomplete), shows, "#e08a00", { orientation: "h" }),
+    bar("damaged", data.shows.map((row) => row.damaged), shows, "#8e5bd0", { orientation: "h" }),
     bar("unreadable", data.shows.map((row) => row.unreadable), shows, "#c9352b", { orientation: "h" }),
   ], { barmode: "stack", height: 140 + 28 * shows.length, xaxis: { title: { text: "files" } }, yaxis: { autorange: "reversed" } });
 }
@@ -126,7 +127,8 @@ function sequenceLink(row) {
 function drawTables() {
   table("shots-table", [
     ["show", (row) => row.show], ["sequence", (row) => row.sequence ?? ""], ["shot", shotLink], ["files", count("files"), asNumber],
-    ["incomplete", count("incomplete"), fault("incomplete")], ["unreadable", count("unreadable"), fault("unreadable")],
+    ["incomplete", count("incomplete"), fault("incomplete")], ["damaged", count("damaged"), fault("damaged")],
+    ["unreadable", count("unreadable"), fault("unreadable")],
     ["missing frames", count("missing"), fault("missing")], ["duplicates", count("duplicates"), warning("duplicates")],
     ["failed validation", count("failed"), fault("failed")], ["warned", count("warned"), warning("warned")],
     ["size", (row) => bytes(row.bytes), asNumber],
@@ -325,7 +327,8 @@ function drawNumbers() {
   const entries = [
     ["files", number.format(totals.files)], ["shows", number.format(totals.shows)], ["shots", number.format(totals.shots)],
     ["sequences of frames", number.format(totals.sequences)], ["stored", bytes(totals.bytes)],
-    ["incomplete", number.format(totals.incomplete), totals.incomplete], ["unreadable", number.format(totals.unreadable), totals.unreadable],
+    ["incomplete", number.format(totals.incomplete), totals.incomplete], ["damaged", number.format(totals.damaged), totals.damaged],
+    ["unreadable", number.format(totals.unreadable), totals.unreadable],
     ["missing frames", number.format(totals.missing), totals.missing], ["duplicate frames", number.format(totals.duplicates), totals.duplicates],
     ["failed validation", number.format(totals.failed), totals.failed],
   ];
