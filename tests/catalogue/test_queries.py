@@ -92,11 +92,17 @@ def test_the_planted_duplicate_and_no_other_is_found() -> None:
     assert [(row["sequence_key"], row["frame_number"]) for row in query_cases.golden("duplicate_frames")] == [(key, number)]
 
 
+BROKEN = ("truncated", "incomplete", "damaged", "unreadable")
+
+
 def test_the_broken_files_are_those_that_were_planted() -> None:
-    """One truncated, one incomplete, one unreadable."""
+    """One truncated, one incomplete, one damaged, one unreadable; the damaged one has all its chunks, and says which is wrong."""
     rows = query_cases.golden("broken_frames")
-    found = {(row["completeness"] or row["status"], row["shot_name"], row["frame_number"]) for row in rows}
-    assert found == {(what, PLANTED[what][2], PLANTED[what][4]) for what in ("truncated", "incomplete", "unreadable")}
+    kinds = {row["frame_number"]: row["completeness"] if row["status"] == "incomplete" else row["status"] for row in rows}
+    assert kinds == {PLANTED[what][4]: what for what in BROKEN}
+    assert {(row["shot_name"], row["frame_number"]) for row in rows} == {PLANTED[what][2::2] for what in BROKEN}
+    (damaged,) = (row for row in rows if row["status"] == "damaged")
+    assert (damaged["completeness"], damaged["error_code"]) == ("complete", "chunk_not_decodable")
 
 
 def test_similar_renders_are_first_those_of_the_same_setup() -> None:
@@ -242,8 +248,8 @@ def test_the_failing_and_the_warned_shot_are_found_and_no_other() -> None:
 
 
 def test_coverage_lists_exactly_the_sequences_with_a_planted_fault() -> None:
-    """Missing, duplicate, incomplete, truncated and unreadable frames."""
-    broken = {sequence_key(*PLANTED[what][:4]) for what in ("truncated", "incomplete", "unreadable")}
+    """Missing, duplicate, incomplete, truncated, damaged and unreadable frames."""
+    broken = {sequence_key(*PLANTED[what][:4]) for what in BROKEN}
     assert keys("frame_coverage", "sequence_key") == {*PLANTED["missing"], *PLANTED["duplicate"], *broken}
     assert sum(row["frames_missing"] for row in query_cases.golden("frame_coverage")) == 3
 

@@ -382,6 +382,26 @@ def test_the_last_chunk_is_looked_at_when_the_settings_ask_for_it(store: Store, 
     assert (first.sent, second.sent <= 28) == (64 * 1024, True)
 
 
+def test_an_empty_offset_table_costs_a_few_requests(store: Store, clean: pytest.MonkeyPatch) -> None:
+    """Its chunks follow it, and their leaders are read together; statistics are those of the file as it was."""
+    clean.setenv("EXR_FULL_PAYLOAD", "true")
+    clean.setenv("EXR_STATS", "full")
+    whole = main.handler(Context(), element(BEAUTY))
+    data, chunks = store.objects[BEAUTY], whole["file"]["completeness"]["chunks_expected"]
+    table = whole["file"]["header_bytes"]
+    store.objects[BEAUTY] = data[:table] + bytes(8 * chunks) + data[table + 8 * chunks :]
+    found = main.handler(Context(), element(BEAUTY))
+    assert (found["file"]["status"], found["file"]["completeness"]["chunks_present"]) == ("ok", chunks)
+    codes, before = ([warning["code"] for warning in answer["warnings"]] for answer in (found, whole))
+    assert codes == [*before, "offset_table_empty"]
+    assert found["stats"] == whole["stats"]
+    clean.setenv("EXR_STATS", "off")
+    store.seen.clear()
+    main.handler(Context(), element(BEAUTY))
+    assert sum(seen.sent for seen in store.seen) <= len(data)
+    assert len(store.seen) <= 1 + min(chunks, -(-len(data) // (64 * 1024)))
+
+
 def test_a_last_chunk_that_is_too_short_is_looked_at_in_any_case(store: Store, clean: pytest.MonkeyPatch) -> None:
     """A quarter of what its neighbours lead to expect."""
     clean.setenv("EXR_FULL_PAYLOAD", "true")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from exr_inspector.function.events import read_envelope, read_requests
 from exr_inspector.function.job import status_of
 from exr_inspector.operations.samples import SAMPLES, write_samples
 from local_vast import LocalVast
+from pixel_files import chunk_offsets
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -278,3 +280,55 @@ def test_the_command_runs_as_a_program(here: Path) -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["file"]["status"] == "unreadable"
     assert done.stderr == ""
+
+
+@pytest.fixture
+def corrupt(here: Path) -> Path:
+    """A sample with one chunk of noise, the second."""
+    data = bytearray((here / BEAUTY).read_bytes())
+    at = chunk_offsets(bytes(data))[1]
+    (size,) = struct.unpack_from("<i", data, at + 4)
+    data[at + 8 : at + 8 + size] = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    path = here / "corrupt.exr"
+    path.write_bytes(data)
+    return path
+
+
+def test_a_file_whose_pixels_do_not_decode_is_damaged(
+    corrupt: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With statistics, which alone can tell: an error with part and chunk, the exit status of a bad file, a policy that fails."""
+    status, (answer,), _ = run(capsys, corrupt)
+    assert (status, answer["file"]["status"], answer["errors"]) == (0, "ok", [])
+    monkeypatch.setenv("EXR_STATS", "full")
+    monkeypatch.setenv("EXR_VALIDATE", "true")
+    status, (answer,), _ = run(capsys, corrupt)
+    assert (status, answer["file"]["status"], answer["file"]["completeness"]["verdict"]) == (1, "damaged", "complete")
+    (error,) = answer["errors"]
+    assert (error["code"], error["part"]) == ("chunk_not_decodable", 0)
+    assert error["message"].startswith("part 0: chunk 1 of lines 16 to 31, ")
+    assert answer["stats"]["findings"] == answer["errors"]
+    failed = {result["rule_id"]: result["actual"] for result in answer["validation"]["results"] if result["status"] == "FAIL"}
+    assert (answer["validation"]["status"], failed["readable"]) == ("FAIL", "damaged")
+
+
+def test_what_the_library_says_of_a_damaged_file_is_in_the_answer_and_nowhere_else(corrupt: Path) -> None:
+    """In a process of its own, whose standard error is a pipe: OpenEXR's C library writes to the descriptor."""
+    command = [sys.executable, str(ROOT / "main.py"), str(corrupt), "--summary"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "EXR_STATS": "full"})
+    assert (done.returncode, done.stderr) == (1, "")
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("damaged  ")
+    assert line.endswith("error chunk_not_decodable")
+
+
+def test_a_cut_file_is_incomplete_with_statistics_as_well(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last chunk does not decode, and that is not what is wrong with it; the first error says why it has its status."""
+    monkeypatch.setenv("EXR_STATS", "full")
+    path = here / "cut.exr"
+    path.write_bytes((here / BEAUTY).read_bytes()[:-100])
+    status, (answer,), _ = run(capsys, path)
+    assert (status, answer["file"]["status"]) == (0, "incomplete")
+    assert [error["code"] for error in answer["errors"]] == ["chunks_truncated", "chunk_not_decodable"]

@@ -540,6 +540,11 @@ def many_findings(place: Place) -> Iterator[str]:
     yield answer(place, event, db_endpoint=None, full_payload=False)["warnings"][-1]["message"]
 
 
+@problem("Pixels do not decode")
+def damaged_pixels(place: Place) -> Iterator[str]:
+    yield from entries(place, image(), stats=True)
+
+
 @problem("Pixels are missing from the statistics")
 def missing_pixels(place: Place) -> Iterator[str]:
     yield from entries(place, without_chunks(image(), len(header(_head())), 3), stats=True)

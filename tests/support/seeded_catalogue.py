@@ -192,11 +192,15 @@ PASSED = (_rule("compression", "PASS"), _rule("timecode", "PASS", "WARN"))
 FAILED = (_rule("compression", "FAIL", actual="none", suggested_fix="Write it again with zip"), _rule("timecode", "PASS", "WARN"))
 WARNED = (_rule("compression", "PASS"), _rule("timecode", "WARN", "WARN", actual=None))
 
+WHOLE = ("ok", "damaged")
+"""Statuses of files that have all their bytes."""
+
 PLANTED: dict[str, Any] = {
     "missing": {sequence_key("apollo", "sq010", "sh020", "beauty"): (1013, 1015)},
     "duplicate": {sequence_key("borealis", "sq020", "sh030", "beauty"): 1025},
     "truncated": ("apollo", "sq020", "sh010", "beauty", 1030),
     "incomplete": ("caldera", "sq030", "sh020", "fx", 1008),
+    "damaged": ("caldera", "sq030", "sh010", "utility", 1027),
     "unreadable": ("borealis", "sq040", "sh060", "utility", 1044),
     "frozen": ("apollo", "sq030", "sh040", "beauty", (1020, 1021, 1022)),
     "odd_frame": ("apollo", "sq040", "sh010", "beauty", 1017),
@@ -268,6 +272,7 @@ def _from(name: str, **changes: Any) -> Any:
 _CHANGES: dict[str, Any] = {
     "truncated": lambda frame: replace(frame, status="incomplete", verdict="truncated"),
     "incomplete": lambda frame: replace(frame, status="incomplete", verdict="incomplete"),
+    "damaged": lambda frame: replace(frame, status="damaged"),
     "unreadable": lambda frame: replace(frame, status="unreadable"),
     "frozen": lambda frame: replace(frame, chunk_digest=hashlib.sha256(b"frozen").hexdigest()),
     "odd_frame": _of_setup(compression="piz", channels=BEAUTY[:7], color_space="sRGB"),
@@ -371,7 +376,7 @@ def payload(frame: Frame) -> JsonObject:
         "inspector_version": "1.0.0",
         "file": {
             "path": path, "bucket": "renders", "object_key": path.removeprefix("s3://renders/"), "path_normalized": path,
-            "size_bytes": frame.size or (size if frame.status == "ok" else size * 2 // 3), "mtime": modified.isoformat() + "Z",
+            "size_bytes": frame.size or (size if frame.status in WHOLE else size * 2 // 3), "mtime": modified.isoformat() + "Z",
             "etag": hashlib.sha256(path.encode()).hexdigest()[:32], "frame_number": name.frame_number,
             "sequence_key": name.sequence_key, "version_token": name.version_token, "udim": None,
         },
@@ -382,6 +387,9 @@ def payload(frame: Frame) -> JsonObject:
         _described(document, frame)
     header = json.dumps([document["parts"], document["channels"], document["attributes"]], sort_keys=True, ensure_ascii=False)
     document["file"] |= _facts(frame, header)
+    if frame.status == "damaged":
+        message = "part 0: chunk 31 of lines 496 to 511, columns 0 to 2047 gives no pixels: OpenEXR does not decode it"
+        document["errors"] = [{"code": "chunk_not_decodable", "message": message, "part": 0}]
     if frame.status == "unreadable":
         document["errors"] = [{"code": "not_exr", "message": "the file does not begin with the magic number", "offset": 0}]
     return document
