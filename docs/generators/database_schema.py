@@ -42,8 +42,9 @@ DataBase has no unique keys; exr-inspector keeps `file_id` unique in `files`, an
 * **Statistics and findings** describe the bytes that their row of `files` describes now. An inspection of the same bytes (by
   ETag, modification time and size) replaces what it measured, whether rows come of it or not, and leaves the rest; one of other
   bytes removes what it does not measure again; one of older bytes changes nothing.
-* **Damage** (`status` damaged) is measured, too: an inspection of the same bytes that does not read all their chunks leaves `status`,
-  `error_code` and `error_message`, and the message says so. What else the row has is of the latest inspection, `raw_output` included.
+* **Damage** (`status` damaged) is measured, too: an inspection of the same bytes that does not read all their chunks leaves
+  `status`, `error_code` and `error_message`, and the message says so. The rest of the row, `raw_output` included, is of the
+  latest inspection.
 * `inspection_count` counts the transactions that took effect: at least every acknowledged delivery. One that failed after its
   commit is counted, and so is its repetition.
 
