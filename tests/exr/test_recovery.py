@@ -164,6 +164,21 @@ def test_a_leader_that_contradicts_the_header_ends_the_search(place: int, value:
     assert (found.verdict, found.chunks_present) == ("incomplete", 2)
 
 
+@pytest.mark.parametrize("name", KINDS)
+@given(data=st.data())
+def test_any_bytes_may_follow_an_empty_table(name: str, data: st.DataObject) -> None:
+    """Whatever is wrong with the leaders, the search ends, and no chunk is found twice or outside the file."""
+    kind = KINDS[name]
+    noise = bytearray(emptied(kind, kind.data()))
+    for _ in range(3):
+        at = data.draw(st.integers(len(kind.head) + 8 * len(kind.chunks), len(noise) - 8))
+        noise[at : at + 8] = data.draw(st.binary(min_size=8, max_size=8))
+    parsed = parse_header(bytes(noise))
+    found = find_unlisted(MemoryReader(bytes(noise)), parsed, parsed.layouts(), [0] * len(kind.chunks)).offsets
+    assert len(set(found.values())) == len(found)
+    assert all(0 <= index < len(kind.chunks) and offset < len(noise) for index, offset in found.items())
+
+
 def test_a_chunk_of_a_part_that_is_not_there_ends_the_search() -> None:
     """A leader names its part by a number."""
     kind = KINDS["parts"]

@@ -26,6 +26,7 @@ from exr_inspector.validation import validate as exr_validation
 from exr_inspector.validation.subject import Probe
 from exr_inspector.validation.validate import load_policy, validate
 from project import ROOT
+from sample_payloads import payload
 
 POLICIES = sorted((ROOT / "exr_inspector/validation/policies").glob("*.toml"))
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/policies.json"
@@ -127,6 +128,14 @@ def test_no_policy_lets_a_file_pass_that_is_no_exr(samples):
     (unreadable,) = (relative for relative in SAMPLES if relative.endswith("notes.exr"))
     for policy in POLICIES:
         assert failures(samples / unreadable, policy.stem)["readable"] == "status_not_allowed"
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.stem)
+def test_no_policy_lets_a_file_pass_whose_pixels_do_not_decode(policy):
+    """Its header can be read, and all its chunks are there."""
+    section = validate(payload(status="damaged"), load_policy(policy))
+    (readable,) = (result for result in section["results"] if result["rule_id"] == "readable")
+    assert (readable["status"], readable["status_code"], readable["actual"]) == ("FAIL", "status_not_allowed", "damaged")
 
 
 def test_the_command_exits_1_on_a_failure_and_says_how_to_mend_it(samples, capsys):
