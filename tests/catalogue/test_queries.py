@@ -237,7 +237,7 @@ def test_deep_files_are_counted_by_renderer_without_the_deleted_one() -> None:
     """Two shows render deep, one of them lost a frame."""
     whole = seeded_catalogue.FRAMES * len(seeded_catalogue.SEQUENCES) * len(seeded_catalogue.SHOTS)
     counted = {(row["show_name"], row["software"]): row["file_count"] for row in query_cases.golden("deep_files")}
-    assert counted == {("apollo", "Arnold 7.3.4.1"): whole - 1, ("borealis", "RenderMan 26.1"): whole}
+    assert counted == {("apollo", "Arnold"): whole - 1, ("borealis", "RenderMan"): whole}
 
 
 def test_the_failing_and_the_warned_shot_are_found_and_no_other() -> None:
