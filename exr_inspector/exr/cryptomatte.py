@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from exr_inspector.exr.attributes import Attribute, Bytes
-from exr_inspector.exr.header import Finding, Part, quote
+from exr_inspector.exr.channel_names import split_name, view_of_part
+from exr_inspector.exr.header import Finding, Header, Part, quote
 from exr_inspector.exr.limits import CHECKED_ENTRIES, MAX_CRYPTOMATTES, PARSED_MANIFEST, CryptomatteBudget
 
 _NAME = re.compile(r"cryptomatte/([^/]{1,64})/(name|hash|conversion|manifest|manif_file)")
@@ -22,6 +22,10 @@ _RANK = re.compile(r"[0-9]{2}\Z")
 # Bounded blanks keep the count linear; a name cannot contain the pattern, because quotes inside names are escaped.
 _ENTRY = re.compile(rb'"[ \t\r\n]{0,8}:[ \t\r\n]{0,8}"[0-9a-fA-F]{8}"')
 _MASK = 0xFFFF_FFFF
+
+Ranks = Mapping[str, Mapping[str, int]]
+"""Name of a cryptomatte layer -> two digits of a rank -> the part that holds it."""
+NO_RANKS: Ranks = {}
 
 
 def murmur3(data: bytes) -> int:
@@ -58,16 +62,19 @@ def object_id(name: str) -> str:
     return f"{bits:08x}"
 
 
-def cryptomattes(part: Part, budget: CryptomatteBudget | None = None) -> tuple[list[dict[str, Any]], list[Finding]]:
+def cryptomattes(
+    part: Part, budget: CryptomatteBudget | None = None, elsewhere: Ranks = NO_RANKS
+) -> tuple[list[dict[str, Any]], list[Finding]]:
     """The cryptomatte layers in file order, as in `payload["parts"][i]["cryptomatte"]`, and what contradicts itself in them.
 
-    `budget` is what the parts before left for this one.
+    `budget` is what the parts before left for this one. `elsewhere` has the ranks of the whole file, for layers whose ranks lie
+    in other parts than their metadata.
     """
     budget = budget or CryptomatteBudget()
     declared = _declarations(part)
     listed = list(declared.items())[: budget.layers]
     budget.layers -= len(listed)
-    ranks = _ranks(part) if listed else Counter()
+    ranks = {**elsewhere, **ranks_of([part])} if listed else NO_RANKS
     layers: list[dict[str, Any]] = []
     findings: list[Finding] = []
     for key, fields in listed:
@@ -100,19 +107,21 @@ def _declarations(part: Part) -> dict[str, dict[str, Attribute]]:
     return declared
 
 
-def _layer(ranks: Counter[str], key: str, fields: dict[str, Attribute], budget: CryptomatteBudget) -> dict[str, Any]:
+def _layer(ranks: Ranks, key: str, fields: dict[str, Attribute], budget: CryptomatteBudget) -> dict[str, Any]:
     texts = {field: attribute.value if isinstance(attribute.value, str) else None for field, attribute in fields.items()}
     name, scheme = texts.get("name"), texts.get("hash")
     hashed = scheme in (None, "MurmurHash3_32")
     manifest = fields["manifest"].raw if "manifest" in fields else None
     entries, mismatches = _manifest(manifest, hashed, budget) if manifest is not None else (None, None)
+    places = ranks.get(name, {}) if name else {}
     return {
         "key": key,
         "name": name,
         "hash": scheme,
         "conversion": texts.get("conversion"),
         "key_matches": object_key(name) == key[:7] if name is not None and hashed and _affords([name], budget) else None,
-        "ranks": ranks[name] if name else 0,
+        "ranks": len(places),
+        "parts": sorted(set(places.values())),
         "manifest_size": None if manifest is None else len(manifest),
         "manifest_sha256": None if manifest is None else hashlib.sha256(manifest).hexdigest(),
         "manifest_entries": entries,
@@ -126,10 +135,26 @@ def object_key(name: str) -> str:
     return f"{murmur3(name.encode('utf-8', 'surrogatepass')):08x}"[:7]
 
 
-def _ranks(part: Part) -> Counter[str]:
-    """How many numbered layers (`name00`, `name01`, ...) there are of each name."""
-    layers = {channel.name.rpartition(".")[0] for channel in part.channels}
-    return Counter(layer[:-2] for layer in layers if _RANK.search(layer))
+def ranks_of_file(header: Header) -> Ranks:
+    """Where the ranks of cryptomatte layers lie, for a file of several parts that declares any."""
+    if not header.is_multipart or not any(_NAME.fullmatch(name) for part in header.parts for name in part.first):
+        return NO_RANKS
+    return ranks_of(header.parts)
+
+
+def ranks_of(parts: Sequence[Part]) -> dict[str, dict[str, int]]:
+    """The numbered layers (`name00`, `name01`, ...) of parts; the name of a part is that of its channels without a layer."""
+    ranks: dict[str, dict[str, int]] = {}
+    for part in parts:
+        for layer in dict.fromkeys([split_name(channel.name)[0] for channel in part.channels]):
+            name = layer or _name_without_view(part)
+            if _RANK.search(name):
+                ranks.setdefault(name[:-2], {}).setdefault(name[-2:], part.index)
+    return ranks
+
+
+def _name_without_view(part: Part) -> str:
+    return view_of_part(part.value("name", "string") or "", part.value("view", "string"), ())[1]
 
 
 def _manifest(raw: Bytes, hashed: bool, budget: CryptomatteBudget) -> tuple[int | None, int | None]:

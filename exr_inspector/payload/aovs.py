@@ -1,175 +1,371 @@
-"""AOVs: what the samples of a channel are, told from its name (its role), and which family of AOVs that is (its category).
+"""AOVs: what the samples of channels are (their role), of which family that is (its category), of which view and light group.
 
-A name is read word by word, and `AOVS` is the one table of the words. A name without a known word has no role, never a guess.
+Everything is told from names. A view is taken off first, then the prefixes of view layers; what is left is read by the words of
+`aov_words`. A name without a known word has no role, never a guess.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from exr_inspector.exr.attributes import Channel
-from exr_inspector.exr.header import Part
+from exr_inspector.exr.channel_names import split_name, stokes_component, view_of_part, views_of_layers
+from exr_inspector.exr.header import Header, Part
 from exr_inspector.exr.layout import unpacked_sizes
+from exr_inspector.payload.aov_words import DATA_ROLES, read_words
+from exr_inspector.payload.light_groups import LightGroup, light_group_of, writers_of
 
-CATEGORIES = ("beauty", "lighting", "light_group", "utility", "depth", "matte", "cryptomatte", "denoise", "deep", "data")
+_ALPHA = frozenset({"a", "alpha", "ar", "ag", "ab"})
+_COLOUR = frozenset({"r", "g", "b", "red", "green", "blue", "y", "ry", "by"})
+_RANK = re.compile(r"\d{2}\Z")
+# What is remembered is bounded in bytes: this many layers of this many characters at most.
+_LONGEST_KEPT = 512
+_KEPT_LAYERS = 2048
+# A view stands in the entry of each channel, and is looked for in the name of each part: longer ones, and more, are not.
+LONGEST_VIEW = 64
+MOST_VIEWS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Aov:
-    """Words for one kind of AOV. `role` is None where the words tell the category alone."""
+class Reading(NamedTuple):
+    """What the names of a layer and of its components say: of the layer, and of each component in order."""
 
     role: str | None
     category: str
-    words: frozenset[str]
+    group: LightGroup | None
+    components: tuple[tuple[str | None, str], ...]
 
 
-# Of several known words the one in the uppermost row decides, so the more specific ones stand first. Words of a light group stand
-# twice: whatever its samples are, a layer that has one belongs to a light group.
-AOVS = tuple(
-    Aov(role, category, frozenset(words.split()))
-    for role, category, words in (
-        ("cryptomatte", "cryptomatte", "crypto cryptomatte cryptoasset cryptomaterial cryptoobject"),
-        (None, "light_group", "lightgroup lightgroups lg lgt lightselect lightmix lpe"),
-        ("id", "matte", "id ids objectid materialid matte mattes mask"),
-        ("depth", "depth", "z zback depth zdepth"),
-        (None, "depth", "deptha"),
-        (None, "matte", "masks holdout indexob indexma multimatte puzzlematte mtlid alpha"),
-        ("motion", "utility", "motion motionvector motionvectors velocity mv forward backward"),
-        ("normal", "utility", "n normal normals nn shadingnormal"),
-        ("position", "utility", "p position pworld pref worldposition"),
-        ("uv", "utility", "uv st texcoord"),
-        ("occlusion", "utility", "ao occlusion"),
-        ("albedo", "utility", "albedo"),
-        (None, "denoise", "denoising variance samples"),
-        (None, "utility", "vector vectors facing fresnel bump curvature wirecolor"),
-        ("diffuse", "lighting", "diffuse diff"),
-        ("subsurface", "lighting", "sss subsurface"),
-        ("transmission", "lighting", "transmission refraction refract"),
-        ("specular", "lighting", "specular spec reflection reflect coat sheen"),
-        ("emission", "lighting", "emission emissive incandescence"),
-        ("volume", "lighting", "volume atmosphere fog"),
-        ("shadow", "utility", "shadow shadows"),
-        (None, "lighting", "direct indirect glossy gloss trans emit environment env background gi globalillumination lighting"),
-        (None, "lighting", "selfillumination"),
-        ("light", "light_group", "light lightgroup lgt key fill rim"),
-        ("beauty", "beauty", "beauty rgba rgb combined"),
-        (None, "beauty", "c ci"),
-    )
-)
-# Their samples are no colours: four of them are four values, none of which is a coverage of the others.
-_DATA_ROLES = frozenset({"cryptomatte", "id", "depth", "motion", "normal", "position", "uv"})
-COLOUR_ROLES = frozenset({"alpha", *(aov.role for aov in AOVS if aov.role is not None)} - _DATA_ROLES)
-"""Roles whose samples are colour or coverage."""
-_ALPHA = frozenset({"a", "alpha"})
-_COLOUR = frozenset({"r", "g", "b", "red", "green", "blue", "y", "ry", "by"})
-_COLOUR_ALPHA = frozenset({"ar", "ag", "ab"})
-# Layers are published under words that are older than three of the categories.
-_LAYER_ROLES = {"lighting": "beauty", "denoise": "utility", "cryptomatte": "crypto"}
+class PartNames(NamedTuple):
+    """The names that a part is read by. `name` is empty in files of one part, where it tells nothing."""
 
-_ROWS_OF_WORD: dict[str, list[int]] = {}
-for _row, _aov in enumerate(AOVS):
-    for _word in _aov.words:
-        _ROWS_OF_WORD.setdefault(_word, []).append(_row)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_LONGEST_KEPT = 255
+    name: str
+    view: str | None
+    multi_view: Sequence[str]
+    is_deep: bool
+    channels: Sequence[str]
 
 
-def aov_role(layer: str, component: str) -> str | None:
-    """What a channel holds, from the words of its layer, else of its component; None where no word is known.
+class Layer(NamedTuple):
+    """A layer of a part, the channels that share what stands before the last dot, and what is said of it.
 
-    The fourth component of a layer of data is data (of a Cryptomatte layer, the coverage of its second id), not alpha.
-
-    >>> aov_role("", "R"), aov_role("", "A"), aov_role("", "Z"), aov_role("diffuse_direct", "G"), aov_role("myPass", "x")
-    ('beauty', 'alpha', 'depth', 'diffuse', None)
-    >>> aov_role("diffuse_direct", "A"), aov_role("crypto_object00", "A")
-    ('alpha', 'cryptomatte')
+    `label` is the name that it is read by: without the view, and that of its part where it has none. `members` are the positions
+    of its channels in the part, `answers` the role and category of each. A tuple because a header makes dozens of them.
     """
-    role = _read_name(layer).role if layer else None
-    if component.lower() in _ALPHA and role not in _DATA_ROLES:
-        return "alpha"
-    if layer:
-        return role
-    return "beauty" if component.lower() in _COLOUR else _read_name(component).role
 
-
-def category(layer: str, components: list[str]) -> str:
-    """The family of AOVs that a layer of a flat part belongs to, one of CATEGORIES, from its name, else from its components.
-
-    >>> category("", ["A", "B", "G", "R"]), category("", ["Z"]), category("CryptoObject00", ["R", "G"]), category("myPass", ["x"])
-    ('beauty', 'depth', 'cryptomatte', 'data')
-    >>> category("RGBA_key", ["R", "G", "B"]), category("diffuse_direct", ["R", "G", "B"]), category("Normal", ["X", "Y", "Z"])
-    ('light_group', 'lighting', 'utility')
-    """
-    name = _read_name(layer)
-    if name.category is not None or name.has_words:
-        return name.category or "data"
-    lower = {component.lower() for component in components}
-    if lower & (_COLOUR | _ALPHA | _COLOUR_ALPHA):
-        return "beauty"
-    return "depth" if {aov_role("", component) for component in components} == {"depth"} else "data"
-
-
-def layer_role(layer: str, components: list[str]) -> str:
-    """The category of a layer of a flat part, under the word that payloads have for it."""
-    family = category(layer, components)
-    return _LAYER_ROLES.get(family, family)
-
-
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """What a name says: role and category where they are known, and whether it has words at all."""
-
+    name: str
+    label: str
+    view: str | None
     role: str | None
-    category: str | None
-    has_words: bool
+    category: str
+    light_group: str | None
+    members: Sequence[int]
+    components: tuple[str, ...]
+    answers: tuple[tuple[str | None, str], ...]
 
 
-def _read_name(name: str) -> _Name:
-    # What is kept is bounded in bytes: with long names of parts a file could fill the memory.
-    return _read_short_name(name) if len(name) <= _LONGEST_KEPT else _read_words(name)
+def read_layer(label: str, components: tuple[str, ...]) -> Reading:
+    """What a layer of a flat part and its components are, by its name without a view; by its components where it has none.
 
+    Of several sections that dots join, the last one is the name of the AOV: Blender writes the view layer before it.
 
-def _read_words(name: str) -> _Name:
-    words = [word.lower() for word in _WORD.findall(name)]
-    known = {*words, "".join(words), *map("".join, pairwise(words))}
-    aovs = [AOVS[row] for row in sorted({row for word in known for row in _ROWS_OF_WORD.get(word, ())})]
-    role = next((aov.role for aov in aovs if aov.role is not None), None)
-    # Arnold names light groups RGBA_key, Blender Combined_key.
-    if len(words) > 1 and words[0] in ("rgba", "combined") and not known & {"denoise", "denoised", "noisy"}:
-        return _Name(role, "light_group", has_words=True)
-    return _Name(role, aovs[0].category if aovs else None, has_words=bool(words))
-
-
-_read_short_name = lru_cache(maxsize=4096)(_read_words)
-
-
-def layers(part: Part, *, of_several: bool) -> list[dict[str, Any]]:
-    """The layers of a part, the channels that share the text before the last dot, in the order of their first channels.
-
-    `logical_bytes` is what the layer's samples take uncompressed; None for deep parts, and where type or sampling is unknown.
-    `of_several`: the part is one of a multi-part file, where its name stands for that of a nameless layer.
+    >>> read_layer("", ("A", "B", "G", "R", "Z"))[:2], read_layer("ViewLayer.Combined_key", ("R", "G", "B"))[:3]
+    (('beauty', 'beauty'), ('beauty', 'light_group', LightGroup(name='key', writer=None)))
+    >>> read_layer("crypto_object00", ("R", "A")).components, read_layer("diffuse_direct", ("R", "A")).components
+    ((('cryptomatte', 'cryptomatte'), ('cryptomatte', 'cryptomatte')), (('diffuse', 'lighting'), ('alpha', 'lighting')))
+    >>> read_layer("myPass", ("x",))
+    Reading(role=None, category='data', group=None, components=((None, 'data'),))
     """
-    grouped: dict[str, list[Channel]] = {}
-    for channel in part.channels:
-        grouped.setdefault(channel.name.rpartition(".")[0], []).append(channel)
-    part_name = str(part.value("name", "string") or "") if of_several else ""
-    sizes = unpacked_sizes(None if part.is_deep else part.data_window, grouped.values())
+    if len(label) + sum(map(len, components)) <= _LONGEST_KEPT:
+        return _read_short_layer(label, components)
+    return _read_layer(label, components)
+
+
+def _read_layer(label: str, components: tuple[str, ...]) -> Reading:
+    aov = label if label.startswith("lpe:") else label.rpartition(".")[2]
+    if spectral := _read_spectral(aov, components):
+        return spectral
+    named = read_words(aov)
+    group = light_group_of(aov)
+    role, category = named.role, named.category
+    if group is not None and group.writer is None:
+        # Of a light group that is not split by what reflects, the samples are a picture.
+        role, category = "beauty" if role in (None, "light") else role, "light_group"
+    if category is None:
+        return _read_components(components, is_nameless=not label)
+    return Reading(role, category, group, tuple([_component(component, role, category) for component in components]))
+
+
+def _component(component: str, role: str | None, category: str) -> tuple[str | None, str]:
+    """Role and category of one component of a layer whose own are known."""
+    if role in DATA_ROLES:
+        return role, category
+    lower = component.lower()
+    if lower in _ALPHA:
+        return "alpha", category
+    if role != "beauty" or lower in _COLOUR:
+        return role, category
+    # What stands beside the colours of a picture is something else.
+    return _alone(component, is_vector=False)
+
+
+def _alone(component: str, *, is_vector: bool) -> tuple[str | None, str]:
+    """What a component says by itself. X, Y and Z of one layer are a vector, not a depth."""
+    if is_vector and len(component) == 1:
+        return None, "data"
+    words = read_words(component)
+    return words.role, words.category or "data"
+
+
+def _read_components(components: tuple[str, ...], *, is_nameless: bool) -> Reading:
+    """A layer whose name says nothing, by its components; only without a name R, G and B are the picture."""
+    lower = [component.lower() for component in components]
+    is_vector = "x" in lower and not {"y", "z"}.isdisjoint(lower)
+    has_colour = is_nameless and not is_vector and not _COLOUR.isdisjoint(lower)
+    alpha_of = "beauty" if has_colour else "matte" if is_nameless else "data"
+    answers: list[tuple[str | None, str]] = []
+    for component, low in zip(components, lower, strict=True):
+        if low in _ALPHA:
+            answers.append(("alpha", alpha_of))
+        elif has_colour and low in _COLOUR:
+            answers.append(("beauty", "beauty"))
+        elif low in _COLOUR:
+            answers.append((None, "data"))
+        else:
+            answers.append(_alone(component, is_vector=is_vector))
+    role, category = _shared(answers, has_colour)
+    return Reading(role, category, None, tuple(answers))
+
+
+def _shared(answers: list[tuple[str | None, str]], has_colour: bool) -> tuple[str | None, str]:
+    """What a layer is by its components: the picture, or what all of them but the alpha are."""
+    if has_colour:
+        return "beauty", "beauty"
+    kinds = {answer for answer in answers if answer[0] != "alpha"} or set(answers)
+    return kinds.pop() if len(kinds) == 1 else (None, "data")
+
+
+def _read_spectral(aov: str, components: tuple[str, ...]) -> Reading | None:
+    """A layer of wavelengths. The radiance is the picture; the other Stokes components and reflectances are data."""
+    stokes = [stokes_component(aov, component) for component in components]
+    if not stokes or None in stokes:
+        return None
+    category = "beauty" if stokes[0] == "S0" else "data"
+    return Reading("spectral", category, None, (("spectral", category),) * len(components))
+
+
+_read_short_layer = lru_cache(maxsize=_KEPT_LAYERS)(_read_layer)
+
+
+def layers_of(parts: Sequence[PartNames], cryptomattes: frozenset[str], attributes: Iterable[str]) -> list[list[Layer]]:
+    """The layers of every part, in the order of their first channels.
+
+    `cryptomattes`: the names that the file's cryptomatte metadata declare. `attributes`: the names of the file's attributes.
+    """
+    views = list(dict.fromkeys([part.view for part in parts if part.view]))[:MOST_VIEWS]
+    named = [_named_layers(part, views, cryptomattes) for part in parts]
+    readings = [[_read_or_declared(one.label, one.components, cryptomattes) for one in layers] for layers in named]
+    readings = _settle_groups(readings, attributes)
     return [
-        _layer(part.is_deep, name, name or part_name, channels, size)
-        for (name, channels), size in zip(grouped.items(), sizes, strict=True)
+        [_layer(part.is_deep, one, reading) for one, reading in zip(layers, own, strict=True)]
+        for part, layers, own in zip(parts, named, readings, strict=True)
     ]
 
 
-def _layer(is_deep: bool, name: str, label: str, channels: list[Channel], logical_bytes: int | None) -> dict[str, Any]:
-    components = [channel.name.rpartition(".")[2] for channel in channels]
-    return {
-        "name": name,
-        "role": "deep" if is_deep else layer_role(label, components),
-        "components": components,
-        "types": sorted({channel.type for channel in channels}),
-        "logical_bytes": logical_bytes,
-    }
+class _NamedLayer(NamedTuple):
+    """A layer before it is read: `label` is its name without the view, or that of its part where it has none."""
+
+    name: str
+    label: str
+    view: str | None
+    members: list[int]
+    components: tuple[str, ...]
+
+
+def _named_layers(part: PartNames, views: Sequence[str], cryptomattes: frozenset[str]) -> list[_NamedLayer]:
+    grouped: dict[str, tuple[list[int], list[str]]] = {}
+    for position, name in enumerate(part.channels):
+        layer, component = split_name(name)
+        if layer not in grouped:
+            grouped[layer] = [], []
+        members, components = grouped[layer]
+        members.append(position)
+        components.append(component)
+    labels = _labels(part, list(grouped), views, cryptomattes)
+    return [
+        _NamedLayer(layer, label, view, members, tuple(components))
+        for (layer, (members, components)), (view, label) in zip(grouped.items(), labels, strict=True)
+    ]
+
+
+def _labels(
+    part: PartNames, layers: list[str], views: Sequence[str], cryptomattes: frozenset[str]
+) -> list[tuple[str | None, str]]:
+    """The view of each layer, and the name that it is read by."""
+    view, own_name = view_of_part(part.name, part.view, views) if part.name else (part.view, "")
+    # A part has to have a name. One that no view is joined to and that says nothing, `subimage00` or `bg`, hides no picture.
+    if own_name == part.name and not _says_something(own_name, cryptomattes):
+        own_name = ""
+    if view is None and part.multi_view:
+        return [(seen, label or own_name) for seen, label in views_of_layers(layers, part.multi_view)]
+    if view is None:
+        return [(None, layer or own_name) for layer in layers]
+    return [(view, (view_of_part(layer, view, ())[1] if layer else "") or own_name) for layer in layers]
+
+
+def _says_something(name: str, cryptomattes: frozenset[str]) -> bool:
+    return read_words(name).category is not None or light_group_of(name) is not None or _is_declared(name, cryptomattes)
+
+
+def _is_declared(name: str, cryptomattes: frozenset[str]) -> bool:
+    """Whether cryptomatte metadata name this layer; its ranks have two digits more."""
+    return name in cryptomattes or (_RANK.search(name) is not None and name[:-2] in cryptomattes)
+
+
+def _read_or_declared(label: str, components: tuple[str, ...], cryptomattes: frozenset[str]) -> Reading:
+    """A layer that cryptomatte metadata name is a cryptomatte, whatever its name says."""
+    if cryptomattes and _is_declared(label, cryptomattes):
+        return Reading("cryptomatte", "cryptomatte", None, (("cryptomatte", "cryptomatte"),) * len(components))
+    return read_layer(label, components)
+
+
+def _settle_groups(readings: list[list[Reading]], attributes: Iterable[str]) -> list[list[Reading]]:
+    """Of the layers that may be of a light group: those of a renderer that names them so, and of groups that others are of."""
+    groups = [reading.group for own in readings for reading in own if reading.group is not None]
+    if all(group.writer is None for group in groups):
+        return readings
+    writers = writers_of(attributes)
+    known = {group.name for group in groups if group.writer is None or group.writer in writers}
+    return [[_settle(reading, known) for reading in own] for own in readings]
+
+
+def _settle(reading: Reading, known: set[str | None]) -> Reading:
+    if reading.group is None or reading.group.writer is None:
+        return reading
+    if reading.group.name not in known:
+        return reading._replace(group=None)
+    components = tuple([(role, "light_group") for role, _ in reading.components])
+    return reading._replace(category="light_group", components=components)
+
+
+def _layer(is_deep: bool, named: _NamedLayer, reading: Reading) -> Layer:
+    category, answers = reading.category, reading.components
+    if is_deep:
+        category, answers = "deep", tuple([(role, "deep") for role, _ in answers])
+    group = reading.group.name if reading.group else None
+    name, label, view, members, components = named
+    return Layer(name, label, view, reading.role, category, group, members, components, answers)
+
+
+def names_of(header: Header) -> list[PartNames]:
+    """What the parts of a header are read by."""
+    return [_names_of_part(part, header.is_multipart) for part in header.parts]
+
+
+def _names_of_part(part: Part, is_multipart: bool) -> PartNames:
+    name = str(part.value("name", "string") or "") if is_multipart else ""
+    views = _usable(part.value("view", "string")), _usable_views(part.value("multiView", "stringvector"))
+    return PartNames(name, *views, part.is_deep, [channel.name for channel in part.channels])
+
+
+def _usable(view: Any) -> str | None:
+    """A view as a part states it; None for what is not a name."""
+    return view if isinstance(view, str) and 0 < len(view) <= LONGEST_VIEW else None
+
+
+def _usable_views(views: Any) -> list[str]:
+    """The views that `multiView` lists."""
+    return [view for view in views if _usable(view)] if isinstance(views, list) else []
+
+
+def undeclared_cryptomattes(layers: Sequence[Layer], declared: frozenset[str]) -> list[str]:
+    """The names of cryptomatte layers without their ranks that no metadata name, each once."""
+    names = dict.fromkeys([_RANK.sub("", layer.label) for layer in layers if layer.role == "cryptomatte"])
+    return [name for name in names if name not in declared]
+
+
+def layer_entries(part: Part, layers: Sequence[Layer]) -> list[dict[str, Any]]:
+    """The entries of a part's `layers` in the payload.
+
+    `logical_bytes` is what the layer's samples take uncompressed; None for deep parts, and where type or sampling is unknown.
+    """
+    members = [[part.channels[position] for position in layer.members] for layer in layers]
+    sizes = unpacked_sizes(None if part.is_deep else part.data_window, members)
+    return [
+        {
+            "name": layer.name,
+            "role": layer.role,
+            "category": layer.category,
+            "view": layer.view,
+            "light_group": layer.light_group,
+            "components": list(layer.components),
+            "types": sorted({channel.type for channel in channels}),
+            "logical_bytes": size,
+        }
+        for layer, channels, size in zip(layers, members, sizes, strict=True)
+    ]
+
+
+def channel_entries(part: Part, layers: Sequence[Layer]) -> list[dict[str, Any]]:
+    """The entries of a part's channels in the payload, in file order."""
+    entries = [
+        {
+            "part_index": part.index,
+            "name": channel.name,
+            "layer_name": "",
+            "component_name": "",
+            "type": channel.type,
+            "x_sampling": channel.x_sampling,
+            "y_sampling": channel.y_sampling,
+            "p_linear": channel.p_linear,
+        }
+        for channel in part.channels
+    ]
+    for layer in layers:
+        for position, component, (role, category) in zip(layer.members, layer.components, layer.answers, strict=True):
+            entry = entries[position]
+            entry["layer_name"], entry["component_name"] = layer.name, component
+            entry["role"], entry["category"] = role, category
+            entry["view"], entry["light_group"] = layer.view, layer.light_group
+    return entries
+
+
+def described_channels(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The channels of a payload, with what is said of them; payloads of older versions, and of other hands, do not say it."""
+    channels: list[Mapping[str, Any]] = list(payload.get("channels") or [])
+    if all("role" in channel for channel in channels):
+        return channels
+    return [{**said, **channel} for channel, said in zip(channels, _read_again(payload, channels), strict=True)]
+
+
+def _read_again(payload: Mapping[str, Any], channels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    parts = {part.get("index", position): part for position, part in enumerate(payload.get("parts") or [])}
+    attributes = (payload.get("attributes") or {}).get("parts") or []
+    positions: dict[int, list[int]] = {}
+    for position, channel in enumerate(channels):
+        positions.setdefault(channel.get("part_index") or 0, []).append(position)
+    names = [
+        _names_again(parts.get(index, {}), len(parts) > 1, attributes[index : index + 1], [channels[one] for one in own])
+        for index, own in positions.items()
+    ]
+    declared = frozenset([str(entry.get("name")) for part in parts.values() for entry in part.get("cryptomatte") or ()])
+    attribute_names = (str(entry.get("name")) for listed in attributes for entry in listed)
+    said: list[dict[str, Any]] = [{} for _ in channels]
+    for own, layers in zip(positions.values(), layers_of(names, declared, attribute_names), strict=True):
+        for layer in layers:
+            for member, (role, category) in zip(layer.members, layer.answers, strict=True):
+                words = {"role": role, "category": category, "view": layer.view, "light_group": layer.light_group}
+                said[own[member]] = words
+    return said
+
+
+def _names_again(
+    part: Mapping[str, Any], is_multipart: bool, attributes: Sequence[Any], channels: Sequence[Mapping[str, Any]]
+) -> PartNames:
+    """What a part of a payload is read by."""
+    listed = [entry.get("value") for own in attributes for entry in own if entry.get("name") == "multiView"]
+    multi_view = _usable_views(listed[0]) if listed else []
+    name = str(part.get("name") or "") if is_multipart else ""
+    names = [str(channel.get("name")) for channel in channels]
+    return PartNames(name, _usable(part.get("view")), multi_view, bool(part.get("is_deep")), names)

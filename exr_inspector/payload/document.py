@@ -8,17 +8,18 @@ counts.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from exr_inspector import __version__
 from exr_inspector.errors import BadHeader, InspectorError
-from exr_inspector.exr.attributes import Attribute, Channel, base64_text, channel_value, values_of
+from exr_inspector.exr.attributes import Attribute, base64_text, channel_value, values_of
 from exr_inspector.exr.completeness import Completeness, Profile
 from exr_inspector.exr.contradictions import contradictions
-from exr_inspector.exr.cryptomatte import cryptomattes
-from exr_inspector.exr.header import Finding, Findings, Header, Part, Severity
+from exr_inspector.exr.cryptomatte import cryptomattes, ranks_of_file
+from exr_inspector.exr.header import Finding, Findings, Header, Part, Severity, quote
 from exr_inspector.exr.layout import Layout, Window
 from exr_inspector.exr.limits import LARGE_VALUE, LARGEST_INTEGER, CryptomatteBudget
 from exr_inspector.payload import aovs, names, production
@@ -43,6 +44,8 @@ STATED = {
 HEADER_DAMAGE = frozenset({"attribute_size_impossible", "channel_list_damaged"})
 PIXEL_DAMAGE = frozenset({"chunk_not_decodable", "decoder_crashed"})
 """Findings of pixel statistics after which other readers show a chunk wrong, or not at all."""
+# Names of layers that one message lists.
+SHOWN_LAYERS = 4
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 
 
@@ -69,7 +72,9 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
     findings.add_kept(header.all_findings)
     findings.add_all(contradictions(header))
     findings.add_all(completeness.findings)
-    parts = _parts(header, completeness, findings)
+    mattes = _cryptomattes(header, findings)
+    layers = _layers(header, mattes, findings)
+    parts = _parts(header, completeness, mattes, layers, findings)
     payload = _frame(facts, parts)
     payload["file"] |= {
         "header_bytes": header.header_bytes,
@@ -83,7 +88,9 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
     findings.add_all(_drop_large_numbers([payload["file"]["completeness"]], "the file's ", None, header.header_bytes))
     findings.add_all(_compare_frames(payload["file"]["frame_number"], parts))
     payload["parts"] = parts
-    payload["channels"] = [_channel(part.index, channel) for part in header.parts for channel in part.channels]
+    payload["channels"] = [
+        entry for part, own in zip(header.parts, layers, strict=True) for entry in aovs.channel_entries(part, own)
+    ]
     payload["attributes"] = {"parts": [[_attribute(one, part) for one in part.attributes] for part in header.parts]}
     payload["errors"] = _entries(findings, "error")
     payload["warnings"] = _entries(findings, "warning")
@@ -161,15 +168,42 @@ def _timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _parts(header: Header, completeness: Completeness, findings: Findings) -> list[dict[str, Any]]:
+Cryptomattes = Sequence[Sequence[dict[str, Any]]]
+Layers = Sequence[Sequence[aovs.Layer]]
+
+
+def _cryptomattes(header: Header, findings: Findings) -> Cryptomattes:
+    """What each part declares of cryptomattes."""
+    budget, elsewhere = CryptomatteBudget(), ranks_of_file(header)
+    declared = []
+    for part in header.parts:
+        entries, faults = cryptomattes(part, budget, elsewhere)
+        findings.add_all(faults)
+        declared.append(entries)
+    return declared
+
+
+def _layers(header: Header, mattes: Cryptomattes, findings: Findings) -> Layers:
+    """The layers of each part; a finding for cryptomatte layers that nothing can be selected from."""
+    names = frozenset([entry["name"] for entries in mattes for entry in entries if entry["name"]])
+    attributes = (name for part in header.parts for name in part.first)
+    layers = aovs.layers_of(aovs.names_of(header), names, attributes)
+    for part, own in zip(header.parts, layers, strict=True):
+        if undeclared := aovs.undeclared_cryptomattes(own, names):
+            shown = ", ".join(map(quote, undeclared[:SHOWN_LAYERS])) + (", ..." if len(undeclared) > SHOWN_LAYERS else "")
+            message = f"part {part.index}: no metadata for the cryptomatte layers {shown}, from which nothing can be selected"
+            findings.add(Finding("warning", "cryptomatte_without_metadata", message, part.index, offset=part.offset))
+    return layers
+
+
+def _parts(
+    header: Header, completeness: Completeness, mattes: Cryptomattes, layers: Layers, findings: Findings
+) -> list[dict[str, Any]]:
     """The entries of `parts`; what is found on the way is added to `findings`."""
     profiles = {profile.part: profile for profile in completeness.profiles}
-    budget = CryptomatteBudget()
     parts = []
-    for part in header.parts:
-        cryptomatte, faults = cryptomattes(part, budget)
-        findings.add_all(faults)
-        entry = _part(header, part, profiles.get(part.index), cryptomatte)
+    for part, cryptomatte, own in zip(header.parts, mattes, layers, strict=True):
+        entry = _part(part, profiles.get(part.index), cryptomatte, aovs.layer_entries(part, own))
         numbers = [entry, *entry["layers"]]
         findings.add_all(_drop_large_numbers(numbers, f"part {part.index}: ", part.index, part.offset))
         parts.append(entry)
@@ -197,11 +231,12 @@ def _drop_large_numbers(entries: list[dict[str, Any]], place: str, part: int | N
     return findings
 
 
-def _part(header: Header, part: Part, profile: Profile | None, cryptomatte: list[dict[str, Any]]) -> dict[str, Any]:
+def _part(
+    part: Part, profile: Profile | None, cryptomatte: Sequence[dict[str, Any]], layers: list[dict[str, Any]]
+) -> dict[str, Any]:
     """One entry of `parts`."""
     stated = values_of(part.first, STATED)
     tiles = stated["tiles"] or {}
-    layers = aovs.layers(part, of_several=header.is_multipart)
     sizes = [layer["logical_bytes"] for layer in layers]
     return {
         "index": part.index,
@@ -220,7 +255,7 @@ def _part(header: Header, part: Part, profile: Profile | None, cryptomatte: list
         "tile_rounding_mode": tiles.get("rounding_mode"),
         "chunk_count": _chunk_count(part, stated["chunkCount"]),
         **production.fields(part),
-        "cryptomatte": cryptomatte,
+        "cryptomatte": list(cryptomatte),
         "layers": layers,
         "logical_bytes": None if None in sizes else sum(sizes),
         "chunk_profile": profile.as_dict() if profile else None,
@@ -246,20 +281,6 @@ def _windows(data: Window | None, display: Window | None) -> dict[str, Any]:
         "data_y_offset": data.y_min - display.y_min if both and data and display else None,
         "display_width": display.width if display else None,
         "display_height": display.height if display else None,
-    }
-
-
-def _channel(index: int, channel: Channel) -> dict[str, Any]:
-    layer, _, component = channel.name.rpartition(".")
-    return {
-        "part_index": index,
-        "name": channel.name,
-        "layer_name": layer,
-        "component_name": component,
-        "type": channel.type,
-        "x_sampling": channel.x_sampling,
-        "y_sampling": channel.y_sampling,
-        "p_linear": channel.p_linear,
     }
 
 

@@ -34,7 +34,7 @@ from exr_inspector.exr.limits import (
     MAX_PAYLOAD_CHARACTERS,
     MAX_VALUE_BYTES,
 )
-from exr_inspector.payload import aovs, document
+from exr_inspector.payload import aov_words, aovs, document
 from project import ROOT
 
 WINDOW = (0, 0, 2**30 - 1, 2**30 - 1)
@@ -241,15 +241,38 @@ def test_a_hostile_file_takes_seconds_and_megabytes_at_most(make: str) -> None:
     assert megabytes < 200
 
 
+LONG = "v" * 30_000
+
+
+@pytest.mark.parametrize("name", [f"RGBA_{LONG}", LONG, f"rgba.{LONG}", "lpe:" + "<L.'a" * 6_000])
+def test_long_views_and_light_groups_are_not_repeated_for_each_channel(name: str) -> None:
+    """What the name and the view of a part say of its channels is bounded; both stand in the payload once."""
+    listed = chlist(*[channel(f"c{n:04}.R") for n in range(2_000)], *[channel(f"c{n:04}") for n in range(2_000)])
+    views = attribute("multiView", "stringvector", struct.pack("<i", len(LONG)) + LONG.encode())
+    data = header(*[named_part(name, "scanlineimage", 2, text("view", LONG), views, channels=listed)] * 2)
+    payload = describe(data + bytes(64))
+    assert len(json.dumps(payload)) < MAX_PAYLOAD_CHARACTERS / 8
+    assert {entry["view"] for entry in payload["channels"]} == {None}
+
+
+def test_many_views_are_looked_for_in_the_names_of_some_parts_alone() -> None:
+    """A file of two thousand parts, each with a view of its own or with none, is read in a second."""
+    named = [named_part(f"a.v{n}", "scanlineimage", 2, *([text("view", f"v{n}")] if n % 2 else [])) for n in range(MAX_PARTS)]
+    payload = describe(header(*named) + bytes(64))
+    assert payload["parts"][1]["layers"][0]["view"] == "v1"
+    assert payload["parts"][2]["layers"][0]["view"] is None
+
+
 def test_the_bound_on_payloads_is_above_what_real_files_take() -> None:
     """The largest payload of other people's files has 280,000 characters."""
     assert MAX_PAYLOAD_CHARACTERS > 100 * 280_000
 
 
 def test_long_names_are_not_remembered() -> None:
-    """A layer of thousands of components has its category each time; what stays in memory is bounded in bytes."""
-    components = [f"c{n}" for n in range(5_000)]
-    before = aovs._read_short_name.cache_info().currsize
-    assert aovs.category("diffuse", components) == aovs.category("diffuse", ["R"]) == "lighting"
-    assert aovs.category("x" * 60_000, ["R"]) == "data"
-    assert aovs._read_short_name.cache_info().currsize <= before + 1
+    """A layer of thousands of components is read each time; what stays in memory is bounded in bytes."""
+    components = tuple(f"c{n}" for n in range(5_000))
+    before = aovs._read_short_layer.cache_info().currsize, aov_words._read_short_name.cache_info().currsize
+    assert aovs.read_layer("diffuse", components)[:2] == ("diffuse", "lighting")
+    assert aovs.read_layer("x" * 60_000, ("R",))[:2] == (None, "data")
+    after = aovs._read_short_layer.cache_info().currsize, aov_words._read_short_name.cache_info().currsize
+    assert after <= (before[0], before[1] + 1)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exr_bytes import FLOAT, HALF, NON_IMAGE, attribute, channel, chlist, header, named_part, part, text
+from exr_bytes import FLOAT, attribute, channel, chlist, header, part, text
 from exr_inspector.exr import cryptomatte
 from exr_inspector.exr.cryptomatte import cryptomattes, murmur3, object_key
 from exr_inspector.exr.header import Part, parse_header
-from exr_inspector.payload import aovs, production
+from exr_inspector.payload import production
 from exr_inspector.payload.writers import values
 
 
@@ -165,40 +165,3 @@ def test_entries_of_a_long_manifest_are_counted() -> None:
         manifest = json.dumps({f'o"":"deadbeef{n}': f"{n:08x}" for n in range(20_000)}, separators=separators)
         (layer,), _ = cryptomattes(with_attributes(*matte("3ae39a5", "CryptoObject", manifest)))
         assert (layer["manifest_entries"], layer["manifest_mismatches"]) == (20_000, None)
-
-
-@pytest.mark.parametrize(
-    ("layer", "components", "role"),
-    [
-        ("", "ABGR", "beauty"), ("", "Y", "beauty"), ("", "Z", "depth"), ("diffuse_direct", "BGR", "beauty"),
-        ("specular", "BGR", "beauty"), ("RGBA_key", "BGR", "light_group"), ("lightGroup_rim", "BGR", "light_group"),
-        ("Combined_fill", "BGR", "light_group"), ("N", "XYZ", "utility"), ("normal", "XYZ", "utility"), ("P", "XYZ", "utility"),
-        ("motionvector", "BGR", "utility"), ("albedo", "BGR", "utility"), ("CryptoAsset01", "ABGR", "crypto"),
-        ("crypto_material00", "ABGR", "crypto"), ("VRayZDepth", "Z", "depth"), ("depth", "Z", "depth"),
-        ("objectID", "X", "matte"),
-        ("matte_hero", "R", "matte"), ("foo", "X", "data"), ("ViewLayer.Combined", "ABGR", "beauty"),
-        ("ViewLayer.DiffDir", "BGR", "beauty"),
-    ],
-)  # fmt: skip
-def test_layers_have_roles(layer: str, components: str, role: str) -> None:
-    """From the words of the field."""
-    assert aovs.layer_role(layer, list(components)) == role
-
-
-def test_layers_group_channels_and_count_their_bytes() -> None:
-    """Logical bytes are those of the samples in the data window, subsampling included."""
-    listed = chlist(channel("BY", HALF, 2, 2), channel("Y", HALF), channel("depth.Z", FLOAT))
-    own = parse_header(header(part(channels=listed, window=(0, 0, 63, 31))))
-    found = aovs.layers(own.parts[0], of_several=False)
-    assert [(one["name"], one["components"], one["types"]) for one in found] == [
-        ("", ["BY", "Y"], ["HALF"]), ("depth", ["Z"], ["FLOAT"]),
-    ]  # fmt: skip
-    assert [one["logical_bytes"] for one in found] == [64 * 32 * 2 + 32 * 16 * 2, 64 * 32 * 4]
-
-
-def test_a_part_name_stands_in_for_a_layer_name_and_deep_parts_are_deep() -> None:
-    """Multi-part files put the layer into the part's name."""
-    found = parse_header(header(named_part("depth.left", "scanlineimage", 2), named_part("RGBA_key", "scanlineimage", 2)))
-    assert [aovs.layers(one, of_several=True)[0]["role"] for one in found.parts] == ["depth", "light_group"]
-    deep = parse_header(header(part(text("type", "deepscanline")), flags=NON_IMAGE))
-    assert [(one["role"], one["logical_bytes"]) for one in aovs.layers(deep.parts[0], of_several=False)] == [("deep", None)]

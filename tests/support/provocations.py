@@ -25,7 +25,7 @@ import main
 import vast_db_persistence as persistence
 from contexts import Context, element
 from databases import BUCKET, Database, database
-from exr_bytes import attribute, channel, chlist, header, image, part, set_offsets, text, without_chunks
+from exr_bytes import FLOAT, attribute, channel, chlist, header, image, part, set_offsets, text, without_chunks
 from exr_inspector import settings as vast_settings
 from exr_inspector.catalogue import connection, engine, questions, similarity
 from exr_inspector.cli import command
@@ -510,6 +510,11 @@ def contradictions(place: Place) -> Iterator[str]:
 @problem("An attribute does not decode")
 def odd_attributes(place: Place) -> Iterator[str]:
     yield from entries(place, image(attribute("fps", "rational", b"12345"), text("owner", b"\xff\xfe")))
+
+
+@problem("Cryptomatte layers without metadata")
+def undeclared_cryptomattes(place: Place) -> Iterator[str]:
+    yield from entries(place, image(channels=chlist(channel("CryptoAsset00.R", FLOAT), channel("R"))))
 
 
 @problem("A cryptomatte contradicts itself")
