@@ -261,7 +261,16 @@ CHANNELS = TableSpec(
             vector(CHANNEL_FINGERPRINT_DIM),
             "Fingerprint of the part's channels, on the part's first channel; null on the others",
         ),
-        Column("aov_role", TEXT, "What the channel holds, such as depth or normal, where its name tells it", since="1.1.0"),
+        Column(
+            "aov_role",
+            TEXT,
+            "What the samples are, such as depth or normal, where a name tells it",
+            source="role",
+            since="1.1.0",
+        ),
+        Column("aov_category", TEXT, "The family of AOVs that it belongs to, such as lighting", source="category", since="1.1.0"),
+        Column("view_name", TEXT, "The eye or camera that it belongs to", source="view", since="1.1.0"),
+        Column("light_group", TEXT, "The lights whose contribution it holds alone", source="light_group", since="1.1.0"),
     ),
 )
 

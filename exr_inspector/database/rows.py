@@ -24,7 +24,7 @@ from exr_inspector.database.versions import Section
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
 from exr_inspector.errors import BadPayload, VectorEmbeddingError
 from exr_inspector.path_templates import Template
-from exr_inspector.payload.aovs import aov_role
+from exr_inspector.payload.aovs import described_channels
 from exr_inspector.payload.document import normalize_path
 from exr_inspector.payload.places import place_of
 from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
@@ -111,6 +111,13 @@ class Document:
             if isinstance(channel.get("type"), str):
                 channel["type"] = channel["type"].upper()
         return channels
+
+    @cached_property
+    def attributes(self) -> list[list[Mapping[str, Any]]]:
+        """The attributes of each part."""
+        attributes = as_mapping(self.payload.get("attributes") or {}, "attributes")
+        listings = as_list(attributes.get("parts") or [], "attributes.parts")
+        return [as_objects(listing, f"attributes.parts[{part}]") for part, listing in enumerate(listings)]
 
     @cached_property
     def fingerprint(self) -> list[float]:
@@ -327,10 +334,13 @@ def _part_rows(document: Document) -> list[Row]:
 def _channel_rows(document: Document) -> list[Row]:
     channels = document.channels
     rows = columns_from("channels", channels, "channels")
+    # Payloads that do not say what their channels are get it from the names; the first reading has checked these.
+    if any("role" not in channel for channel in channels):
+        checked = {"parts": document.parts, "channels": channels, "attributes": {"parts": document.attributes}}
+        rows = columns_from("channels", described_channels(checked), "channels")
     members: dict[int, list[int]] = {}
     for index, row in enumerate(rows):
         row["channel_index"] = index
-        row["aov_role"] = aov_role(row["layer_name"] or "", row["component_name"] or row["channel_name"])
         members.setdefault(row["part_index"], []).append(index)
     for indexes in members.values():
         rows[indexes[0]]["channel_fingerprint"] = _part_fingerprint(document, indexes)
@@ -345,12 +355,9 @@ def _part_fingerprint(document: Document, indexes: list[int]) -> list[float]:
 
 
 def _attribute_rows(document: Document) -> list[Row]:
-    attributes = as_mapping(document.payload.get("attributes") or {}, "attributes")
     rows = []
-    for part, listing in enumerate(as_list(attributes.get("parts") or [], "attributes.parts")):
-        place = f"attributes.parts[{part}]"
-        entries = as_objects(listing, place)
-        columns = columns_from("attributes", entries, place)
+    for part, entries in enumerate(document.attributes):
+        columns = columns_from("attributes", entries, f"attributes.parts[{part}]")
         values = typed_values((entry.get("value"), row["attr_type"]) for entry, row in zip(entries, columns, strict=True))
         for index, (row, value) in enumerate(zip(columns, values, strict=True)):
             rows.append(row | {"part_index": part, "attr_index": index} | value)

@@ -101,9 +101,41 @@ def test_the_parts_fingerprint_stands_on_its_first_channel_alone():
 
 
 def test_channels_keep_their_order_and_say_their_role():
-    """channel_index is the position; aov_role comes from the name."""
+    """channel_index is the position; what a payload does not say comes from the names."""
     rows = vast_rows.payload_to_channels_rows(payload()).to_pylist()
     assert [row["channel_index"] for row in rows] == list(range(7))
+    assert [row["aov_role"] for row in rows] == ["beauty"] * 3 + ["alpha", "diffuse", "normal", "depth"]
+    assert [row["aov_category"] for row in rows] == ["beauty"] * 4 + ["lighting", "utility", "depth"]
+
+
+def test_channels_say_what_their_payload_says():
+    """View, role, category and light group, as they stand there."""
+    said = {"role": "diffuse", "category": "light_group", "view": "left", "light_group": "key"}
+    (row,) = vast_rows.payload_to_channels_rows(payload() | {"channels": [channel("x") | said]}).to_pylist()
+    columns = ("aov_role", "aov_category", "view_name", "light_group")
+    assert [row[column] for column in columns] == list(said.values())
+
+
+@pytest.mark.parametrize("field", ["name", "view", "attributes", "part_index", "channel"])
+def test_a_payload_that_does_not_say_it_and_is_wrong_is_refused(field):
+    """The names are read only after they were checked."""
+    document = payload()
+    if field == "attributes":
+        document["attributes"] = {"parts": [3]}
+    elif field in ("part_index", "channel"):
+        document["channels"][0]["part_index" if field == "part_index" else "name"] = []
+    else:
+        document["parts"][0][field] = 7
+    with pytest.raises(BadPayload):
+        vast_rows.rows_of(document)
+
+
+@pytest.mark.parametrize("value", [7, [1]])
+def test_views_of_the_wrong_type_are_no_views(value):
+    """An attribute may hold anything; names are read all the same."""
+    document = payload()
+    document["attributes"]["parts"][0].append({"name": "multiView", "type": "int", "size": 4, "value": value})
+    rows = vast_rows.payload_to_channels_rows(document).to_pylist()
     assert [row["aov_role"] for row in rows] == ["beauty"] * 3 + ["alpha", "diffuse", "normal", "depth"]
 
 

@@ -39,7 +39,10 @@ SAMPLE_BYTES = {"HALF": 2, "FLOAT": 4, "UINT": 4}
 # Compressed size as a share of the samples' size, about what production renders reach.
 SHARE = {"none": 1.0, "zip": 0.46, "zips": 0.5, "piz": 0.42, "dwaa": 0.09}
 JsonObject = dict[str, Any]
-SOURCES = ("exr_inspector/embedding/*.py", "exr_inspector/payload/*.py", "exr_inspector/database/rows.py", "vast_schemas.py")
+SOURCES = (
+    "exr_inspector/embedding/*.py", "exr_inspector/payload/*.py", "exr_inspector/exr/channel_names.py",
+    "exr_inspector/database/rows.py", "vast_schemas.py",
+)  # fmt: skip
 """The modules that have a part in the rows."""
 
 
