@@ -220,11 +220,12 @@ def parts(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
     if options.get("unique_names"):
         repeated = [name for name, count in Counter(names).items() if count > 1]
         yield Probe("part_name_repeated", not repeated, repeated)
-    yield from _views(chosen, options)
+    yield from _views(subject, options)
 
 
-def _views(chosen: list[Entry], options: RuleOptions) -> Iterator[Probe]:
-    views = sorted({str(part["view"]) for part in chosen if part.get("view")})
+def _views(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Views of parts, and of channels that say theirs in their names."""
+    views = sorted({str(entry["view"]) for entry in (*subject.parts, *subject.channels) if entry.get("view")})
     if "views" in options:
         yield Probe("view_missing", set(options["views"]) <= set(views), views)
     if "allowed_views" in options:
@@ -576,17 +577,49 @@ def cryptomatte(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
             yield Probe("cryptomatte_ids_wrong", mismatches == 0, mismatches, index, name)
             ranks = layer.get("ranks") or 0
             yield Probe("cryptomatte_ranks_missing", ranks >= options.get("min_ranks", 1), ranks, index, name)
+            yield from _cryptomatte_ranks(subject, str(name), layer.get("parts") or [index])
+
+
+def _cryptomatte_ranks(subject: Subject, name: str, indices: list[int | None]) -> Iterator[Probe]:
+    """How the parts that hold the ranks of a cryptomatte store them."""
+    for part in subject.all_parts:
+        if (index := part.get("index")) in indices:
             lossless = part.get("compression") in LOSSLESS
             yield Probe("cryptomatte_compressed_with_loss", lossless, part.get("compression"), index, name)
-            kinds = sorted({str(channel.get("type")) for channel in _matte_channels(subject, part, str(name))})
+            kinds = sorted({str(channel.get("type")) for channel in _matte_channels(subject, part, name)})
             yield Probe("cryptomatte_not_float", kinds in ([], ["FLOAT"]), kinds, index, name)
 
 
 def _matte_channels(subject: Subject, part: Entry, name: str) -> Iterator[Entry]:
-    numbered = re.compile(re.escape(name) + r"\d{2}\..+")
-    for channel in subject.payload.get("channels") or ():
-        if channel.get("part_index", 0) == part.get("index", 0) and numbered.fullmatch(str(channel.get("name"))):
+    """The channels of the ranks that a part holds."""
+    for channel in subject.all_channels:
+        if channel.get("part_index", 0) == part.get("index", 0) and _is_of_cryptomatte(name, _layer_of(channel, part), r"\d\d"):
             yield channel
+
+
+def _layer_of(channel: Entry, part: Entry) -> str:
+    """The layer of a channel; of a channel without one, what its part is called."""
+    return str(channel.get("layer_name") or part.get("name") or "")
+
+
+def _is_of_cryptomatte(name: str, layer: str, rank: str) -> bool:
+    """Whether a layer is that of a cryptomatte, with a view before or after its name."""
+    return re.fullmatch(rf"(?:.+\.)?{re.escape(name)}{rank}(?:\..+)?", layer) is not None
+
+
+@kind()
+def cryptomatte_metadata(subject: Subject, options: RuleOptions) -> Iterator[Probe]:
+    """Whether there is metadata for each cryptomatte layer, without which nothing can be selected from it."""
+    declared = [str(layer.get("name")) for part in subject.all_parts for layer in part.get("cryptomatte") or ()]
+    parts = {part.get("index", 0): part for part in subject.all_parts}
+    layers = {
+        (channel.get("part_index", 0), _layer_of(channel, parts.get(channel.get("part_index", 0), {})))
+        for channel in subject.all_channels
+        if channel["role"] == "cryptomatte"
+    }
+    for index, layer in sorted(layers):
+        fits = any(_is_of_cryptomatte(name, layer, r"(?:\d\d)?") for name in declared)
+        yield Probe("cryptomatte_metadata_missing", fits, layer, index)
 
 
 @kind(required={"reference": TEXT, "max_distance": NUMBER})

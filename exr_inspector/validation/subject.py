@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from exr_inspector.payload.aovs import aov_role
+from exr_inspector.payload.aovs import described_channels
 
 Entry = Mapping[str, Any]
 NO_REFERENCES: Mapping[str, Entry] = {}
@@ -50,10 +50,14 @@ class Subject:
         return list(self.payload.get("parts") or [])
 
     @cached_property
+    def all_channels(self) -> list[Entry]:
+        """Every channel, with its role."""
+        return described_channels(self.payload)
+
+    @cached_property
     def channels(self) -> list[Entry]:
-        """The channels of the roles asked for."""
-        channels = self.payload.get("channels") or []
-        return [channel for channel in channels if not self.roles or role_of(channel) in self.roles]
+        """The channels of the roles asked for, whatever their view."""
+        return [channel for channel in self.all_channels if not self.roles or channel["role"] in self.roles]
 
     @cached_property
     def parts(self) -> list[Entry]:
@@ -78,8 +82,3 @@ class Subject:
         channels = {(channel.get("part_index", 0), channel.get("name")): channel for channel in self.channels}
         pairs = ((channels.get((row.get("part_index", 0), row.get("channel_name"))), row) for row in rows)
         return [(channel, row) for channel, row in pairs if channel is not None]
-
-
-def role_of(channel: Entry) -> str | None:
-    """What the samples of a channel are, by the names of its layer and component."""
-    return aov_role(channel.get("layer_name") or "", channel.get("component_name") or "")

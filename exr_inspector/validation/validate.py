@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exr_inspector.payload.aovs import COLOUR_ROLES
+from exr_inspector.payload.aov_words import COLOUR_ROLES
 from exr_inspector.validation.checks import LOSSLESS, RULE_KINDS
 from exr_inspector.validation.policy import Policy, Rule, load_policy
-from exr_inspector.validation.subject import Probe, Subject, role_of
+from exr_inspector.validation.subject import Probe, Subject
 
 __all__ = ["Policy", "Rule", "load_policy", "validate"]
 
@@ -178,7 +178,7 @@ def _half_losses(wrong: list[Probe], whole: Subject) -> Iterator[str]:
     names = {channel for _, channel in failed}
     for channel in whole.channels:
         place, name = (channel.get("part_index", 0), channel.get("name")), channel.get("name")
-        if place in failed and role_of(channel) not in COLOUR_ROLES:
+        if place in failed and channel["role"] not in COLOUR_ROLES:
             yield f"channel {name!r} may hold data that half floats cannot carry"
         if place not in failed and name in names and channel.get("type") != "HALF":
             yield f"channel {name!r} of part {place[0]} would become half as well"

@@ -163,6 +163,7 @@ CASES = [
     ("cryptomatte", {"min_ranks": 2}, matte(ranks=1), "cryptomatte_ranks_missing"),
     ("cryptomatte", {}, part(compression="dwaa"), "cryptomatte_compressed_with_loss"),
     ("cryptomatte", {}, with_channel(channel("crypto_object02.R", "HALF")), "cryptomatte_not_float"),
+    ("cryptomatte_metadata", {}, with_channel(channel("VRayCryptomatte00.R", "FLOAT")), "cryptomatte_metadata_missing"),
     ("path", {"name": r"[A-Za-z0-9._-]+"}, with_value("file", "path_normalized", to="/a/my frame.1.exr"), "name_not_allowed"),
     ("path", {"path": "/shows/.*"}, with_value("file", "path_normalized", to="/tmp/a.exr"), "path_not_allowed"),
     ("path", {"extension": "exr"}, with_value("file", "path_normalized", to="/a/b.EXR"), "extension_not_allowed"),
