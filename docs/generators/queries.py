@@ -22,7 +22,7 @@ from generators import ROOT
 from vast_schemas import TABLES, VectorIndex, schema_for
 
 PAGE = ROOT / "docs/VAST_ANALYTICS_QUERIES.md"
-NARROWING = {"show": "only this show", "shot": "only this shot"}
+NARROWING = {"show": "only this show", "sequence": "only this sequence", "shot": "only this shot"}
 """Parameters that mean the same wherever they are; the page says so once."""
 
 MOMENT = "2000-01-01T00:00:00"

@@ -333,3 +333,22 @@ def test_layers_are_counted_over_all_parts() -> None:
     """A beauty of the first show has eight named layers and the unnamed one, its cryptomattes three and the unnamed one."""
     counted = {(row["sequence_or_file"].split("/")[7], row["layer_count"]) for row in query_cases.golden("multi_layer_renders")}
     assert counted == {("beauty", 9), ("crypto", 4)}
+
+
+def test_the_aovs_of_a_shot_are_listed_by_view_and_category() -> None:
+    """Both eyes of the stereo render and the view that one frame has by mistake; sizes are those of the samples."""
+    rows = query_cases.golden("aov_inventory")
+    stereo = {(row["view_name"], row["aov_category"], row["layer_name"]): row for row in rows if row["view_name"]}
+    views, frames = ("left", "right", "centre"), seeded_catalogue.FRAMES
+    kinds = (("beauty", ""), ("lighting", "diffuse_direct"))
+    assert set(stereo) == {(view, *kind) for view in views for kind in kinds}
+    assert {key: stereo[key]["file_count"] for key in stereo} == {
+        (view, *kind): count for view, count in zip(views, (frames, frames - 1, 1), strict=True) for kind in kinds
+    }
+    width, height = seeded_catalogue.UHD
+    assert stereo["centre", "beauty", ""]["sample_bytes"] == width * height * 4 * 2
+    assert stereo["left", "lighting", "diffuse_direct"]["sample_bytes"] == frames * width * height * 3 * 2
+    utility = [(row["layer_name"], row["aov_category"], row["aov_role"]) for row in rows if row["view_name"] is None]
+    assert ("P", "utility", "position") in utility
+    assert ("N", "utility", "normal") in utility
+    assert ("", "depth", "depth") in utility

@@ -35,6 +35,7 @@ REFERENCE = "s3://renders/shows/borealis/sq010/sh010/beauty/v001/sq010_sh010_bea
 def parameters(name: str) -> dict[str, str]:
     """The parameters with which a question is asked here, beside its defaults."""
     asked: dict[str, dict[str, str]] = {
+        "aov_inventory": {"show": "caldera", "sequence": "sq030", "shot": "sh030"},
         "channel_composition": {"channel": "N", "and_channel": "Z", "and_also": "P.X"},
         "multi_layer_renders": {"least": "4", "show": "apollo", "limit": "40"},
         "render_trends": {"since": "2026-03-01T00:00:00", "until": "2026-04-01T00:00:00"},

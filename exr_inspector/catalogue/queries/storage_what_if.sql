@@ -28,8 +28,8 @@ samples AS (
         sum(CASE
             WHEN channel_type = 'FLOAT' AND aov_role = 'alpha' AND layer_name = '' THEN 2.0 / (x_sampling * y_sampling)
             WHEN channel_type = 'FLOAT' AND aov_role IN (
-                'beauty', 'diffuse', 'specular', 'transmission', 'subsurface', 'emission', 'volume', 'shadow', 'light',
-                'albedo', 'occlusion'
+                'beauty', 'diffuse', 'specular', 'coat', 'sheen', 'transmission', 'subsurface', 'caustics', 'emission', 'volume',
+                'shadow', 'light', 'background', 'albedo', 'occlusion'
             ) THEN 2.0 / (x_sampling * y_sampling)
             ELSE 0.0
         END) AS saved_a_pixel
