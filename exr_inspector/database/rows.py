@@ -24,7 +24,7 @@ from exr_inspector.database.versions import Section
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION, compute_channel_fingerprint, compute_metadata_embedding
 from exr_inspector.errors import BadPayload, VectorEmbeddingError
 from exr_inspector.path_templates import Template
-from exr_inspector.payload.aovs import described_channels
+from exr_inspector.payload.aovs import describe_channels
 from exr_inspector.payload.document import normalize_path
 from exr_inspector.payload.places import place_of
 from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
@@ -337,7 +337,7 @@ def _channel_rows(document: Document) -> list[Row]:
     # Payloads that do not say what their channels are get it from the names; the first reading has checked these.
     if any("role" not in channel for channel in channels):
         checked = {"parts": document.parts, "channels": channels, "attributes": {"parts": document.attributes}}
-        rows = columns_from("channels", described_channels(checked), "channels")
+        rows = columns_from("channels", describe_channels(checked), "channels")
     members: dict[int, list[int]] = {}
     for index, row in enumerate(rows):
         row["channel_index"] = index

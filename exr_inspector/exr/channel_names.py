@@ -97,10 +97,10 @@ def views_of_layers(layers: Sequence[str], multi_view: Sequence[str]) -> list[tu
     [('right', ''), ('right', 'depth'), ('left', 'depth')]
     """
     views = frozenset(multi_view)
-    found = [_view_of_layer(layer, views) for layer in layers]
-    elsewhere = {rest for view, rest in found if view is not None}
+    seen = [_view_of_layer(layer, views) for layer in layers]
+    elsewhere = {rest for view, rest in seen if view is not None}
     default = multi_view[0]
-    return [(default, rest) if view is None and (not rest or rest in elsewhere) else (view, rest) for view, rest in found]
+    return [(default, rest) if view is None and (not rest or rest in elsewhere) else (view, rest) for view, rest in seen]
 
 
 def _view_of_layer(layer: str, views: frozenset[str]) -> tuple[str | None, str]:

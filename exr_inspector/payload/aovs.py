@@ -107,13 +107,15 @@ def _component(component: str, role: str | None, category: str) -> tuple[str | N
     if role != "beauty" or lower in _COLOUR:
         return role, category
     # What stands beside the colours of a picture is something else.
-    return _alone(component, is_vector=False)
+    return _read_alone(component, is_vector=False)
 
 
-def _alone(component: str, *, is_vector: bool) -> tuple[str | None, str]:
+def _read_alone(component: str, *, is_vector: bool) -> tuple[str | None, str]:
     """What a component says by itself. X, Y and Z of one layer are a vector, not a depth."""
     if is_vector and len(component) == 1:
         return None, "data"
+    if stokes_component("", component):
+        return "spectral", "beauty"
     words = read_words(component)
     return words.role, words.category or "data"
 
@@ -133,12 +135,12 @@ def _read_components(components: tuple[str, ...], *, is_nameless: bool) -> Readi
         elif low in _COLOUR:
             answers.append((None, "data"))
         else:
-            answers.append(_alone(component, is_vector=is_vector))
-    role, category = _shared(answers, has_colour)
+            answers.append(_read_alone(component, is_vector=is_vector))
+    role, category = _common_answer(answers, has_colour)
     return Reading(role, category, None, tuple(answers))
 
 
-def _shared(answers: list[tuple[str | None, str]], has_colour: bool) -> tuple[str | None, str]:
+def _common_answer(answers: list[tuple[str | None, str]], has_colour: bool) -> tuple[str | None, str]:
     """What a layer is by its components: the picture, or what all of them but the alpha are."""
     if has_colour:
         return "beauty", "beauty"
@@ -164,7 +166,7 @@ def layers_of(parts: Sequence[PartNames], cryptomattes: frozenset[str], attribut
     `cryptomattes`: the names that the file's cryptomatte metadata declare. `attributes`: the names of the file's attributes.
     """
     views = list(dict.fromkeys([part.view for part in parts if part.view]))[:MOST_VIEWS]
-    named = [_named_layers(part, views, cryptomattes) for part in parts]
+    named = [_name_layers(part, views, cryptomattes) for part in parts]
     readings = [[_read_or_declared(one.label, one.components, cryptomattes) for one in layers] for layers in named]
     readings = _settle_groups(readings, attributes)
     return [
@@ -183,7 +185,7 @@ class _NamedLayer(NamedTuple):
     components: tuple[str, ...]
 
 
-def _named_layers(part: PartNames, views: Sequence[str], cryptomattes: frozenset[str]) -> list[_NamedLayer]:
+def _name_layers(part: PartNames, views: Sequence[str], cryptomattes: frozenset[str]) -> list[_NamedLayer]:
     grouped: dict[str, tuple[list[int], list[str]]] = {}
     for position, name in enumerate(part.channels):
         layer, component = split_name(name)
@@ -205,7 +207,7 @@ def _labels(
     """The view of each layer, and the name that it is read by."""
     view, own_name = view_of_part(part.name, part.view, views) if part.name else (part.view, "")
     # A part has to have a name. One that no view is joined to and that says nothing, `subimage00` or `bg`, hides no picture.
-    if own_name == part.name and not _says_something(own_name, cryptomattes):
+    if own_name and own_name == part.name and not _says_something(own_name, cryptomattes):
         own_name = ""
     if view is None and part.multi_view:
         return [(seen, label or own_name) for seen, label in views_of_layers(layers, part.multi_view)]
@@ -265,18 +267,18 @@ def names_of(header: Header) -> list[PartNames]:
 
 def _names_of_part(part: Part, is_multipart: bool) -> PartNames:
     name = str(part.value("name", "string") or "") if is_multipart else ""
-    views = _usable(part.value("view", "string")), _usable_views(part.value("multiView", "stringvector"))
+    views = _view_name(part.value("view", "string")), _view_names(part.value("multiView", "stringvector"))
     return PartNames(name, *views, part.is_deep, [channel.name for channel in part.channels])
 
 
-def _usable(view: Any) -> str | None:
+def _view_name(view: Any) -> str | None:
     """A view as a part states it; None for what is not a name."""
     return view if isinstance(view, str) and 0 < len(view) <= LONGEST_VIEW else None
 
 
-def _usable_views(views: Any) -> list[str]:
+def _view_names(views: Any) -> list[str]:
     """The views that `multiView` lists."""
-    return [view for view in views if _usable(view)] if isinstance(views, list) else []
+    return [view for view in views if _view_name(view)] if isinstance(views, list) else []
 
 
 def undeclared_cryptomattes(layers: Sequence[Layer], declared: frozenset[str]) -> list[str]:
@@ -331,7 +333,7 @@ def channel_entries(part: Part, layers: Sequence[Layer]) -> list[dict[str, Any]]
     return entries
 
 
-def described_channels(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def describe_channels(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The channels of a payload, with what is said of them; payloads of older versions, and of other hands, do not say it."""
     channels: list[Mapping[str, Any]] = list(payload.get("channels") or [])
     if all("role" in channel for channel in channels):
@@ -365,7 +367,7 @@ def _names_again(
 ) -> PartNames:
     """What a part of a payload is read by."""
     listed = [entry.get("value") for own in attributes for entry in own if entry.get("name") == "multiView"]
-    multi_view = _usable_views(listed[0]) if listed else []
+    multi_view = _view_names(listed[0]) if listed else []
     name = str(part.get("name") or "") if is_multipart else ""
     names = [str(channel.get("name")) for channel in channels]
-    return PartNames(name, _usable(part.get("view")), multi_view, bool(part.get("is_deep")), names)
+    return PartNames(name, _view_name(part.get("view")), multi_view, bool(part.get("is_deep")), names)

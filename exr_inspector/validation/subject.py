@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from exr_inspector.payload.aovs import described_channels
+from exr_inspector.payload.aovs import describe_channels
 
 Entry = Mapping[str, Any]
 NO_REFERENCES: Mapping[str, Entry] = {}
@@ -52,7 +52,7 @@ class Subject:
     @cached_property
     def all_channels(self) -> list[Entry]:
         """Every channel, with its role."""
-        return described_channels(self.payload)
+        return describe_channels(self.payload)
 
     @cached_property
     def channels(self) -> list[Entry]:

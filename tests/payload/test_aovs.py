@@ -14,7 +14,7 @@ from exr_inspector.exr.completeness import Completeness
 from exr_inspector.exr.header import parse_header
 from exr_inspector.payload import aov_words, aovs
 from exr_inspector.payload.aov_words import AOVS, CATEGORIES, COLOUR_ROLES, DATA_ROLES, read_words
-from exr_inspector.payload.aovs import described_channels, read_layer
+from exr_inspector.payload.aovs import describe_channels, read_layer
 from exr_inspector.payload.document import FileFacts, describe
 from project import ROOT
 
@@ -192,6 +192,7 @@ BEAUTY, ALPHA, DEPTH, DATA = ("beauty", "beauty"), ("alpha", "beauty"), ("depth"
         ("", {"A": ("alpha", "matte")}),
         ("", {"G.": DATA}),
         ("", {"360.00-407.00nm": ("spectral", "beauty")}),
+        ("", {"360.00-407.00nm": ("spectral", "beauty"), "R": BEAUTY}),
         ("character", {"R": DATA, "A": ("alpha", "data"), "Z": DEPTH, "mask": ("matte", "matte")}),
         ("_arg_0", {"X": DATA, "Y": DATA, "Z": DATA}),
         ("material", {"id0": ("id", "matte"), "id1": ("id", "matte")}),
@@ -416,8 +417,8 @@ def test_payloads_that_do_not_say_it_are_read_again() -> None:
     )
     keys = ("role", "category", "view", "light_group")
     older = {**payload, "channels": [{k: v for k, v in entry.items() if k not in keys} for entry in payload["channels"]]}
-    assert described_channels(older) == payload["channels"]
-    assert described_channels(payload) == payload["channels"]
+    assert describe_channels(older) == payload["channels"]
+    assert describe_channels(payload) == payload["channels"]
     older["channels"][1]["role"] = "diffuse"
-    assert described_channels(older)[1]["role"] == "diffuse"
-    assert described_channels({}) == []
+    assert describe_channels(older)[1]["role"] == "diffuse"
+    assert describe_channels({}) == []
