@@ -28,6 +28,7 @@ GENERATED = [queries, configuration, database_schema, summary, events, reference
 OTHERS = frozenset({
     "ArrowInvalid",  # pyarrow
     "file_log", "otlp_http",  # components of the OpenTelemetry collector
+    "event_batching_handler",  # of the platform's SDK
     "min_memory", "max_memory",  # resources in a pipeline's manifest
     "DiffuseDirect", "diffuseDirect",  # ways of writing a layer
     "__deprecated__", "DeprecationWarning",  # Python's mark (PEP 702)

@@ -629,6 +629,11 @@ def a_lost_commit(place: Place) -> Iterator[str]:
         place.db.server.faults.clear()
 
 
+@problem("The header counts another frame than the file name")
+def another_frame(place: Place) -> Iterator[str]:
+    yield from entries(place, image(text("arnold/version", "Arnold 7.3"), attribute("arnold/frame", "int", b"\x02\0\0\0")))
+
+
 @problem("A part of a very large header is left out")
 def a_very_large_header(place: Place) -> Iterator[str]:
     yield from entries(place, image(*(text(f"note{number}", "x" * 60_000) for number in range(40))))
