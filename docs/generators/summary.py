@@ -74,7 +74,8 @@ READERS = {
     "somebody who has never seen it": ["README.md"],
     "a TD, or whoever checks deliveries": ["docs/VAST_ANALYTICS_QUERIES.md", "docs/VALIDATION.md", "docs/PIXEL_STATISTICS.md"],
     "a data engineer": [
-        "docs/DATABASE_SCHEMA.md", "docs/WRITERS.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/SCHEMA_EVOLUTION.md", "docs/REFERENCE.md",
+        "docs/DATABASE_SCHEMA.md", "docs/WRITERS.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/SCHEMA_EVOLUTION.md",
+        "docs/REFERENCE.md",
     ],
     "a researcher": ["docs/VECTOR_STRATEGY.md", "docs/PERFORMANCE.md"],
     "an operator, before and at a deployment": [

@@ -113,7 +113,7 @@ class Group:
 
 def _settle(members: Sequence[_Waiting], settled: Sequence[Settled]) -> None:
     """Wake the members with what became of them. Whoever is left without an answer was broken off with the thread that led."""
-    broken_off = Settled(Retry("the transaction that stored it with others was broken off", code="group_broken_off"), Ledger())
+    broken_off = Settled(Retry("the transaction that stored it with others was broken off", code="internal_error"), Ledger())
     for member, answer in zip(members, settled or [broken_off] * len(members), strict=True):
         if not member.settled.done():
             member.settled.set_result(answer)
