@@ -203,21 +203,21 @@ def _layout(
         deep=kind in DEEP_TYPES,
         compressed=compression != "none",
         compression=compression,
-        samples=samples_of(channels),
+        samples=samples_of((kind, x_step, y_step) for _, kind, _, x_step, y_step, _ in channels),
     )
 
 
-def samples_of(channels: Iterable[Channel]) -> tuple[Sample, ...] | None:
-    """What one sample of each channel takes and where samples lie; None when a type or sampling is unknown."""
+def samples_of(channels: Iterable[tuple[str, int, int]]) -> tuple[Sample, ...] | None:
+    """What one sample of each channel (type and sampling) takes and where samples lie; None when one of these is unknown."""
     samples = []
-    for _, kind, _, x_step, y_step, _ in channels:
+    for kind, x_step, y_step in channels:
         if kind not in SAMPLE_BYTES or x_step < 1 or y_step < 1:
             return None
         samples.append((SAMPLE_BYTES[kind], x_step, y_step))
     return tuple(samples)
 
 
-def unpacked_sizes(area: Window | None, groups: Iterable[Iterable[Channel]]) -> list[int | None]:
+def unpacked_sizes(area: Window | None, groups: Iterable[Iterable[tuple[str, int, int]]]) -> list[int | None]:
     """The bytes of each group of channels over an area, uncompressed; None where the area, a type or a sampling is unknown."""
     known = area is not None and area.x_max >= area.x_min and area.y_max >= area.y_min
     samples = [samples_of(group) for group in groups]

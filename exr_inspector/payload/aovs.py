@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from exr_inspector.exr.channel_names import split_name, stokes_component, view_of_part, views_of_layers
 from exr_inspector.exr.header import Header, Part
-from exr_inspector.exr.layout import unpacked_sizes
+from exr_inspector.exr.layout import Window, unpacked_sizes
 from exr_inspector.payload.aov_words import DATA_ROLES, read_words
 from exr_inspector.payload.light_groups import LightGroup, light_group_of, writers_of
 
@@ -23,6 +23,10 @@ _RANK = re.compile(r"\d{2}\Z")
 # What is remembered is bounded in bytes: this many layers of this many characters at most.
 _LONGEST_KEPT = 512
 _KEPT_LAYERS = 2048
+# What is remembered of whole headers: this many, each of so many channels with so many characters at most.
+_KEPT_PARTS = 64
+_KEPT_CHANNELS = 256
+_KEPT_CHARACTERS = 16_384
 # A view stands in the entry of each channel, and is looked for in the name of each part: longer ones, and more, are not.
 LONGEST_VIEW = 64
 MOST_VIEWS = 64
@@ -42,9 +46,9 @@ class PartNames(NamedTuple):
 
     name: str
     view: str | None
-    multi_view: Sequence[str]
+    multi_view: tuple[str, ...]
     is_deep: bool
-    channels: Sequence[str]
+    channels: tuple[str, ...]
 
 
 class Layer(NamedTuple):
@@ -60,7 +64,7 @@ class Layer(NamedTuple):
     role: str | None
     category: str
     light_group: str | None
-    members: Sequence[int]
+    members: tuple[int, ...]
     components: tuple[str, ...]
     answers: tuple[tuple[str | None, str], ...]
 
@@ -160,19 +164,58 @@ def _read_spectral(aov: str, components: tuple[str, ...]) -> Reading | None:
 _read_short_layer = lru_cache(maxsize=_KEPT_LAYERS)(_read_layer)
 
 
-def layers_of(parts: Sequence[PartNames], cryptomattes: frozenset[str], attributes: Iterable[str]) -> list[list[Layer]]:
-    """The layers of every part, in the order of their first channels.
+class ChannelWords(NamedTuple):
+    """What the names of a channel say."""
+
+    layer_name: str
+    component_name: str
+    role: str | None
+    category: str
+    view: str | None
+    light_group: str | None
+
+
+class PartWords(NamedTuple):
+    """What the names of a part's channels say: of its layers, in the order of their first channels, and of each channel."""
+
+    layers: tuple[Layer, ...]
+    channels: tuple[ChannelWords, ...]
+
+
+def read_parts(parts: Sequence[PartNames], cryptomattes: frozenset[str], attributes: Iterable[str]) -> tuple[PartWords, ...]:
+    """What the names of channels say, part by part.
 
     `cryptomattes`: the names that the file's cryptomatte metadata declare. `attributes`: the names of the file's attributes.
     """
+    writers = writers_of(attributes)
+    channels = [name for part in parts for name in part.channels]
+    few = len(channels) <= _KEPT_CHANNELS and sum(map(len, channels)) + sum(map(len, cryptomattes)) <= _KEPT_CHARACTERS
+    return (_read_parts_kept if few else _read_parts)(tuple(parts), cryptomattes, writers)
+
+
+def _read_parts(parts: Sequence[PartNames], cryptomattes: frozenset[str], writers: frozenset[str]) -> tuple[PartWords, ...]:
     views = list(dict.fromkeys([part.view for part in parts if part.view]))[:MOST_VIEWS]
     named = [_name_layers(part, views, cryptomattes) for part in parts]
     readings = [[_read_or_declared(one.label, one.components, cryptomattes) for one in layers] for layers in named]
-    readings = _settle_groups(readings, attributes)
-    return [
-        [_layer(part.is_deep, one, reading) for one, reading in zip(layers, own, strict=True)]
-        for part, layers, own in zip(parts, named, readings, strict=True)
-    ]
+    readings = _settle_groups(readings, writers)
+    return tuple(
+        [
+            _words_of([_layer(part.is_deep, one, reading) for one, reading in zip(layers, own, strict=True)])
+            for part, layers, own in zip(parts, named, readings, strict=True)
+        ]
+    )
+
+
+# Frames of a sequence have the same names.
+_read_parts_kept = lru_cache(maxsize=_KEPT_PARTS)(_read_parts)
+
+
+def _words_of(layers: list[Layer]) -> PartWords:
+    words: dict[int, ChannelWords] = {}
+    for layer in layers:
+        for position, component, (role, category) in zip(layer.members, layer.components, layer.answers, strict=True):
+            words[position] = ChannelWords(layer.name, component, role, category, layer.view, layer.light_group)
+    return PartWords(tuple(layers), tuple([words[position] for position in range(len(words))]))
 
 
 class _NamedLayer(NamedTuple):
@@ -181,7 +224,7 @@ class _NamedLayer(NamedTuple):
     name: str
     label: str
     view: str | None
-    members: list[int]
+    members: tuple[int, ...]
     components: tuple[str, ...]
 
 
@@ -196,7 +239,7 @@ def _name_layers(part: PartNames, views: Sequence[str], cryptomattes: frozenset[
         components.append(component)
     labels = _labels(part, list(grouped), views, cryptomattes)
     return [
-        _NamedLayer(layer, label, view, members, tuple(components))
+        _NamedLayer(layer, label, view, tuple(members), tuple(components))
         for (layer, (members, components)), (view, label) in zip(grouped.items(), labels, strict=True)
     ]
 
@@ -232,12 +275,11 @@ def _read_or_declared(label: str, components: tuple[str, ...], cryptomattes: fro
     return read_layer(label, components)
 
 
-def _settle_groups(readings: list[list[Reading]], attributes: Iterable[str]) -> list[list[Reading]]:
+def _settle_groups(readings: list[list[Reading]], writers: frozenset[str]) -> list[list[Reading]]:
     """Of the layers that may be of a light group: those of a renderer that names them so, and of groups that others are of."""
     groups = [reading.group for own in readings for reading in own if reading.group is not None]
     if all(group.writer is None for group in groups):
         return readings
-    writers = writers_of(attributes)
     known = {group.name for group in groups if group.writer is None or group.writer in writers}
     return [[_settle(reading, known) for reading in own] for own in readings]
 
@@ -268,7 +310,7 @@ def names_of(header: Header) -> list[PartNames]:
 def _names_of_part(part: Part, is_multipart: bool) -> PartNames:
     name = str(part.value("name", "string") or "") if is_multipart else ""
     views = _view_name(part.value("view", "string")), _view_names(part.value("multiView", "stringvector"))
-    return PartNames(name, *views, part.is_deep, [channel.name for channel in part.channels])
+    return PartNames(name, *views, part.is_deep, tuple([channel.name for channel in part.channels]))
 
 
 def _view_name(view: Any) -> str | None:
@@ -276,9 +318,9 @@ def _view_name(view: Any) -> str | None:
     return view if isinstance(view, str) and 0 < len(view) <= LONGEST_VIEW else None
 
 
-def _view_names(views: Any) -> list[str]:
+def _view_names(views: Any) -> tuple[str, ...]:
     """The views that `multiView` lists."""
-    return [view for view in views if _view_name(view)] if isinstance(views, list) else []
+    return tuple([view for view in views if _view_name(view)]) if isinstance(views, list) else ()
 
 
 def undeclared_cryptomattes(layers: Sequence[Layer], declared: frozenset[str]) -> list[str]:
@@ -292,8 +334,9 @@ def layer_entries(part: Part, layers: Sequence[Layer]) -> list[dict[str, Any]]:
 
     `logical_bytes` is what the layer's samples take uncompressed; None for deep parts, and where type or sampling is unknown.
     """
-    members = [[part.channels[position] for position in layer.members] for layer in layers]
-    sizes = unpacked_sizes(None if part.is_deep else part.data_window, members)
+    measure = _measure_kept if len(part.channels) <= _KEPT_CHANNELS else _measure
+    kinds = tuple([(channel.type, channel.x_sampling, channel.y_sampling) for channel in part.channels])
+    measured = measure(kinds, tuple([layer.members for layer in layers]), None if part.is_deep else part.data_window)
     return [
         {
             "name": layer.name,
@@ -302,35 +345,47 @@ def layer_entries(part: Part, layers: Sequence[Layer]) -> list[dict[str, Any]]:
             "view": layer.view,
             "light_group": layer.light_group,
             "components": list(layer.components),
-            "types": sorted({channel.type for channel in channels}),
+            "types": list(types),
             "logical_bytes": size,
         }
-        for layer, channels, size in zip(layers, members, sizes, strict=True)
+        for layer, (types, size) in zip(layers, measured, strict=True)
     ]
 
 
-def channel_entries(part: Part, layers: Sequence[Layer]) -> list[dict[str, Any]]:
+def _measure(
+    kinds: Sequence[tuple[str, int, int]], groups: Sequence[Sequence[int]], area: Window | None
+) -> list[tuple[tuple[str, ...], int | None]]:
+    """The types of each group of channels, and its bytes. `kinds`: type and sampling of each channel."""
+    members = [[kinds[position] for position in group] for group in groups]
+    types = [tuple(sorted({kind for kind, _, _ in group})) for group in members]
+    return list(zip(types, unpacked_sizes(area, members), strict=True))
+
+
+_measure_kept = lru_cache(maxsize=_KEPT_PARTS)(_measure)
+
+
+def channel_entries(part: Part, words: Sequence[ChannelWords]) -> list[dict[str, Any]]:
     """The entries of a part's channels in the payload, in file order."""
-    entries = [
+    index = part.index
+    return [
         {
-            "part_index": part.index,
-            "name": channel.name,
-            "layer_name": "",
-            "component_name": "",
-            "type": channel.type,
-            "x_sampling": channel.x_sampling,
-            "y_sampling": channel.y_sampling,
-            "p_linear": channel.p_linear,
+            "part_index": index,
+            "name": name,
+            "layer_name": layer,
+            "component_name": component,
+            "type": kind,
+            "x_sampling": x_sampling,
+            "y_sampling": y_sampling,
+            "p_linear": p_linear,
+            "role": role,
+            "category": category,
+            "view": view,
+            "light_group": group,
         }
-        for channel in part.channels
+        for (name, kind, p_linear, x_sampling, y_sampling, _), (layer, component, role, category, view, group) in zip(
+            part.channels, words, strict=True
+        )
     ]
-    for layer in layers:
-        for position, component, (role, category) in zip(layer.members, layer.components, layer.answers, strict=True):
-            entry = entries[position]
-            entry["layer_name"], entry["component_name"] = layer.name, component
-            entry["role"], entry["category"] = role, category
-            entry["view"], entry["light_group"] = layer.view, layer.light_group
-    return entries
 
 
 def describe_channels(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -354,11 +409,9 @@ def _read_again(payload: Mapping[str, Any], channels: Sequence[Mapping[str, Any]
     declared = frozenset([str(entry.get("name")) for part in parts.values() for entry in part.get("cryptomatte") or ()])
     attribute_names = (str(entry.get("name")) for listed in attributes for entry in listed)
     said: list[dict[str, Any]] = [{} for _ in channels]
-    for own, layers in zip(positions.values(), layers_of(names, declared, attribute_names), strict=True):
-        for layer in layers:
-            for member, (role, category) in zip(layer.members, layer.answers, strict=True):
-                words = {"role": role, "category": category, "view": layer.view, "light_group": layer.light_group}
-                said[own[member]] = words
+    for own, words in zip(positions.values(), read_parts(names, declared, attribute_names), strict=True):
+        for position, one in zip(own, words.channels, strict=True):
+            said[position] = {"role": one.role, "category": one.category, "view": one.view, "light_group": one.light_group}
     return said
 
 
@@ -367,7 +420,7 @@ def _names_again(
 ) -> PartNames:
     """What a part of a payload is read by."""
     listed = [entry.get("value") for own in attributes for entry in own if entry.get("name") == "multiView"]
-    multi_view = _view_names(listed[0]) if listed else []
+    multi_view = _view_names(listed[0]) if listed else ()
     name = str(part.get("name") or "") if is_multipart else ""
-    names = [str(channel.get("name")) for channel in channels]
+    names = tuple([str(channel.get("name")) for channel in channels])
     return PartNames(name, _view_name(part.get("view")), multi_view, bool(part.get("is_deep")), names)

@@ -73,8 +73,8 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
     findings.add_all(contradictions(header))
     findings.add_all(completeness.findings)
     mattes = _cryptomattes(header, findings)
-    layers = _layers(header, mattes, findings)
-    parts = _parts(header, completeness, mattes, layers, findings)
+    words = _read_names(header, mattes, findings)
+    parts = _parts(header, completeness, mattes, words, findings)
     payload = _frame(facts, parts)
     payload["file"] |= {
         "header_bytes": header.header_bytes,
@@ -89,7 +89,7 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
     findings.add_all(_compare_frames(payload["file"]["frame_number"], parts))
     payload["parts"] = parts
     payload["channels"] = [
-        entry for part, own in zip(header.parts, layers, strict=True) for entry in aovs.channel_entries(part, own)
+        entry for part, own in zip(header.parts, words, strict=True) for entry in aovs.channel_entries(part, own.channels)
     ]
     payload["attributes"] = {"parts": [[_attribute(one, part) for one in part.attributes] for part in header.parts]}
     payload["errors"] = _entries(findings, "error")
@@ -169,7 +169,6 @@ def _timestamp(moment: datetime | None) -> str | None:
 
 
 Cryptomattes = Sequence[Sequence[dict[str, Any]]]
-Layers = Sequence[Sequence[aovs.Layer]]
 
 
 def _cryptomattes(header: Header, findings: Findings) -> Cryptomattes:
@@ -183,28 +182,32 @@ def _cryptomattes(header: Header, findings: Findings) -> Cryptomattes:
     return declared
 
 
-def _layers(header: Header, mattes: Cryptomattes, findings: Findings) -> Layers:
-    """The layers of each part; a finding for cryptomatte layers that nothing can be selected from."""
+def _read_names(header: Header, mattes: Cryptomattes, findings: Findings) -> Sequence[aovs.PartWords]:
+    """What the names of channels say; a finding for cryptomatte layers that nothing can be selected from."""
     names = frozenset([entry["name"] for entries in mattes for entry in entries if entry["name"]])
     attributes = (name for part in header.parts for name in part.first)
-    layers = aovs.layers_of(aovs.names_of(header), names, attributes)
-    for part, own in zip(header.parts, layers, strict=True):
-        if undeclared := aovs.undeclared_cryptomattes(own, names):
+    words = aovs.read_parts(aovs.names_of(header), names, attributes)
+    for part, own in zip(header.parts, words, strict=True):
+        if undeclared := aovs.undeclared_cryptomattes(own.layers, names):
             shown = ", ".join(map(quote, undeclared[:SHOWN_LAYERS])) + (", ..." if len(undeclared) > SHOWN_LAYERS else "")
             message = f"part {part.index}: no metadata for the cryptomatte layers {shown}, from which nothing can be selected"
             findings.add(Finding("warning", "cryptomatte_without_metadata", message, part.index, offset=part.offset))
-    return layers
+    return words
 
 
 def _parts(
-    header: Header, completeness: Completeness, mattes: Cryptomattes, layers: Layers, findings: Findings
+    header: Header,
+    completeness: Completeness,
+    mattes: Cryptomattes,
+    words: Sequence[aovs.PartWords],
+    findings: Findings,
 ) -> list[dict[str, Any]]:
     """The entries of `parts`; what is found on the way is added to `findings`."""
     profiles = {profile.part: profile for profile in completeness.profiles}
     parts = []
-    for part, cryptomatte, own in zip(header.parts, mattes, layers, strict=True):
-        entry = _part(part, profiles.get(part.index), cryptomatte, aovs.layer_entries(part, own))
-        numbers = [entry, *entry["layers"]]
+    for part, cryptomatte, own in zip(header.parts, mattes, words, strict=True):
+        entry = _part(part, profiles.get(part.index), cryptomatte, aovs.layer_entries(part, own.layers))
+        numbers = [entry, *(layer for layer in entry["layers"] if (layer["logical_bytes"] or 0) > LARGEST_INTEGER)]
         findings.add_all(_drop_large_numbers(numbers, f"part {part.index}: ", part.index, part.offset))
         parts.append(entry)
     return parts
@@ -224,7 +227,7 @@ def _drop_large_numbers(entries: list[dict[str, Any]], place: str, part: int | N
     findings = []
     for entry in entries:
         for key, value in entry.items():
-            if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            if type(value) is int and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
                 entry[key] = None
                 message = f"{place}{key} is {value}, more than 63 bits hold, and is left out"
                 findings.append(Finding("warning", "number_too_large", message, part, offset=offset))
@@ -285,12 +288,10 @@ def _windows(data: Window | None, display: Window | None) -> dict[str, Any]:
 
 
 def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "name": attribute.name,
-        "type": attribute.type,
-        "size": attribute.size,
-        "value": attribute.value,
-    }
+    name, kind, size, _, value, _, faithful, raw_name, _ = attribute
+    entry: dict[str, Any] = {"name": name, "type": kind, "size": size, "value": value}
+    if faithful and raw_name is None and kind != "chlist":
+        return entry
     if attribute.type == "chlist" and attribute is part.first.get("channels") and attribute.size <= LARGE_VALUE:
         entry["value"] = [channel_value(channel) for channel in part.channels]
     if not attribute.faithful and not attribute.shortened and attribute.size <= LARGE_VALUE:

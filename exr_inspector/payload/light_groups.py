@@ -41,6 +41,7 @@ _SAID = re.compile(r"(?:aov_)?light_?groups?(?:[ _]*(?P<named>.*))", re.IGNORECA
 # The same joint after names that other people use as well: a group only where the renderer or another layer of the file says so.
 _BY_WRITER = re.compile(f"(?P<arnold>{_ARNOLD})_(?P<a>.+)|(?P<redshift>{_REDSHIFT})_(?P<r>.+)")
 _ATTRIBUTES_OF = {"arnold": "arnold/", "redshift": "rs/"}
+_PREFIXES = tuple(_ATTRIBUTES_OF.values())
 # What follows the same joint without being a group of lights.
 _QUALIFIER = re.compile(
     "(?:denois(?:e|ed|er|ing)|noisy|noisefree|variance|var|mse|raw|filter|albedo|direct|indirect|unshadowed|unoccluded|shadow|"
@@ -82,5 +83,5 @@ def light_group_of(name: str) -> LightGroup | None:
 
 def writers_of(attributes: Iterable[str]) -> frozenset[str]:
     """Which of the renderers whose names need it wrote the file, by the names of its attributes."""
-    names = list(attributes)
+    names = [name for name in attributes if name.startswith(_PREFIXES)]
     return frozenset(writer for writer, prefix in _ATTRIBUTES_OF.items() if any(name.startswith(prefix) for name in names))
