@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from databases import Database, assert_sound, measurements, prepared
 from exr_inspector.database import upsert
 from exr_inspector.errors import CommitUnknown, VASTDatabaseError
 from sample_payloads import measured, payload
+from waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 ONCE = ["409", "reset", "lost", "expire"]
@@ -250,12 +250,10 @@ def test_a_process_killed_at_any_request_leaves_nothing(db: Database, nth: int) 
         db.server.faults.add(f"latency=1500@any+{nth - 1}")
         child.stdin.write(b"\n")
         child.stdin.flush()
-        while len(db.server.requests) < nth:
-            os.sched_yield()
+        wait_until(lambda: len(db.server.requests) >= nth)
         child.send_signal(signal.SIGKILL)
     assert_sound(db.contents())
-    while nth == COMMIT and not versions(db, path):
-        os.sched_yield()
+    wait_until(lambda: nth != COMMIT or versions(db, path))
     result = persistence.persist_to_vast_database(first(path), session=db.store())
     assert result["status"] == "stored"
     assert len(versions(db, path)) == 1

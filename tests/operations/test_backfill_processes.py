@@ -18,8 +18,9 @@ from test_backfill import COUNT, counts, write_tree
 
 from databases import BUCKET, Database, assert_sound, database
 from exr_inspector.operations import processes
-from old_schema import run, state
+from old_schema import run
 from project import ROOT
+from waiting import wait_until
 
 HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 """Becomes the command after it, which hears SIGINT: what a shell starts in the background ignores it, as all its children do."""
@@ -36,8 +37,7 @@ def started(running: Database, root: Path, *way: str) -> Iterator[subprocess.Pop
     command = [sys.executable, "-c", HEARING, *program, str(root), "--batch", "1", *way, *place]
     options: dict[str, Any] = {"cwd": ROOT, "env": os.environ | keys, "start_new_session": True}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options) as process:
-        while process.poll() is None and not stored_files(running):
-            continue
+        wait_until(lambda: process.poll() is not None or is_file_stored(running))
         yield process
 
 
@@ -143,6 +143,8 @@ def alive(group: int) -> list[psutil.Process]:
     return [process for process in found if os.getpgid(process.pid) == group]
 
 
-def stored_files(running: Database) -> int:
-    tables = state(running).tables
-    return tables["files"].rows if "files" in tables else 0
+def is_file_stored(running: Database) -> bool:
+    """Of the requests of a fresh schema, commits before the first row make tables."""
+    commands = running.commands()
+    first = next((number for number, command in enumerate(commands) if command == "POST rows files"), len(commands))
+    return "PUT transaction" in commands[first:]

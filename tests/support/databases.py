@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import vastdb
 
@@ -16,6 +17,8 @@ import vast_db_persistence as persistence
 from exr_inspector.database import upsert
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
+from local_vast.catalogue import ROW_ID
+from local_vast.transactions import OpenTransaction
 from sample_payloads import bytes_named, payload
 from vast_schemas import CHILD_TABLES, TABLES
 
@@ -51,15 +54,22 @@ class Database:
 
     def rows(self, table: str, *, row_ids: bool = False) -> list[Row]:
         """All rows of a table."""
-        with self.session().transaction() as tx:
-            stored = tx.bucket(BUCKET).schema(self.settings.db_schema).table(table)
-            return stored.select(internal_row_id=row_ids).read_all().to_pylist()
+        with self.server.store.transaction(0) as tx:
+            return self._rows(tx, table, row_ids=row_ids)
 
     def contents(self) -> dict[str, list[Row]]:
         """All rows of all tables, as one transaction sees them."""
-        with self.session().transaction() as tx:
-            schema = tx.bucket(BUCKET).schema(self.settings.db_schema)
-            return {table: schema.table(table).select().read_all().to_pylist() for table in TABLES}
+        with self.server.store.transaction(0) as tx:
+            return {table: self._rows(tx, table) for table in TABLES}
+
+    def _rows(self, tx: OpenTransaction, table: str, *, row_ids: bool = False) -> list[Row]:
+        """Straight from the endpoint's store: read through the client, they cost a test more than what it tests."""
+        entry = self.server.store.catalogue.table(tx, BUCKET, self.settings.db_schema, table)
+        names = [ROW_ID, *entry.columns.names] if row_ids else entry.columns.names
+        columns = [f'"{ROW_ID}"' if name == ROW_ID else entry.physical_column(name) for name in names]
+        stored = tx.arrow(f'SELECT {", ".join(columns)} FROM {entry.physical} ORDER BY "{ROW_ID}"')
+        values = [_values(column.combine_chunks()) for column in stored.columns]
+        return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
     def current(self, path: str) -> Row:
         """The one current row of a path."""
@@ -69,6 +79,14 @@ class Database:
     def commands(self) -> list[str]:
         """The requests served since they were last cleared, as `METHOD command table`."""
         return [f"{r.method} {r.command} {r.path.rpartition('/')[2]}".rstrip() for r in self.server.requests]
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """As `to_pylist`, which makes an object of each number of a vector on the way."""
+    if not pa.types.is_fixed_size_list(column.type):
+        return column.to_pylist()
+    vectors = iter(column.flatten().to_numpy().reshape(-1, column.type.list_size).tolist())
+    return [next(vectors) if is_there else None for is_there in column.is_valid().to_pylist()]
 
 
 @contextmanager
