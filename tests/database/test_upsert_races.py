@@ -21,8 +21,8 @@ from databases import Database, assert_sound, database, measurements, prepared, 
 from exr_inspector.database.session import PathLocks
 from race_worker import document
 from sample_payloads import measured, payload
-from waiting import wait_until
 from vast_schemas import CHILD_TABLES, TABLES
+from waiting import wait_until
 
 PROCESSES = 4
 FILES = 20
