@@ -15,7 +15,7 @@ from databases import BUCKET, Database, database
 from exr_inspector.database.session import Ledger
 from exr_inspector.operations import backup_files, backups
 from exr_inspector.operations.migrations import RECORDS
-from old_schema import interrupted_at, old_database, read_1_0_0, run, state
+from old_schema import interrupted_at, migrated_database, old_database, read_1_0_0, run, state
 from sample_payloads import payload
 from vast_schemas import TABLES
 
@@ -23,8 +23,7 @@ from vast_schemas import TABLES
 @pytest.fixture(scope="module")
 def full() -> Iterator[Database]:
     """A migrated schema with a file of 1.1.0; the tests of this module only read it."""
-    with old_database() as running:
-        run(running, "migrate", "--backfill")
+    with migrated_database() as running:
         persistence.persist_to_vast_database(payload("/new.exr"), session=running.store())
         yield running
 

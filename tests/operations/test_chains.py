@@ -18,7 +18,7 @@ import vast_db_persistence as persistence
 from databases import BUCKET, Database, assert_sound, database
 from exr_inspector.database.session import Ledger
 from exr_inspector.operations import backup_files
-from old_schema import interrupted_at, old_database, read_1_0_0, run, state, table_names
+from old_schema import interrupted_at, migrated_database, read_1_0_0, run, state
 from project import ROOT
 from sample_payloads import payload
 from vast_schemas import schema_for, wire_schema
@@ -29,8 +29,7 @@ STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4}]}
 @pytest.fixture
 def migrated() -> Iterator[Database]:
     """What 1.0.0 wrote, migrated, with a file that 1.1.0 wrote."""
-    with old_database() as running:
-        assert run(running, "migrate", "--backfill")[0] == 0
+    with migrated_database() as running:
         persistence.persist_batch([payload("/shots/new.1001.exr") | {"stats": STATS}], session=running.store())
         yield running
 
@@ -47,7 +46,7 @@ def test_a_schema_that_was_lost_comes_back_whole(migrated: Database, tmp_path: P
     path = str(tmp_path / "backup.tar.gz")
     assert run(migrated, "backup", "--backup-path", path)[0] == 0
     drop_all(migrated)
-    assert table_names(migrated) == []
+    assert migrated.table_names() == []
     assert run(migrated, "verify")[0] == 3
     assert run(migrated, "restore", "--backup-path", path)[0] == 0
     assert content(migrated) == before
@@ -68,7 +67,7 @@ def test_forward_back_and_forward_again(migrated: Database, tmp_path: Path) -> N
     assert len(migrated.rows("pixel_stats")) == 1
     assert run(migrated, "rollback", "--archive-tables", str(tmp_path / "archive"))[0] == 0
     assert read_1_0_0(migrated) == old_view
-    assert (state(migrated).version, "pixel_stats" in table_names(migrated)) == ("1.0.0", False)
+    assert (state(migrated).version, "pixel_stats" in migrated.table_names()) == ("1.0.0", False)
     assert run(migrated, "verify", "--version", "1.0.0")[0] == 0
     assert run(migrated, "migrate", "--backfill")[0] == 0
     assert run(migrated, "verify")[0] == 0

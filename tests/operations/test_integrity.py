@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import vast_db_persistence as persistence
-from databases import Database, assert_sound, prepared
+from databases import Database, assert_sound, filled
 from exr_inspector.database import upsert
 from exr_inspector.database.session import ROW_ID, Ledger, Work
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
@@ -29,12 +29,15 @@ SPOKEN = {"policy_id": "spoken", "results": [{"policy_id": "spoken", "rule_id": 
 @pytest.fixture
 def stored() -> Iterator[Database]:
     """A schema with several files, one of them unreadable, one of two versions."""
-    with prepared() as running:
-        documents = [payload(path) | {"stats": STATS, "validation": SILENT} for path in PATHS]
-        documents += [payload(PATHS[0]) | {"validation": SPOKEN}]
-        documents += [payload(PATHS[0], header="v2", mtime="2026-02-01T12:00:00Z"), unreadable("/shots/broken.exr")]
-        persistence.persist_batch(documents, session=running.store())
+    with filled(fill) as running:
         yield running
+
+
+def fill(running: Database) -> None:
+    documents = [payload(path) | {"stats": STATS, "validation": SILENT} for path in PATHS]
+    documents += [payload(PATHS[0]) | {"validation": SPOKEN}]
+    documents += [payload(PATHS[0], header="v2", mtime="2026-02-01T12:00:00Z"), unreadable("/shots/broken.exr")]
+    persistence.persist_batch(documents, session=running.store())
 
 
 class Hand:
@@ -118,16 +121,23 @@ def test_a_sound_schema_has_no_findings(stored: Database) -> None:
 
 @pytest.mark.parametrize("kind", MENDED)
 def test_what_is_wrong_is_found_and_mended(stored: Database, kind: str) -> None:
-    """Each kind by itself: found, left alone by a dry run, mended, and then gone; what was sound before is the same."""
+    """Each kind by itself: found, mended, and then gone; what was sound before is the same."""
     harm(stored, kind)
     status, found = run(stored, "check")
     assert (status, set(found["counts"])) == (3, {kind})
     assert all(one["remedy"] for one in found["findings"])
-    assert run(stored, "check", "--repair", "--dry-run")[1]["findings"] == found["findings"]
     status, answer = run(stored, "check", "--repair")
     assert (status, answer["findings"]) == (0, [])
     assert answer["repaired"] == found["counts"]
     assert_sound(stored.contents())
+
+
+def test_a_dry_run_repairs_nothing(stored: Database) -> None:
+    """It answers what checking alone answers, and writes no row."""
+    harm(stored, "count")
+    findings, before = run(stored, "check")[1]["findings"], repr(stored.contents())
+    assert run(stored, "check", "--repair", "--dry-run")[1]["findings"] == findings
+    assert repr(stored.contents()) == before
 
 
 def test_a_contradiction_names_the_section_that_is_wrong(stored: Database) -> None:
@@ -181,7 +191,7 @@ def test_an_interrupted_repair_is_finished_by_the_next(stored: Database, monkeyp
 @pytest.mark.parametrize("column", ["etag", "raw_output"])
 def test_a_stale_raw_output_is_reported_and_not_mended(stored: Database, column: str) -> None:
     """Nothing stored tells which of the two is right, so the file is inspected again."""
-    row_ids = [row[ROW_ID] for row in stored.rows("files", row_ids=True) if row["file_path"] == PATHS[1]]
+    row_ids = [row[ROW_ID] for row in stored.rows("files", [ROW_ID, "file_path"]) if row["file_path"] == PATHS[1]]
     loaded: dict[str, Any] = {}
     with stored.store().transaction(Ledger(), loaded) as work:
         loaded["files"] = work.load("files")
@@ -244,7 +254,7 @@ def test_recomputing_goes_on_after_an_interruption(stored: Database, monkeypatch
 def test_a_raw_output_that_says_too_little_is_named(stored: Database) -> None:
     """Its vectors stay what they were, and the answer says which file has to be inspected again."""
     age(stored, PATHS[:1])
-    row_ids = [row[ROW_ID] for row in stored.rows("files", row_ids=True) if row["embedding_version"] == 0]
+    row_ids = [row[ROW_ID] for row in stored.rows("files", [ROW_ID, "embedding_version"]) if row["embedding_version"] == 0]
     loaded: dict[str, Any] = {}
     with stored.store().transaction(Ledger(), loaded) as work:
         loaded["files"] = work.load("files")

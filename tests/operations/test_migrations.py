@@ -12,7 +12,7 @@ from databases import Database
 from exr_inspector.database.session import Ledger
 from exr_inspector.errors import Reject, SchemaDrift, VASTDatabaseError
 from exr_inspector.operations import fill, migrations, transactions
-from old_schema import fixture, old_database, read_1_0_0, state, table_names
+from old_schema import fixture, old_database, read_1_0_0, state
 from sample_payloads import payload
 from vast_schemas import CURRENT_VERSION, TABLES, VERSIONS, schema_for, tables_at
 
@@ -64,7 +64,7 @@ def test_pending_writes_nothing(old: Database) -> None:
         "1.1.0/create-validation_results",
     ]
     assert old.server.requests == []
-    assert migrations.RECORDS not in table_names(old)
+    assert migrations.RECORDS not in old.table_names()
 
 
 def test_a_migrated_schema_takes_what_the_function_writes(old: Database) -> None:

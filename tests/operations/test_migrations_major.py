@@ -12,7 +12,7 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, assert_sound
-from old_schema import fixture, old_database, read_1_0_0, run, state, table_names
+from old_schema import fixture, migrated_database, read_1_0_0, run, state
 from sample_payloads import payload
 
 FRAME = "s3://renders/shows/apollo/seq/ab/shots/ab_0010/beauty_v003.1004.exr"
@@ -22,8 +22,7 @@ NEW = "s3://renders/shows/apollo/seq/ab/shots/ab_0010/beauty_v003.1020.exr"
 @pytest.fixture
 def old() -> Iterator[Database]:
     """A schema of an older version, migrated as far as adding goes."""
-    with old_database() as running:
-        run(running, "migrate", "--backfill")
+    with migrated_database() as running:
         yield running
 
 
@@ -80,6 +79,6 @@ def test_the_old_schema_stays_as_it_was_until_it_is_dropped(old: Database) -> No
 def test_the_two_schemas_do_not_know_each_other(old: Database) -> None:
     """Tables, records and versions are each one's own."""
     new = cut_over(old)
-    assert table_names(new) == table_names(old)
+    assert new.table_names() == old.table_names()
     assert all(stored.rows == 0 for stored in state(new).tables.values())
     assert state(old).tables["files"].rows == 13

@@ -14,7 +14,7 @@ import vast_db_persistence as persistence
 from databases import Database, database
 from exr_inspector.database.session import Ledger
 from exr_inspector.operations import migrations
-from old_schema import old_database, read_1_0_0, read_parquet, run, state, table_names
+from old_schema import old_database, read_1_0_0, read_parquet, run, state
 from project import ROOT
 from sample_payloads import payload
 from vast_schemas import CURRENT_VERSION, schema_for, vector
@@ -236,7 +236,7 @@ def test_roll_back_goes_on_after_an_interruption(old: Database, tmp_path: Path) 
 def test_tables_are_named_without_records(old: Database) -> None:
     """The table of records is exr-inspector's own, and no difference."""
     run(old, "migrate")
-    assert migrations.RECORDS in table_names(old)
+    assert migrations.RECORDS in old.table_names()
 
 
 def test_no_endpoint_is_said_with_the_setting(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

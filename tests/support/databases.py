@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -52,20 +57,26 @@ class Database:
         given = self.settings
         return vastdb.connect(endpoint=given.db_endpoint, access=given.db_access_key, secret=given.db_secret_key)
 
-    def rows(self, table: str, *, row_ids: bool = False) -> list[Row]:
-        """All rows of a table."""
+    def rows(self, table: str, names: Sequence[str] = ()) -> list[Row]:
+        """All rows of a table, with the columns of these names, `$row_id` among them, or with all declared ones."""
         with self.server.store.transaction(0) as tx:
-            return self._rows(tx, table, row_ids=row_ids)
+            return self._rows(tx, table, names)
+
+    def table_names(self) -> list[str]:
+        """The tables of the schema."""
+        catalogue = self.server.store.catalogue
+        with self.server.store.transaction(0) as tx:
+            return [table.name for table in catalogue.tables(tx, catalogue.schema(tx, BUCKET, self.settings.db_schema))]
 
     def contents(self) -> dict[str, list[Row]]:
         """All rows of all tables, as one transaction sees them."""
         with self.server.store.transaction(0) as tx:
             return {table: self._rows(tx, table) for table in TABLES}
 
-    def _rows(self, tx: OpenTransaction, table: str, *, row_ids: bool = False) -> list[Row]:
+    def _rows(self, tx: OpenTransaction, table: str, names: Sequence[str] = ()) -> list[Row]:
         """Straight from the endpoint's store: read through the client, they cost a test more than what it tests."""
         entry = self.server.store.catalogue.table(tx, BUCKET, self.settings.db_schema, table)
-        names = [ROW_ID, *entry.columns.names] if row_ids else entry.columns.names
+        names = names or entry.columns.names
         columns = [f'"{ROW_ID}"' if name == ROW_ID else entry.physical_column(name) for name in names]
         stored = tx.arrow(f'SELECT {", ".join(columns)} FROM {entry.physical} ORDER BY "{ROW_ID}"')
         values = [_values(column.combine_chunks()) for column in stored.columns]
@@ -98,11 +109,28 @@ def database(version: str = "5.5.0.0", schema: str = "exr", **options: Any) -> I
 
 
 @contextmanager
+def filled(fill: Callable[[Database], object], **options: Any) -> Iterator[Database]:
+    """A fresh endpoint that holds what `fill` brings about; it is called once, and each endpoint gets a copy of the data."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = shutil.copytree(_filled_data(fill), Path(folder, "data"))
+        with database(data=data, **options) as running:
+            yield running
+
+
+@cache
+def _filled_data(fill: Callable[[Database], object]) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="filled-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with database(data=folder) as running:
+        fill(running)
+    return folder
+
+
+@contextmanager
 def prepared(**options: Any) -> Iterator[Database]:
     """A fresh endpoint with its tables made, and short waits between attempts."""
-    with database(**options) as running, pytest.MonkeyPatch.context() as patch:
+    with filled(Database.warm, **options) as running, pytest.MonkeyPatch.context() as patch:
         patch.setattr(upsert, "_LONGEST_WAIT", 0.01)
-        running.warm()
         yield running
 
 

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from databases import BUCKET, Database, database
+from databases import BUCKET, Database, filled
 from exr_inspector.database.session import Ledger
 from exr_inspector.operations import migrations, parquet_files
 from vast_schemas import TABLES, schema_for, tables_at, wire_schema
@@ -33,8 +33,7 @@ def fixture(name: str) -> pa.Table:
 @contextmanager
 def old_database(**options: Any) -> Iterator[Database]:
     """A fresh endpoint with the fixture's tables, as an installation of 1.0.0 left them."""
-    with database(**options) as running:
-        fill_old(running)
+    with filled(fill_old, **options) as running:
         yield running
 
 
@@ -47,6 +46,18 @@ def fill_old(running: Database) -> None:
         work.create({name: (schema_for(name, "1.0.0"), TABLES[name].vector_index) for name in names})
         loaded.update({name: work.load(name) for name in names})
         work.insert({name: fixture(name) for name in names})
+
+
+@contextmanager
+def migrated_database() -> Iterator[Database]:
+    """The same after the migration to the current version, with older rows filled in."""
+    with filled(_migrate_old) as running:
+        yield running
+
+
+def _migrate_old(running: Database) -> None:
+    fill_old(running)
+    assert run(running, "migrate", "--backfill")[0] == 0
 
 
 def run(running: Database, script: str, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -75,18 +86,8 @@ def interrupted_at(nth: int, real: Callable[..., Any]) -> Callable[..., Any]:
 
 def read_1_0_0(running: Database) -> dict[str, list[str]]:
     """Everything that a reader of 1.0.0 sees, in an order of its own; as text, because NaN does not equal itself."""
-    with running.session().transaction() as tx:
-        schema = tx.bucket(BUCKET).schema(running.settings.db_schema)
-        return {
-            name: sorted(map(repr, schema.table(name).select(schema_for(name, "1.0.0").names).read_all().to_pylist()))
-            for name in (table.name for table in tables_at("1.0.0"))
-        }
-
-
-def table_names(running: Database) -> list[str]:
-    """The tables of the schema."""
-    with running.session().transaction() as tx:
-        return sorted(tx.bucket(BUCKET).schema(running.settings.db_schema).tablenames())
+    names = [table.name for table in tables_at("1.0.0")]
+    return {name: sorted(map(repr, running.rows(name, schema_for(name, "1.0.0").names))) for name in names}
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
