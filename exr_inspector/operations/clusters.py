@@ -119,9 +119,9 @@ def _client(address: str, workers: int) -> Iterator[Client]:
 def _check_workers(client: Client) -> None:
     """Whether the workers have this project, in this version. Raises NoEngine with the address of one that has not."""
     client.wait_for_workers(1, timeout=SECONDS)
-    found = client.run(pkgutil.resolve_name, "exr_inspector.payload.document:INSPECTOR_VERSION", on_error="return")
+    versions = client.run(pkgutil.resolve_name, "exr_inspector.payload.document:INSPECTOR_VERSION", on_error="return")
     entry = client.run(pkgutil.resolve_name, f"{backfill.__name__}:SUFFIX", on_error="return")
-    for worker, version in found.items():
+    for worker, version in versions.items():
         if isinstance(version, Exception) or isinstance(entry.get(worker), Exception):
             remedy = "Start workers with the project's environment, and its folder in PYTHONPATH"
             raise NoEngine(f"worker {worker} cannot import this project", remedy=remedy)

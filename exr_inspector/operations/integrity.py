@@ -101,8 +101,8 @@ def _gathered(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Fi
                     columns = dict.fromkeys(("file_id", "inspection_id", *position, *_COMPARED.get(name, ())))
                     quoted = ("actual",) if name == "validation_results" else ()
                     _fill(sql, name, work.scan(name, (*columns, *quoted)))
-            found = list(_read_contents(sql, work))
-        yield sql, found
+            contents = list(_read_contents(sql, work))
+        yield sql, contents
 
 
 def _read_contents(sql: duckdb.DuckDBPyConnection, work: Work) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _said(row: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
         entries = {
             table: as_objects((whole.get(section) or {}).get(key) or [], section) for table, (section, key) in _SECTIONS.items()
         }
-        said = [(table, columns_of(table, entry, table)) for table, found in entries.items() for entry in found]
+        said = [(table, columns_of(table, entry, table)) for table, listed in entries.items() for entry in listed]
     except (ValueError, AttributeError, BadPayload):
         return []  # reported as no payload
     return [*claims, *((table, {name: entry[name] for name in _COMPARED[table]}) for table, entry in said)]
@@ -273,8 +273,8 @@ def _lengths(column: pa.FixedSizeListArray) -> list[float | None]:
     valid = column.is_valid().to_pylist()
     values = column.drop_null().flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, wide)
     with np.errstate(all="ignore"):
-        found = iter(np.sqrt((values * values).sum(axis=1)).tolist())
-    return [next(found) if there else None for there in valid]
+        lengths = iter(np.sqrt((values * values).sum(axis=1)).tolist())
+    return [next(lengths) if there else None for there in valid]
 
 
 def _spoken(length: float | None) -> str:
