@@ -64,13 +64,13 @@ def top_level(names: Iterator[str]) -> set[str]:
 
 def inside(path: Path) -> set[Path]:
     """The modules of the package that a module imports, late or not."""
-    found = set()
+    imported = set()
     for name in imports(ast.walk(tree(path))):
         parts = name.split(".")
         if parts[0] == "exr_inspector":
             places = (ROOT.joinpath(*parts[:end]).with_suffix(".py") for end in range(len(parts), 1, -1))
-            found |= {next((place for place in places if place.exists()), PACKAGE / "__init__.py")}
-    return found
+            imported |= {next((place for place in places if place.exists()), PACKAGE / "__init__.py")}
+    return imported
 
 
 def height(path: Path) -> int:

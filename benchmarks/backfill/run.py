@@ -133,11 +133,11 @@ Handle = Callable[[dict[str, str]], Any]
 def against(way: str, handle: Handle, events: Iterator[dict[str, str]], count: int, *given: Any) -> list[Measured]:
     """One event at a time before and after a backfill of the same place, and the backfill."""
     before = singly(handle, events, count)
-    found = backfill(f"backfill {way}", *given)
+    measured = backfill(f"backfill {way}", *given)
     after = singly(handle, events, count)
     both = Measured(f"one event at a time {way}", 2 * count, before.seconds + after.seconds, {}, 0.0)
-    report([both, replace(found, baseline=both)])
-    return [both, replace(found, baseline=both)]
+    report([both, replace(measured, baseline=both)])
+    return [both, replace(measured, baseline=both)]
 
 
 def kill_and_resume(url: str, folder: Path, workers: int) -> bool:
@@ -171,11 +171,11 @@ def count(url: str, schema: str) -> int:
     return stored["files"].rows if "files" in stored else 0
 
 
-def report(found: list[Measured]) -> None:
+def report(measurements: list[Measured]) -> None:
     """A table for the README."""
     print("| way | files | files/s | reads/file | bytes/file | database requests/file | peak memory of a process, MB | times |")
     print("|---|---|---|---|---|---|---|---|")
-    for one in found:
+    for one in measurements:
         answer, files = one.answer, one.files
         figures = [answer.get(name, 0) / files for name in ("requests", "bytes_read", "database_requests")]
         shown = " | ".join((f"{figures[0]:.2f}", f"{figures[1]:.0f}", f"{figures[2]:.3f}", f"{one.peak_mb:.0f}"))
@@ -200,15 +200,15 @@ def main() -> int:
             paths = sorted(folder.rglob("*.exr"))
             files = iter([{"path": str(path)} for path in paths])
             keys = iter([{"s3_bucket": BUCKET, "s3_key": str(path.relative_to(objects / BUCKET))} for path in paths])
-            found = []
+            measurements = []
             if options.place in ("disk", "both"):
-                found += against("from disk", handle, files, count, url, "disk", str(folder), *workers)
+                measurements += against("from disk", handle, files, count, url, "disk", str(folder), *workers)
             if options.place in ("S3", "both"):
-                found += against("from S3", handle, keys, count, url, "objects", f"s3://{BUCKET}/show/", *workers)
+                measurements += against("from S3", handle, keys, count, url, "objects", f"s3://{BUCKET}/show/", *workers)
             same = kill_and_resume(url, Path(scratch) / "killed", options.workers)
-            report(found)
+            report(measurements)
             print("killed and resumed: " + ("the same tables" if same else "OTHER TABLES"))
-    slow = [one.way for one in found if one.baseline and one.times < WANTED]
+    slow = [one.way for one in measurements if one.baseline and one.times < WANTED]
     return 1 if options.check and (slow or not same) else 0
 
 

@@ -86,15 +86,15 @@ def main() -> int:
             "S3_SECRET_KEY": server.secret_key,
             "EXR_LOCAL_ROOTS": folder,
         }
-        found = measure(asked.runs, Path(folder) / next(iter(SAMPLES)), environment)
+        figures = measure(asked.runs, Path(folder) / next(iter(SAMPLES)), environment)
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {asked.runs} fresh interpreters, milliseconds")
-    for name, pairs in found.items():
+    for name, pairs in figures.items():
         wall, cpu = zip(*pairs, strict=True)
         print(f"  {name:13} median {median(wall):8.1f}   best {min(wall):8.1f}   worst {max(wall):8.1f}   CPU {median(cpu):8.1f}")
     print("The import, by module:")
     for milliseconds, name in profile(10):
         print(f"  {milliseconds:8.1f}  {name}")
-    exceeded = min(found["import"])[0] >= IMPORT_BUDGET_MS or min(found["init"])[0] >= INIT_BUDGET_MS
+    exceeded = min(figures["import"])[0] >= IMPORT_BUDGET_MS or min(figures["init"])[0] >= INIT_BUDGET_MS
     return int(asked.check and exceeded)
 
 

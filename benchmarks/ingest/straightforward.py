@@ -26,9 +26,9 @@ def persist(payload: dict[str, Any], settings: Settings) -> bool:
         tables = {name: schema.create_table(name, wire_schema(schema_for(name)), fail_if_exists=False) for name in TABLES}
         files = tables["files"]
         wanted = files["file_id"] == rows.file_id
-        found = files.select(["inspection_count"], wanted, internal_row_id=True).read_all()
-        if found.num_rows:
-            files.update(found.set_column(0, "inspection_count", [[found["inspection_count"][0].as_py() + 1]]))
+        earlier = files.select(["inspection_count"], wanted, internal_row_id=True).read_all()
+        if earlier.num_rows:
+            files.update(earlier.set_column(0, "inspection_count", [[earlier["inspection_count"][0].as_py() + 1]]))
             return False
         for name, table in to_tables([(rows, new_stamp())]).items():
             if table.num_rows:

@@ -50,10 +50,10 @@ def endpoint() -> Iterator[Session]:
 def table(session: Session, name: str, then: Callable[[Table], object]) -> float:
     """Seconds that `then` takes on a table, inside an open transaction."""
     with session.transaction() as tx:
-        found = tx.bucket("exr").schema("bench").table(name)
-        assert found is not None
+        stored = tx.bucket("exr").schema("bench").table(name)
+        assert stored is not None
         started = time.perf_counter()
-        then(found)
+        then(stored)
         return time.perf_counter() - started
 
 
@@ -87,9 +87,9 @@ def insert_vectors(target: Table, count: int) -> None:
         target.insert(pa.record_batch([pa.array(range(start, start + size)), vectors], schema=VECTORS))
 
 
-def check(found: pa.Table, expected: int) -> None:
+def check(result: pa.Table, expected: int) -> None:
     """A figure counts only for the right answer."""
-    assert found.num_rows == expected, (found.num_rows, expected)
+    assert result.num_rows == expected, (result.num_rows, expected)
 
 
 def measure(session: Session, row_count: int, vector_count: int, runs: int) -> Iterator[tuple[str, list[float]]]:

@@ -203,8 +203,8 @@ def problems(vast: LocalVast) -> Iterator[str]:
     flat = {row["file_id"] for row in files if row["status"] == "ok" and not row["is_deep"]}
     for name in ("parts", "channels", "attributes", "pixel_stats"):
         yield from (f"{file_id} has no {name}" for file_id in sorted(flat - {*owners[name]}))
-    for found in integrity.check(store):
-        yield f"{found.table} {found.subject}: {found.kind}: {found.detail}"
+    for finding in integrity.check(store):
+        yield f"{finding.table} {finding.subject}: {finding.kind}: {finding.detail}"
 
 
 def misplaced(vast: LocalVast) -> Iterator[str]:
@@ -229,7 +229,7 @@ def report(run: Run, vast: LocalVast, log: Path, options: argparse.Namespace) ->
     """Print what was measured."""
     counts = trigger_of(vast).counts
     text = log.read_text(encoding="utf-8")
-    function_ms = [float(found) for found in re.findall(r"with duration ([\d.]+) milliseconds", text)]
+    function_ms = [float(milliseconds) for milliseconds in re.findall(r"with duration ([\d.]+) milliseconds", text)]
     raised = len(re.findall(r"the function raised after", text))
     print(f"{options.uploads} uploads of {options.keys} keys by {options.threads} threads, faults {options.faults:.0%}")
     print(f"{run.seconds:.1f} s, {options.uploads / run.seconds:.1f} uploads/s from the first upload to the last row")

@@ -139,17 +139,17 @@ def _module(module: ModuleType, names: list[str]) -> str:
     return f"\n### {module.__name__}\n{entries}"
 
 
-def _entry(name: str, found: Any) -> str:
-    if not callable(found):
-        return f"\n* `{name}` = {_short(found)}\n"
-    text = inspect.cleandoc(found.__doc__ or "")
-    shape = name if isinstance(found, type) and issubclass(found, Exception) else f"{name}{_signature(found)}"
+def _entry(name: str, value: Any) -> str:
+    if not callable(value):
+        return f"\n* `{name}` = {_short(value)}\n"
+    text = inspect.cleandoc(value.__doc__ or "")
+    shape = name if isinstance(value, type) and issubclass(value, Exception) else f"{name}{_signature(value)}"
     return f"\n* `{shape}`\n\n" + "".join(f"  {line}\n" if line else "\n" for line in text.splitlines())
 
 
-def _signature(found: Any) -> str:
+def _signature(value: Any) -> str:
     """Parameters and their defaults, without types."""
-    shape = inspect.signature(found)
+    shape = inspect.signature(value)
     plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in shape.parameters.values()]
     return str(shape.replace(parameters=plain, return_annotation=inspect.Signature.empty))
 

@@ -301,8 +301,8 @@ def test_the_largest_savings_are_the_planted_ones() -> None:
     """The uncompressed pass and the beauty in full floats; overscan is that of the show which renders with it."""
     rows = query_cases.golden("storage_what_if")
     ideas = [row for row in rows if row["idea"] != "no overscan"]
-    found = {row["idea"]: (row["show_name"], row["sequence_name"], row["shot_name"]) for row in ideas}
-    assert found == {"compress": PLANTED["uncompressed"][:3], "half floats": PLANTED["floats"][:3]}
+    savings = {row["idea"]: (row["show_name"], row["sequence_name"], row["shot_name"]) for row in ideas}
+    assert savings == {"compress": PLANTED["uncompressed"][:3], "half floats": PLANTED["floats"][:3]}
     overscanned = {row["shot_name"] for row in rows if row["idea"] == "no overscan" and row["show_name"] != "borealis"}
     assert overscanned == {PLANTED["drift_window"][2]}
 

@@ -117,20 +117,20 @@ def strip_of(numbers: list[int]) -> dict[str, Any]:
     """The strip of a sequence with these frames."""
     files = [{"file_id": str(at), "file_path": f"a.{at}.exr", "sequence_key": "a.#.exr", "frame_number": at} for at in numbers]
     (strip,) = summary_of(files)["strips"]
-    found: dict[str, Any] = strip
-    return found
+    chosen: dict[str, Any] = strip
+    return chosen
 
 
 def test_shows_beyond_those_with_a_colour_share_one() -> None:
     """The largest have their own; of many shows as many are listed as there may be, and the rest is counted."""
     shows = [f"show{at:03d}" for at in range(100)]
     files = [{"file_id": f"{show}{at}", "file_path": f"{show}/{at}.exr", "show_name": show} for show in shows for at in range(2)]
-    found = summary_of([*files, {"file_id": "x", "file_path": "x.exr", "show_name": shows[-1]}])
-    assert found["colours"][0] == shows[-1]
-    assert len(found["colours"]) == report_data.COLOURS
-    assert {row["show"] for row in found["sizes"]} == {*found["colours"], report_data.OTHER_SHOWS}
-    assert sum(row["files"] for row in found["sizes"]) == found["totals"]["files"] == 201
-    assert (len(found["shows"]), found["omitted"]["shows"]) == (report_data.LIMITS["shows"], 60)
+    summary = summary_of([*files, {"file_id": "x", "file_path": "x.exr", "show_name": shows[-1]}])
+    assert summary["colours"][0] == shows[-1]
+    assert len(summary["colours"]) == report_data.COLOURS
+    assert {row["show"] for row in summary["sizes"]} == {*summary["colours"], report_data.OTHER_SHOWS}
+    assert sum(row["files"] for row in summary["sizes"]) == summary["totals"]["files"] == 201
+    assert (len(summary["shows"]), summary["omitted"]["shows"]) == (report_data.LIMITS["shows"], 60)
 
 
 def test_a_sequence_in_a_thousand_pieces_stays_a_short_strip() -> None:
@@ -156,10 +156,10 @@ def test_an_empty_catalogue_has_a_report() -> None:
         patch.setattr(seeded_catalogue, "tables", lambda: empty)
         seeded_catalogue.load(fresh, "renders", "exr")
         environ = {"VAST_DB_ACCESS_KEY": fresh.access_key, "VAST_DB_SECRET_KEY": fresh.secret_key}
-        found = report_data.collect(connection.open_target(connection.settings_of(fresh.url, "renders/exr", environ)))
-    assert found["totals"]["files"] == 0
-    assert found["map"] == []
-    assert "Rendered files" in report_page.render(found)
+        collected = report_data.collect(connection.open_target(connection.settings_of(fresh.url, "renders/exr", environ)))
+    assert collected["totals"]["files"] == 0
+    assert collected["map"] == []
+    assert "Rendered files" in report_page.render(collected)
 
 
 def test_the_page_holds_everything_and_asks_for_nothing(data: dict[str, Any]) -> None:
@@ -167,9 +167,9 @@ def test_the_page_holds_everything_and_asks_for_nothing(data: dict[str, Any]) ->
     text = report_page.render(data)
     outside = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", outside)
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert found
-    assert json.loads(found[1]) == data
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert match
+    assert json.loads(match[1]) == data
     assert "local-secret" not in text
 
 

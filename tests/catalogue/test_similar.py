@@ -57,13 +57,13 @@ def test_an_exr_on_disk_finds_its_older_version_first(
     samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str], way: list[str]
 ) -> None:
     """Its own sequence is left out; the version before is nearest, and explained by its build alone."""
-    found = ask_similar(capsys, str(samples[0] / BEAUTY), "--explain", *way)
-    assert str(found[0]["file_path"]).endswith(OLDER)
-    assert not any("beauty_v003" in str(one["file_path"]) for one in found)
-    fields = {entry["field"]: entry for entry in found[0]["explanation"]}  # type: ignore[attr-defined]
+    answer = ask_similar(capsys, str(samples[0] / BEAUTY), "--explain", *way)
+    assert str(answer[0]["file_path"]).endswith(OLDER)
+    assert not any("beauty_v003" in str(one["file_path"]) for one in answer)
+    fields = {entry["field"]: entry for entry in answer[0]["explanation"]}  # type: ignore[attr-defined]
     assert set(fields) == {"colour space and software"}
     assert "render_software Blender 4.1.1" in fields["colour space and software"]["only_other"]
-    assert [one["distance"] for one in found] == sorted(one["distance"] for one in found)  # type: ignore[type-var]
+    assert [one["distance"] for one in answer] == sorted(one["distance"] for one in answer)  # type: ignore[type-var]
 
 
 def test_index_and_scan_agree(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,9 +98,9 @@ def test_frames_of_one_sequence_are_listed_when_asked_for(
     samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The neighbours in time come first, at no distance."""
-    found = ask_similar(capsys, str(samples[0] / BEAUTY), "--every-frame", "--top", "3")
-    assert all("beauty_v003" in str(one["file_path"]) for one in found)
-    assert all(abs(float(str(one["distance"]))) < 1e-4 for one in found)
+    answer = ask_similar(capsys, str(samples[0] / BEAUTY), "--every-frame", "--top", "3")
+    assert all("beauty_v003" in str(one["file_path"]) for one in answer)
+    assert all(abs(float(str(one["distance"]))) < 1e-4 for one in answer)
 
 
 def test_a_stored_file_is_a_reference_by_id_and_by_path(
@@ -116,10 +116,10 @@ def test_a_stored_file_is_a_reference_by_id_and_by_path(
 
 def test_channels_alone_are_compared_when_asked_for(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
     """The older version has the same channels, so its distance is zero."""
-    found = ask_similar(capsys, str(samples[0] / BEAUTY), "--by", "channels", "--top", "1", "--explain")
-    assert str(found[0]["file_path"]).endswith(OLDER)
-    assert found[0]["distance"] == 0
-    assert found[0]["explanation"] == []
+    answer = ask_similar(capsys, str(samples[0] / BEAUTY), "--by", "channels", "--top", "1", "--explain")
+    assert str(answer[0]["file_path"]).endswith(OLDER)
+    assert answer[0]["distance"] == 0
+    assert answer[0]["explanation"] == []
 
 
 def test_an_explanation_names_only_what_the_vector_sees() -> None:

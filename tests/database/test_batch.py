@@ -121,9 +121,9 @@ def test_measurements_of_a_batch_are_settled_file_by_file(db: Database, store: p
     results = persistence.persist_batch(documents, session=store)
     assert [result["inspection_count"] for result in results] == [2, 2, 2, 2, 1]
     contents = db.contents()
-    found = {name: {policy or table for table, policy, _ in measurements(contents, path)} for name, path in paths.items()}
+    kept = {name: {policy or table for table, policy, _ in measurements(contents, path)} for name, path in paths.items()}
     both = {"pixel_stats", "strict"}
-    assert found == {"other": set(), "same": both | {"lenient"}, "older": both, "anew": both, "new": {"pixel_stats"}}
+    assert kept == {"other": set(), "same": both | {"lenient"}, "older": both, "anew": both, "new": {"pixel_stats"}}
     assert_sound(contents)
 
 

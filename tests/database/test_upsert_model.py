@@ -64,14 +64,14 @@ class Model:
 
     def measured(self) -> set[tuple]:
         """(table, policy, bytes) of what is known of the latest render of every version."""
-        found = set()
+        sections = set()
         for version, seconds in self.sightings.items():
             second = max(seconds)
             stats, policy = measuring(second)
             name = f"etag-{version} of {second} bytes"
-            found |= {("pixel_stats", None, name)} if stats else set()
-            found |= {("validation_results", policy, name)} if policy == "lenient" or (policy and second % 2) else set()
-        return found
+            sections |= {("pixel_stats", None, name)} if stats else set()
+            sections |= {("validation_results", policy, name)} if policy == "lenient" or (policy and second % 2) else set()
+        return sections
 
 
 def measuring(second: int) -> tuple[bool, str | None]:
@@ -97,9 +97,9 @@ def observed(db: Database, path: str) -> set[tuple]:
 
 def document(event: Event) -> dict:
     """The payload of an event; its size tells when it was seen."""
-    found = payload(event.path, header=str(event.version), mtime=event.time.isoformat(), size_bytes=event.second)
+    rendered = payload(event.path, header=str(event.version), mtime=event.time.isoformat(), size_bytes=event.second)
     stats, policy = measuring(event.second)
-    return measured(found, stats=stats, policy=policy)
+    return measured(rendered, stats=stats, policy=policy)
 
 
 versions = st.one_of(st.none(), st.sampled_from("abc"))

@@ -118,7 +118,7 @@ def test_two_functions_that_measure_the_same_upload_keep_both_results(db: Databa
         db, lambda: persistence.persist_to_vast_database(measured(payload(path), policy=None), session=first)
     ):
         persistence.persist_to_vast_database(measured(payload(path), stats=False, policy="lenient"), session=second)
-    sections = {found[:2] for found in measurements(db.contents(), path)}
+    sections = {section[:2] for section in measurements(db.contents(), path)}
     assert sections == {("pixel_stats", None), ("validation_results", "lenient")}
     assert_sound(db.contents())
 

@@ -100,9 +100,9 @@ class Table:
         owners = {(row.file_id, row.inspection_id): row.etag for row in self.rows}
         for row in self.measured.values():
             assert owners[row.file_id, row.inspection_id] == self.bytes_of[row.row_id]
-        found = [(row.file_id, row.section, self.bytes_of[row.row_id]) for row in self.measured.values()]
-        assert len(found) == len(set(found))
-        return set(found)
+        sections = [(row.file_id, row.section, self.bytes_of[row.row_id]) for row in self.measured.values()]
+        assert len(sections) == len(set(sections))
+        return set(sections)
 
     def current(self) -> Version:
         """The one current row."""

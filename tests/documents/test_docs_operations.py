@@ -84,8 +84,8 @@ def test_every_verdict_is_documented() -> None:
 def collector() -> dict[str, Any]:
     """The configuration that the page shows."""
     (block,) = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-    found: dict[str, Any] = yaml.safe_load(block)
-    return found
+    loaded: dict[str, Any] = yaml.safe_load(block)
+    return loaded
 
 
 def test_the_collector_uses_what_it_configures() -> None:
@@ -103,10 +103,10 @@ def test_the_collector_reads_the_host_s_lines() -> None:
     lines: list[str] = []
     context = SimpleNamespace(logger=SimpleNamespace(info=lines.append, warning=lines.append, error=lines.append))
     main.handler(context, {"type": "vastdata.com:Schedule.TimerElapsed", "data": {}})  # type: ignore[no-untyped-call]
-    found = pattern.fullmatch(as_the_host_writes(lines[0]))
-    assert found
-    assert found["level"] == "INFO"
-    assert json.loads(found["entry"])["verdict"] == "skip"
+    match = pattern.fullmatch(as_the_host_writes(lines[0]))
+    assert match
+    assert match["level"] == "INFO"
+    assert json.loads(match["entry"])["verdict"] == "skip"
     assert not pattern.fullmatch(as_the_host_writes("event 1: the function returned {} with duration 1.0 milliseconds"))
 
 

@@ -25,9 +25,9 @@ CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 def messages_shown(heading: str) -> list[str]:
     """The messages that a problem shows; none where the page says that there is none, or that a rule writes its own."""
-    found = re.search(r"^\* Message: (.+(?:\n  .+)*)", PROBLEMS[heading], re.MULTILINE)
-    assert found, heading
-    return [] if found[1].startswith(("none", "the rule's own")) else re.findall(r"`([^`]+)`", found[1])
+    match = re.search(r"^\* Message: (.+(?:\n  .+)*)", PROBLEMS[heading], re.MULTILINE)
+    assert match, heading
+    return [] if match[1].startswith(("none", "the rule's own")) else re.findall(r"`([^`]+)`", match[1])
 
 
 def pattern(message: str) -> re.Pattern[str]:

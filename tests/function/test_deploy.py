@@ -38,21 +38,21 @@ def written_commands() -> Iterator[tuple[str, str]]:
 
 def test_every_command_and_option_exists() -> None:
     """A command that is not in the table of the platform's commands is either wrong or has to be looked up first."""
-    found = list(written_commands())
-    assert len(found) > 20
+    commands = list(written_commands())
+    assert len(commands) > 20
     known = Commands()
-    assert [(place, fault) for place, text in found for fault in known.unknown(f"vastde {text}")] == []
+    assert [(place, fault) for place, text in commands for fault in known.unknown(f"vastde {text}")] == []
 
 
 @pytest.mark.parametrize("name", ["pipeline.yaml", "localrun.yaml"])
 def test_the_templates_set_only_settings_that_exist(name: str) -> None:
     """And together with the secrets, nothing that the function needs is missing."""
-    found = template(name)
+    manifest = template(name)
     if name == "pipeline.yaml":
-        variables = {entry["name"]: entry["value"] for entry in found["manifest"]["config"]["environment_variables"]}
+        variables = {entry["name"]: entry["value"] for entry in manifest["manifest"]["config"]["environment_variables"]}
         secrets = {entry["key"]: entry["value"] for entry in template("secret.yaml")["entries"]}
     else:
-        variables, secrets = found["envs"], found["secrets"]["exr-inspector"]
+        variables, secrets = manifest["envs"], manifest["secrets"]["exr-inspector"]
     assert set(variables) | set(secrets) <= known_names()
     filled = {key: re.sub(r"<.*?>", "example", value) for key, value in variables.items()}
     settings = load(filled, secrets)

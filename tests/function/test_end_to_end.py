@@ -33,12 +33,12 @@ NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The samples that these tests use, as bytes."""
     directory = tmp_path_factory.mktemp("samples")
-    found = {}
+    contents = {}
     for name in (*BEAUTY, STEREO, NOTES):
         path = directory / Path(name).name
         SAMPLES[name](path)
-        found[name] = path.read_bytes()
-    return found
+        contents[name] = path.read_bytes()
+    return contents
 
 
 @pytest.fixture(scope="module")

@@ -33,12 +33,12 @@ Row = dict[str, Any]
 def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """Three different renders and a text file."""
     directory = tmp_path_factory.mktemp("samples")
-    found = []
+    tables = []
     for number, name in enumerate((*BEAUTY, NOTES)):
         path = directory / f"{number}.exr"
         SAMPLES[name](path)
-        found.append(path.read_bytes())
-    return found
+        tables.append(path.read_bytes())
+    return tables
 
 
 @pytest.fixture

@@ -194,15 +194,15 @@ class TestTheEvent:
 
 def collected() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Name, structured CloudEvent and meaning of every collected event that is a whole CloudEvent."""
-    found = []
+    entries = []
     for path in FIXTURES:
         fixture = json.loads(path.read_text(encoding="utf-8"))
         event = fixture["event"]
         attributes = event.get("attributes", event) if isinstance(event, dict) else {}
         if "specversion" in attributes:
             plain = {key: value for key, value in attributes.items() if value is not None}
-            found.append((path.stem, {**plain, "data": event.get("data")}, fixture["expect"]))
-    return found
+            entries.append((path.stem, {**plain, "data": event.get("data")}, fixture["expect"]))
+    return entries
 
 
 OLD = {"hello_world_5_4"}

@@ -96,10 +96,10 @@ def test_bad_files_have_a_clear_answer_each(
     path.unlink(missing_ok=True)
     if content is not None:
         path.write_bytes(content)
-    got, (found,), errors = run(capsys, path)
-    assert (got, status_of(found), errors) == (status, answer, "")
-    assert found["errors"][0]["message"]
-    assert code in (None, found["errors"][0]["code"])
+    got, (printed,), errors = run(capsys, path)
+    assert (got, status_of(printed), errors) == (status, answer, "")
+    assert printed["errors"][0]["message"]
+    assert code in (None, printed["errors"][0]["code"])
 
 
 @pytest.mark.parametrize("name", ["folder", "folder.exr"])

@@ -59,29 +59,29 @@ def opened(client: Any, *keys: str, first_range: int = FIRST) -> S3Object:
 
 def test_one_range_brings_the_bytes_and_all_that_is_known_of_the_object(store: Store, client: Any) -> None:
     """Size, ETag and time come with the first range; nothing else is asked."""
-    with opened(client) as found:
-        assert found.read(0, FIRST) == DATA[:FIRST]
-    assert (found.size, found.path, found.bucket, found.object_key) == (len(DATA), "s3://renders/a.exr", "renders", "a.exr")
-    assert found.mtime == datetime(2026, 5, 7, 16, 2, 44, tzinfo=UTC)
-    assert found.etag
-    assert '"' not in found.etag
+    with opened(client) as reader:
+        assert reader.read(0, FIRST) == DATA[:FIRST]
+    assert (reader.size, reader.path, reader.bucket, reader.object_key) == (len(DATA), "s3://renders/a.exr", "renders", "a.exr")
+    assert reader.mtime == datetime(2026, 5, 7, 16, 2, 44, tzinfo=UTC)
+    assert reader.etag
+    assert '"' not in reader.etag
     assert [(seen.method, seen.range) for seen in store.seen] == [("GET", "bytes=0-65535")]
-    assert (found.requests, found.bytes_read) == (1, FIRST)
+    assert (reader.requests, reader.bytes_read) == (1, FIRST)
 
 
 def test_a_longer_prefix_asks_only_for_what_is_missing(store: Store, client: Any) -> None:
     """Reads that continue the prefix fetch its continuation, under the ETag of the first range."""
-    with opened(client) as found:
-        assert found.read(0, 100_000) == DATA[:100_000]
-        assert found.read(50_000, 50_000) == DATA[50_000:100_000]
+    with opened(client) as reader:
+        assert reader.read(0, 100_000) == DATA[:100_000]
+        assert reader.read(50_000, 50_000) == DATA[50_000:100_000]
     assert [seen.range for seen in store.seen] == ["bytes=0-65535", "bytes=65536-99999"]
-    assert store.seen[1].if_match == f'"{found.etag}"'
+    assert store.seen[1].if_match == f'"{reader.etag}"'
 
 
 def test_a_read_further_on_asks_for_itself_alone(store: Store, client: Any) -> None:
     """The leader of a last chunk costs its own bytes, not the file's."""
-    with opened(client) as found:
-        assert found.read(200_000, 8) == DATA[200_000:200_008]
+    with opened(client) as reader:
+        assert reader.read(200_000, 8) == DATA[200_000:200_008]
     assert store.seen[-1].sent == 8
 
 
@@ -89,40 +89,40 @@ def test_a_read_further_on_asks_for_itself_alone(store: Store, client: Any) -> N
 @given(reads=st.lists(st.tuples(st.integers(0, 300_000), st.integers(0, 100_000)), max_size=4))
 def test_any_sequence_of_reads_gives_the_objects_bytes(client: Any, reads: list[tuple[int, int]]) -> None:
     """Whatever is cached, a read is the slice of the object that it names."""
-    with opened(client, first_range=1024) as found:
+    with opened(client, first_range=1024) as reader:
         for offset, length in reads:
-            assert found.read(offset, length) == DATA[offset : offset + length]
+            assert reader.read(offset, length) == DATA[offset : offset + length]
 
 
 def test_of_a_long_read_only_the_beginning_is_kept(store: Store, client: Any) -> None:
     """Who reads the pixels of a large file does not fill the memory; what is kept is not fetched again."""
     data = os.urandom(KEPT_BYTES + 500_000)
     store.objects["renders/long.exr"] = data
-    with opened(client, "long.exr") as found:
+    with opened(client, "long.exr") as reader:
         step = 1_000_000
-        assert b"".join(found.read(offset, step) for offset in range(0, len(data), step)) == data
+        assert b"".join(reader.read(offset, step) for offset in range(0, len(data), step)) == data
         before = len(store.seen)
-        assert found.read(KEPT_BYTES - 100, 100) == data[KEPT_BYTES - 100 : KEPT_BYTES]
+        assert reader.read(KEPT_BYTES - 100, 100) == data[KEPT_BYTES - 100 : KEPT_BYTES]
         assert len(store.seen) == before
-        assert found.read(KEPT_BYTES - 100, 200) == data[KEPT_BYTES - 100 : KEPT_BYTES + 100]
+        assert reader.read(KEPT_BYTES - 100, 200) == data[KEPT_BYTES - 100 : KEPT_BYTES + 100]
         assert (len(store.seen), store.seen[-1].sent) == (before + 1, 100)
 
 
 def test_an_empty_object_has_a_size_and_no_bytes(store: Store, client: Any) -> None:
     """No range of an empty object can be satisfied, so it is asked about without one."""
     store.objects["renders/empty.exr"] = b""
-    with opened(client, "empty.exr") as found:
-        assert (found.size, found.read(0, 10)) == (0, b"")
+    with opened(client, "empty.exr") as reader:
+        assert (reader.size, reader.read(0, 10)) == (0, b"")
     assert [seen.method for seen in store.seen] == ["GET", "HEAD"]
 
 
 def test_a_store_that_ignores_ranges_is_read_no_further_than_needed(store: Store, client: Any) -> None:
     """Some gateways answer 200 with the whole object."""
     store.ignores_ranges = True
-    with opened(client) as found:
-        assert found.size == len(DATA)
-        assert found.read(70_000, 16) == DATA[70_000:70_016]
-        assert found.read(0, FIRST) == DATA[:FIRST]
+    with opened(client) as reader:
+        assert reader.size == len(DATA)
+        assert reader.read(70_000, 16) == DATA[70_000:70_016]
+        assert reader.read(0, FIRST) == DATA[:FIRST]
 
 
 # Keys
@@ -131,25 +131,25 @@ def test_a_store_that_ignores_ranges_is_read_no_further_than_needed(store: Store
 def test_the_raw_key_is_tried_first_and_the_decoded_one_on_404(store: Store, client: Any) -> None:
     """Events spell keys percent-encoded or not; the object decides."""
     store.objects["renders/a b.exr"] = DATA
-    with opened(client, "a%20b.exr", "a b.exr") as found:
-        assert found.object_key == "a b.exr"
+    with opened(client, "a%20b.exr", "a b.exr") as reader:
+        assert reader.object_key == "a b.exr"
     store.objects["renders/a%20b.exr"] = DATA
-    with opened(client, "a%20b.exr", "a b.exr") as found:
-        assert found.object_key == "a%20b.exr"
+    with opened(client, "a%20b.exr", "a b.exr") as reader:
+        assert reader.object_key == "a%20b.exr"
 
 
 @pytest.mark.parametrize("key", ["sp ace.exr", "ha#sh.exr", "pl+us.exr", "per%cent.exr", "ümlaut/日本.exr", "q?a=b&c.exr"])
 def test_odd_keys_reach_the_store_as_they_are(store: Store, client: Any, key: str) -> None:
     """Spaces, `#`, `+`, `%`, `?` and what is not ASCII."""
     store.objects[f"renders/{key}"] = DATA
-    with opened(client, key) as found:
-        assert found.read(0, 4) == DATA[:4]
+    with opened(client, key) as reader:
+        assert reader.read(0, 4) == DATA[:4]
 
 
 def test_what_is_there_now_costs_one_head(store: Store, client: Any) -> None:
     """For removals, which arrive late or twice, and for uploads that follow each other closely."""
-    with opened(client) as found:
-        assert current_etag(client, "renders", "a.exr") == found.etag
+    with opened(client) as reader:
+        assert current_etag(client, "renders", "a.exr") == reader.etag
     assert current_etag(client, "renders", "b.exr") is None
     assert [seen.method for seen in store.seen] == ["GET", "HEAD", "HEAD"]
 
@@ -165,10 +165,10 @@ def test_an_object_that_is_gone_is_a_skip(client: Any) -> None:
 
 def test_an_object_that_goes_while_it_is_read_is_a_skip(store: Store, client: Any) -> None:
     """The same, between two ranges."""
-    with opened(client) as found:
+    with opened(client) as reader:
         del store.objects["renders/a.exr"]
         with pytest.raises(ObjectGone):
-            found.read(100_000, 10)
+            reader.read(100_000, 10)
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_read_from_the_start(store: Store, client: Any) -> None:
@@ -176,10 +176,10 @@ def test_an_object_that_is_replaced_while_it_is_read_is_read_from_the_start(stor
     newer = bytes(reversed(DATA))
 
     def work() -> bytes:
-        with opened(client) as found:
-            first = found.read(0, FIRST)
+        with opened(client) as reader:
+            first = reader.read(0, FIRST)
             store.objects["renders/a.exr"] = newer
-            return first + found.read(FIRST, 10)
+            return first + reader.read(FIRST, 10)
 
     assert read_consistently(work) == newer[: FIRST + 10]
     assert len(store.seen) == 4
@@ -190,10 +190,10 @@ def test_an_object_that_never_rests_is_tried_again_later(store: Store, client: A
     attempts: list[int] = []
 
     def work() -> bytes:
-        with opened(client) as found:
+        with opened(client) as reader:
             attempts.append(1)
             store.objects["renders/a.exr"] = os.urandom(len(DATA))
-            return found.read(100_000, 10)
+            return reader.read(100_000, 10)
 
     with pytest.raises(ObjectChanged):
         read_consistently(work)
@@ -288,8 +288,8 @@ def test_no_request_is_made_for_what_is_not_a_bucket(store: Store, client: Any) 
 def test_a_passing_error_is_retried_within_the_event(store: Store) -> None:
     """botocore's own retries come before the platform's."""
     store.before = lambda count: (503, "SlowDown") if count == 0 else None
-    with opened(s3_client(store.settings(s3_attempts=2))) as found:
-        assert found.read(0, 4) == DATA[:4]
+    with opened(s3_client(store.settings(s3_attempts=2))) as reader:
+        assert reader.read(0, 4) == DATA[:4]
     assert len(store.seen) == 2
 
 
@@ -332,9 +332,9 @@ PASSING = {
 
 def botocore_errors() -> dict[str, type[Exception]]:
     """Every error class that botocore exports."""
-    found = inspect.getmembers(botocore.exceptions, inspect.isclass)
+    classes = inspect.getmembers(botocore.exceptions, inspect.isclass)
     bases = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
-    return {name: one for name, one in found if issubclass(one, bases) and one.__module__ == "botocore.exceptions"}
+    return {name: one for name, one in classes if issubclass(one, bases) and one.__module__ == "botocore.exceptions"}
 
 
 @pytest.mark.parametrize("name", sorted(botocore_errors()))
@@ -363,8 +363,8 @@ def test_twenty_threads_share_one_client(store: Store) -> None:
     client = s3_client(store.settings())
 
     def read(number: int) -> bytes:
-        with opened(client, f"{number % 20}.exr") as found:
-            return found.read(0, 200_000)
+        with opened(client, f"{number % 20}.exr") as reader:
+            return reader.read(0, 200_000)
 
     with ThreadPoolExecutor(20) as pool:
         results = list(pool.map(read, range(60)))
@@ -388,12 +388,12 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_local_file_reads_like_an_object(root: Path) -> None:
     """The same interface: size, time, ranges, less only at the end."""
-    with LocalFile(str(root / "a.exr"), [root]) as found:
-        assert (found.size, found.bucket, found.etag) == (len(DATA), None, None)
-        assert found.path == str(root / "a.exr")
-        assert found.read(100, 50) == DATA[100:150]
-        assert found.read(len(DATA) - 3, 50) == DATA[-3:]
-        assert found.read(len(DATA) + 5, 50) == b""
+    with LocalFile(str(root / "a.exr"), [root]) as reader:
+        assert (reader.size, reader.bucket, reader.etag) == (len(DATA), None, None)
+        assert reader.path == str(root / "a.exr")
+        assert reader.read(100, 50) == DATA[100:150]
+        assert reader.read(len(DATA) - 3, 50) == DATA[-3:]
+        assert reader.read(len(DATA) + 5, 50) == b""
 
 
 def test_what_the_system_says_of_itself_is_tried_again(root: Path) -> None:
@@ -420,8 +420,8 @@ def test_whether_a_file_is_there(root: Path) -> None:
 def test_relative_paths_start_at_the_working_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the address of the file is absolute."""
     monkeypatch.chdir(root)
-    with LocalFile("a.exr", [root]) as found:
-        assert found.path == str(root / "a.exr")
+    with LocalFile("a.exr", [root]) as reader:
+        assert reader.path == str(root / "a.exr")
 
 
 def escape(root: Path, kind: str) -> str:
@@ -463,16 +463,16 @@ def test_nothing_outside_tells_whether_it_exists(root: Path) -> None:
 def test_a_link_within_the_allowed_folders_is_followed_and_keeps_its_name(root: Path) -> None:
     """People ask for a file by the path that they know."""
     (root / "latest.exr").symlink_to(root / "a.exr")
-    with LocalFile(str(root / "latest.exr"), [root]) as found:
-        assert (found.path, found.size) == (str(root / "latest.exr"), len(DATA))
+    with LocalFile(str(root / "latest.exr"), [root]) as reader:
+        assert (reader.path, reader.size) == (str(root / "latest.exr"), len(DATA))
 
 
 def test_a_root_may_be_a_link_itself(root: Path) -> None:
     """Mounts are often linked."""
     alias = root.with_name("alias")
     alias.symlink_to(root)
-    with LocalFile(str(alias / "a.exr"), [alias]) as found:
-        assert found.size == len(DATA)
+    with LocalFile(str(alias / "a.exr"), [alias]) as reader:
+        assert reader.size == len(DATA)
 
 
 def test_what_is_not_a_readable_file_is_refused_with_its_reason(root: Path) -> None:
@@ -495,10 +495,10 @@ def test_what_is_not_a_readable_file_is_refused_with_its_reason(root: Path) -> N
 
 def test_a_file_that_is_written_to_while_it_is_read_is_read_from_the_start(root: Path) -> None:
     """As with objects: no header from two files."""
-    with LocalFile(str(root / "a.exr"), [root]) as found:
+    with LocalFile(str(root / "a.exr"), [root]) as reader:
         (root / "a.exr").write_bytes(DATA * 2)
         with pytest.raises(ObjectChanged):
-            found.read(0, 10)
+            reader.read(0, 10)
 
 
 def descriptors() -> int:

@@ -75,8 +75,8 @@ def test_the_stage_holds_exactly_what_ships(stage: Path) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in shipped()}
     policies = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("exr_inspector/validation/policies/*.toml")}
     assert len(policies) >= 5
-    found = {path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file()}
-    assert found == modules | policies | {"requirements.txt"}
+    names = {path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file()}
+    assert names == modules | policies | {"requirements.txt"}
 
 
 def test_a_stage_is_renewed_and_another_folder_is_left_alone(stage: Path, tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def make_table(tx: Transaction, columns: pa.Schema = COLUMNS, name: str = "t", *
 
 def table(tx: Transaction, name: str = "t") -> Table:
     """The table of schema `s`."""
-    found = tx.bucket(BUCKET).schema("s").table(name)
-    assert found is not None
-    return found
+    stored = tx.bucket(BUCKET).schema("s").table(name)
+    assert stored is not None
+    return stored
 
 
 def fill(session: Session, *rows: tuple[Any, ...], columns: pa.Schema = COLUMNS, **options: Any) -> None:

@@ -96,8 +96,8 @@ def test_listings_come_in_pages(server: LocalVast, session: Session) -> None:
             schema.create_table(name, COLUMNS)
         assert schema.tablenames(page_size=2) == names
         api = tx._rpc.api
-        _, _, found, next_key, truncated, _ = api.list_tables(BUCKET, "s", txid=tx.active_txid, max_keys=3)
-        assert ([info.name for info in found], next_key, truncated) == (names[:3], 3, True)
+        _, _, listed, next_key, truncated, _ = api.list_tables(BUCKET, "s", txid=tx.active_txid, max_keys=3)
+        assert ([info.name for info in listed], next_key, truncated) == (names[:3], 3, True)
         assert api.list_tables(BUCKET, "s", txid=tx.active_txid, count_only=True)[-1] == 5
         assert api.list_tables(BUCKET, "s", txid=tx.active_txid, name_prefix="t4")[-1] == 1
 
@@ -106,13 +106,13 @@ def test_columns_can_be_added_renamed_and_dropped(session: Session) -> None:
     """Existing rows have NULL in a new column; a dropped name can come back, empty."""
     fill(session, (1, "a"))
     with session.transaction() as tx:
-        found = table(tx)
-        found.add_column(pa.schema([("extra", vector(2))]))
-        found.rename_column("name", "title")
-        assert rows(found) == [(1, "a", None)]
-        found.drop_column(pa.schema([("title", pa.string())]))
-        found.add_column(pa.schema([("title", pa.int8())]))
-        found.insert(pa.record_batch([pa.array([7], pa.int8())], names=["title"]))
+        stored = table(tx)
+        stored.add_column(pa.schema([("extra", vector(2))]))
+        stored.rename_column("name", "title")
+        assert rows(stored) == [(1, "a", None)]
+        stored.drop_column(pa.schema([("title", pa.string())]))
+        stored.add_column(pa.schema([("title", pa.int8())]))
+        stored.insert(pa.record_batch([pa.array([7], pa.int8())], names=["title"]))
     assert read_committed(session) == [(1, None, None), (None, None, 7)]
 
 
@@ -122,9 +122,9 @@ def test_column_changes_are_seen_after_the_commit(session: Session) -> None:
     with session.transaction() as other:
         with session.transaction() as tx:
             table(tx).rename_column("name", "title")
-        found = table(other)
-        assert found.arrow_schema.names == ["id", "name"]
-        found.insert(batch((2, "b")))
+        stored = table(other)
+        assert stored.arrow_schema.names == ["id", "name"]
+        stored.insert(batch((2, "b")))
     with session.transaction() as tx:
         assert table(tx).select().read_all().to_pydict() == {"id": [1, 2], "title": ["a", "b"]}
 

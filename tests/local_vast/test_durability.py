@@ -135,11 +135,11 @@ class Load:
         session = session_of(self.url)
         while True:
             try:
-                found = read_committed(session)
+                rows = read_committed(session)
             except Exception:  # noqa: BLE001 - whatever the SDK or the driver makes of a dead server
                 return
             self.snapshots += 1
-            counts = collections.Counter((writer, number) for writer, number, _ in found)
+            counts = collections.Counter((writer, number) for writer, number, _ in rows)
             self.torn += [key for key, count in counts.items() if count != ROWS]
 
 
@@ -157,11 +157,11 @@ def test_a_kill_loses_nothing_that_was_committed(tmp_path: Path) -> None:
             server.send_signal(signal.SIGKILL)
             server.wait()
     with process(tmp_path) as (_, url):
-        found = read_committed(session_of(url), internal_row_id=True)
-    transactions = collections.Counter(row[:2] for row in found)
+        rows = read_committed(session_of(url), internal_row_id=True)
+    transactions = collections.Counter(row[:2] for row in rows)
     assert load.snapshots > 0
     assert load.torn == []
-    assert len(set(found)) == len({row[3] for row in found}) == len(found)
+    assert len(set(rows)) == len({row[3] for row in rows}) == len(rows)
     assert set(transactions.values()) == {ROWS}
     assert load.committed <= set(transactions) <= load.committed | load.unknown
     assert not load.rolled_back & set(transactions)

@@ -144,9 +144,9 @@ def test_types_arrive_through_sql(session: Session) -> None:
     fill(session, values, (None,) * 5, columns=columns)
     with session.transaction() as tx:
         tx.adbc_conn.cursor.execute(f"SELECT * FROM {T}")
-        found = tx.adbc_conn.cursor.fetch_arrow_table()
-    assert found.schema.types == columns.types
-    assert [tuple(row.values()) for row in found.to_pylist()] == [values, (None,) * 5]
+        answer = tx.adbc_conn.cursor.fetch_arrow_table()
+    assert answer.schema.types == columns.types
+    assert [tuple(row.values()) for row in answer.to_pylist()] == [values, (None,) * 5]
 
 
 @contextmanager
@@ -177,8 +177,8 @@ def test_the_driver_lists_and_loads_tables(server: LocalVast, session: Session) 
         for mode in ("create", "append"):
             with connection.cursor() as cursor:
                 assert cursor.adbc_ingest("loaded", batch((5, "x")), mode, catalog_name="vastdb", db_schema_name="exr/s") == 1
-        found = connection.adbc_get_objects(depth="tables", catalog_filter="vastdb", db_schema_filter="exr/s").read_all()
-    (schema,) = found["catalog_db_schemas"][0].as_py()
+        objects = connection.adbc_get_objects(depth="tables", catalog_filter="vastdb", db_schema_filter="exr/s").read_all()
+    (schema,) = objects["catalog_db_schemas"][0].as_py()
     assert [entry["table_name"] for entry in schema["db_schema_tables"]] == ["loaded", "t"]
     with session.transaction() as tx:
         assert rows(table(tx, "loaded")) == [(5, "x"), (5, "x")]
@@ -194,10 +194,10 @@ def test_vector_search_is_exact(session: Session, metric: str, sign: int) -> Non
     with session.transaction() as tx:
         made = make_table(tx, columns, vector_index=VectorIndexSpec("v", metric))
         made.insert(batch(*((number, stored[number].tolist()) for number in range(300)), (300, None), columns=columns))
-        found = made.vector_search(wanted.tolist(), ["id"], 5, predicate=made["id"] >= 100).read_all()
+        result = made.vector_search(wanted.tolist(), ["id"], 5, predicate=made["id"] >= 100).read_all()
     nearest = 100 + np.argsort(distances[100:])[:5]
-    assert found["id"].to_pylist() == nearest.tolist()
-    np.testing.assert_allclose(found["vast_pysdk_vector_dist"].to_numpy(), distances[nearest], rtol=1e-5)
+    assert result["id"].to_pylist() == nearest.tolist()
+    np.testing.assert_allclose(result["vast_pysdk_vector_dist"].to_numpy(), distances[nearest], rtol=1e-5)
 
 
 def test_a_vector_in_sql_is_the_stored_one(session: Session) -> None:
@@ -233,8 +233,8 @@ def test_a_distance_to_an_array_finds_the_nearest(session: Session) -> None:
     fill(session, (1, [0.0, 0.0, 0.0]), (2, [1.0, 2.0, 3.0]), (3, [9.0, 9.0, 9.0]), columns=columns)
     distance = "array_distance(v, ARRAY[1.0, 2.0, 3.5]::FLOAT[3])"
     with session.transaction() as tx:
-        found = sql(tx, f"SELECT id, {distance} AS d FROM {T} WHERE {distance} < 10 ORDER BY d LIMIT 2")
-    assert found == [(2, 0.5), (1, pytest.approx(4.153, abs=1e-3))]
+        nearest = sql(tx, f"SELECT id, {distance} AS d FROM {T} WHERE {distance} < 10 ORDER BY d LIMIT 2")
+    assert nearest == [(2, 0.5), (1, pytest.approx(4.153, abs=1e-3))]
 
 
 def test_sql_changes_rows_in_the_transaction(session: Session) -> None:
@@ -263,11 +263,11 @@ def test_sql_stores_every_type(session: Session) -> None:
     with session.transaction() as tx:
         sql(tx, f"INSERT INTO {T} VALUES (ARRAY[1, 0.5]::FLOAT[2], '2024-05-06 07:08:09', 1.125, ['x', NULL], 0.5, '2024-05-06')")
         sql(tx, f"INSERT INTO {T} (v) VALUES ([3, 4])")
-        found = table(tx).select().read_all()
-    assert found.schema.types == columns.types
+        stored = table(tx).select().read_all()
+    assert stored.schema.types == columns.types
     moment, day = dt.datetime(2024, 5, 6, 7, 8, 9), dt.datetime(2024, 5, 6, tzinfo=dt.UTC)
     first = ([1.0, 0.5], moment, decimal.Decimal("1.125"), ["x", None], 0.5, day)
-    assert [tuple(row.values()) for row in found.to_pylist()] == [first, ([3.0, 4.0], *(None,) * 5)]
+    assert [tuple(row.values()) for row in stored.to_pylist()] == [first, ([3.0, 4.0], *(None,) * 5)]
 
 
 @pytest.mark.parametrize("text", [f"UPDATE {T} SET name = 'sql' WHERE id = 1", f"DELETE FROM {T} WHERE id = 1"])

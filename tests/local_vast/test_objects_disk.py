@@ -322,9 +322,9 @@ class TestRestarts:
         child.stdout.close()
         disk = Disk(tmp_path)
         assert not (tmp_path / ".local_vast" / "incoming").exists()
-        found = list(disk.scan("renders", "", Cursor()))
-        assert len(found) >= 3
-        for key in found:
+        result = list(disk.scan("renders", "", Cursor()))
+        assert len(result) >= 3
+        for key in result:
             file, stored = disk.open("renders", key)
             with file:
                 assert hashlib.md5(file.read()).hexdigest() == stored.etag  # noqa: S324

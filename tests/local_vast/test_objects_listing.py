@@ -33,12 +33,12 @@ def fill(disk: Disk, keys: list[str]) -> Disk:
 
 def model(keys: list[str], prefix: str, delimiter: str) -> list[str]:
     """What S3 documents: keys under the prefix, those with the delimiter after it rolled up, in the order of their bytes."""
-    found = set()
+    result = set()
     for key in keys:
         if key.startswith(prefix):
             head, cut, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key[len(prefix) :], "", "")
-            found.add(prefix + head + cut)
-    return sorted(found, key=str.encode)
+            result.add(prefix + head + cut)
+    return sorted(result, key=str.encode)
 
 
 @given(

@@ -190,12 +190,12 @@ def test_sort_keys_and_the_vector_column_cannot_be_updated(session: Session) -> 
     with session.transaction() as tx:
         made = make_table(tx, columns, vector_index=VectorIndexSpec("v", "l2sq"))
         made.insert(batch((1, "a", [1, 2]), columns=columns))
-        found = made.select(internal_row_id=True).read_all()
-        assert found.schema.field(ROW_ID).type == pa.decimal128(38, 0)
-        made.update(pa.table([found[ROW_ID], pa.array(["b"])], names=[ROW_ID, "name"]))
+        stored = made.select(internal_row_id=True).read_all()
+        assert stored.schema.field(ROW_ID).type == pa.decimal128(38, 0)
+        made.update(pa.table([stored[ROW_ID], pa.array(["b"])], names=[ROW_ID, "name"]))
         assert rows(made, columns=["name"]) == [("b",)]
         with pytest.raises(errors.BadRequest, match="vector column and cannot be updated"):
-            made.update(found, columns=["v"])
+            made.update(stored, columns=["v"])
 
 
 def test_row_ids_ascend_and_are_not_used_again(session: Session) -> None:

@@ -56,13 +56,13 @@ def test_comparisons_are_those_of_sql(stored: Session, name: str) -> None:
     # pyarrow does not compare half floats.
     kind = pa.float32() if name == "h" else COLUMNS.field(name).type
     with stored.transaction() as tx:
-        found = table(tx)
+        result = table(tx)
         for operator in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
             compare = {"__eq__": "equal", "__ne__": "not_equal", "__lt__": "less", "__le__": "less_equal", "__gt__": "greater"}
             function = getattr(pc, compare.get(operator, "greater_equal"))
             expected = expected_from.filter(function(expected_from[name].cast(kind), pa.scalar(value, kind)))
-            predicate = getattr(found[name], operator)(value)
-            assert found.select(predicate=predicate).read_all().equals(expected), operator
+            predicate = getattr(result[name], operator)(value)
+            assert result.select(predicate=predicate).read_all().equals(expected), operator
 
 
 PREDICATES: dict[str, tuple[Any, list[int | None]]] = {
@@ -94,10 +94,10 @@ def test_the_forms_of_predicates(stored: Session, name: str) -> None:
 def test_columns_come_in_the_order_asked_for(stored: Session) -> None:
     """Any subset, the row id last, and no column at all: then the number of rows is right."""
     with stored.transaction() as tx:
-        found = table(tx)
-        assert rows(found, columns=["s", "n"], internal_row_id=True)[0] == ("it's", 1, 0)
-        assert found.select(columns=[]).read_all().num_rows == 4
-        assert found.select(columns=[], predicate=found["n"] > 0).read_all().num_rows == 2
+        result = table(tx)
+        assert rows(result, columns=["s", "n"], internal_row_id=True)[0] == ("it's", 1, 0)
+        assert result.select(columns=[]).read_all().num_rows == 4
+        assert result.select(columns=[], predicate=result["n"] > 0).read_all().num_rows == 2
 
 
 def test_subfields_of_structs_can_be_asked_for(session: Session) -> None:
@@ -106,15 +106,15 @@ def test_subfields_of_structs_can_be_asked_for(session: Session) -> None:
     data = [({"x": 1, "q": {"y": "a"}}, 0), (None, 1), ({"x": 2, "q": None}, 2), ({"x": None, "q": {"y": None}}, 3)]
     fill(session, *data, columns=columns)
     with session.transaction() as tx:
-        found = table(tx)
+        result = table(tx)
 
         def numbers(predicate: Any) -> list[int]:
-            return [row[1] for row in rows(found, predicate=predicate)]
+            return [row[1] for row in rows(result, predicate=predicate)]
 
-        assert numbers((found["s"]["x"] == 1) | (found["s"]["x"] == 2)) == [0, 2]
-        assert numbers(found["s"]["x"].isnull()) == [1, 3]
-        assert numbers(found["s"]["q"]["y"] == "a") == [0]
-        assert numbers(found["s"]["q"]["y"].isnull() & (found["n"] > 1)) == [2, 3]
+        assert numbers((result["s"]["x"] == 1) | (result["s"]["x"] == 2)) == [0, 2]
+        assert numbers(result["s"]["x"].isnull()) == [1, 3]
+        assert numbers(result["s"]["q"]["y"] == "a") == [0]
+        assert numbers(result["s"]["q"]["y"].isnull() & (result["n"] > 1)) == [2, 3]
 
 
 def test_vectors_are_compared_element_by_element(session: Session) -> None:
@@ -122,10 +122,10 @@ def test_vectors_are_compared_element_by_element(session: Session) -> None:
     columns = pa.schema([("n", pa.int64()), ("v", vector(2))])
     fill(session, (0, [1, 2]), (1, [1, 3]), (2, None), (3, [2, 0]), columns=columns)
     with session.transaction() as tx:
-        found = table(tx)
-        assert rows(found, columns=["n"], predicate=found["v"] == [1, 2]) == [(0,)]
-        assert rows(found, columns=["n"], predicate=found["v"] > [1, 2]) == [(1,), (3,)]
-        assert rows(found, columns=["n"], predicate=found["v"] != [1, 2]) == [(1,), (3,)]
+        result = table(tx)
+        assert rows(result, columns=["n"], predicate=result["v"] == [1, 2]) == [(0,)]
+        assert rows(result, columns=["n"], predicate=result["v"] > [1, 2]) == [(1,), (3,)]
+        assert rows(result, columns=["n"], predicate=result["v"] != [1, 2]) == [(1,), (3,)]
 
 
 def test_thousands_of_values_can_be_asked_for(session: Session) -> None:
@@ -150,8 +150,8 @@ def test_splits_and_pages_read_every_row_once(big: Session, splits: int, sub_spl
         num_splits=splits, num_sub_splits=sub_splits, num_row_groups_per_sub_split=groups, limit_rows_per_sub_split=limit
     )
     with big.transaction() as tx:
-        found = table(tx).select(columns=["n"], config=config).read_all()
-        assert sorted(found["n"].to_pylist()) == list(range(3 * ROW_GROUP))
+        read = table(tx).select(columns=["n"], config=config).read_all()
+        assert sorted(read["n"].to_pylist()) == list(range(3 * ROW_GROUP))
 
 
 @pytest.fixture

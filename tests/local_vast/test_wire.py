@@ -44,8 +44,8 @@ def table(columns: pa.Schema, **options: Any) -> TableEntry:
 def test_tables_are_listed_as_the_sdk_reads_them() -> None:
     """Names, properties, handles that are decimal text, counts, and whether sorting is done."""
     columns = pa.schema([("a", pa.int64())])
-    found = [(table(columns, sort_key=(0,)), (12, 96)), (table(columns), (0, 0))]
-    listing = ListTablesResponse.GetRootAs(wire.tables_response(SchemaEntry(1, "b", "s", ""), found))
+    tables = [(table(columns, sort_key=(0,)), (12, 96)), (table(columns), (0, 0))]
+    listing = ListTablesResponse.GetRootAs(wire.tables_response(SchemaEntry(1, "b", "s", ""), tables))
     assert (listing.BucketName(), listing.SchemaName(), listing.TablesLength()) == (b"b", b"s", 2)
     first, second = (_internal._parse_table_info(listing.Tables(at)) for at in range(2))
     assert (first.name, first.properties, int(first.handle), first.num_rows, first.size_in_bytes) == ("t", "props", 7, 12, 96)
@@ -57,9 +57,13 @@ def test_statistics_carry_the_vector_index_whole_or_not_at_all() -> None:
     columns = pa.schema([("v", VECTOR)])
     index = VectorIndex("v", "ip", "none", "scalar_8bit")
     stats = GetTableStatsResponse.GetRootAs(wire.stats_response(table(columns, vector_index=index), (3, 24), True))
-    found = stats.VectorIndexMetadata()
-    assert (found.ColumnName(), found.DistanceMetric(), found.SqlFunctionName()) == (b"v", b"ip", b"array_negative_inner_product")
-    assert (found.ClusterQuantization(), found.SearchQuantization()) == (b"none", b"scalar_8bit")
+    result = stats.VectorIndexMetadata()
+    assert (result.ColumnName(), result.DistanceMetric(), result.SqlFunctionName()) == (
+        b"v",
+        b"ip",
+        b"array_negative_inner_product",
+    )
+    assert (result.ClusterQuantization(), result.SearchQuantization()) == (b"none", b"scalar_8bit")
     assert (stats.NumRows(), stats.IsExternalRowidAlloc(), stats.VipsLength()) == (3, True, 0)
     assert GetTableStatsResponse.GetRootAs(wire.stats_response(table(columns), (0, 0), False)).VectorIndexMetadata() is None
 
@@ -77,18 +81,18 @@ def test_what_is_built_can_be_read(record: flat.Record) -> None:
     check(flat.FlatTable.root(flat.build(record)), record)
 
 
-def check(found: flat.FlatTable, record: flat.Record) -> None:
+def check(decoded: flat.FlatTable, record: flat.Record) -> None:
     for slot, value in enumerate(record.fields):
         if isinstance(value, str):
-            assert found.text(slot) == value
+            assert decoded.text(slot) == value
         elif isinstance(value, bool):
-            assert found.scalar(slot, "<?", False) == value
+            assert decoded.scalar(slot, "<?", False) == value
         elif isinstance(value, int):
-            assert found.scalar(slot, "<q") == value
+            assert decoded.scalar(slot, "<q") == value
         elif value is None:
-            assert found.position(slot) == 0
+            assert decoded.position(slot) == 0
         else:
-            inner = [found.table(slot)] if isinstance(value, flat.Record) else list(found.tables(slot))
+            inner = [decoded.table(slot)] if isinstance(value, flat.Record) else list(decoded.tables(slot))
             for one, expected in zip(inner, [value] if isinstance(value, flat.Record) else value, strict=True):
                 assert one is not None
                 check(one, expected)
@@ -104,9 +108,9 @@ def answer(columns: pa.Schema, names: list[str], data: pa.Table) -> list[pa.Tabl
         arrays = {name: array if isinstance(array, pa.Array) else array.chunk(0) for name, array in arrays.items()}
         parts += wire.chunk(sub_split, wire.FINISHED, wire.leaf_batch(arrays, leaves, part.num_rows))
     body = io.BytesIO(b"".join(bytes(part) for part in [*parts, wire.end_of_response()]))
-    found = list(_internal.parse_query_data_response(body, request.response_schema, parser=request.response_parser))
-    assert [(sub_split, next_row_id) for sub_split, next_row_id, _ in found] == [(0, wire.FINISHED), (1, wire.FINISHED)]
-    return [part for *_, part in found]
+    batches = list(_internal.parse_query_data_response(body, request.response_schema, parser=request.response_parser))
+    assert [(sub_split, next_row_id) for sub_split, next_row_id, _ in batches] == [(0, wire.FINISHED), (1, wire.FINISHED)]
+    return [part for *_, part in batches]
 
 
 @pytest.mark.parametrize("names", [["a"], ["s"], ["v", "lv"], ["lv", "s", "a", "v"], []], ids=str)
@@ -159,9 +163,9 @@ def test_conforming_restores_names_nullability_and_zones() -> None:
     """Values stay, at every level."""
     stored = pa.array([[{"p": dt.datetime(2020, 1, 1)}], None], pa.list_(pa.field("", pa.struct([("p", pa.timestamp("us"))]))))
     declared = pa.list_(pa.field("element", pa.struct([pa.field("p", pa.timestamp("us", tz="UTC"), nullable=False)])))
-    found = conform(stored, declared)
-    assert found.type.equals(declared, check_metadata=True)
-    assert found.to_pylist() == [[{"p": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)}], None]
+    conformed = conform(stored, declared)
+    assert conformed.type.equals(declared, check_metadata=True)
+    assert conformed.to_pylist() == [[{"p": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)}], None]
 
 
 @given(name=st.text(max_size=6))

@@ -152,9 +152,9 @@ def test_a_batch_that_kills_every_worker_ends_the_run(cluster: LocalCluster, mon
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_a_scheduler_that_is_not_there_is_named(
     """An address that does not answer is worth another try, one that is none is a mistake."""
     monkeypatch.setattr(clusters, "SECONDS", 1)
     place = address.format(free_port())
-    found, answer = run(empty, "backfill", str(tree(tmp_path)), "--cluster", place)
-    assert (found, answer["error"]["code"]) == (status, code)
+    result, answer = run(empty, "backfill", str(tree(tmp_path)), "--cluster", place)
+    assert (result, answer["error"]["code"]) == (status, code)
     assert place in answer["error"]["message"]
     assert "--cluster" in str(answer["error"])
 

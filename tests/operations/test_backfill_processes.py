@@ -139,8 +139,8 @@ def left_behind(group: int) -> list[psutil.Process]:
 
 def alive(group: int) -> list[psutil.Process]:
     """The processes of a group; those that nobody has waited for have ended."""
-    found = [process for process in psutil.process_iter(["status"]) if process.info["status"] != psutil.STATUS_ZOMBIE]
-    return [process for process in found if os.getpgid(process.pid) == group]
+    running = [process for process in psutil.process_iter(["status"]) if process.info["status"] != psutil.STATUS_ZOMBIE]
+    return [process for process in running if os.getpgid(process.pid) == group]
 
 
 def is_file_stored(running: Database) -> bool:

@@ -85,9 +85,9 @@ def test_a_wrong_key_is_found_at_the_step_that_needs_it(empty: Database) -> None
     wrong = Database(empty.server, empty.settings.__class__(**{**_values(empty.settings), "db_secret_key": "wrong-secret"}))
     status, answer = run(wrong, "doctor")
     assert (status, answer["failed"]) == (3, "credentials")
-    found = verdicts(answer)
-    assert [found[name] for name in ("settings", "dns", "endpoint", "tls")] == ["ok"] * 4
-    assert (found["bucket"], found["schema"], found["write"]) == ("not tried",) * 3
+    steps = verdicts(answer)
+    assert [steps[name] for name in ("settings", "dns", "endpoint", "tls")] == ["ok"] * 4
+    assert (steps["bucket"], steps["schema"], steps["write"]) == ("not tried",) * 3
     assert answer["steps"]["credentials"]["remedy"]
     assert "wrong-secret" not in str(answer)
 
@@ -185,8 +185,8 @@ def test_a_host_that_is_not_there(empty: Database) -> None:
 def test_rows_that_differ_from_what_was_sent_are_named() -> None:
     """Counts of the other tables, and the status."""
     row = {"inspector_version": "1", "status": "incomplete", "channels": 2, "channel_count": 3, "parts": 1, "multipart_count": 1}
-    found = list(function_trial.problems("/a.exr", row | {"attributes": 4}, "1"))
-    assert found == ["/a.exr: status incomplete, expected ok", "/a.exr: 1 parts, 2 channels and 4 attributes are stored"]
+    problems = list(function_trial.problems("/a.exr", row | {"attributes": 4}, "1"))
+    assert problems == ["/a.exr: status incomplete, expected ok", "/a.exr: 1 parts, 2 channels and 4 attributes are stored"]
 
 
 def test_a_dry_run_of_the_doctor_leaves_out_the_write(empty: Database) -> None:

@@ -123,12 +123,12 @@ def test_a_sound_schema_has_no_findings(stored: Database) -> None:
 def test_what_is_wrong_is_found_and_mended(stored: Database, kind: str) -> None:
     """Each kind by itself: found, mended, and then gone; what was sound before is the same."""
     harm(stored, kind)
-    status, found = run(stored, "check")
-    assert (status, set(found["counts"])) == (3, {kind})
-    assert all(one["remedy"] for one in found["findings"])
+    status, before = run(stored, "check")
+    assert (status, set(before["counts"])) == (3, {kind})
+    assert all(one["remedy"] for one in before["findings"])
     status, answer = run(stored, "check", "--repair")
     assert (status, answer["findings"]) == (0, [])
-    assert answer["repaired"] == found["counts"]
+    assert answer["repaired"] == before["counts"]
     assert_sound(stored.contents())
 
 

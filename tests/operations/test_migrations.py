@@ -46,16 +46,16 @@ def test_a_version_that_does_not_exist_has_no_steps() -> None:
 
 def test_the_fixture_is_what_1_0_0_wrote(old: Database) -> None:
     """Tables without records are recognised by their columns; nothing is recorded yet."""
-    found = state(old)
-    assert (found.version, found.recorded_version) == ("1.0.0", None)
-    assert found.tables["files"].rows == fixture("files").num_rows == 13
+    current = state(old)
+    assert (current.version, current.recorded_version) == ("1.0.0", None)
+    assert current.tables["files"].rows == fixture("files").num_rows == 13
 
 
 def test_pending_writes_nothing(old: Database) -> None:
     """Asking what is to do leaves no request behind but reads."""
-    found = state(old)
+    current = state(old)
     old.server.requests.clear()
-    todo = migrations.pending(found)
+    todo = migrations.pending(current)
     assert [step.name for step in todo if step.version == "1.1.0"] == [
         "1.1.0/extend-files",
         "1.1.0/extend-parts",
@@ -87,9 +87,9 @@ def test_a_migration_leaves_what_1_0_0_reads_as_it_was(old: Database) -> None:
 def test_an_applied_step_is_not_applied_again(old: Database) -> None:
     """A second run finds nothing to do, and a step that is applied all the same changes nothing."""
     migrate(old)
-    found = state(old)
-    assert migrations.pending(found) == []
-    assert found.version == found.recorded_version == CURRENT_VERSION
+    current = state(old)
+    assert migrations.pending(current) == []
+    assert current.version == current.recorded_version == CURRENT_VERSION
     assert [migrations.apply(old.store(), step) for step in migrations.steps()] == [False] * len(migrations.steps())
     assert len(state(old).records) == len(migrations.steps())
 
@@ -108,9 +108,9 @@ def test_a_step_and_its_record_come_together_or_not_at_all(fault: str) -> None:
         else:
             broke = False
         running.server.faults.clear()
-        found = state(running)
-        assert [step for step in migrations.steps() if found.is_recorded(step) and not found.has(step)] == []
-        assert broke == (found.recorded_version != CURRENT_VERSION)
+        current = state(running)
+        assert [step for step in migrations.steps() if current.is_recorded(step) and not current.has(step)] == []
+        assert broke == (current.recorded_version != CURRENT_VERSION)
         migrate(running)
         assert state(running).recorded_version == CURRENT_VERSION
 
@@ -201,8 +201,8 @@ def test_going_back_leaves_1_0_0_byte_for_byte_and_forward_again_works(old: Data
     for step in reversed([step for step in migrations.steps() if step.version == "1.1.0"]):
         assert migrations.revert(old.store(), step)
         assert not migrations.revert(old.store(), step)
-    found = state(old)
-    assert (found.version, found.recorded_version) == ("1.0.0", "1.0.0")
+    current = state(old)
+    assert (current.version, current.recorded_version) == ("1.0.0", "1.0.0")
     assert read_1_0_0(old) == before
     migrate(old)
     assert state(old).version == CURRENT_VERSION
@@ -225,11 +225,11 @@ def test_what_an_archive_refuses_is_not_dropped(old: Database) -> None:
 def test_ranges_cover_every_file_id_once() -> None:
     """Neighbours meet, the first begins at the start, the last is open."""
     for rows, size, start in ((0, 10, ""), (7, 3, ""), (100_000, 200, ""), (100, 7, "8")):
-        found = fill.ranges(rows, size, start)
-        assert found[0][0] == start
-        assert found[-1][1] is None
-        assert [high for _, high in found[:-1]] == [low for low, _ in found[1:]]
-        assert all(high is None or low < high for low, high in found)
+        ranges = fill.ranges(rows, size, start)
+        assert ranges[0][0] == start
+        assert ranges[-1][1] is None
+        assert [high for _, high in ranges[:-1]] == [low for low, _ in ranges[1:]]
+        assert all(high is None or low < high for low, high in ranges)
 
 
 def test_every_version_after_the_first_only_adds() -> None:

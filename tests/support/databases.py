@@ -162,14 +162,14 @@ def measurements(contents: dict[str, list[Row]], path: str | None = None) -> set
     For payloads of `sample_payloads.measured`.
     """
     owners = {(row["file_id"], row["inspection_id"]): row for row in contents["files"]}
-    found = set()
+    sections = set()
     for table, column in (("pixel_stats", "sample_hash"), ("validation_results", "message")):
         for row in contents[table]:
             owner = owners[row["file_id"], row["inspection_id"]]
             assert row[column] == bytes_named(owner), (table, owner["file_path"])
             if path in (None, owner["file_path"]):
-                found.add((table, row.get("policy_id"), row[column]))
-    return found
+                sections.add((table, row.get("policy_id"), row[column]))
+    return sections
 
 
 def without_audit(contents: dict[str, list[Row]]) -> dict[str, list[str]]:

@@ -97,16 +97,18 @@ def read(path: Path) -> list[Example]:
     examples = list(document)
     attached = sum(len(block_of(example).directives) for example in examples)
     written = list(_DIRECTIVE.finditer(_without_fences(document.text)))
-    if attached != len(written) + sum(bool(found[2]) for found in written):
-        raise BadBlock(f"{_relative(path)}: a directive stands before no block: {', '.join(found[0] for found in written)}")
+    if attached != len(written) + sum(bool(directive[2]) for directive in written):
+        raise BadBlock(
+            f"{_relative(path)}: a directive stands before no block: {', '.join(directive[0] for directive in written)}"
+        )
     return examples
 
 
 def block_of(example: Example) -> Block:
     """The Block of an example."""
-    found = example.region.lexemes["block"]
-    assert isinstance(found, Block)
-    return found
+    block = example.region.lexemes["block"]
+    assert isinstance(block, Block)
+    return block
 
 
 def _block(document: Document, region: Region) -> Block:

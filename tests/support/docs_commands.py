@@ -83,12 +83,12 @@ class Commands:
 def _platform_faults(program: str, words: list[str], flags: list[str]) -> Iterator[str]:
     known = PLATFORM[program]
     named = [word for word in words if not word.startswith("-")]
-    found = next((" ".join(named[:n]) for n in range(3, -1, -1) if " ".join(named[:n]) in known["commands"]), None)
-    if found is None:
+    command = next((" ".join(named[:n]) for n in range(3, -1, -1) if " ".join(named[:n]) in known["commands"]), None)
+    if command is None:
         yield f"{program} has no command {' '.join(named[:2])!r}"
         return
-    allowed = {*known["flags"], *known["commands"][found]["flags"], "--help"}
-    yield from (f"{program} {found} has no {flag}" for flag in flags if flag not in allowed)
+    allowed = {*known["flags"], *known["commands"][command]["flags"], "--help"}
+    yield from (f"{program} {command} has no {flag}" for flag in flags if flag not in allowed)
 
 
 def own_program(program: str, words: list[str]) -> tuple[str, ...] | None:

@@ -24,7 +24,7 @@ _COMMAND = re.compile(r"\b(scripts/\w+|python -m|pytest|curl|benchmarks[/.]\w+)"
 
 def prose(text: str) -> str:
     """A document without its code blocks and comments; its lines keep their numbers."""
-    blank = lambda found: "\n" * found[0].count("\n")  # noqa: E731
+    blank = lambda block: "\n" * block[0].count("\n")  # noqa: E731
     return _COMMENT.sub(blank, _FENCE.sub(blank, text))
 
 
@@ -88,11 +88,11 @@ def unknown_names(text: str, others: Container[str] = ()) -> set[str]:
     """
     unknown = set()
     for span in code_spans(text):
-        for found in _IDENTIFIER.finditer(span):
-            if found[1]:
-                unknown |= {found[0]} if _is_no_member(found[1], found[2]) else set()
-            elif _NAME.search(found[0]) and not {found[0], f"_{found[0]}"} & words() and found[0] not in others:
-                unknown.add(found[0])
+        for match in _IDENTIFIER.finditer(span):
+            if match[1]:
+                unknown |= {match[0]} if _is_no_member(match[1], match[2]) else set()
+            elif _NAME.search(match[0]) and not {match[0], f"_{match[0]}"} & words() and match[0] not in others:
+                unknown.add(match[0])
     return unknown
 
 
@@ -128,4 +128,4 @@ def uncommanded(text: str, *, whole: bool = False) -> list[str]:
     """Measured numbers in a section that names no command that measures them; `whole`: in a document that names none."""
     plain = _COMMENT.sub("", text)
     sections = [plain] if whole else re.split(r"^(?=##? )", plain, flags=re.MULTILINE)
-    return [found[0] for section in sections if not _COMMAND.search(section) for found in _MEASURED.finditer(prose(section))]
+    return [match[0] for section in sections if not _COMMAND.search(section) for match in _MEASURED.finditer(prose(section))]

@@ -195,5 +195,5 @@ def _parse(example: Example, block: Block) -> None:
 
 def _is_no_output(block: Block) -> None:
     for pattern, what in OUTPUT:
-        if found := re.search(pattern, block.body, re.MULTILINE):
-            raise Failed(f"{block.place}: {found[0]!r} looks like {what}; name the command: <!-- output: COMMAND -->")
+        if match := re.search(pattern, block.body, re.MULTILINE):
+            raise Failed(f"{block.place}: {match[0]!r} looks like {what}; name the command: <!-- output: COMMAND -->")

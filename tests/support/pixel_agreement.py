@@ -64,8 +64,8 @@ def with_openimageio(path: Path, rows: dict[tuple[int, str], dict[str, Any]]) ->
     agreement.refused = _reason(whole) if whole.has_error else ""
     for part in range(count):
         image = OpenImageIO.ImageBuf(str(path), part, 0)
-        found = None if image.has_error else OpenImageIO.ImageBufAlgo.computePixelStats(image)
-        if found is None or image.has_error or not found.min:
+        result = None if image.has_error else OpenImageIO.ImageBufAlgo.computePixelStats(image)
+        if result is None or image.has_error or not result.min:
             agreement.refused = _reason(image)
             continue
         for number, name in enumerate(image.spec().channelnames):
@@ -74,9 +74,9 @@ def with_openimageio(path: Path, rows: dict[tuple[int, str], dict[str, Any]]) ->
                 agreement.differences.append(f"{name} of part {part} has no row")
                 continue
             scale = UINT_SCALE if row["details"]["type"] == "UINT" else 1
-            values = (found.min, found.max, found.avg, found.stddev)
+            values = (result.min, result.max, result.avg, result.stddev)
             figures = {key: value[number] * scale for key, value in zip(VALUES, values, strict=True)}
-            counts = {"nan": found.nancount[number], "inf": found.infcount[number], "finite": found.finitecount[number]}
+            counts = {"nan": result.nancount[number], "inf": result.infcount[number], "finite": result.finitecount[number]}
             _compare(agreement, f"{name} of part {part}", row, figures, counts, 1e-5)
     return agreement
 

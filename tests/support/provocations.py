@@ -93,8 +93,8 @@ def answer(place: Place, event: Any, **changes: Any) -> dict[str, Any]:
     """What the handler answers to an event."""
     context = Context()
     setattr(context, STATE, make_runtime(context, **_values(replace(place.settings, **changes))))
-    found: dict[str, Any] = main.handler(context, event)  # type: ignore[no-untyped-call]
-    return found
+    document: dict[str, Any] = main.handler(context, event)  # type: ignore[no-untyped-call]
+    return document
 
 
 def _values(settings: Settings) -> dict[str, Any]:
@@ -103,15 +103,15 @@ def _values(settings: Settings) -> dict[str, Any]:
 
 def entries(place: Place, data: bytes, **changes: Any) -> Iterator[str]:
     """The messages of errors and warnings of a file with these bytes, as the function describes it."""
-    found = answer(place, {"data": {"path": place.file(data), **changes}}, db_endpoint=None)
-    for listed in (found["errors"], found["warnings"], found["stats"].get("findings", [])):
+    document = answer(place, {"data": {"path": place.file(data), **changes}}, db_endpoint=None)
+    for listed in (document["errors"], document["warnings"], document["stats"].get("findings", [])):
         yield from (entry["message"] for entry in listed)
 
 
 def refused(place: Place, event: Any, **changes: Any) -> str:
     """Why the handler refuses or skips an event."""
-    found = answer(place, event, **changes)
-    (reason,) = [found["reason"]] if found.get("reason") else found["errors"]
+    document = answer(place, event, **changes)
+    (reason,) = [document["reason"]] if document.get("reason") else document["errors"]
     return str(reason["message"])
 
 
@@ -139,9 +139,9 @@ def connecting(place: Place, **changes: Any) -> str:
 
 def doctor(place: Place, **changes: Any) -> str:
     """What the doctor says of the step that fails."""
-    status, found = run(Database(place.db.server, replace(place.db.settings, **changes)), "doctor")
+    status, report = run(Database(place.db.server, replace(place.db.settings, **changes)), "doctor")
     assert status == 3
-    return str(found["steps"][found["failed"]]["detail"])
+    return str(report["steps"][report["failed"]]["detail"])
 
 
 def load(**environ: str) -> str:
@@ -154,8 +154,8 @@ def load(**environ: str) -> str:
 
 @problem("Nothing is stored")
 def nothing_is_stored(place: Place) -> Iterator[str]:
-    found = answer(place, {"data": {"path": place.file(image())}}, db_endpoint=None)
-    yield found["persistence"]["message"]
+    document = answer(place, {"data": {"path": place.file(image())}}, db_endpoint=None)
+    yield document["persistence"]["message"]
 
 
 @problem("A setting is wrong")
@@ -460,8 +460,8 @@ def a_damaged_header(place: Place) -> Iterator[str]:
 @problem("The header is too large")
 def a_large_header(place: Place) -> Iterator[str]:
     data = image(*(text(f"note{number}", "x" * 60_000) for number in range(3)))
-    found = answer(place, {"data": {"path": place.file(data)}}, db_endpoint=None, header_limit=100_000)
-    yield found["errors"][0]["message"]
+    document = answer(place, {"data": {"path": place.file(data)}}, db_endpoint=None, header_limit=100_000)
+    yield document["errors"][0]["message"]
 
 
 @problem("Chunks were never written")
@@ -585,8 +585,8 @@ def a_long_vector(place: Place) -> Iterator[str]:
     persistence.persist_to_vast_database(payload("/long.exr"), session=db.store(), embedding=long)
     yield from details(db)
     bad = [float("nan"), *[0.0] * 383]
-    found = persistence.persist_to_vast_database(payload("/nan.exr"), session=db.store(), embedding=bad)
-    yield found["error"]["message"]
+    stored = persistence.persist_to_vast_database(payload("/nan.exr"), session=db.store(), embedding=bad)
+    yield stored["error"]["message"]
 
 
 def details(db: Database) -> Iterator[str]:

@@ -25,8 +25,8 @@ DIGITS = 9
 def file_id(path: str) -> str:
     """The id of the current version of a file of the seeded catalogue."""
     files = seeded_catalogue.tables()["files"].select(["file_id", "file_path", "is_current"])
-    found = files.filter(pc.and_(pc.equal(files["file_path"], path), files["is_current"]))
-    return str(found["file_id"][0].as_py())
+    versions = files.filter(pc.and_(pc.equal(files["file_path"], path), files["is_current"]))
+    return str(versions["file_id"][0].as_py())
 
 
 REFERENCE = "s3://renders/shows/borealis/sq010/sh010/beauty/v001/sq010_sh010_beauty_v001.1001.exr"

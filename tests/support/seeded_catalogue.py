@@ -315,11 +315,11 @@ def _drifted(frame: Frame) -> Frame:
 
 def frames() -> list[Frame]:
     """Every file: 10,000 that are there or were, and the earlier versions of the pass that was rendered again."""
-    found = [frame for clean in clean_frames() if (frame := planted(_drifted(_hosted(clean)))) is not None]
-    found += _extra(found)
-    stills = FILES - len(found)
-    found += [_still(index) for index in range(stills)]
-    return [*_superseded(found), *found]
+    present = [frame for clean in clean_frames() if (frame := planted(_drifted(_hosted(clean)))) is not None]
+    present += _extra(present)
+    stills = FILES - len(present)
+    present += [_still(index) for index in range(stills)]
+    return [*_superseded(present), *present]
 
 
 def _hosted(frame: Frame) -> Frame:
@@ -331,10 +331,10 @@ def _hosted(frame: Frame) -> Frame:
     return replace(frame, host=f"farm-{index:04d}")
 
 
-def _extra(found: Sequence[Frame]) -> list[Frame]:
+def _extra(present: Sequence[Frame]) -> list[Frame]:
     """The same frame a second time, its number written with five digits."""
     (key, number), *_ = PLANTED["duplicate"].items()
-    return [replace(frame, pad=5) for frame in found if sequence_key(*frame.key) == key and frame.number == number]
+    return [replace(frame, pad=5) for frame in present if sequence_key(*frame.key) == key and frame.number == number]
 
 
 TEXTURE = Setup("textures", "maketx 2.5.12", rgb(""), "zip", (2048, 2048), kind="tiledimage", color_space=None, artist=None)
@@ -345,12 +345,12 @@ def _still(index: int) -> Frame:
     return Frame("library", "assets", f"rock{index:04d}", TEXTURE, 0, host=None, label=f"rock_{index:04d}_basecolor")
 
 
-def _superseded(found: Sequence[Frame]) -> list[Frame]:
+def _superseded(present: Sequence[Frame]) -> list[Frame]:
     """What was stored of the pass that was rendered again: the same paths, another build, a week before."""
     key = PLANTED["rerendered"]
     return [
         replace(frame, setup=replace(frame.setup, software="Arnold 7.3.3.0"), superseded=True, day=0, rules=())
-        for frame in found
+        for frame in present
         if frame.key == key
     ]
 
@@ -545,9 +545,9 @@ def load(server: Any, bucket: str, schema: str) -> None:
                 stored.insert(pa.Table.from_arrays(rows.columns, schema=columns))
 
 
-def write(directory: Path, found: dict[str, pa.Table]) -> None:
+def write(directory: Path, stored: dict[str, pa.Table]) -> None:
     """The tables as Arrow files, one each."""
-    for name, table in found.items():
+    for name, table in stored.items():
         feather.write_feather(table, _made(directory) / f"{name}.arrow", compression="uncompressed")
 
 

@@ -45,9 +45,9 @@ class Endpoint:
 @contextmanager
 def tls_before(url: str, folder: Path) -> Iterator[Endpoint]:
     """A TLS endpoint on 127.0.0.1 that passes everything on to the plain server at `url`. `folder` holds its certificates."""
-    found = make_certificates(folder)
+    certificates = make_certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(found.server)
+    context.load_cert_chain(certificates.server)
     plain = urlsplit(url)
 
     class Handler(BaseRequestHandler):
@@ -64,7 +64,7 @@ def tls_before(url: str, folder: Path) -> Iterator[Endpoint]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield Endpoint(f"https://127.0.0.1:{server.server_address[1]}", str(found.authority))
+        yield Endpoint(f"https://127.0.0.1:{server.server_address[1]}", str(certificates.authority))
         server.shutdown()
         thread.join()
 
@@ -87,10 +87,10 @@ def make_certificates(folder: Path) -> Certificates:
     server = _certificate("a cluster", server_key, "a cluster's own authority", authority_key)
     pem = serialization.Encoding.PEM
     key = server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    found = Certificates(folder / "authority.pem", folder / "server.pem")
-    found.authority.write_bytes(authority.public_bytes(pem))
-    found.server.write_bytes(key + server.public_bytes(pem))
-    return found
+    certificates = Certificates(folder / "authority.pem", folder / "server.pem")
+    certificates.authority.write_bytes(authority.public_bytes(pem))
+    certificates.server.write_bytes(key + server.public_bytes(pem))
+    return certificates
 
 
 def _certificate(

@@ -188,11 +188,11 @@ def test_a_rule_passes_what_it_allows_and_fails_what_it_does_not(kind, options, 
     assert (fits["status"], fits["status_code"], fits["suggested_fix"]) == ("PASS", "ok", None), fits
     if code is None:
         return
-    found = check(kind, options, failing)
-    assert (found["status"], found["status_code"]) == ("FAIL", code)
-    assert found["expected"] == options
-    assert found["message"].startswith(f"message: {code.replace('_', ' ')}")
-    assert json.dumps(found)
+    finding = check(kind, options, failing)
+    assert (finding["status"], finding["status_code"]) == ("FAIL", code)
+    assert finding["expected"] == options
+    assert finding["message"].startswith(f"message: {code.replace('_', ' ')}")
+    assert json.dumps(finding)
 
 
 def test_every_kind_is_among_the_cases():
@@ -253,10 +253,10 @@ def test_openexr_judges_colour_metadata_where_a_file_claims_a_space():
     assert check("color_metadata", {}, aces)["status"] == "PASS"
     wrong = copy.deepcopy(aces)
     wrong["attributes"]["parts"][0][-1]["value"] = {**AP0, "red": [0.64, 0.33]}
-    found = check("color_metadata", {}, wrong)
-    assert found["status_code"] == "color_metadata_contradicts"
-    assert set(found["actual"]) >= {"chromaticities_differ"}
-    ignored = {"ignored": found["actual"]}
+    finding = check("color_metadata", {}, wrong)
+    assert finding["status_code"] == "color_metadata_contradicts"
+    assert set(finding["actual"]) >= {"chromaticities_differ"}
+    ignored = {"ignored": finding["actual"]}
     assert check("color_metadata", ignored, wrong)["status"] == "PASS"
     assert check("color_metadata", {}, with_value("attributes", "parts", to=[[]])) is None
 
@@ -265,8 +265,13 @@ def test_roles_narrow_a_rule_to_their_channels():
     """Infinity in depth is background; in colour it is a fault."""
     options = {"max_infinite": 0}
     assert check("pixels", options, payload(), roles=("beauty",))["status"] == "PASS"
-    found = check("pixels", options, payload(), roles=("depth",))
-    assert (found["status_code"], found["channel_name"], found["part_index"], found["actual"]) == ("pixels_infinite", "Z", 0, 90)
+    finding = check("pixels", options, payload(), roles=("depth",))
+    assert (finding["status_code"], finding["channel_name"], finding["part_index"], finding["actual"]) == (
+        "pixels_infinite",
+        "Z",
+        0,
+        90,
+    )
     assert check("channel_types", {"allowed": ["HALF"]}, payload(), roles=("beauty", "alpha"))["status"] == "PASS"
     assert check("compression", {"allowed": ["zip"]}, payload(), roles=("uv",)) is None
 
@@ -318,8 +323,8 @@ def test_the_section_names_policy_verdict_and_counts():
 def test_a_fix_is_a_command_for_this_file():
     """Paths with blanks are quoted for the shell."""
     document = with_value("file", "path_normalized", to="/a/my frame.exr")
-    (_, found) = validate(document, parse_policy(POLICY, "house.toml"))["results"]
-    assert found["suggested_fix"] == "oiiotool '/a/my frame.exr' --compression piz -o '/a/my frame.exr'"
+    (_, result) = validate(document, parse_policy(POLICY, "house.toml"))["results"]
+    assert result["suggested_fix"] == "oiiotool '/a/my frame.exr' --compression piz -o '/a/my frame.exr'"
 
 
 def test_the_same_payload_and_policy_give_the_same_findings():
@@ -344,7 +349,7 @@ def test_a_policy_of_which_nothing_applies_passes():
 def test_one_result_stands_for_many_channels():
     """The first place and the number are in the message; values are listed once, at most sixteen."""
     document = with_channel(*(channel(f"l{at}.x y") for at in range(40)))
-    found = check("channel_names", {"pattern": r"[\w.]+"}, document)
-    assert "40 of 53" in found["message"]
-    assert len(found["actual"]) == 16
-    assert found["channel_name"] is None
+    finding = check("channel_names", {"pattern": r"[\w.]+"}, document)
+    assert "40 of 53" in finding["message"]
+    assert len(finding["actual"]) == 16
+    assert finding["channel_name"] is None

@@ -198,9 +198,9 @@ def picture(path: Path, channels: dict[str, str], *, size: tuple[int, int] = (32
 
 def tiles_of(side: int) -> OpenEXR.TileDescription:
     """Square tiles."""
-    found = OpenEXR.TileDescription()
-    found.xSize = found.ySize = side
-    return found
+    tiles = OpenEXR.TileDescription()
+    tiles.xSize = tiles.ySize = side
+    return tiles
 
 
 HALF_RGBA = dict.fromkeys("RGBA", "float16")
@@ -254,7 +254,7 @@ def test_a_suggested_command_mends_what_failed_and_nothing_else(tmp_path, policy
     assert OIIOTOOL is not None
     environment = os.environ | {"PATH": f"{Path(OIIOTOOL).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     subprocess.run(command, shell=True, check=True, cwd=tmp_path, env=environment, capture_output=True)  # noqa: S602
-    (output,) = (found for found in tmp_path.rglob("*.exr") if found != path)
+    (output,) = (written for written in tmp_path.rglob("*.exr") if written != path)
     assert path.read_bytes() == before
     assert failures(output, policy).keys() < failed.keys()
     assert rule not in failures(output, policy)
@@ -361,8 +361,10 @@ def test_no_fix_writes_over_its_input(folder, name):
     """Whatever the path: as a shell reads the command, it names the file once, and writes into another folder."""
     path = f"{folder}{name}.exr"
     for policy, rule in COMMANDS:
-        (found,) = (one for one in load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml").rules if one.id == rule)
-        command = exr_validation._fill_template(found, [Probe("x", False, None, 0, "R")], path)
+        (chosen,) = (
+            one for one in load_policy(ROOT / f"exr_inspector/validation/policies/{policy}.toml").rules if one.id == rule
+        )
+        command = exr_validation._fill_template(chosen, [Probe("x", False, None, 0, "R")], path)
         words = shlex.split(command.removeprefix("On a local copy: "))
         given_path, output = words[words.index("-a") + 1 if "-a" in words else 5], words[-1]
         local = path.removeprefix("s3://bucket/shots/")

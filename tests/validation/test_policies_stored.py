@@ -83,10 +83,10 @@ def test_a_whole_copy_takes_back_what_was_found_of_the_cut_one(db):
         'id = "house"\nversion = "1"\n[[rule]]\nid = "whole"\nkind = "completeness"\nseverity = "FAIL"\nallowed = ["complete"]\n'
     )
     cut = payload(status="incomplete", completeness={"verdict": "truncated"}, size_bytes=900_000)
-    for document, found in ((cut, ["FAIL"]), (payload(mtime="2026-02-01T00:00:00Z"), [])):
+    for document, statuses in ((cut, ["FAIL"]), (payload(mtime="2026-02-01T00:00:00Z"), [])):
         document["validation"] = validate(document, parse_policy(complete, "house.toml"), passes=False)
         persistence.persist_to_vast_database(document, session=db.store())
-        assert [row["status"] for row in db.rows("validation_results")] == found
+        assert [row["status"] for row in db.rows("validation_results")] == statuses
 
 
 def test_a_policy_without_a_rule_that_applies_takes_its_findings_back(db):

@@ -36,12 +36,12 @@ def digest(vector: list[float]) -> str:
 
 def digests() -> dict[str, str]:
     """`payload @ dimension` -> digest, of embeddings and (at 128) of channel fingerprints."""
-    found = {}
+    by_name = {}
     for name, payload in payloads().items():
         for dim in DIMS:
-            found[f"{name} @ {dim}"] = digest(compute_metadata_embedding(payload, dim))
-        found[f"{name} @ channels"] = digest(compute_channel_fingerprint(payload["channels"]))
-    return found
+            by_name[f"{name} @ {dim}"] = digest(compute_metadata_embedding(payload, dim))
+        by_name[f"{name} @ channels"] = digest(compute_channel_fingerprint(payload["channels"]))
+    return by_name
 
 
 def golden() -> dict:
@@ -51,18 +51,20 @@ def golden() -> dict:
 
 def report() -> dict:
     """Which interpreter this is, how many digests were compared, and which differ."""
-    expected, found = golden()["digests"], digests()
-    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    expected, actual = golden()["digests"], digests()
+    differing = sorted(key for key in expected.keys() | actual.keys() if expected.get(key) != actual.get(key))
     machine = f"{platform.python_implementation()} {platform.python_version()} {platform.machine()} {sys.platform}"
-    return {"interpreter": machine, "compared": len(found), "differing": differing}
+    return {"interpreter": machine, "compared": len(actual), "differing": differing}
 
 
 def write() -> None:
     """Record the digests; refused while the recorded version is the current one and its digests differ."""
-    found = digests()
-    if DIGESTS.exists() and golden()["embedding_version"] == EMBEDDING_VERSION and golden()["digests"] != found:
+    current = digests()
+    if DIGESTS.exists() and golden()["embedding_version"] == EMBEDDING_VERSION and golden()["digests"] != current:
         raise SystemExit(f"vectors differ from {DIGESTS.name}: first raise EMBEDDING_VERSION, now {EMBEDDING_VERSION}")
-    DIGESTS.write_text(json.dumps({"embedding_version": EMBEDDING_VERSION, "digests": found}, indent=1) + "\n", encoding="ascii")
+    DIGESTS.write_text(
+        json.dumps({"embedding_version": EMBEDDING_VERSION, "digests": current}, indent=1) + "\n", encoding="ascii"
+    )
 
 
 if __name__ == "__main__":
