@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .database import Database
+from .database import DuckDatabase
 from .errors import bad_request, conflict, mismatched_name, not_found
 from .transactions import OpenTransaction, Transactions
 from .types import check_field, sql_type, storage_type
@@ -48,7 +48,7 @@ class SchemaEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class VectorIndex:
+class VectorIndexEntry:
     """The vector index of a table: metadata only, searches are exact."""
 
     column: str
@@ -85,7 +85,7 @@ class TableEntry:
     columns: pa.Schema
     numbers: tuple[int, ...]
     sort_key: tuple[int, ...] = ()
-    vector_index: VectorIndex | None = None
+    vector_index: VectorIndexEntry | None = None
 
     @property
     def physical(self) -> str:
@@ -147,7 +147,7 @@ class ProjectionEntry:
     columns: tuple[tuple[str, bool], ...]
 
 
-def open_catalogue(root: Database) -> None:
+def open_catalogue(root: DuckDatabase) -> None:
     """Create the catalogue tables where they are missing, and remove physical tables that no row names."""
     root.execute(DDL)
     named = {row[0] for row in root.execute("SELECT id FROM catalogue.tables").fetchall()}
@@ -160,7 +160,7 @@ def open_catalogue(root: Database) -> None:
 class Catalogue:
     """Schema and table operations inside a transaction."""
 
-    def __init__(self, root: Database, transactions: Transactions, has_bucket: Callable[[str], bool]) -> None:
+    def __init__(self, root: DuckDatabase, transactions: Transactions, has_bucket: Callable[[str], bool]) -> None:
         self._root = root
         self._has_bucket = has_bucket
         self._transactions = transactions
@@ -279,7 +279,7 @@ class Catalogue:
             raise not_found("Table", "/".join(filter(None, (schema.bucket, schema.path, name, sub_table))))
         number, properties, columns, numbers, options = rows[0]
         stored = json.loads(options)
-        index = VectorIndex(**stored["vector_index"]) if stored["vector_index"] else None
+        index = VectorIndexEntry(**stored["vector_index"]) if stored["vector_index"] else None
         fields = pa.ipc.read_schema(pa.py_buffer(columns))
         numbers = tuple(json.loads(bytes(numbers)))
         return TableEntry(number, schema, name, sub_table, properties, fields, numbers, tuple(stored["sort_key"]), index)

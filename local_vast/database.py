@@ -26,7 +26,7 @@ _SETTINGS = (
 )
 
 
-class Database:
+class DuckDatabase:
     """Open on construction, at `path` or, where that is None, in memory."""
 
     def __init__(self, path: Path | None) -> None:

@@ -74,20 +74,20 @@ class FlatTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A table to build: one entry per slot; None is absent. Values are str, bool, int (i64), `Record`, or a list of `Record`."""
+class FlatRecord:
+    """A table to build: one entry per slot; None is absent. Values are str, bool, int (i64), a record, or a list of records."""
 
     fields: Sequence[Any]
 
 
-def build(record: Record) -> bytes:
+def build(record: FlatRecord) -> bytes:
     """The finished buffer with `record` as its root table."""
     builder = flatbuffers.Builder(1024)
     builder.Finish(_add(builder, record))
     return bytes(builder.Output())
 
 
-def _add(builder: flatbuffers.Builder, record: Record) -> int:
+def _add(builder: flatbuffers.Builder, record: FlatRecord) -> int:
     offsets = {slot: _reference(builder, value) for slot, value in enumerate(record.fields) if _is_reference(value)}
     builder.StartObject(len(record.fields))
     for slot, value in enumerate(record.fields):
@@ -101,13 +101,13 @@ def _add(builder: flatbuffers.Builder, record: Record) -> int:
 
 
 def _is_reference(value: Any) -> bool:
-    return isinstance(value, (str, Record, list))
+    return isinstance(value, (str, FlatRecord, list))
 
 
 def _reference(builder: flatbuffers.Builder, value: Any) -> int:
     if isinstance(value, str):
         return int(builder.CreateString(value))
-    if isinstance(value, Record):
+    if isinstance(value, FlatRecord):
         return _add(builder, value)
     items = [_add(builder, item) for item in value]
     builder.StartVector(4, len(items), 4)

@@ -62,7 +62,7 @@ class Splits:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class TableReader:
     """Runs queries over one table in one transaction."""
 
     catalogue: Catalogue

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.types as pt
 
 from .catalogue import DDL, TOUCH, Catalogue, TableEntry, open_catalogue
-from .database import Database
+from .database import DuckDatabase
 from .rows import RowStore
 from .transactions import OpenTransaction, Transactions
 
@@ -37,7 +37,7 @@ class TableStore:
     ) -> None:
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
-        self._root = Database(directory / FILE_NAME if directory else None)
+        self._root = DuckDatabase(directory / FILE_NAME if directory else None)
         open_catalogue(self._root)
         self.transactions = Transactions(self._root, idle_seconds, TOUCH, clock)
         self.catalogue = Catalogue(self._root, self.transactions, has_bucket)

@@ -11,12 +11,12 @@ from xml.sax.saxutils import escape
 import pyarrow as pa
 
 from . import wire
-from .catalogue import ROW_ID, TableEntry, VectorIndex
+from .catalogue import ROW_ID, TableEntry, VectorIndexEntry
 from .errors import VastError, bad_request, not_implemented
 from .flat import FlatTable
 from .http import HttpRequest, HttpResponse
 from .imports import IMPORTED, Importer, OpenObject
-from .query import Reader, Splits
+from .query import Splits, TableReader
 from .store import TableStore
 from .transactions import OpenTransaction
 from .types import drop_zones
@@ -215,7 +215,7 @@ class Tabular:
     def query(self, tx: OpenTransaction, request: HttpRequest) -> HttpResponse:
         if request.integer("tabular-schedule-id") < 0:
             raise bad_request("tabular-schedule-id must not be negative")
-        reader = Reader(self.catalogue, self.store.rows, tx, self._table(tx, request))
+        reader = TableReader(self.catalogue, self.store.rows, tx, self._table(tx, request))
         wants_projection = request.headers.get("tabular-enable-sorted-projections") == "True"
         return HttpResponse(reader.answer(request.body, _splits(request), request.parameters.get("name", ""), wants_projection))
 
@@ -303,7 +303,7 @@ def _splits(request: HttpRequest) -> Splits:
     return Splits(index, max(1, count), groups, sub_splits, starts, limit)
 
 
-def _vector_index(request: HttpRequest, columns: pa.Schema) -> VectorIndex | None:
+def _vector_index(request: HttpRequest, columns: pa.Schema) -> VectorIndexEntry | None:
     name = request.headers.get("tabular-vector-index-column")
     if name is None:
         return None
@@ -317,4 +317,4 @@ def _vector_index(request: HttpRequest, columns: pa.Schema) -> VectorIndex | Non
     search = request.headers.get("tabular-vector-index-search-quantization", "scalar_8bit")
     if cluster not in QUANTIZATIONS or search not in QUANTIZATIONS or (cluster, search) == ("scalar_8bit", "none"):
         raise bad_request(f"invalid vector index quantization: cluster {cluster!r} with search {search!r}")
-    return VectorIndex(name, metric, cluster, search)
+    return VectorIndexEntry(name, metric, cluster, search)

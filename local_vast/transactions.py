@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from .database import Database
+from .database import DuckDatabase
 from .errors import conflict, disk_full, first_line, is_disk_full, not_found
 
 Domain = Hashable
@@ -113,7 +113,7 @@ class Transactions:
     """The open transactions of one store."""
 
     def __init__(
-        self, root: Database, idle_seconds: float | None, touch: str, clock: Callable[[], float] = time.monotonic
+        self, root: DuckDatabase, idle_seconds: float | None, touch: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._root = root
         self._idle = idle_seconds

@@ -11,7 +11,7 @@ import pyarrow.types as pt
 
 from .catalogue import ProjectionEntry, SchemaEntry, TableEntry
 from .errors import bad_request
-from .flat import Record, build
+from .flat import FlatRecord, build
 from .relation import Leaf
 
 # A sub-split whose rows have all been sent.
@@ -98,10 +98,10 @@ def leaf_array(array: pa.Array, path: tuple[str, ...]) -> pa.Array:
 # Listings and statistics; the comments name the slots.
 
 
-def _details(name: str, properties: str, number: int, stats: tuple[int, int] = (0, 0), is_sorted: bool = False) -> Record:
+def _details(name: str, properties: str, number: int, stats: tuple[int, int] = (0, 0), is_sorted: bool = False) -> FlatRecord:
     # name, properties, handle, num_rows, size_in_bytes, num_partitions, sorting_key_enabled, sorting_score
     rows, size = stats
-    return Record([name, properties, str(number), rows, size, 0, is_sorted, _score(is_sorted), 0, 0, False])
+    return FlatRecord([name, properties, str(number), rows, size, 0, is_sorted, _score(is_sorted), 0, 0, False])
 
 
 def _score(is_sorted: bool) -> int:
@@ -111,19 +111,19 @@ def _score(is_sorted: bool) -> int:
 
 def schemas_response(bucket: str, schemas: list[tuple[str, SchemaEntry]]) -> bytes:
     """`ListSchemasResponse`: bucket_name, schemas."""
-    return build(Record([bucket, [_details(name, schema.properties, schema.id) for name, schema in schemas]]))
+    return build(FlatRecord([bucket, [_details(name, schema.properties, schema.id) for name, schema in schemas]]))
 
 
 def tables_response(schema: SchemaEntry, tables: list[tuple[TableEntry, tuple[int, int]]]) -> bytes:
     """`ListTablesResponse`: bucket_name, schema_name, tables; with (rows, bytes) of each table."""
     listed = [_details(table.name, table.properties, table.id, stats, bool(table.sort_key)) for table, stats in tables]
-    return build(Record([schema.bucket, schema.path, listed]))
+    return build(FlatRecord([schema.bucket, schema.path, listed]))
 
 
 def projections_response(table: TableEntry, projections: list[ProjectionEntry], stats: tuple[int, int]) -> bytes:
     """`ListProjectionsResponse`: bucket_name, schema_name, table_name, projections."""
     listed = [_details(projection.name, projection.properties, projection.id, stats) for projection in projections]
-    return build(Record([table.schema.bucket, table.schema.path, table.name, listed]))
+    return build(FlatRecord([table.schema.bucket, table.schema.path, table.name, listed]))
 
 
 def stats_response(table: TableEntry, stats: tuple[int, int], is_external: bool) -> bytes:
@@ -131,19 +131,19 @@ def stats_response(table: TableEntry, stats: tuple[int, int], is_external: bool)
     index = table.vector_index
     # column_name, distance_metric, sql_function_name, cluster_quantization, search_quantization
     metadata = (
-        Record([index.column, index.metric, index.sql_function, index.cluster_quantization, index.search_quantization])
+        FlatRecord([index.column, index.metric, index.sql_function, index.cluster_quantization, index.search_quantization])
         if index
         else None
     )
     is_sorted = bool(table.sort_key)
     # num_rows, size_in_bytes, is_external_rowid_alloc, address_type, vips, sorting_key_enabled, sorting_score,
     # write_amplification, acummulative_row_inserition_count, vector_index_metadata, partitioning_key_enabled, num_partitions
-    return build(Record([*stats, is_external, "ip", [], is_sorted, _score(is_sorted), 0, stats[0], metadata, False, 0]))
+    return build(FlatRecord([*stats, is_external, "ip", [], is_sorted, _score(is_sorted), 0, stats[0], metadata, False, 0]))
 
 
 def projection_stats_response(stats: tuple[int, int]) -> bytes:
     """`GetProjectionTableStatsResponse`: num_rows, size_in_bytes, dirty_blocks_percentage, initial_sync_progress."""
-    return build(Record([*stats, 0, 100]))
+    return build(FlatRecord([*stats, 0, 100]))
 
 
 def columns_response(columns: list[pa.Field], sort_key: list[str] | None) -> bytes:

@@ -36,7 +36,7 @@ PER_FOLDER = 500
 
 
 @dataclass(frozen=True)
-class Measured:
+class BackfillTime:
     """One way."""
 
     way: str
@@ -44,7 +44,7 @@ class Measured:
     seconds: float
     answer: dict[str, Any]
     peak_mb: float
-    baseline: Measured | None = None
+    baseline: BackfillTime | None = None
 
     @property
     def rate(self) -> float:
@@ -92,7 +92,7 @@ def start_backfill(url: str, schema: str, *arguments: str) -> subprocess.Popen[s
     )
 
 
-def backfill(way: str, url: str, schema: str, *arguments: str) -> Measured:
+def backfill(way: str, url: str, schema: str, *arguments: str) -> BackfillTime:
     """Run the backfill to its end."""
     started = time.perf_counter()
     process = start_backfill(url, schema, *arguments)
@@ -101,7 +101,7 @@ def backfill(way: str, url: str, schema: str, *arguments: str) -> Measured:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, answer
-    return Measured(way, answer["files"], time.perf_counter() - started, answer, usage.ru_maxrss / 1024)
+    return BackfillTime(way, answer["files"], time.perf_counter() - started, answer, usage.ru_maxrss / 1024)
 
 
 def function(url: str) -> Callable[[dict[str, str]], Any]:
@@ -118,24 +118,24 @@ def function(url: str) -> Callable[[dict[str, str]], Any]:
     return handle
 
 
-def singly(handle: Callable[[dict[str, str]], Any], events: Iterator[dict[str, str]], count: int) -> Measured:
+def singly(handle: Callable[[dict[str, str]], Any], events: Iterator[dict[str, str]], count: int) -> BackfillTime:
     """One event after the other; the first one, for which connections are made, does not count."""
     assert handle(next(events))["inserted"]
     started = time.perf_counter()
     for _ in range(count):
         assert handle(next(events))["inserted"]
-    return Measured("one event at a time", count, time.perf_counter() - started, {}, 0.0)
+    return BackfillTime("one event at a time", count, time.perf_counter() - started, {}, 0.0)
 
 
 Handle = Callable[[dict[str, str]], Any]
 
 
-def against(way: str, handle: Handle, events: Iterator[dict[str, str]], count: int, *given: Any) -> list[Measured]:
+def against(way: str, handle: Handle, events: Iterator[dict[str, str]], count: int, *given: Any) -> list[BackfillTime]:
     """One event at a time before and after a backfill of the same place, and the backfill."""
     before = singly(handle, events, count)
     measured = backfill(f"backfill {way}", *given)
     after = singly(handle, events, count)
-    both = Measured(f"one event at a time {way}", 2 * count, before.seconds + after.seconds, {}, 0.0)
+    both = BackfillTime(f"one event at a time {way}", 2 * count, before.seconds + after.seconds, {}, 0.0)
     report([both, replace(measured, baseline=both)])
     return [both, replace(measured, baseline=both)]
 
@@ -171,7 +171,7 @@ def count(url: str, schema: str) -> int:
     return stored["files"].rows if "files" in stored else 0
 
 
-def report(measurements: list[Measured]) -> None:
+def report(measurements: list[BackfillTime]) -> None:
     """A table for the README."""
     print("| way | files | files/s | reads/file | bytes/file | database requests/file | peak memory of a process, MB | times |")
     print("|---|---|---|---|---|---|---|---|")

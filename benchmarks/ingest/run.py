@@ -40,7 +40,7 @@ Store = Callable[[list[dict[str, Any]]], object]
 
 
 @dataclass(frozen=True)
-class Measured:
+class IngestTime:
     """One way of storing at one latency."""
 
     way: str
@@ -95,7 +95,7 @@ def documents(count: int) -> list[dict[str, Any]]:
     return [payload(f"/shows/demo/{next(names):06}.exr") | {"channels": channels} for _ in range(count)]
 
 
-def measure(server: Endpoint, way: str, latency: int, files: int, store: Store) -> Measured:
+def measure(server: Endpoint, way: str, latency: int, files: int, store: Store) -> IngestTime:
     """Store new files one way; every request waits `latency` milliseconds."""
     batch = documents(files)
     server.control("DELETE", "requests")
@@ -105,7 +105,7 @@ def measure(server: Endpoint, way: str, latency: int, files: int, store: Store) 
     store(batch)
     seconds = time.perf_counter() - started
     server.control("DELETE", "faults")
-    return Measured(way, latency, files, seconds, len(server.control("GET", "requests")["requests"]))
+    return IngestTime(way, latency, files, seconds, len(server.control("GET", "requests")["requests"]))
 
 
 def ways(server: Endpoint) -> dict[str, Store]:
@@ -138,7 +138,7 @@ def ways(server: Endpoint) -> dict[str, Store]:
     }
 
 
-def run(files: int, latencies: list[int]) -> list[Measured]:
+def run(files: int, latencies: list[int]) -> list[IngestTime]:
     """Every way at every latency, in rounds that take turns, so that a busy machine slows all ways alike.
 
     `files` files one by one; in batches as many more as fill one batch in every round.
@@ -160,14 +160,14 @@ def batch_size(way: str) -> int:
     return int(way.rpartition(" ")[2]) if way.startswith("batches") else 1
 
 
-def total(rounds: list[Measured]) -> Measured:
+def total(rounds: list[IngestTime]) -> IngestTime:
     """All rounds of one way as one figure."""
     first = rounds[0]
     sums = [sum(getattr(one, name) for one in rounds) for name in ("files", "seconds", "requests")]
-    return Measured(first.way, first.latency_ms, *sums)
+    return IngestTime(first.way, first.latency_ms, *sums)
 
 
-def factor(results: list[Measured], result: Measured) -> float:
+def factor(results: list[IngestTime], result: IngestTime) -> float:
     """How many times as fast as the straightforward way at the same latency."""
     plain = next(one for one in results if one.latency_ms == result.latency_ms and one.way == "straightforward")
     return result.rate / plain.rate

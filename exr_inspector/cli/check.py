@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from exr_inspector.cli import common
 
 if TYPE_CHECKING:
-    from exr_inspector.operations.integrity import Finding
+    from exr_inspector.operations.integrity import Discrepancy
 
 SHOWN = 20
 
@@ -50,7 +50,7 @@ def examine(options: argparse.Namespace) -> common.Answer:
     return _answer(store.place, findings, repaired)
 
 
-def _answer(place: str, findings: Sequence[Finding], repaired: Counter[str]) -> common.Answer:
+def _answer(place: str, findings: Sequence[Discrepancy], repaired: Counter[str]) -> common.Answer:
     from exr_inspector.operations.integrity import REMEDIES
 
     counts = Counter(finding.kind for finding in findings)

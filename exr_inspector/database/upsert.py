@@ -22,12 +22,12 @@ from exr_inspector.database.tables import ensure_tables
 from exr_inspector.database.versions import (
     COLUMNS,
     Inspection,
-    Measurement,
     Merge,
     Plan,
     Review,
     Section,
     Settlement,
+    StoredMeasurement,
     Version,
     heal,
     inspect,
@@ -226,13 +226,13 @@ def _settle_measurements(work: Work, reviews: Sequence[Review]) -> None:
         _hand_over(work, table.name, list(zip(concerned, settled, strict=True)))
 
 
-def _measurements(work: Work, table: str, policy: str | None, file_ids: Sequence[str]) -> dict[str, list[Measurement]]:
+def _measurements(work: Work, table: str, policy: str | None, file_ids: Sequence[str]) -> dict[str, list[StoredMeasurement]]:
     """The stored rows of a table, by file_id."""
-    by_file: dict[str, list[Measurement]] = {file_id: [] for file_id in file_ids}
+    by_file: dict[str, list[StoredMeasurement]] = {file_id: [] for file_id in file_ids}
     columns = ("file_id", "inspection_id", *((policy,) if policy else ()))
     for row in work.select(table, columns, "file_id", file_ids).to_pylist() if file_ids else ():
         section = (table, row[policy] if policy else None)
-        by_file[row["file_id"]].append(Measurement(row[ROW_ID], section, row["file_id"], row["inspection_id"]))
+        by_file[row["file_id"]].append(StoredMeasurement(row[ROW_ID], section, row["file_id"], row["inspection_id"]))
     return by_file
 
 

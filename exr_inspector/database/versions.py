@@ -92,7 +92,7 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class StoredMeasurement:
     """A stored row of a section."""
 
     row_id: Any
@@ -119,7 +119,7 @@ class Review:
         """Whether rows of this table have to be looked at."""
         return bool(self.others) or len(self.sources) > 1 or any(name == table for name, _ in self.replaced)
 
-    def settle(self, rows: Sequence[Measurement], claims: Mapping[str, frozenset[Section]]) -> Settlement:
+    def settle(self, rows: Sequence[StoredMeasurement], claims: Mapping[str, frozenset[Section]]) -> Settlement:
         """Sort the file's stored rows: of each section those of the latest source stay.
 
         `claims`: what each source measured, as far as it is known; a source whose measurement came to no row still displaces
@@ -145,8 +145,8 @@ class Review:
 class Settlement:
     """Measurements to delete, and those that are to carry the owner's inspection."""
 
-    gone: tuple[Measurement, ...]
-    adopted: tuple[Measurement, ...]
+    gone: tuple[StoredMeasurement, ...]
+    adopted: tuple[StoredMeasurement, ...]
 
 
 @dataclass(frozen=True, slots=True)

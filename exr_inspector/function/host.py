@@ -90,7 +90,7 @@ class Unreadable(Exception):
         self.answer: Answer = (status, text)
 
 
-class Context(NoTelemetry):
+class HostContext(NoTelemetry):
     """What `init` and `handler` get. Functions keep their state by assigning attributes."""
 
     def __init__(self, function_name: str, secrets: Mapping[str, Any]) -> None:
@@ -118,7 +118,7 @@ class FunctionHost:
         function_name: str = "function",
         grace: float = GRACE_SECONDS,
     ) -> None:
-        self.context = Context(function_name, secrets or {})
+        self.context = HostContext(function_name, secrets or {})
         self._handler = _as_sync(handler)
         self._socket = _listen(host, port)
         self._url = _url_of(self._socket)
@@ -277,7 +277,7 @@ async def _read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _nothing(context: Context) -> None:
+def _nothing(context: HostContext) -> None:
     """The init of a function that has none."""
 
 

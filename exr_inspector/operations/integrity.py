@@ -63,7 +63,7 @@ REMEDIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Discrepancy:
     """`subject` is a path for findings about versions of a path, and a file_id for the others.
 
     `policy_id` is that of contradicting rows of validation_results.
@@ -77,18 +77,18 @@ class Finding:
     policy_id: str | None = None
 
 
-def check(store: Store) -> list[Finding]:
+def check(store: Store) -> list[Discrepancy]:
     """All findings, as one transaction sees the tables."""
     return retry(_check, store)
 
 
-def _check(store: Store) -> list[Finding]:
+def _check(store: Store) -> list[Discrepancy]:
     with _gathered(store) as (sql, vectors):
         return [*_orphans(sql), *_versions(sql), *_duplicates(sql), *_counts(sql), *_contradictions(sql), *vectors]
 
 
 @contextmanager
-def _gathered(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Finding]]]:
+def _gathered(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Discrepancy]]]:
     loaded: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect(config={"temp_directory": scratch}) as sql:
         with store.transaction(Ledger(), loaded) as work:
@@ -105,7 +105,7 @@ def _gathered(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Fi
         yield sql, contents
 
 
-def _read_contents(sql: duckdb.DuckDBPyConnection, work: Work) -> Iterator[Finding]:
+def _read_contents(sql: duckdb.DuckDBPyConnection, work: Work) -> Iterator[Discrepancy]:
     """Findings about the rows of files by themselves; what their raw_output says was measured goes to tables `said_*`."""
     for table in ("claims", *_COMPARED):
         said = _said_schema(table)
@@ -159,7 +159,7 @@ def _there(sql: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for name in POSITION if name in present]
 
 
-def _orphans(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+def _orphans(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Rows of an inspection that no row of files names."""
     for name in _there(sql):
         query = (
@@ -167,10 +167,10 @@ def _orphans(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
             " GROUP BY ALL ORDER BY ALL"
         )
         for file_id, inspection, count in sql.execute(query).fetchall():
-            yield Finding("orphan", name, file_id, inspection, f"{count} rows without a row in files")
+            yield Discrepancy("orphan", name, file_id, inspection, f"{count} rows without a row in files")
 
 
-def _versions(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+def _versions(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Paths with two rows of one version, with several current versions, or with none."""
     query = """
         SELECT file_path_normalized, count(*) - count(DISTINCT file_id) AS twins,
@@ -179,14 +179,14 @@ def _versions(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
     """
     for path, twins, current in sql.execute(query).fetchall():
         if twins:
-            yield Finding("duplicate_file", "files", path, None, f"{twins} rows too many with the same file_id")
+            yield Discrepancy("duplicate_file", "files", path, None, f"{twins} rows too many with the same file_id")
         if current > 1:
-            yield Finding("several_current", "files", path, None, f"{current} current versions")
+            yield Discrepancy("several_current", "files", path, None, f"{current} current versions")
         if current == 0:
-            yield Finding("no_current", "files", path, None, "no current version")
+            yield Discrepancy("no_current", "files", path, None, "no current version")
 
 
-def _duplicates(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+def _duplicates(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Rows of one inspection that say the same place twice."""
     for name in _there(sql):
         key = ", ".join(("file_id", "inspection_id", *POSITION[name]))
@@ -195,10 +195,10 @@ def _duplicates(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
             "WHERE n > 1 GROUP BY ALL ORDER BY ALL"
         )
         for file_id, inspection, count in sql.execute(query).fetchall():
-            yield Finding("duplicate_row", name, file_id, inspection, f"{count} rows too many")
+            yield Discrepancy("duplicate_row", name, file_id, inspection, f"{count} rows too many")
 
 
-def _counts(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+def _counts(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Files that name another number of parts or channels than there are."""
     for name, column in _COUNTED.items():
         position = POSITION[name][0]
@@ -208,10 +208,10 @@ def _counts(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
             WHERE files.{column} IS NOT NULL GROUP BY ALL HAVING stored <> files.{column} ORDER BY ALL
         """  # noqa: S608 - names of vast_schemas
         for file_id, inspection, wanted, stored in sql.execute(query).fetchall():
-            yield Finding("count", name, file_id, inspection, f"{column} is {wanted}, and {stored} are stored")
+            yield Discrepancy("count", name, file_id, inspection, f"{column} is {wanted}, and {stored} are stored")
 
 
-def _contradictions(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+def _contradictions(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Statistics and findings that are not those that raw_output tells, or that quote what files does not say.
 
     Rows that are missing say nothing that is wrong: a schema that went back to 1.0.0 in between has none.
@@ -229,12 +229,12 @@ def _contradictions(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         """  # noqa: S608 - names of vast_schemas
         for file_id, inspection, which, count in sql.execute(query).fetchall():
             detail = f"{count} rows are not those that raw_output tells"
-            yield Finding("contradiction", name, file_id, inspection, detail, policy_id=which)
+            yield Discrepancy("contradiction", name, file_id, inspection, detail, policy_id=which)
     if "validation_results" in _there(sql):
         yield from _misquoted(sql)
 
 
-def _misquoted(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+def _misquoted(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     for code, column in _QUOTED.items():
         query = f"""
             SELECT file_id, inspection_id, policy_id, files.{column}
@@ -244,10 +244,10 @@ def _misquoted(sql: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
         """  # noqa: S608 - names of vast_schemas
         for file_id, inspection, policy, value in sql.execute(query).fetchall():
             detail = f"{code} is found, and {column} is {value}"
-            yield Finding("contradiction", "validation_results", file_id, inspection, detail, policy_id=policy)
+            yield Discrepancy("contradiction", "validation_results", file_id, inspection, detail, policy_id=policy)
 
 
-def _contents(batch: pa.RecordBatch) -> Iterator[tuple[Mapping[str, Any], list[Finding]]]:
+def _contents(batch: pa.RecordBatch) -> Iterator[tuple[Mapping[str, Any], list[Discrepancy]]]:
     """Each row, with findings about its vectors, their version, and raw_output."""
     lengths = {name: _lengths(batch.column(name)) for name in _VECTORS}
     rest = batch.select([name for name in batch.schema.names if name not in _VECTORS]).to_pylist()
@@ -255,16 +255,16 @@ def _contents(batch: pa.RecordBatch) -> Iterator[tuple[Mapping[str, Any], list[F
         yield row, list(_of_row(row, {name: lengths[name][at] for name in _VECTORS}))
 
 
-def _of_row(row: Mapping[str, Any], lengths: Mapping[str, float | None]) -> Iterator[Finding]:
+def _of_row(row: Mapping[str, Any], lengths: Mapping[str, float | None]) -> Iterator[Discrepancy]:
     owner = (row["file_id"], row["inspection_id"])
     for name, length in lengths.items():
         if length is None or not abs(length - 1) <= UNIT_TOLERANCE:
-            yield Finding("vector", "files", *owner, f"{name} {_spoken(length)}")
+            yield Discrepancy("vector", "files", *owner, f"{name} {_spoken(length)}")
     if row["embedding_version"] != EMBEDDING_VERSION:
         detail = f"embedding_version is {row['embedding_version']}, the current one {EMBEDDING_VERSION}"
-        yield Finding("old_embedding", "files", *owner, detail)
+        yield Discrepancy("old_embedding", "files", *owner, detail)
     if stale := _stale(row):
-        yield Finding("stale_raw_output", "files", *owner, stale)
+        yield Discrepancy("stale_raw_output", "files", *owner, stale)
 
 
 def _lengths(column: pa.FixedSizeListArray) -> list[float | None]:

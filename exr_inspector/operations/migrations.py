@@ -76,7 +76,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredTable:
     """A table as it stands on the server: `index` is (column, metric) where it has a vector index."""
 
     schema: pa.Schema
@@ -88,7 +88,7 @@ class Stored:
 class State:
     """A schema as one transaction saw it: its tables by name (that of the records apart) and what is recorded."""
 
-    tables: Mapping[str, Stored]
+    tables: Mapping[str, StoredTable]
     records: tuple[Record, ...]
 
     def has(self, step: Step) -> bool:
@@ -155,10 +155,10 @@ def _read_state(store: Store) -> State:
     return State(tables, records)
 
 
-def _stored(metadata: Any) -> Stored:
+def _stored(metadata: Any) -> StoredTable:
     index = metadata.stats.vector_index if metadata.stats else None
     rows = metadata.stats.num_rows if metadata.stats else 0
-    return Stored(metadata.arrow_schema, rows, (index.column, index.distance_metric) if index else None)
+    return StoredTable(metadata.arrow_schema, rows, (index.column, index.distance_metric) if index else None)
 
 
 def _records(work: Work) -> tuple[Record, ...]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from exr_inspector.database.session import ROW_ID, Ledger, Store
 from exr_inspector.database.upsert import mend
 from exr_inspector.operations import FILES_PER_TRANSACTION, fill, recompute
-from exr_inspector.operations.integrity import POSITION, Finding
+from exr_inspector.operations.integrity import POSITION, Discrepancy
 from exr_inspector.operations.progress import Progress, unseen
 from exr_inspector.operations.transactions import retry
 from vast_schemas import wire_schema
@@ -20,7 +20,7 @@ ORDER = ("duplicate_file", "several_current", "no_current", "orphan", "duplicate
 """What is repaired, in this order: merging versions makes orphans, and counting them again needs single rows."""
 
 
-def repair_all(store: Store, findings: Sequence[Finding], progress: Progress = unseen) -> None:
+def repair_all(store: Store, findings: Sequence[Discrepancy], progress: Progress = unseen) -> None:
     """Mend findings of every kind that can be mended."""
     with progress("repairing", len(findings)) as advance:
         for kind in ORDER:
@@ -29,7 +29,7 @@ def repair_all(store: Store, findings: Sequence[Finding], progress: Progress = u
             advance(len(of_kind))
 
 
-def repair(store: Store, kind: str, findings: Sequence[Finding]) -> None:
+def repair(store: Store, kind: str, findings: Sequence[Discrepancy]) -> None:
     """Mend findings of one kind, in transactions of FILES_PER_TRANSACTION subjects each."""
     for start in range(0, len(findings), FILES_PER_TRANSACTION):
         batch = findings[start : start + FILES_PER_TRANSACTION]
@@ -39,7 +39,7 @@ def repair(store: Store, kind: str, findings: Sequence[Finding]) -> None:
             retry(_repair_rows, store, kind, batch)
 
 
-def _repair_rows(store: Store, kind: str, findings: Sequence[Finding]) -> None:
+def _repair_rows(store: Store, kind: str, findings: Sequence[Discrepancy]) -> None:
     loaded: dict[str, Any] = {}
     with store.transaction(Ledger(), loaded) as work:
         loaded.update({name: work.load(name) for name in {"files", *(finding.table for finding in findings)}})
@@ -51,7 +51,7 @@ def _repair_rows(store: Store, kind: str, findings: Sequence[Finding]) -> None:
             REPAIRS[kind](work, table, mine)
 
 
-def _of(work: Any, table: str, findings: Sequence[Finding], columns: Sequence[str] = ()) -> list[dict[str, Any]]:
+def _of(work: Any, table: str, findings: Sequence[Discrepancy], columns: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The table's rows of the findings' inspections, by `$row_id`."""
     owners = {(finding.subject, finding.inspection_id) for finding in findings}
     names = ("file_id", "inspection_id", *columns)
@@ -59,14 +59,14 @@ def _of(work: Any, table: str, findings: Sequence[Finding], columns: Sequence[st
     return sorted((row for row in rows if (row["file_id"], row["inspection_id"]) in owners), key=itemgetter(ROW_ID))
 
 
-def _delete_orphans(work: Any, table: str, findings: Sequence[Finding]) -> None:
+def _delete_orphans(work: Any, table: str, findings: Sequence[Discrepancy]) -> None:
     """What no row of files names, seen in this transaction."""
     owned = {(row["file_id"], row["inspection_id"]) for row in _of(work, "files", findings)}
     rows = _of(work, table, findings)
     work.delete(table, [row[ROW_ID] for row in rows if (row["file_id"], row["inspection_id"]) not in owned])
 
 
-def _delete_twins(work: Any, table: str, findings: Sequence[Finding]) -> None:
+def _delete_twins(work: Any, table: str, findings: Sequence[Discrepancy]) -> None:
     seen: set[tuple[Any, ...]] = set()
     gone = []
     for row in _of(work, table, findings, POSITION[table]):
@@ -77,7 +77,7 @@ def _delete_twins(work: Any, table: str, findings: Sequence[Finding]) -> None:
     work.delete(table, gone)
 
 
-def _write_again(work: Any, table: str, findings: Sequence[Finding]) -> None:
+def _write_again(work: Any, table: str, findings: Sequence[Discrepancy]) -> None:
     """The rows that raw_output tells, where it does, in the place of those that are stored."""
     stored = _of(work, "files", findings, ("file_path", "file_path_normalized", "raw_output", "multipart_count", "channel_count"))
     fresh, owners = [], set()
@@ -92,7 +92,7 @@ def _write_again(work: Any, table: str, findings: Sequence[Finding]) -> None:
     _insert(work, table, fresh)
 
 
-def _measure_again(work: Any, table: str, findings: Sequence[Finding]) -> None:
+def _measure_again(work: Any, table: str, findings: Sequence[Discrepancy]) -> None:
     """Delete the sections that contradict files, and write what raw_output says of them."""
     wanted = {(finding.subject, finding.inspection_id, finding.policy_id) for finding in findings}
 
@@ -114,7 +114,7 @@ def _insert(work: Any, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     work.insert({table: pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)})
 
 
-REPAIRS: dict[str, Callable[[Any, str, Sequence[Finding]], None]] = {
+REPAIRS: dict[str, Callable[[Any, str, Sequence[Discrepancy]], None]] = {
     "orphan": _delete_orphans,
     "duplicate_row": _delete_twins,
     "count": _write_again,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from exr_inspector.database.tables import same_type
-from exr_inspector.operations.migrations import PREVIOUS_VECTORS, RECORDS, State, Stored
+from exr_inspector.operations.migrations import PREVIOUS_VECTORS, RECORDS, State, StoredTable
 from vast_schemas import TABLES, VERSIONS, TableSpec, schema_for, tables_at
 
 MIGRATE = "run exr-inspector schema migrate"
@@ -44,7 +44,7 @@ def _remedy_for_extra(name: str, expected: Sequence[str] | None) -> str:
     return ROLL_BACK if expected is None else f"it is one of exr-inspector's, since {TABLES[name].since}: {UNNAMED}"
 
 
-def _table(table: TableSpec, stored: Stored, version: str, *, indexed: bool) -> Iterator[Difference]:
+def _table(table: TableSpec, stored: StoredTable, version: str, *, indexed: bool) -> Iterator[Difference]:
     wanted = schema_for(table.name, version)
     for field in wanted:
         position = stored.schema.get_field_index(field.name)
@@ -77,7 +77,7 @@ def _column(table: str, wanted: pa.Field, stored: pa.Field) -> Iterator[Differen
         yield _difference("nullability", table, wanted.name, f"{where} must not be null, and rows leave it out", REBUILD)
 
 
-def _index(table: TableSpec, stored: Stored, *, indexed: bool) -> Iterator[Difference]:
+def _index(table: TableSpec, stored: StoredTable, *, indexed: bool) -> Iterator[Difference]:
     wanted = (table.vector_index.column, table.vector_index.metric) if table.vector_index and indexed else None
     if stored.index != wanted:
         what = f"table {table.name} has {_spoken(stored.index)}, expected {_spoken(wanted)}"

@@ -23,7 +23,7 @@ from exr_inspector.errors import StorageUnavailable, VASTDatabaseError
 from exr_inspector.function import objects
 from exr_inspector.settings import Settings
 from sample_payloads import payload
-from tls import Endpoint, make_certificates, tls_before
+from tls import TlsEndpoint, make_certificates, tls_before
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -41,7 +41,7 @@ def db() -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def endpoint(db: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+def endpoint(db: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsEndpoint]:
     """The TLS endpoint."""
     with tls_before(db.server.url, tmp_path_factory.mktemp("tls")) as running:
         yield running
@@ -60,7 +60,7 @@ def elsewhere(tmp_path: Path) -> str:
     return str(make_certificates(tmp_path).authority)
 
 
-def at(db: Database, endpoint: Endpoint, **more: Any) -> Settings:
+def at(db: Database, endpoint: TlsEndpoint, **more: Any) -> Settings:
     """Settings for database and objects by TLS."""
     given = db.settings
     s3 = {"s3_endpoint": endpoint.url, "s3_access_key": given.db_access_key, "s3_secret_key": given.db_secret_key}
@@ -74,7 +74,7 @@ def outcome(settings: Settings, path: str = "/tls.exr") -> str:
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_settings_go_before_bundles_of_the_environment(
-    db: Database, endpoint: Endpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch, name: str
+    db: Database, endpoint: TlsEndpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The cluster's authority is trusted, or nothing is checked, whatever file the environment names for other programs."""
     monkeypatch.setenv(name, elsewhere)
@@ -83,7 +83,7 @@ def test_the_settings_go_before_bundles_of_the_environment(
 
 
 def test_a_bundle_of_the_environment_counts_where_the_settings_name_none(
-    db: Database, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    db: Database, endpoint: TlsEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As for every program that uses `requests`."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", endpoint.authority)
@@ -91,7 +91,7 @@ def test_a_bundle_of_the_environment_counts_where_the_settings_name_none(
 
 
 def test_a_bundle_in_the_settings_is_not_widened_by_the_environment(
-    db: Database, endpoint: Endpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+    db: Database, endpoint: TlsEndpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An authority that the settings do not name is not trusted."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", endpoint.authority)
@@ -99,7 +99,7 @@ def test_a_bundle_in_the_settings_is_not_widened_by_the_environment(
         connect(at(db, endpoint, ca_bundle=elsewhere))
 
 
-def test_an_untrusted_certificate_is_named_with_the_setting(db: Database, endpoint: Endpoint) -> None:
+def test_an_untrusted_certificate_is_named_with_the_setting(db: Database, endpoint: TlsEndpoint) -> None:
     """The platform keeps the event, and nothing is tried again within the call."""
     with pytest.raises(VASTDatabaseError, match=f"{UNTRUSTED}: .*VAST_CA_BUNDLE") as caught:
         connect(at(db, endpoint))
@@ -108,7 +108,7 @@ def test_an_untrusted_certificate_is_named_with_the_setting(db: Database, endpoi
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"])
 def test_the_object_store_is_verified_as_the_settings_say(
-    db: Database, endpoint: Endpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch, name: str
+    db: Database, endpoint: TlsEndpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The same two settings, the same precedence, and the same words."""
     monkeypatch.setenv(name, elsewhere)
@@ -120,13 +120,13 @@ def test_the_object_store_is_verified_as_the_settings_say(
         objects.current_etag(client, BUCKET, "nothing.exr")
 
 
-def test_storing_by_tls_needs_no_query_engine(db: Database, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storing_by_tls_needs_no_query_engine(db: Database, endpoint: TlsEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its driver verifies by itself, so where it is installed every transaction of the client's own would fail."""
     monkeypatch.delitem(sys.modules, "adbc_driver_vastdb")
     assert outcome(at(db, endpoint, ca_bundle=endpoint.authority)) == "stored"
 
 
-def test_the_query_engine_names_the_certificate(db: Database, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_query_engine_names_the_certificate(db: Database, endpoint: TlsEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the variable that its driver reads, with which it answers."""
     monkeypatch.delitem(sys.modules, "adbc_driver_vastdb")
     target = open_target(at(db, endpoint, ca_bundle=endpoint.authority))
@@ -198,7 +198,7 @@ def test_a_cause_is_found_below_other_errors(error: OSError, words: str | None) 
     assert rulings.network_cause(outer) == words
 
 
-def test_a_bundle_that_is_not_there_is_named(db: Database, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_that_is_not_there_is_named(db: Database, endpoint: TlsEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings check their own; that of the environment is found missing at the first request."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authority.pem")
     with pytest.raises(VASTDatabaseError, match="that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names is not there"):

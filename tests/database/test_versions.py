@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exr_inspector.database import versions
-from exr_inspector.database.versions import Inspection, Measurement, Plan, Review, Section, Version
+from exr_inspector.database.versions import Inspection, Plan, Review, Section, StoredMeasurement, Version
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
 
@@ -35,7 +35,7 @@ class Table:
     """The rows of one path and what was measured of them, and the plans applied to them as a database would."""
 
     rows: list[Version] = field(default_factory=list)
-    measured: dict[int, Measurement] = field(default_factory=dict)
+    measured: dict[int, StoredMeasurement] = field(default_factory=dict)
     bytes_of: dict[int, str | None] = field(default_factory=dict)
     claims: dict[str, frozenset[Section]] = field(default_factory=dict)
     ids: int = 0
@@ -67,7 +67,7 @@ class Table:
         for section in seen.measured:
             if rows_come_of(section, seen.etag):
                 number = len(self.bytes_of)
-                self.measured[number] = Measurement(number, section, seen.file_id, owner)
+                self.measured[number] = StoredMeasurement(number, section, seen.file_id, owner)
                 self.bytes_of[number] = seen.etag
 
     def settle(self, review: Review) -> None:
@@ -323,7 +323,7 @@ def test_of_raced_measurements_of_the_same_bytes_the_latest_counts_even_without_
 def test_a_row_of_an_inspection_that_the_plan_did_not_see_is_left_alone():
     """Its row of files may have been committed by another process after this one read."""
     review = Review("a", "mine", sources=(), others=("mine",))
-    settlement = review.settle([Measurement(n, STATS, "a", owner) for n, owner in enumerate(("mine", "unseen"))], {})
+    settlement = review.settle([StoredMeasurement(n, STATS, "a", owner) for n, owner in enumerate(("mine", "unseen"))], {})
     assert [row.inspection_id for row in settlement.gone] == ["mine"]
     assert settlement.adopted == ()
 

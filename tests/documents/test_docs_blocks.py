@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import docs_names
-from docs_blocks import BadBlock, Block, block_of, read
+from docs_blocks import BadBlock, DocumentBlock, block_of, read
 from docs_run import Failed, Running
 from docs_stage import Stages
 from project import ROOT, tracked
@@ -18,7 +18,7 @@ from project import ROOT, tracked
 DOCUMENTS = tracked("*.md")
 
 
-def blocks() -> Iterator[Block]:
+def blocks() -> Iterator[DocumentBlock]:
     """Those of all documents that can be read."""
     for path in DOCUMENTS:
         try:
@@ -57,7 +57,7 @@ def test_every_command_in_code_type_exists(path: Path, stages: Stages) -> None:
 
 
 @pytest.mark.parametrize("block", list(blocks()), ids=lambda block: f"{block.place}-{block.language}")
-def test_a_block_does_what_it_says(block: Block, running: Callable[[Path], Running]) -> None:
+def test_a_block_does_what_it_says(block: DocumentBlock, running: Callable[[Path], Running]) -> None:
     """It runs, answers, parses, or shows what its command prints."""
     try:
         running(block.path).check(block.line)

@@ -14,7 +14,7 @@ from exr_inspector.database.rulings import DATABASE_RULINGS
 from exr_inspector.errors import InspectorError
 from object_store import object_store
 from project import ROOT, tracked
-from provocations import PROVOKED, Place
+from provocations import PROVOKED, Scene
 
 TEXT = (ROOT / "docs/TROUBLESHOOTING.md").read_text(encoding="utf-8")
 _SPLIT = re.split(r"^### (.+)$", TEXT, flags=re.MULTILINE)
@@ -36,22 +36,22 @@ def pattern(message: str) -> re.Pattern[str]:
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Place]:
+def shared() -> Iterator[Scene]:
     """One database and one object store for all problems."""
     with prepared() as db, object_store() as objects:
-        yield Place(db, objects, Path())
+        yield Scene(db, objects, Path())
 
 
 @pytest.fixture
-def place(shared: Place, tmp_path: Path) -> Iterator[Place]:
+def place(shared: Scene, tmp_path: Path) -> Iterator[Scene]:
     """The same, with a folder of its own, and no faults left from the problem before."""
-    yield Place(shared.db, shared.objects, tmp_path)
+    yield Scene(shared.db, shared.objects, tmp_path)
     shared.db.server.faults.clear()
     shared.objects.before = lambda count: None
 
 
 @pytest.mark.parametrize("heading", PROVOKED)
-def test_a_problem_gives_the_messages_that_the_page_shows(heading: str, place: Place) -> None:
+def test_a_problem_gives_the_messages_that_the_page_shows(heading: str, place: Scene) -> None:
     """Each message of the page is given. What is given besides begins otherwise: a damaged file has other findings, too."""
     given, shown = list(PROVOKED[heading](place)), messages_shown(heading)
     for message in shown:

@@ -62,14 +62,14 @@ def test_a_span_measures_and_tells_the_tracer_of_an_error() -> None:
     """The error comes through, also where the tracer's span would swallow it; times of equal names add up."""
     told: list[Any] = []
 
-    class Swallows:
+    class SpanThatSwallows:
         def __enter__(self) -> None: ...
 
         def __exit__(self, kind: Any, *_: object) -> bool:
             told.append(kind)
             return True
 
-    ctx = SimpleNamespace(tracer=SimpleNamespace(start_as_current_span=lambda name: Swallows()))
+    ctx = SimpleNamespace(tracer=SimpleNamespace(start_as_current_span=lambda name: SpanThatSwallows()))
     timings = {"fetch": 1000.0}
     with pytest.raises(LookupError), span(ctx, "fetch", timings):
         raise LookupError

@@ -23,7 +23,7 @@ from exr_inspector.errors import BadPolicy, BadSettings, Retry, StorageUnavailab
 from exr_inspector.function.job import STATE, Runtime
 from exr_inspector.operations.samples import SAMPLES, write_samples
 from exr_inspector.settings import EVENT_CREDENTIALS, Settings
-from object_store import Store, object_store
+from object_store import ScriptedStore, object_store
 
 ROOT = Path(__file__).resolve().parents[2]
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
@@ -62,7 +62,7 @@ def ctx(clean: pytest.MonkeyPatch) -> Context:
 
 
 @pytest.fixture
-def store(samples: Path, clean: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(samples: Path, clean: pytest.MonkeyPatch) -> Iterator[ScriptedStore]:
     """An object store that holds the samples in the bucket `shows`, and settings that point to it."""
     with object_store() as store:
         for name in SAMPLES:
@@ -138,7 +138,7 @@ def test_no_pixels_are_read_unless_somebody_asks(clean: pytest.MonkeyPatch, samp
     assert (answer["stats"], answer["validation"]) == ({}, {})
 
 
-def test_statistics_of_an_object_equal_those_of_a_file(store: Store, samples: Path, clean: pytest.MonkeyPatch) -> None:
+def test_statistics_of_an_object_equal_those_of_a_file(store: ScriptedStore, samples: Path, clean: pytest.MonkeyPatch) -> None:
     """Read by ranges, and only once."""
     clean.setenv("EXR_FULL_PAYLOAD", "true")
     context = Context()
@@ -285,7 +285,7 @@ def test_what_takes_more_than_there_is_is_not_tried_again(
         assert (answer["status"], answer["errors"][0]["code"]) == ("rejected", "exhausted")
 
 
-def test_the_log_line_of_many_records_is_short(store: Store) -> None:
+def test_the_log_line_of_many_records_is_short(store: ScriptedStore) -> None:
     """The gravest results stand in it, the others are counted."""
     context = Context()
     records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": f"{at}.exr"}}} for at in range(99)]
@@ -313,7 +313,7 @@ def test_credentials_in_an_event_are_ignored_with_a_warning(ctx: Context, sample
     assert "hush" not in json.dumps(answer) + str(ctx.lines)
 
 
-def test_several_records_are_several_results(store: Store, clean: pytest.MonkeyPatch) -> None:
+def test_several_records_are_several_results(store: ScriptedStore, clean: pytest.MonkeyPatch) -> None:
     """One event, one log line, a result for each object."""
     context = Context()
     records = [{"s3": {"bucket": {"name": "shows"}, "object": {"key": name.removeprefix("shows/")}}} for name in (BEAUTY, NOTES)]
@@ -346,7 +346,7 @@ def test_the_log_line_stays_short_where_the_answer_is_the_whole_payload(clean: p
     assert len(line) < 2000
 
 
-def test_one_hopeless_record_does_not_keep_the_others_back(store: Store) -> None:
+def test_one_hopeless_record_does_not_keep_the_others_back(store: ScriptedStore) -> None:
     """Each record has its own result; the log line carries the gravest verdict."""
     context = Context()
     store.before = lambda count: (403, "AccessDenied") if count == 0 else None
@@ -360,7 +360,7 @@ def test_one_hopeless_record_does_not_keep_the_others_back(store: Store) -> None
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_typical_file_costs_one_request_of_at_most_64_kib(store: Store, name: str) -> None:
+def test_a_typical_file_costs_one_request_of_at_most_64_kib(store: ScriptedStore, name: str) -> None:
     """Whatever its size, and whatever is missing of it."""
     answer = main.handler(Context(), element(name))
     assert answer["path"] == f"s3://{name}"
@@ -368,7 +368,7 @@ def test_a_typical_file_costs_one_request_of_at_most_64_kib(store: Store, name: 
     assert seen.sent <= 64 * 1024
 
 
-def test_the_last_chunk_is_looked_at_when_the_settings_ask_for_it(store: Store, clean: pytest.MonkeyPatch) -> None:
+def test_the_last_chunk_is_looked_at_when_the_settings_ask_for_it(store: ScriptedStore, clean: pytest.MonkeyPatch) -> None:
     """Its leader costs a second request of at most 28 bytes, and shows a cut that the length alone does not."""
     clean.setenv("EXR_FULL_PAYLOAD", "true")
     store.objects[BEAUTY] = store.objects[BEAUTY][:-1]
@@ -382,7 +382,7 @@ def test_the_last_chunk_is_looked_at_when_the_settings_ask_for_it(store: Store, 
     assert (first.sent, second.sent <= 28) == (64 * 1024, True)
 
 
-def test_an_empty_offset_table_costs_a_few_requests(store: Store, clean: pytest.MonkeyPatch) -> None:
+def test_an_empty_offset_table_costs_a_few_requests(store: ScriptedStore, clean: pytest.MonkeyPatch) -> None:
     """Its chunks follow it, and their leaders are read together; statistics are those of the file as it was."""
     clean.setenv("EXR_FULL_PAYLOAD", "true")
     clean.setenv("EXR_STATS", "full")
@@ -402,7 +402,7 @@ def test_an_empty_offset_table_costs_a_few_requests(store: Store, clean: pytest.
     assert len(store.seen) <= 1 + min(chunks, -(-len(data) // (64 * 1024)))
 
 
-def test_a_last_chunk_that_is_too_short_is_looked_at_in_any_case(store: Store, clean: pytest.MonkeyPatch) -> None:
+def test_a_last_chunk_that_is_too_short_is_looked_at_in_any_case(store: ScriptedStore, clean: pytest.MonkeyPatch) -> None:
     """A quarter of what its neighbours lead to expect."""
     clean.setenv("EXR_FULL_PAYLOAD", "true")
     whole = store.objects[BEAUTY]
@@ -412,7 +412,7 @@ def test_a_last_chunk_that_is_too_short_is_looked_at_in_any_case(store: Store, c
 
 
 def test_an_object_and_a_file_with_the_same_bytes_are_described_alike(
-    store: Store, samples: Path, clean: pytest.MonkeyPatch
+    store: ScriptedStore, samples: Path, clean: pytest.MonkeyPatch
 ) -> None:
     """Where the bytes come from changes the address alone."""
     clean.setenv("EXR_FULL_PAYLOAD", "true")
@@ -424,7 +424,7 @@ def test_an_object_and_a_file_with_the_same_bytes_are_described_alike(
     assert (object_["file"]["bucket"], file["file"]["bucket"]) == ("shows", None)
 
 
-def test_a_busy_store_is_raised_so_that_the_event_comes_again(store: Store) -> None:
+def test_a_busy_store_is_raised_so_that_the_event_comes_again(store: ScriptedStore) -> None:
     """And logged as an error, with the verdict."""
     store.before = lambda count: (503, "SlowDown")
     context = Context()
@@ -434,19 +434,19 @@ def test_a_busy_store_is_raised_so_that_the_event_comes_again(store: Store) -> N
     assert (level, json.loads(line)["verdict"], others) == ("error", "retry", [])
 
 
-def test_an_object_that_is_gone_is_skipped(store: Store) -> None:
+def test_an_object_that_is_gone_is_skipped(store: ScriptedStore) -> None:
     """Deleted between the event and the read."""
     answer = main.handler(Context(), element("shows/gone.exr"))
     assert (answer["status"], answer["reason"]["code"]) == ("skipped", "object_gone")
 
 
-def test_a_late_removal_of_an_object_that_is_there_again_is_an_inspection(store: Store) -> None:
+def test_a_late_removal_of_an_object_that_is_there_again_is_an_inspection(store: ScriptedStore) -> None:
     """Events come in any order; what is in the bucket decides."""
     assert main.handler(Context(), element(BEAUTY, "ElementDeleted"))["status"] == "ok"
     assert main.handler(Context(), element("shows/gone.exr", "ElementDeleted"))["status"] == "removed"
 
 
-def test_secrets_of_the_context_configure_the_clients(store: Store, clean: pytest.MonkeyPatch) -> None:
+def test_secrets_of_the_context_configure_the_clients(store: ScriptedStore, clean: pytest.MonkeyPatch) -> None:
     """Nested, as the platform mounts them; the environment needs none of them."""
     for name in ("S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
         clean.delenv(name)
@@ -457,7 +457,7 @@ def test_secrets_of_the_context_configure_the_clients(store: Store, clean: pytes
 # Log, spans, metrics
 
 
-def test_each_event_is_one_line_of_json_with_everything_that_matters(store: Store) -> None:
+def test_each_event_is_one_line_of_json_with_everything_that_matters(store: ScriptedStore) -> None:
     """Ids, verdict, counts, timings and costs."""
     context = Context()
     main.handler(context, element(BEAUTY))
@@ -493,7 +493,7 @@ def test_steps_are_spans_and_events_are_counted_where_the_context_offers_it(ctx:
     assert {labels["status"] for _, _, labels in ctx.measured} == {"ok"}
 
 
-def test_no_secret_reaches_an_answer_a_log_line_or_an_exception(store: Store) -> None:
+def test_no_secret_reaches_an_answer_a_log_line_or_an_exception(store: ScriptedStore) -> None:
     """Whatever the store answers."""
     context = Context()
     texts = []
@@ -508,7 +508,7 @@ def test_no_secret_reaches_an_answer_a_log_line_or_an_exception(store: Store) ->
 
 
 def test_an_error_that_nobody_foresaw_is_logged_with_its_place_and_comes_again(
-    clean: pytest.MonkeyPatch, samples: Path, store: Store
+    clean: pytest.MonkeyPatch, samples: Path, store: ScriptedStore
 ) -> None:
     """Not lost, and without a secret even if its text quotes one."""
 

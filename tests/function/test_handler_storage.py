@@ -20,7 +20,7 @@ from exr_inspector.errors import Retry, VASTDatabaseError
 from exr_inspector.operations.samples import SAMPLES
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
-from object_store import Store, object_store
+from object_store import ScriptedStore, object_store
 
 BEAUTY = [name for name in SAMPLES if "beauty/v003" in name]
 NOTES = next(name for name in SAMPLES if name.endswith("notes.exr"))
@@ -50,7 +50,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.fixture
-def store(clean: pytest.MonkeyPatch, contents: list[bytes]) -> Iterator[Store]:
+def store(clean: pytest.MonkeyPatch, contents: list[bytes]) -> Iterator[ScriptedStore]:
     """An object store with one render, and settings that point to it."""
     with object_store() as store:
         store.objects[KEY] = contents[0]
@@ -67,7 +67,7 @@ def use(patch: pytest.MonkeyPatch, url: str, access: str, secret: str) -> None:
 
 
 @pytest.fixture
-def database(clean: pytest.MonkeyPatch, store: Store) -> Iterator[LocalVast]:
+def database(clean: pytest.MonkeyPatch, store: ScriptedStore) -> Iterator[LocalVast]:
     """A database, and settings that point to it."""
     with LocalVast(buckets=(DATABASE,)) as server:
         use(clean, server.url, server.access_key, server.secret_key)
@@ -87,7 +87,7 @@ def files(server: LocalVast) -> list[Row]:
     return sorted(table(server, "files"), key=lambda row: not row["is_current"])
 
 
-def test_the_answer_says_what_was_stored(database: LocalVast, store: Store) -> None:
+def test_the_answer_says_what_was_stored(database: LocalVast, store: ScriptedStore) -> None:
     """The file's id, whether it is new, what its rows are."""
     context = Context()
     answer = main.handler(context, element(KEY))
@@ -98,7 +98,7 @@ def test_the_answer_says_what_was_stored(database: LocalVast, store: Store) -> N
     assert context.entries()[0]["file_id"] == row["file_id"]
 
 
-def test_the_same_event_again_adds_no_row(database: LocalVast, store: Store) -> None:
+def test_the_same_event_again_adds_no_row(database: LocalVast, store: ScriptedStore) -> None:
     """It is counted; the object is looked at once more, since a newer one could have come between."""
     context = Context()
     main.handler(context, element(KEY))
@@ -109,7 +109,7 @@ def test_the_same_event_again_adds_no_row(database: LocalVast, store: Store) -> 
     assert len(files(database)) == 1
 
 
-def test_reading_back_is_switched_off_by_a_setting(database: LocalVast, store: Store, clean: pytest.MonkeyPatch) -> None:
+def test_reading_back_is_switched_off_by_a_setting(database: LocalVast, store: ScriptedStore, clean: pytest.MonkeyPatch) -> None:
     """It is on by default, and costs three requests of an insertion."""
     costs = []
     for switch in ("true", "false"):
@@ -121,7 +121,7 @@ def test_reading_back_is_switched_off_by_a_setting(database: LocalVast, store: S
     assert costs == [10, 7]
 
 
-def test_statistics_and_validation_are_rows_that_a_repetition_replaces(database: LocalVast, store: Store) -> None:
+def test_statistics_and_validation_are_rows_that_a_repetition_replaces(database: LocalVast, store: ScriptedStore) -> None:
     """Asked for later, they are added to a version that is stored already; asked for again, they are not doubled."""
     context = Context()
     main.handler(context, element(KEY))
@@ -133,7 +133,7 @@ def test_statistics_and_validation_are_rows_that_a_repetition_replaces(database:
     assert len(files(database)) == 1
 
 
-def test_an_unreadable_object_is_a_row_with_its_reason(database: LocalVast, store: Store, contents: list[bytes]) -> None:
+def test_an_unreadable_object_is_a_row_with_its_reason(database: LocalVast, store: ScriptedStore, contents: list[bytes]) -> None:
     """It is what people look for."""
     store.objects[KEY] = contents[-1]
     answer = main.handler(Context(), element(KEY))
@@ -142,7 +142,7 @@ def test_an_unreadable_object_is_a_row_with_its_reason(database: LocalVast, stor
 
 
 def test_an_object_that_is_replaced_while_it_is_stored_is_stored_as_it_is_now(
-    database: LocalVast, store: Store, contents: list[bytes]
+    database: LocalVast, store: ScriptedStore, contents: list[bytes]
 ) -> None:
     """Two uploads within a second have the same time, so the bucket is asked which one it holds."""
     context = Context()
@@ -162,7 +162,7 @@ def test_an_object_that_is_replaced_while_it_is_stored_is_stored_as_it_is_now(
 
 
 def test_a_removed_object_is_marked_and_its_late_removal_is_not_believed(
-    database: LocalVast, store: Store, contents: list[bytes]
+    database: LocalVast, store: ScriptedStore, contents: list[bytes]
 ) -> None:
     """What is in the bucket decides, whatever the order of events."""
     context = Context()
@@ -194,13 +194,13 @@ def test_the_removal_of_a_local_file_counts_below_the_allowed_folders_alone(
     assert files(database)[0]["deleted_at"] is not None
 
 
-def test_the_removal_of_an_object_that_was_never_stored_is_no_error(database: LocalVast, store: Store) -> None:
+def test_the_removal_of_an_object_that_was_never_stored_is_no_error(database: LocalVast, store: ScriptedStore) -> None:
     """Nothing is stored of it."""
     answer = main.handler(Context(), element("shows/never.exr", "ElementDeleted"))
     assert (answer["status"], answer["persistence"]["status"], answer["errors"]) == ("removed", "skipped", [])
 
 
-def test_a_database_that_is_out_of_reach_at_the_start_is_found_later(clean: pytest.MonkeyPatch, store: Store) -> None:
+def test_a_database_that_is_out_of_reach_at_the_start_is_found_later(clean: pytest.MonkeyPatch, store: ScriptedStore) -> None:
     """`init` warns and survives; events are raised until the database is there; then they are stored."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -216,7 +216,7 @@ def test_a_database_that_is_out_of_reach_at_the_start_is_found_later(clean: pyte
     assert "local-secret" not in str(context.lines)
 
 
-def test_a_database_that_refuses_the_rows_is_a_reject_that_says_why(database: LocalVast, store: Store) -> None:
+def test_a_database_that_refuses_the_rows_is_a_reject_that_says_why(database: LocalVast, store: ScriptedStore) -> None:
     """A table that lacks columns does not get them by delivering the event again."""
     session = vastdb.connect(endpoint=database.url, access=database.access_key, secret=database.secret_key)
     with session.transaction() as tx:
@@ -229,7 +229,7 @@ def test_a_database_that_refuses_the_rows_is_a_reject_that_says_why(database: Lo
 
 
 def test_credentials_of_an_event_are_used_where_they_are_allowed(
-    database: LocalVast, store: Store, clean: pytest.MonkeyPatch, tmp_path: Path, contents: list[bytes]
+    database: LocalVast, store: ScriptedStore, clean: pytest.MonkeyPatch, tmp_path: Path, contents: list[bytes]
 ) -> None:
     """As a set, for that event alone."""
     path = tmp_path / "a.exr"
@@ -245,7 +245,7 @@ def test_credentials_of_an_event_are_used_where_they_are_allowed(
     assert database.secret_key not in str(context.lines)
 
 
-def test_many_deliveries_at_once_leave_one_current_row(database: LocalVast, store: Store) -> None:
+def test_many_deliveries_at_once_leave_one_current_row(database: LocalVast, store: ScriptedStore) -> None:
     """Up to 20 threads share a container."""
     context = Context()
     main.init(context)
@@ -257,7 +257,7 @@ def test_many_deliveries_at_once_leave_one_current_row(database: LocalVast, stor
 
 
 @pytest.mark.parametrize("fault", ["reset@any**", "500@insert**"])
-def test_no_secret_is_told_when_the_database_fails(database: LocalVast, store: Store, fault: str) -> None:
+def test_no_secret_is_told_when_the_database_fails(database: LocalVast, store: ScriptedStore, fault: str) -> None:
     """Neither in the log nor in what is raised or returned."""
     context = Context()
     main.init(context)

@@ -29,14 +29,14 @@ from exr_inspector.function.objects import (
     s3_client,
 )
 from exr_inspector.settings import Settings
-from object_store import Store, object_store
+from object_store import ScriptedStore, object_store
 
 DATA = bytes(range(256)) * 1024
 FIRST = 64 * 1024
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
+def store() -> Iterator[ScriptedStore]:
     """An object store with one object of 256 KiB."""
     with object_store() as store:
         store.objects["renders/a.exr"] = DATA
@@ -44,7 +44,7 @@ def store() -> Iterator[Store]:
 
 
 @pytest.fixture
-def client(store: Store) -> Any:
+def client(store: ScriptedStore) -> Any:
     """A client as the function makes it, with one attempt: what is retried is botocore's business in all tests but one."""
     return s3_client(store.settings(s3_attempts=1, s3_read_timeout=5.0))
 
@@ -57,7 +57,7 @@ def opened(client: Any, *keys: str, first_range: int = FIRST) -> S3Object:
 # One request for a typical file
 
 
-def test_one_range_brings_the_bytes_and_all_that_is_known_of_the_object(store: Store, client: Any) -> None:
+def test_one_range_brings_the_bytes_and_all_that_is_known_of_the_object(store: ScriptedStore, client: Any) -> None:
     """Size, ETag and time come with the first range; nothing else is asked."""
     with opened(client) as reader:
         assert reader.read(0, FIRST) == DATA[:FIRST]
@@ -69,7 +69,7 @@ def test_one_range_brings_the_bytes_and_all_that_is_known_of_the_object(store: S
     assert (reader.requests, reader.bytes_read) == (1, FIRST)
 
 
-def test_a_longer_prefix_asks_only_for_what_is_missing(store: Store, client: Any) -> None:
+def test_a_longer_prefix_asks_only_for_what_is_missing(store: ScriptedStore, client: Any) -> None:
     """Reads that continue the prefix fetch its continuation, under the ETag of the first range."""
     with opened(client) as reader:
         assert reader.read(0, 100_000) == DATA[:100_000]
@@ -78,7 +78,7 @@ def test_a_longer_prefix_asks_only_for_what_is_missing(store: Store, client: Any
     assert store.seen[1].if_match == f'"{reader.etag}"'
 
 
-def test_a_read_further_on_asks_for_itself_alone(store: Store, client: Any) -> None:
+def test_a_read_further_on_asks_for_itself_alone(store: ScriptedStore, client: Any) -> None:
     """The leader of a last chunk costs its own bytes, not the file's."""
     with opened(client) as reader:
         assert reader.read(200_000, 8) == DATA[200_000:200_008]
@@ -94,7 +94,7 @@ def test_any_sequence_of_reads_gives_the_objects_bytes(client: Any, reads: list[
             assert reader.read(offset, length) == DATA[offset : offset + length]
 
 
-def test_of_a_long_read_only_the_beginning_is_kept(store: Store, client: Any) -> None:
+def test_of_a_long_read_only_the_beginning_is_kept(store: ScriptedStore, client: Any) -> None:
     """Who reads the pixels of a large file does not fill the memory; what is kept is not fetched again."""
     data = os.urandom(KEPT_BYTES + 500_000)
     store.objects["renders/long.exr"] = data
@@ -108,7 +108,7 @@ def test_of_a_long_read_only_the_beginning_is_kept(store: Store, client: Any) ->
         assert (len(store.seen), store.seen[-1].sent) == (before + 1, 100)
 
 
-def test_an_empty_object_has_a_size_and_no_bytes(store: Store, client: Any) -> None:
+def test_an_empty_object_has_a_size_and_no_bytes(store: ScriptedStore, client: Any) -> None:
     """No range of an empty object can be satisfied, so it is asked about without one."""
     store.objects["renders/empty.exr"] = b""
     with opened(client, "empty.exr") as reader:
@@ -116,7 +116,7 @@ def test_an_empty_object_has_a_size_and_no_bytes(store: Store, client: Any) -> N
     assert [seen.method for seen in store.seen] == ["GET", "HEAD"]
 
 
-def test_a_store_that_ignores_ranges_is_read_no_further_than_needed(store: Store, client: Any) -> None:
+def test_a_store_that_ignores_ranges_is_read_no_further_than_needed(store: ScriptedStore, client: Any) -> None:
     """Some gateways answer 200 with the whole object."""
     store.ignores_ranges = True
     with opened(client) as reader:
@@ -128,7 +128,7 @@ def test_a_store_that_ignores_ranges_is_read_no_further_than_needed(store: Store
 # Keys
 
 
-def test_the_raw_key_is_tried_first_and_the_decoded_one_on_404(store: Store, client: Any) -> None:
+def test_the_raw_key_is_tried_first_and_the_decoded_one_on_404(store: ScriptedStore, client: Any) -> None:
     """Events spell keys percent-encoded or not; the object decides."""
     store.objects["renders/a b.exr"] = DATA
     with opened(client, "a%20b.exr", "a b.exr") as reader:
@@ -139,14 +139,14 @@ def test_the_raw_key_is_tried_first_and_the_decoded_one_on_404(store: Store, cli
 
 
 @pytest.mark.parametrize("key", ["sp ace.exr", "ha#sh.exr", "pl+us.exr", "per%cent.exr", "ümlaut/日本.exr", "q?a=b&c.exr"])
-def test_odd_keys_reach_the_store_as_they_are(store: Store, client: Any, key: str) -> None:
+def test_odd_keys_reach_the_store_as_they_are(store: ScriptedStore, client: Any, key: str) -> None:
     """Spaces, `#`, `+`, `%`, `?` and what is not ASCII."""
     store.objects[f"renders/{key}"] = DATA
     with opened(client, key) as reader:
         assert reader.read(0, 4) == DATA[:4]
 
 
-def test_what_is_there_now_costs_one_head(store: Store, client: Any) -> None:
+def test_what_is_there_now_costs_one_head(store: ScriptedStore, client: Any) -> None:
     """For removals, which arrive late or twice, and for uploads that follow each other closely."""
     with opened(client) as reader:
         assert current_etag(client, "renders", "a.exr") == reader.etag
@@ -163,7 +163,7 @@ def test_an_object_that_is_gone_is_a_skip(client: Any) -> None:
         opened(client, "b.exr")
 
 
-def test_an_object_that_goes_while_it_is_read_is_a_skip(store: Store, client: Any) -> None:
+def test_an_object_that_goes_while_it_is_read_is_a_skip(store: ScriptedStore, client: Any) -> None:
     """The same, between two ranges."""
     with opened(client) as reader:
         del store.objects["renders/a.exr"]
@@ -171,7 +171,7 @@ def test_an_object_that_goes_while_it_is_read_is_a_skip(store: Store, client: An
             reader.read(100_000, 10)
 
 
-def test_an_object_that_is_replaced_while_it_is_read_is_read_from_the_start(store: Store, client: Any) -> None:
+def test_an_object_that_is_replaced_while_it_is_read_is_read_from_the_start(store: ScriptedStore, client: Any) -> None:
     """No header is put together from two files."""
     newer = bytes(reversed(DATA))
 
@@ -185,7 +185,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_read_from_the_start(stor
     assert len(store.seen) == 4
 
 
-def test_an_object_that_never_rests_is_tried_again_later(store: Store, client: Any) -> None:
+def test_an_object_that_never_rests_is_tried_again_later(store: ScriptedStore, client: Any) -> None:
     """Three attempts; then the platform delivers the event again."""
     attempts: list[int] = []
 
@@ -216,7 +216,7 @@ def test_an_object_that_never_rests_is_tried_again_later(store: Store, client: A
     ],
 )
 def test_an_error_answer_gets_a_verdict_that_names_the_object_and_no_secret(
-    store: Store, client: Any, status: int, code: str, kind: type[Exception]
+    store: ScriptedStore, client: Any, status: int, code: str, kind: type[Exception]
 ) -> None:
     """What may pass is delivered again, what cannot is rejected; the store's own text may quote the request, and is left out."""
     store.before = lambda count: (status, code)
@@ -237,7 +237,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_keys_that_are_refused_are_about_the_deployment(store: Store, client: Any, method: str) -> None:
+def test_keys_that_are_refused_are_about_the_deployment(store: ScriptedStore, client: Any, method: str) -> None:
     """No event is lost to a key that was rotated: it is delivered again, also where the answer to HEAD has no code."""
     for status, code in REFUSALS:
         before = len(store.seen)
@@ -251,7 +251,7 @@ def test_keys_that_are_refused_are_about_the_deployment(store: Store, client: An
         assert len(store.seen) - before <= 4  # botocore may ask for the bucket's region
 
 
-def test_a_forbidden_object_is_rejected_by_a_head_too(store: Store, client: Any) -> None:
+def test_a_forbidden_object_is_rejected_by_a_head_too(store: ScriptedStore, client: Any) -> None:
     """The answer to a HEAD has no body, and so no code: a GET of one byte is asked for it, and only then."""
     store.before = lambda count: (403, "AccessDenied")
     with pytest.raises(ObjectUnavailable, match=r"may not be read \(HTTP 403 AccessDenied\)"):
@@ -272,7 +272,7 @@ def test_a_refusal_in_other_words_is_not_about_the_object(status: int) -> None:
     assert f"(HTTP {status})" in str(error)
 
 
-def test_no_request_is_made_for_what_is_not_a_bucket(store: Store, client: Any) -> None:
+def test_no_request_is_made_for_what_is_not_a_bucket(store: ScriptedStore, client: Any) -> None:
     """Whoever calls the client, also for a list: an ARN would be resolved by the client itself, away from the endpoint."""
     for bucket in ("arn:aws:s3:us-east-1:123456789012:accesspoint/renders", "renders--usw2-az1--x-s3"):
         for call in (
@@ -285,7 +285,7 @@ def test_no_request_is_made_for_what_is_not_a_bucket(store: Store, client: Any) 
     assert store.seen == []
 
 
-def test_a_passing_error_is_retried_within_the_event(store: Store) -> None:
+def test_a_passing_error_is_retried_within_the_event(store: ScriptedStore) -> None:
     """botocore's own retries come before the platform's."""
     store.before = lambda count: (503, "SlowDown") if count == 0 else None
     with opened(s3_client(store.settings(s3_attempts=2))) as reader:
@@ -356,7 +356,7 @@ def test_the_errors_that_may_pass_exist() -> None:
 # Threads
 
 
-def test_twenty_threads_share_one_client(store: Store) -> None:
+def test_twenty_threads_share_one_client(store: ScriptedStore) -> None:
     """Each thread reads its own object whole; the pool holds no more connections than it has threads."""
     for number in range(20):
         store.objects[f"renders/{number}.exr"] = bytes([number]) * 200_000

@@ -21,7 +21,7 @@ MIB = 1024 * 1024
 LARGE = bytes(range(256)) * (6 * MIB // 256) + b"the last part is short"
 
 
-class Shop:
+class MultipartShop:
     """A served store with an empty bucket."""
 
     def __init__(self, root: Path, url: str, changes: list[ObjectChange]) -> None:
@@ -46,10 +46,10 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Iterator[MultipartShop]:
     changes: list[ObjectChange] = []
     with serve(ObjectStore(tmp_path / "objects", changes.append)) as url:
-        yield Shop(tmp_path / "objects", url, changes)
+        yield MultipartShop(tmp_path / "objects", url, changes)
 
 
 def expect_error(code: str) -> Any:
@@ -59,7 +59,7 @@ def expect_error(code: str) -> Any:
 class TestManaged:
     """What boto3's transfer manager makes of a large file."""
 
-    def test_a_30_mb_upload_lands_whole(self, shop: Shop, tmp_path: Path) -> None:
+    def test_a_30_mb_upload_lands_whole(self, shop: MultipartShop, tmp_path: Path) -> None:
         """Ranges read back equal, the ETag is that of the parts, the change is told once, and no upload stays behind."""
         frame = tmp_path / "frame.exr"
         block = hashlib.sha256(b"noise").digest()
@@ -77,7 +77,7 @@ class TestManaged:
         ]
         assert "Uploads" not in shop.s3.list_multipart_uploads(Bucket="renders")
 
-    def test_a_large_copy_goes_by_parts(self, shop: Shop) -> None:
+    def test_a_large_copy_goes_by_parts(self, shop: MultipartShop) -> None:
         """boto3 copies large objects with UploadPartCopy; content and number of parts are as it asked."""
         shop.s3.put_object(Bucket="renders", Key="large.exr", Body=LARGE)
         config = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
@@ -86,7 +86,7 @@ class TestManaged:
         assert shop.s3.head_object(Bucket="renders", Key="copy.exr")["ETag"].endswith('-2"')
         assert len(shop.changes) == 2
 
-    def test_downloads_by_ranges(self, shop: Shop, tmp_path: Path) -> None:
+    def test_downloads_by_ranges(self, shop: MultipartShop, tmp_path: Path) -> None:
         """boto3 reads large objects with several ranged GETs at once."""
         shop.s3.put_object(Bucket="renders", Key="large.exr", Body=LARGE)
         config = TransferConfig(multipart_threshold=MIB, multipart_chunksize=MIB)
@@ -95,7 +95,7 @@ class TestManaged:
 
 
 class TestParts:
-    def test_parts_may_come_in_any_order_and_again(self, shop: Shop) -> None:
+    def test_parts_may_come_in_any_order_and_again(self, shop: MultipartShop) -> None:
         """The object is joined by number from the last version of each part."""
         upload = shop.begin(ContentType="image/x-exr")
         last = shop.part(upload, 7, b"tail")
@@ -105,7 +105,7 @@ class TestParts:
         assert shop.get() == LARGE + b"tail"
         assert shop.s3.head_object(Bucket="renders", Key="large.exr")["ContentType"] == "image/x-exr"
 
-    def test_only_the_listed_parts_count(self, shop: Shop) -> None:
+    def test_only_the_listed_parts_count(self, shop: MultipartShop) -> None:
         """A part that the completion does not name is dropped."""
         upload = shop.begin()
         only = shop.part(upload, 1, b"used")
@@ -113,7 +113,7 @@ class TestParts:
         shop.complete(upload, [only])
         assert shop.get() == b"used"
 
-    def test_parts_are_listed(self, shop: Shop) -> None:
+    def test_parts_are_listed(self, shop: MultipartShop) -> None:
         """By number, in pages."""
         upload = shop.begin()
         sizes = {number: number * 10 for number in (1, 3, 5)}
@@ -124,7 +124,7 @@ class TestParts:
         )
         assert {part["PartNumber"]: part["Size"] for page in pages for part in page["Parts"]} == sizes
 
-    def test_uploads_in_progress_are_listed(self, shop: Shop) -> None:
+    def test_uploads_in_progress_are_listed(self, shop: MultipartShop) -> None:
         """By key."""
         shop.begin("b.exr")
         shop.begin("a/x.exr")
@@ -133,7 +133,7 @@ class TestParts:
         answer = shop.s3.list_multipart_uploads(Bucket="renders", Prefix="a/")
         assert [upload["Key"] for upload in answer["Uploads"]] == ["a/x.exr"]
 
-    def test_nothing_is_an_object_before_completion(self, shop: Shop) -> None:
+    def test_nothing_is_an_object_before_completion(self, shop: MultipartShop) -> None:
         """Neither listed nor readable, and no change is told."""
         shop.part(shop.begin(), 1, b"x")
         assert "Contents" not in shop.s3.list_objects_v2(Bucket="renders")
@@ -141,7 +141,7 @@ class TestParts:
             shop.get()
         assert shop.changes == []
 
-    def test_abort_throws_all_away(self, shop: Shop) -> None:
+    def test_abort_throws_all_away(self, shop: MultipartShop) -> None:
         """The upload is unknown afterwards, and its bytes are off the disk."""
         upload = shop.begin()
         shop.part(upload, 1, b"x")
@@ -150,19 +150,19 @@ class TestParts:
             shop.part(upload, 2, b"x")
         assert [path for path in (shop.root / ".local_vast").rglob("*") if path.is_file()] == []
 
-    def test_an_upload_survives_a_restart(self, shop: Shop) -> None:
+    def test_an_upload_survives_a_restart(self, shop: MultipartShop) -> None:
         """Another process can take it up where it was."""
         upload = shop.begin()
         first = shop.part(upload, 1, LARGE)
         with serve(ObjectStore(shop.root)) as url:
-            other = Shop.__new__(Shop)
+            other = MultipartShop.__new__(MultipartShop)
             other.s3 = s3_client(url)
             other.complete(upload, [first, other.part(upload, 2, b"tail")])
         assert shop.get() == LARGE + b"tail"
 
 
-class TestRefusals:
-    def test_what_was_not_uploaded_cannot_be_joined(self, shop: Shop) -> None:
+class TestMultipartRefusals:
+    def test_what_was_not_uploaded_cannot_be_joined(self, shop: MultipartShop) -> None:
         """Neither a missing part nor another version of it; the upload stays usable."""
         upload = shop.begin()
         part = shop.part(upload, 1, b"x")
@@ -171,7 +171,7 @@ class TestRefusals:
                 shop.complete(upload, parts)
         shop.complete(upload, [part])
 
-    def test_order_and_size_rules(self, shop: Shop) -> None:
+    def test_order_and_size_rules(self, shop: MultipartShop) -> None:
         """Ascending numbers, and 5 MiB for all parts but the last."""
         upload = shop.begin()
         parts = [shop.part(upload, number, b"small") for number in (1, 2)]
@@ -180,7 +180,7 @@ class TestRefusals:
         with expect_error("EntityTooSmall"):
             shop.complete(upload, parts)
 
-    def test_an_upload_belongs_to_its_key(self, shop: Shop) -> None:
+    def test_an_upload_belongs_to_its_key(self, shop: MultipartShop) -> None:
         """The id alone is not enough, nor is any string an id."""
         upload = shop.begin("a.exr")
         with expect_error("NoSuchUpload"):
@@ -189,12 +189,12 @@ class TestRefusals:
             shop.part("../../escape", 1, b"x", key="a.exr")
 
     @pytest.mark.parametrize("number", [0, 10_001])
-    def test_part_numbers_have_limits(self, shop: Shop, number: int) -> None:
+    def test_part_numbers_have_limits(self, shop: MultipartShop, number: int) -> None:
         """1 to 10,000."""
         with expect_error("InvalidArgument"):
             shop.part(shop.begin(), number, b"x")
 
-    def test_conditions_hold_at_completion(self, shop: Shop) -> None:
+    def test_conditions_hold_at_completion(self, shop: MultipartShop) -> None:
         """If-None-Match: * refuses to replace, and leaves the upload as it was."""
         shop.s3.put_object(Bucket="renders", Key="large.exr", Body=b"there")
         upload = shop.begin()
@@ -205,7 +205,7 @@ class TestRefusals:
         shop.complete(upload, [part])
         assert shop.get() == b"x"
 
-    def test_a_range_beyond_the_source_is_refused(self, shop: Shop) -> None:
+    def test_a_range_beyond_the_source_is_refused(self, shop: MultipartShop) -> None:
         """A part cannot be copied from bytes that are not there."""
         shop.s3.put_object(Bucket="renders", Key="source", Body=b"0123456789")
         upload = shop.begin()
@@ -217,7 +217,7 @@ class TestRefusals:
         assert shop.get() == b"234"
 
 
-def test_a_completion_that_comes_twice_fires_once(shop: Shop) -> None:
+def test_a_completion_that_comes_twice_fires_once(shop: MultipartShop) -> None:
     """Clients repeat a completion whose answer they lost: one succeeds, the others find no upload."""
     upload = shop.begin()
     part = shop.part(upload, 1, LARGE)
@@ -237,7 +237,7 @@ def test_a_completion_that_comes_twice_fires_once(shop: Shop) -> None:
     assert shop.get() == LARGE
 
 
-def test_a_stray_folder_is_no_upload(shop: Shop) -> None:
+def test_a_stray_folder_is_no_upload(shop: MultipartShop) -> None:
     """What a kill left between folder and description is passed over."""
     stray = shop.root / ".local_vast" / "uploads" / "renders" / ("0" * 32)
     stray.mkdir(parents=True)

@@ -15,7 +15,7 @@ from vastdb.vast_flatbuf.tabular.GetTableStatsResponse import GetTableStatsRespo
 from vastdb.vast_flatbuf.tabular.ListTablesResponse import ListTablesResponse
 
 from local_vast import flat, wire
-from local_vast.catalogue import SchemaEntry, TableEntry, VectorIndex
+from local_vast.catalogue import SchemaEntry, TableEntry, VectorIndexEntry
 from local_vast.errors import VastError
 from local_vast.relation import Leaf, decode_query
 from local_vast.types import check_field, conform, quote_identifier, sql_type, storage_type
@@ -55,7 +55,7 @@ def test_tables_are_listed_as_the_sdk_reads_them() -> None:
 def test_statistics_carry_the_vector_index_whole_or_not_at_all() -> None:
     """All five texts are set; without an index the table has none, and no virtual IPs are named."""
     columns = pa.schema([("v", VECTOR)])
-    index = VectorIndex("v", "ip", "none", "scalar_8bit")
+    index = VectorIndexEntry("v", "ip", "none", "scalar_8bit")
     stats = GetTableStatsResponse.GetRootAs(wire.stats_response(table(columns, vector_index=index), (3, 24), True))
     result = stats.VectorIndexMetadata()
     assert (result.ColumnName(), result.DistanceMetric(), result.SqlFunctionName()) == (
@@ -69,19 +69,19 @@ def test_statistics_carry_the_vector_index_whole_or_not_at_all() -> None:
 
 
 RECORDS = st.recursive(
-    st.lists(st.none() | st.text(max_size=5) | st.booleans() | st.integers(-(2**63), 2**63 - 1), max_size=4).map(flat.Record),
-    lambda inner: st.lists(inner | st.lists(inner, max_size=3), max_size=3).map(flat.Record),
+    st.lists(st.none() | st.text(max_size=5) | st.booleans() | st.integers(-(2**63), 2**63 - 1), max_size=4).map(flat.FlatRecord),
+    lambda inner: st.lists(inner | st.lists(inner, max_size=3), max_size=3).map(flat.FlatRecord),
     max_leaves=6,
 )
 
 
 @given(record=RECORDS)
-def test_what_is_built_can_be_read(record: flat.Record) -> None:
+def test_what_is_built_can_be_read(record: flat.FlatRecord) -> None:
     """Every field of every table, absent ones included."""
     check(flat.FlatTable.root(flat.build(record)), record)
 
 
-def check(decoded: flat.FlatTable, record: flat.Record) -> None:
+def check(decoded: flat.FlatTable, record: flat.FlatRecord) -> None:
     for slot, value in enumerate(record.fields):
         if isinstance(value, str):
             assert decoded.text(slot) == value
@@ -92,8 +92,8 @@ def check(decoded: flat.FlatTable, record: flat.Record) -> None:
         elif value is None:
             assert decoded.position(slot) == 0
         else:
-            inner = [decoded.table(slot)] if isinstance(value, flat.Record) else list(decoded.tables(slot))
-            for one, expected in zip(inner, [value] if isinstance(value, flat.Record) else value, strict=True):
+            inner = [decoded.table(slot)] if isinstance(value, flat.FlatRecord) else list(decoded.tables(slot))
+            for one, expected in zip(inner, [value] if isinstance(value, flat.FlatRecord) else value, strict=True):
                 assert one is not None
                 check(one, expected)
 

@@ -46,7 +46,7 @@ class BadBlock(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class DocumentBlock:
     """`line` of the fence, from 1; `start` and `end` of the body in the document's text; `directives` by name."""
 
     path: Path
@@ -104,20 +104,20 @@ def read(path: Path) -> list[Example]:
     return examples
 
 
-def block_of(example: Example) -> Block:
+def block_of(example: Example) -> DocumentBlock:
     """The Block of an example."""
     block = example.region.lexemes["block"]
-    assert isinstance(block, Block)
+    assert isinstance(block, DocumentBlock)
     return block
 
 
-def _block(document: Document, region: Region) -> Block:
+def _block(document: Document, region: Region) -> DocumentBlock:
     path = Path(document.path)
     line = document.text.count("\n", 0, region.start) + 1
     language = region.lexemes["language"].strip()
     start = region.start + region.lexemes["source"].offset
     end = start + document.text[start : region.end].rfind("```")
-    block = Block(path, line, language, str(region.parsed), start, end, dict(_directives(document.text[: region.start])))
+    block = DocumentBlock(path, line, language, str(region.parsed), start, end, dict(_directives(document.text[: region.start])))
     if language not in LANGUAGES:
         raise BadBlock(f"{block.place}: the language {language!r}; there are {', '.join(LANGUAGES)}")
     for name in block.directives:

@@ -25,8 +25,8 @@ import yaml
 from sybil import Example
 from sybil.evaluators.python import PythonEvaluator
 
-from docs_blocks import Block, block_of, read
-from docs_stage import SCHEMA, Stage, Stages, within
+from docs_blocks import DocumentBlock, block_of, read
+from docs_stage import SCHEMA, DocumentStage, Stages, within
 from exr_inspector.catalogue import connection, engine, questions, sql_check
 
 LONGEST = 120
@@ -61,7 +61,7 @@ class Running:
         self._python = PythonEvaluator()
 
     @cached_property
-    def stage(self) -> Stage:
+    def stage(self) -> DocumentStage:
         """The stage, made when the first block needs one."""
         return self._stages.make()
 
@@ -75,7 +75,7 @@ class Running:
         if not block.is_made:
             self._attempt(example)
 
-    def made(self, block: Block) -> str:
+    def made(self, block: DocumentBlock) -> str:
         """The text that a made block must have, at the place of the document that was reached."""
         if "printed" in block.directives:
             return self.stage.mask(self._printed)
@@ -104,15 +104,15 @@ class Running:
     def _attempt(self, example: Example) -> None:
         self._attempted.add(example.start)
         block = block_of(example)
-        evaluate: dict[str, Callable[[Example, Block], None]] = {
+        evaluate: dict[str, Callable[[Example, DocumentBlock], None]] = {
             "python": self._run_python, "console": self._run_console, "sql": self._ask,
         }  # fmt: skip
         evaluate.get(block.language, _parse)(example, block)
 
-    def _stage_of(self, block: Block) -> Stage:
+    def _stage_of(self, block: DocumentBlock) -> DocumentStage:
         return self._stages.of_catalogue(self.stage) if block.of_catalogue else self.stage
 
-    def _run_python(self, example: Example, block: Block) -> None:
+    def _run_python(self, example: Example, block: DocumentBlock) -> None:
         printed = io.StringIO()
         stage = self.stage
         try:
@@ -122,13 +122,13 @@ class Running:
             raise Failed(f"{block.place}: {''.join(traceback.format_exception(error))}") from error
         self._printed = printed.getvalue()
 
-    def _run_console(self, example: Example, block: Block) -> None:
+    def _run_console(self, example: Example, block: DocumentBlock) -> None:
         if block.is_run:
             self._printed = run_script(self._stage_of(block), block, block.body)
         elif faults := self._stages.commands.unknown(block.body):
             raise Failed(f"{block.place}: {'; '.join(faults)}")
 
-    def _ask(self, example: Example, block: Block) -> None:
+    def _ask(self, example: Example, block: DocumentBlock) -> None:
         statement = questions.parse(block.body)
         if faults := sql_check.violations(statement):
             raise Failed(f"{block.place}: not known to run on VAST: {', '.join(faults)}")
@@ -139,7 +139,7 @@ class Running:
             raise Failed(f"{block.place}: {rows} rows")
 
 
-def run_script(stage: Stage, block: Block, script: str) -> str:
+def run_script(stage: DocumentStage, block: DocumentBlock, script: str) -> str:
     """Run a bash script in a stage; what it printed. Raises Failed where it ends otherwise than its block says."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
@@ -177,7 +177,7 @@ def _so_far(output: IO[str]) -> str:
     return os.pread(output.fileno(), 2**24, 0).decode("utf-8", "replace")
 
 
-def _parse(example: Example, block: Block) -> None:
+def _parse(example: Example, block: DocumentBlock) -> None:
     """Data parses; text is no output."""
     try:
         match block.language:
@@ -193,7 +193,7 @@ def _parse(example: Example, block: Block) -> None:
         raise Failed(f"{block.place}: {error}") from error
 
 
-def _is_no_output(block: Block) -> None:
+def _is_no_output(block: DocumentBlock) -> None:
     for pattern, what in OUTPUT:
         if match := re.search(pattern, block.body, re.MULTILINE):
             raise Failed(f"{block.place}: {match[0]!r} looks like {what}; name the command: <!-- output: COMMAND -->")

@@ -41,7 +41,7 @@ _OURS = ("VAST", "EXR_", "S3_", "AWS_", "LOG_LEVEL", "DEBUG", "TLS_VERIFY", "PYT
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DocumentStage:
     """A copy of the project at `root`, and the environment that programs find there."""
 
     root: Path
@@ -68,7 +68,7 @@ class Stages:
     def __exit__(self, *details: object) -> None:
         self._stack.close()
 
-    def make(self) -> Stage:
+    def make(self) -> DocumentStage:
         """A stage as a fresh clone is, with the samples in `samples/`, and their rows at an endpoint of its own."""
         self._made += 1
         folder = self._folder / f"stage{self._made}"
@@ -79,11 +79,11 @@ class Stages:
         for part in ("objects", "database"):
             shutil.copytree(self._template / part, folder / part)
         server = self._stack.enter_context(_serve(folder))
-        return Stage(root, server, environment(server, root))
+        return DocumentStage(root, server, environment(server, root))
 
-    def of_catalogue(self, stage: Stage) -> Stage:
+    def of_catalogue(self, stage: DocumentStage) -> DocumentStage:
         """The same copy, with the settings of the endpoint that holds the seeded catalogue."""
-        return Stage(stage.root, self._catalogue, environment(self._catalogue, stage.root))
+        return DocumentStage(stage.root, self._catalogue, environment(self._catalogue, stage.root))
 
     @cached_property
     def commands(self) -> Commands:

@@ -29,7 +29,7 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Store:
+class ScriptedStore:
     """Objects by `bucket/key`. `before` runs ahead of each answer, with the count of requests so far; it may return a status.
 
     Keys in `busy` are answered with 503.
@@ -57,7 +57,7 @@ class Store:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16
-    store: Store
+    store: ScriptedStore
 
     def do_GET(self) -> None:
         """A whole object or a range of it."""
@@ -120,9 +120,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def object_store() -> Iterator[Store]:
+def object_store() -> Iterator[ScriptedStore]:
     """A store that lives as long as the block, on a free loopback port."""
-    store = Store()
+    store = ScriptedStore()
     handler = type("Handler", (_Handler,), {"store": store})
     with _Server(("127.0.0.1", 0), handler) as server:
         store.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -38,20 +38,20 @@ from exr_inspector.function.job import STATE, make_runtime
 from exr_inspector.pixels.decode import Decoders
 from exr_inspector.settings import Settings
 from exr_inspector.validation.policy import load_policy
-from object_store import Store
+from object_store import ScriptedStore
 from old_schema import fill_old, run
 from sample_payloads import payload
 
-Provocation = Callable[["Place"], Iterator[str]]
+Provocation = Callable[["Scene"], Iterator[str]]
 PROVOKED: dict[str, Provocation] = {}
 
 
 @dataclass(frozen=True)
-class Place:
+class Scene:
     """Where problems are provoked: a prepared database, an object store, a folder."""
 
     db: Database
-    objects: Store
+    objects: ScriptedStore
     folder: Path
 
     @property
@@ -89,7 +89,7 @@ def raised(call: Callable[[], object]) -> str:
     raise AssertionError("nothing was raised")
 
 
-def answer(place: Place, event: Any, **changes: Any) -> dict[str, Any]:
+def answer(place: Scene, event: Any, **changes: Any) -> dict[str, Any]:
     """What the handler answers to an event."""
     context = Context()
     setattr(context, STATE, make_runtime(context, **_values(replace(place.settings, **changes))))
@@ -101,21 +101,21 @@ def _values(settings: Settings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in Settings.__slots__}
 
 
-def entries(place: Place, data: bytes, **changes: Any) -> Iterator[str]:
+def entries(place: Scene, data: bytes, **changes: Any) -> Iterator[str]:
     """The messages of errors and warnings of a file with these bytes, as the function describes it."""
     document = answer(place, {"data": {"path": place.file(data), **changes}}, db_endpoint=None)
     for listed in (document["errors"], document["warnings"], document["stats"].get("findings", [])):
         yield from (entry["message"] for entry in listed)
 
 
-def refused(place: Place, event: Any, **changes: Any) -> str:
+def refused(place: Scene, event: Any, **changes: Any) -> str:
     """Why the handler refuses or skips an event."""
     document = answer(place, event, **changes)
     (reason,) = [document["reason"]] if document.get("reason") else document["errors"]
     return str(reason["message"])
 
 
-def fails(place: Place, *faults: str, path: str = "/fault.exr") -> str:
+def fails(place: Scene, *faults: str, path: str = "/fault.exr") -> str:
     """The message with which storing fails under these faults; with none left behind."""
     place.db.server.faults.clear()
     place.db.server.faults.add(*faults)
@@ -132,12 +132,12 @@ def nobody() -> tuple[str, int]:
         return "127.0.0.1", unused.getsockname()[1]
 
 
-def connecting(place: Place, **changes: Any) -> str:
+def connecting(place: Scene, **changes: Any) -> str:
     """Why no session can be opened with these settings."""
     return raised(lambda: persistence.open_store(replace(place.db.settings, **changes)))
 
 
-def doctor(place: Place, **changes: Any) -> str:
+def doctor(place: Scene, **changes: Any) -> str:
     """What the doctor says of the step that fails."""
     status, report = run(Database(place.db.server, replace(place.db.settings, **changes)), "doctor")
     assert status == 3
@@ -153,19 +153,19 @@ def load(**environ: str) -> str:
 
 
 @problem("Nothing is stored")
-def nothing_is_stored(place: Place) -> Iterator[str]:
+def nothing_is_stored(place: Scene) -> Iterator[str]:
     document = answer(place, {"data": {"path": place.file(image())}}, db_endpoint=None)
     yield document["persistence"]["message"]
 
 
 @problem("A setting is wrong")
-def a_setting_is_wrong(place: Place) -> Iterator[str]:
+def a_setting_is_wrong(place: Scene) -> Iterator[str]:
     yield load(VAST_DB_TIMEOUT="soon")
     yield load(VAST_DB_TIMEOUT="soon", LOG_LEVEL="LOUD")
 
 
 @problem("A setting is deprecated")
-def a_deprecated_setting(place: Place) -> Iterator[str]:
+def a_deprecated_setting(place: Scene) -> Iterator[str]:
     item = SimpleNamespace(metadata={"deprecated": {"TLS_VERIFY": "VAST_TLS_VERIFY"}})
     with warnings.catch_warnings(record=True) as said_so:
         warnings.simplefilter("always")
@@ -174,20 +174,20 @@ def a_deprecated_setting(place: Place) -> Iterator[str]:
 
 
 @problem("An endpoint lacks its keys")
-def an_endpoint_lacks_its_keys(place: Place) -> Iterator[str]:
+def an_endpoint_lacks_its_keys(place: Scene) -> Iterator[str]:
     yield load(VAST_DB_ENDPOINT="http://example.com", VAST_DB_ACCESS_KEY="A")
     yield connecting(place, db_secret_key=None)
 
 
 @problem("An event's own database is ignored")
-def an_event_brings_credentials(place: Place) -> Iterator[str]:
+def an_event_brings_credentials(place: Scene) -> Iterator[str]:
     event = {"data": {"path": place.file(image()), "vastdb_endpoint": "http://example.com"}}
     yield answer(place, event)["warnings"][-1]["message"]
     yield answer(place, event, allow_event_credentials=True)["warnings"][-1]["message"]
 
 
 @problem("A service is out of reach at the start")
-def out_of_reach_at_the_start(place: Place) -> Iterator[str]:
+def out_of_reach_at_the_start(place: Scene) -> Iterator[str]:
     host, port = nobody()
     context = Context()
     setattr(context, STATE, make_runtime(context, **_values(replace(place.db.settings, db_endpoint=f"http://{host}:{port}"))))
@@ -199,37 +199,37 @@ def out_of_reach_at_the_start(place: Place) -> Iterator[str]:
 
 
 @problem("The address has no host")
-def the_address_has_no_host(place: Place) -> Iterator[str]:
+def the_address_has_no_host(place: Scene) -> Iterator[str]:
     yield doctor(place, db_endpoint="http://data-vip.invalid")
 
 
 @problem("Nobody answers at the port")
-def nobody_answers(place: Place) -> Iterator[str]:
+def nobody_answers(place: Scene) -> Iterator[str]:
     host, port = nobody()
     yield doctor(place, db_endpoint=f"http://{host}:{port}")
     yield connecting(place, db_endpoint=f"http://{host}:{port}")
 
 
 @problem("The endpoint is not VAST DataBase")
-def another_server(place: Place) -> Iterator[str]:
+def another_server(place: Scene) -> Iterator[str]:
     yield connecting(place, db_endpoint=place.objects.url)
     yield fails(place, "501@begin**")
 
 
 @problem("The cluster is too old")
-def an_old_cluster(place: Place) -> Iterator[str]:
+def an_old_cluster(place: Scene) -> Iterator[str]:
     with database(version="5.0.0.0") as old:
         yield raised(old.store)
 
 
 @problem("The database bucket is not there")
-def no_bucket(place: Place) -> Iterator[str]:
+def no_bucket(place: Scene) -> Iterator[str]:
     settings = replace(place.db.settings, db_bucket="nobody")
     yield raised(lambda: persistence.persist_to_vast_database(payload("/b.exr"), settings=settings))
 
 
 @problem("The object store does not answer")
-def no_object_store(place: Place) -> Iterator[str]:
+def no_object_store(place: Scene) -> Iterator[str]:
     host, port = nobody()
     event = element("renders/a.exr")
     yield raised(lambda: answer(place, event, s3_endpoint=f"http://{host}:{port}"))
@@ -238,12 +238,12 @@ def no_object_store(place: Place) -> Iterator[str]:
 
 
 @problem("An object is named, and there is no object store")
-def no_object_endpoint(place: Place) -> Iterator[str]:
+def no_object_endpoint(place: Scene) -> Iterator[str]:
     yield refused(place, element("renders/a.exr"), s3_endpoint=None)
 
 
 @contextlib.contextmanager
-def _bent(store: Store, status: int, code: str) -> Iterator[None]:
+def _bent(store: ScriptedStore, status: int, code: str) -> Iterator[None]:
     store.before = lambda count: (status, code)
     try:
         yield
@@ -255,36 +255,36 @@ def _bent(store: Store, status: int, code: str) -> Iterator[None]:
 
 
 @problem("The database refuses the keys")
-def wrong_database_keys(place: Place) -> Iterator[str]:
+def wrong_database_keys(place: Scene) -> Iterator[str]:
     settings = replace(place.db.settings, db_secret_key="wrong")
     yield raised(lambda: persistence.persist_to_vast_database(payload("/k.exr"), settings=settings))
 
 
 @problem("The object store refuses the keys")
-def wrong_object_keys(place: Place) -> Iterator[str]:
+def wrong_object_keys(place: Scene) -> Iterator[str]:
     with _bent(place.objects, 403, "SignatureDoesNotMatch"):
         yield raised(lambda: answer(place, element("renders/a.exr")))
 
 
 @problem("The object may not be read")
-def a_forbidden_object(place: Place) -> Iterator[str]:
+def a_forbidden_object(place: Scene) -> Iterator[str]:
     with _bent(place.objects, 403, "AccessDenied"):
         yield refused(place, element("renders/a.exr"))
 
 
 @problem("A bucket's name is refused")
-def not_a_bucket(place: Place) -> Iterator[str]:
+def not_a_bucket(place: Scene) -> Iterator[str]:
     yield refused(place, {"bucket": "renders--x-s3", "object_key": "a.exr"})
 
 
 @problem("An event takes too much")
-def an_event_without_memory(place: Place) -> Iterator[str]:
+def an_event_without_memory(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.function.objects.LocalFile", side_effect=MemoryError):
         yield refused(place, {"data": {"path": place.file(image())}})
 
 
 @problem("The object or its bucket is not there")
-def no_object(place: Place) -> Iterator[str]:
+def no_object(place: Scene) -> Iterator[str]:
     yield refused(place, element("renders/gone.exr"))
     with _bent(place.objects, 404, "NoSuchBucket"):
         yield refused(place, element("renders/a.exr"))
@@ -294,21 +294,21 @@ def no_object(place: Place) -> Iterator[str]:
 
 
 @problem("The certificate cannot be verified")
-def an_unknown_authority(place: Place) -> Iterator[str]:
+def an_unknown_authority(place: Scene) -> Iterator[str]:
     with _secure(place.folder) as url:
         yield doctor(place, db_endpoint=url)
         yield connecting(place, db_endpoint=url)
 
 
 @problem("One side speaks TLS, the other does not")
-def tls_where_there_is_none(place: Place) -> Iterator[str]:
+def tls_where_there_is_none(place: Scene) -> Iterator[str]:
     url = place.db.server.url.replace("http:", "https:")
     yield doctor(place, db_endpoint=url)
     yield connecting(place, db_endpoint=url)
 
 
 @problem("The file of certificate authorities is missing")
-def no_bundle(place: Place) -> Iterator[str]:
+def no_bundle(place: Scene) -> Iterator[str]:
     yield load(VAST_CA_BUNDLE="/etc/nothing.pem")
 
 
@@ -354,7 +354,7 @@ def _certificate(folder: Path) -> Path:
 
 
 @problem("The database is too slow to answer")
-def a_slow_database(place: Place) -> Iterator[str]:
+def a_slow_database(place: Scene) -> Iterator[str]:
     slow = Database(place.db.server, replace(place.db.settings, db_timeout=0.1)).store()
     place.db.server.faults.add("latency=400@begin**")
     with patch("exr_inspector.database.upsert.ATTEMPTS", 1):
@@ -363,7 +363,7 @@ def a_slow_database(place: Place) -> Iterator[str]:
 
 
 @problem("The database is busy")
-def a_busy_database(place: Place) -> Iterator[str]:
+def a_busy_database(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.database.upsert.ATTEMPTS", 1), patch("exr_inspector.database.session._SLOW_DOWN", {"max_tries": 1}):
         yield fails(place, "503@begin**")
         yield fails(place, "500@insert**")
@@ -371,12 +371,12 @@ def a_busy_database(place: Place) -> Iterator[str]:
 
 
 @problem("A transaction has expired")
-def an_expired_transaction(place: Place) -> Iterator[str]:
+def an_expired_transaction(place: Scene) -> Iterator[str]:
     yield fails(place, "expire@insert**")
 
 
 @problem("The database is full")
-def a_full_database(place: Place) -> Iterator[str]:
+def a_full_database(place: Scene) -> Iterator[str]:
     yield fails(place, "507@insert**")
 
 
@@ -384,7 +384,7 @@ def a_full_database(place: Place) -> Iterator[str]:
 
 
 @problem("An event is skipped")
-def skipped_events(place: Place) -> Iterator[str]:
+def skipped_events(place: Scene) -> Iterator[str]:
     yield refused(place, element("renders/notes.txt"))
     yield refused(place, element("renders/folder/"))
     yield refused(place, element("renders/a.exr", "ElementTagCreated"))
@@ -392,25 +392,25 @@ def skipped_events(place: Place) -> Iterator[str]:
 
 
 @problem("The event names no object")
-def no_object_named(place: Place) -> Iterator[str]:
+def no_object_named(place: Scene) -> Iterator[str]:
     yield refused(place, element(""))
 
 
 @problem("A path is refused")
-def refused_paths(place: Place) -> Iterator[str]:
+def refused_paths(place: Scene) -> Iterator[str]:
     yield refused(place, {"data": {"path": "/etc/secret.exr"}})
     yield refused(place, {"data": {"path": str(place.folder / "missing.exr")}})
     yield refused(place, {"data": {"path": str(place.folder)}})
 
 
 @problem("A field of the event is wrong")
-def wrong_fields(place: Place) -> Iterator[str]:
+def wrong_fields(place: Scene) -> Iterator[str]:
     yield refused(place, {"data": {"path": "/a.exr", "stats": "maybe"}})
     yield refused(place, {"data": "{"})
 
 
 @problem("The host refuses the event")
-def refused_by_the_host(place: Place) -> Iterator[str]:
+def refused_by_the_host(place: Scene) -> Iterator[str]:
     headers = {"content-type": "application/json", "ce-specversion": "1.0", "ce-type": "vastdata.com:Element.ElementCreated"}
     full = {**headers, "ce-id": "10", "ce-source": "vastdata.com:trigger", "ce-subject": "broker"}
     for given in (headers, full, {**full, "ce-id": "hello"}):
@@ -421,7 +421,7 @@ def refused_by_the_host(place: Place) -> Iterator[str]:
 
 
 @problem("The host is not ready")
-def a_host_that_is_not_ready(place: Place) -> Iterator[str]:
+def a_host_that_is_not_ready(place: Scene) -> Iterator[str]:
     go_on = threading.Event()
 
     def broken(context: Any) -> None:
@@ -440,37 +440,37 @@ def a_host_that_is_not_ready(place: Place) -> Iterator[str]:
 
 
 @problem("The file is no EXR")
-def no_exr(place: Place) -> Iterator[str]:
+def no_exr(place: Scene) -> Iterator[str]:
     yield from entries(place, b"These are notes")
     yield from entries(place, image()[:4] + b"\x09" + image()[5:])
 
 
 @problem("The file ends inside its header")
-def a_cut_header(place: Place) -> Iterator[str]:
+def a_cut_header(place: Scene) -> Iterator[str]:
     yield from entries(place, image()[:100])
     yield from entries(place, header(part())[:-1] + attribute("note", "string", b"", 100_000))
 
 
 @problem("The header is damaged")
-def a_damaged_header(place: Place) -> Iterator[str]:
+def a_damaged_header(place: Scene) -> Iterator[str]:
     yield from entries(place, header([*part(), attribute("note", "string", b"x", -1)]))
     yield from entries(place, header([*part(), attribute("n" * 300, "string", b"x")]))
 
 
 @problem("The header is too large")
-def a_large_header(place: Place) -> Iterator[str]:
+def a_large_header(place: Scene) -> Iterator[str]:
     data = image(*(text(f"note{number}", "x" * 60_000) for number in range(3)))
     document = answer(place, {"data": {"path": place.file(data)}}, db_endpoint=None, header_limit=100_000)
     yield document["errors"][0]["message"]
 
 
 @problem("Chunks were never written")
-def missing_chunks(place: Place) -> Iterator[str]:
+def missing_chunks(place: Scene) -> Iterator[str]:
     yield from entries(place, without_chunks(image(), len(header(_head())), 3, 4))
 
 
 @problem("The offset table does not list the chunks")
-def unlisted_chunks(place: Place) -> Iterator[str]:
+def unlisted_chunks(place: Scene) -> Iterator[str]:
     yield from entries(place, set_offsets(image(), header(_head()), dict.fromkeys(range(8), 0)))
     yield from entries(place, set_offsets(image(), header(_head()), {3: 0}))
 
@@ -480,14 +480,14 @@ def _head() -> list[bytes]:
 
 
 @problem("The file was cut short")
-def a_cut_file(place: Place) -> Iterator[str]:
+def a_cut_file(place: Scene) -> Iterator[str]:
     data = image()
     yield from entries(place, data[:-60])
     yield from entries(place, data[: len(header(_head())) + 12])
 
 
 @problem("The offset table is damaged")
-def damaged_offsets(place: Place) -> Iterator[str]:
+def damaged_offsets(place: Scene) -> Iterator[str]:
     data, head = image(), header(_head())
     yield from entries(place, set_offsets(data, head, {2: 9}))
     yield from entries(place, set_offsets(data, head, {2: 1 << 40}))
@@ -496,36 +496,36 @@ def damaged_offsets(place: Place) -> Iterator[str]:
 
 
 @problem("The chunks cannot be counted")
-def uncountable_chunks(place: Place) -> Iterator[str]:
+def uncountable_chunks(place: Scene) -> Iterator[str]:
     yield from entries(place, image(without=("compression",)))
 
 
 @problem("The header contradicts itself")
-def contradictions(place: Place) -> Iterator[str]:
+def contradictions(place: Scene) -> Iterator[str]:
     yield from entries(place, image(without=("lineOrder",)))
     yield from entries(place, image(display=(100, 100, 163, 227)))
     yield from entries(place, image(channels=chlist(channel("R"), channel("R"))))
 
 
 @problem("An attribute does not decode")
-def odd_attributes(place: Place) -> Iterator[str]:
+def odd_attributes(place: Scene) -> Iterator[str]:
     yield from entries(place, image(attribute("fps", "rational", b"12345"), text("owner", b"\xff\xfe")))
 
 
 @problem("Cryptomatte layers without metadata")
-def undeclared_cryptomattes(place: Place) -> Iterator[str]:
+def undeclared_cryptomattes(place: Scene) -> Iterator[str]:
     yield from entries(place, image(channels=chlist(channel("CryptoAsset00.R", FLOAT), channel("R"))))
 
 
 @problem("A cryptomatte contradicts itself")
-def a_wrong_cryptomatte(place: Place) -> Iterator[str]:
+def a_wrong_cryptomatte(place: Scene) -> Iterator[str]:
     prefix = "cryptomatte/1234567/"
     fields = {"name": "crypto_object", "hash": "MurmurHash3_32", "conversion": "uint32_to_float32", "manifest": "{"}
     yield from entries(place, image(*(text(prefix + name, value) for name, value in fields.items())))
 
 
 @problem("The file changes while it is read")
-def a_changing_file(place: Place) -> Iterator[str]:
+def a_changing_file(place: Scene) -> Iterator[str]:
     place.objects.objects["renders/b.exr"] = image(*(text(f"note{number}", "x" * 60_000) for number in range(3)))
     count = iter(range(1000))
 
@@ -538,7 +538,7 @@ def a_changing_file(place: Place) -> Iterator[str]:
 
 
 @problem("The list of findings is cut")
-def many_findings(place: Place) -> Iterator[str]:
+def many_findings(place: Scene) -> Iterator[str]:
     many = image(*(text(f"n{number}", b"\xff") for number in range(300)))
     event = {"data": {"path": place.file(many)}}
     yield answer(place, event, db_endpoint=None)["warnings"][-1]["message"]
@@ -546,17 +546,17 @@ def many_findings(place: Place) -> Iterator[str]:
 
 
 @problem("Pixels do not decode")
-def damaged_pixels(place: Place) -> Iterator[str]:
+def damaged_pixels(place: Scene) -> Iterator[str]:
     yield from entries(place, image(), stats=True)
 
 
 @problem("Pixels are missing from the statistics")
-def missing_pixels(place: Place) -> Iterator[str]:
+def missing_pixels(place: Scene) -> Iterator[str]:
     yield from entries(place, without_chunks(image(), len(header(_head())), 3), stats=True)
 
 
 @problem("No process that decodes pixels starts")
-def no_decoder(place: Place) -> Iterator[str]:
+def no_decoder(place: Scene) -> Iterator[str]:
     event = {"data": {"path": place.file(image()), "stats": True}}
     with patch("sys.executable", "/no/such/python"), patch("exr_inspector.pixels.statistics.decode", Decoders(1).decode):
         yield raised(lambda: answer(place, event))
@@ -566,20 +566,20 @@ def no_decoder(place: Place) -> Iterator[str]:
 
 
 @problem("A vector cannot be computed")
-def no_vector(place: Place) -> Iterator[str]:
+def no_vector(place: Scene) -> Iterator[str]:
     yield raised(lambda: persistence.compute_metadata_embedding({**payload(), "channels": "RGBA"}))
     yield raised(lambda: persistence.compute_channel_fingerprint(None))
 
 
 @problem("A vector has the wrong size")
-def a_vector_of_another_size(place: Place) -> Iterator[str]:
+def a_vector_of_another_size(place: Scene) -> Iterator[str]:
     given = persistence.compute_metadata_embedding(payload(), 128)
     yield persistence.persist_to_vast_database(payload("/v.exr"), session=place.db.store(), embedding=given)["error"]["message"]
     yield raised(lambda: persistence.compute_metadata_embedding(payload(), 8))
 
 
 @problem("A vector is not of unit length")
-def a_long_vector(place: Place) -> Iterator[str]:
+def a_long_vector(place: Scene) -> Iterator[str]:
     long = [2.0, *[0.0] * 383]
     db = place.db.at("unit")
     persistence.persist_to_vast_database(payload("/long.exr"), session=db.store(), embedding=long)
@@ -596,7 +596,7 @@ def details(db: Database) -> Iterator[str]:
 
 
 @problem("Vectors of another version are stored")
-def an_old_vector(place: Place) -> Iterator[str]:
+def an_old_vector(place: Scene) -> Iterator[str]:
     db = place.db.at("versions")
     with patch("exr_inspector.database.rows.EMBEDDING_VERSION", EMBEDDING_VERSION - 1):
         persistence.persist_to_vast_database(payload("/earlier.exr"), session=db.store())
@@ -604,7 +604,7 @@ def an_old_vector(place: Place) -> Iterator[str]:
 
 
 @problem("The reference is not found")
-def no_reference(place: Place) -> Iterator[str]:
+def no_reference(place: Scene) -> Iterator[str]:
     target = connection.open_target(place.db.settings)
     yield raised(lambda: similarity.reference(target, "nothing.exr", "metadata"))
 
@@ -613,12 +613,12 @@ def no_reference(place: Place) -> Iterator[str]:
 
 
 @problem("Two writers are in conflict")
-def a_conflict(place: Place) -> Iterator[str]:
+def a_conflict(place: Scene) -> Iterator[str]:
     yield fails(place, "409@commit**")
 
 
 @problem("The answer to a commit is lost")
-def a_lost_commit(place: Place) -> Iterator[str]:
+def a_lost_commit(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.database.upsert.ATTEMPTS", 1):
         store = place.db.warm()
         place.db.server.faults.add("reset@commit")
@@ -635,7 +635,7 @@ def another_frame(place: Place) -> Iterator[str]:
 
 
 @problem("A part of a very large header is left out")
-def a_very_large_header(place: Place) -> Iterator[str]:
+def a_very_large_header(place: Scene) -> Iterator[str]:
     yield from entries(place, image(*(text(f"note{number}", "x" * 60_000) for number in range(40))))
     names = (channel(f"c{number:03}") for number in range(500))
     far = 2**30
@@ -643,7 +643,7 @@ def a_very_large_header(place: Place) -> Iterator[str]:
 
 
 @problem("Rows contradict each other")
-def contradicting_rows(place: Place) -> Iterator[str]:
+def contradicting_rows(place: Scene) -> Iterator[str]:
     db = place.db.at("twice")
     persistence.persist_to_vast_database(payload("/twice.exr"), session=db.store())
     with db.session().transaction() as tx:
@@ -666,7 +666,7 @@ def _changed(rows: pa.Table, **values: Any) -> pa.Table:
 
 
 @problem("The schema is older than the function")
-def an_old_schema(place: Place) -> Iterator[str]:
+def an_old_schema(place: Scene) -> Iterator[str]:
     old = place.db.at("old")
     fill_old(old)
     yield persistence.persist_to_vast_database(payload("/s.exr"), session=old.store())["error"]["message"]
@@ -674,13 +674,13 @@ def an_old_schema(place: Place) -> Iterator[str]:
 
 
 @problem("A payload field has the wrong type")
-def a_wrong_payload(place: Place) -> Iterator[str]:
+def a_wrong_payload(place: Scene) -> Iterator[str]:
     wrong = payload("/w.exr", size_bytes="many")
     yield persistence.persist_to_vast_database(wrong, session=place.db.store())["error"]["message"]
 
 
 @problem("The server refuses the rows")
-def refused_rows(place: Place) -> Iterator[str]:
+def refused_rows(place: Scene) -> Iterator[str]:
     place.db.server.faults.add("400@insert**")
     yield persistence.persist_to_vast_database(payload("/r.exr"), session=place.db.store())["error"]["message"]
     place.db.server.faults.clear()
@@ -690,13 +690,13 @@ def refused_rows(place: Place) -> Iterator[str]:
 
 
 @problem("Nothing is stored where you ask")
-def nothing_where_one_asks(place: Place) -> Iterator[str]:
+def nothing_where_one_asks(place: Scene) -> Iterator[str]:
     target = connection.open_target(place.db.at("misspelt").settings)
     yield raised(lambda: engine.ask_client(target, questions.parse("SELECT file_path FROM files")))
 
 
 @problem("The query engine cannot be used")
-def no_query_engine(place: Place) -> Iterator[str]:
+def no_query_engine(place: Scene) -> Iterator[str]:
     statement = questions.parse("SELECT count(*) FROM files")
     yield raised(lambda: engine.ask_server(connection.open_target(place.db.settings), statement))
     with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
@@ -704,7 +704,7 @@ def no_query_engine(place: Place) -> Iterator[str]:
 
 
 @problem("A question cannot be asked")
-def no_such_question(place: Place) -> Iterator[str]:
+def no_such_question(place: Scene) -> Iterator[str]:
     for arguments in (["nothing"], ["missing_frames", "--param", "show"], ["missing_frames", "--param", "nothing=1"]):
         yield said_by("ask", *arguments).removeprefix("exr-inspector ask: ")
 
@@ -723,7 +723,7 @@ def said_by(*words: str) -> str:
 
 
 @problem("A policy cannot be read")
-def no_policy(place: Place) -> Iterator[str]:
+def no_policy(place: Scene) -> Iterator[str]:
     yield raised(lambda: load_policy(place.folder / "nothing.toml"))
     yield raised(lambda: load_policy(place.file(b"id = ", "broken.toml")))
     event = {"data": {"path": place.file(image()), "policy_path": "/etc/policy.toml"}}
@@ -731,7 +731,7 @@ def no_policy(place: Place) -> Iterator[str]:
 
 
 @problem("A policy has a mistake")
-def a_wrong_policy(place: Place) -> Iterator[str]:
+def a_wrong_policy(place: Scene) -> Iterator[str]:
     head = b'id = "mine"\nversion = "1"\n[[rule]]\nid = "a"\n'
     yield raised(lambda: load_policy(place.file(head + b'kind = "compresion"\nseverity = "FAIL"\n', "kind.toml")))
     rule = b'kind = "compression"\nseverity = "FAIL"\nallowed = ["zip"]\n'
@@ -742,7 +742,7 @@ def a_wrong_policy(place: Place) -> Iterator[str]:
 
 
 @problem("A backup or a restore is refused")
-def refused_backups(place: Place) -> Iterator[str]:
+def refused_backups(place: Scene) -> Iterator[str]:
     path, db = str(place.folder / "backup"), place.db.at("kept")
     persistence.persist_to_vast_database(payload("/kept.exr"), session=db.store())
     assert run(db, "backup", "--backup-path", path)[0] == 0
@@ -753,12 +753,12 @@ def refused_backups(place: Place) -> Iterator[str]:
 
 
 @problem("A backfill does not begin, or ends early")
-def no_backfill(place: Place) -> Iterator[str]:
+def no_backfill(place: Scene) -> Iterator[str]:
     yield run(place.db, "backfill", str(place.folder / "nowhere"))[1]["error"]["message"]
 
 
 @problem("A command is refused")
-def refused_commands(place: Place) -> Iterator[str]:
+def refused_commands(place: Scene) -> Iterator[str]:
     event = place.file(b"{", "event.json")
     with contextlib.suppress(SystemExit):
         yield said(lambda: _exits(lambda: main.main([event]))).splitlines()[-1]
@@ -771,13 +771,13 @@ def _exits(call: Callable[[], object]) -> None:
 
 
 @problem("An error that nobody foresaw")
-def a_fault_of_the_program(place: Place) -> Iterator[str]:
+def a_fault_of_the_program(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.payload.document.describe", side_effect=KeyError("dataWindow")):
         yield raised(lambda: answer(place, {"data": {"path": place.file(image())}}))
 
 
 @problem("A step of the doctor fails")
-def a_failing_step(place: Place) -> Iterator[str]:
+def a_failing_step(place: Scene) -> Iterator[str]:
     given = replace(place.db.settings, db_endpoint=place.db.server.url.replace("http:", "https:"))
     keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
     with patch.dict("os.environ", keys), contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -786,13 +786,13 @@ def a_failing_step(place: Place) -> Iterator[str]:
 
 
 @problem("A similarity search is slow")
-def a_search_without_engine(place: Place) -> Iterator[str]:
+def a_search_without_engine(place: Scene) -> Iterator[str]:
     with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
         yield said_by("similar", place.file(image()), *arguments).splitlines()[0]
 
 
 @contextlib.contextmanager
-def _engine_down(place: Place) -> Iterator[list[str]]:
+def _engine_down(place: Scene) -> Iterator[list[str]]:
     """The query engine's driver is there, and finds no engine; yields the options that name the database."""
     given = place.db.settings
     keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
@@ -804,7 +804,7 @@ def _engine_down(place: Place) -> Iterator[list[str]]:
 
 
 @problem("The tables are not as they should be")
-def other_tables(place: Place) -> Iterator[str]:
+def other_tables(place: Scene) -> Iterator[str]:
     db = place.db.at("other")
     with db.session().transaction() as tx:
         columns = pa.schema([("file_id", pa.int64())])
@@ -813,7 +813,7 @@ def other_tables(place: Place) -> Iterator[str]:
 
 
 @problem("A trial of the function fails")
-def a_failing_trial(place: Place) -> Iterator[str]:
+def a_failing_trial(place: Scene) -> Iterator[str]:
     with patch("main.handler", lambda ctx, event: {"errors": [{"code": "rejected", "message": "no"}]}):
         yield run(place.db, "test_function", "--sample-files", "1")[1]["error"]["message"]
     with function_host.FunctionHost(lambda ctx, event: 1 / 0) as host:

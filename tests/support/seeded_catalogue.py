@@ -52,7 +52,7 @@ def rgb(*layers: str, kind: str = "HALF") -> tuple[tuple[str, str], ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class RenderSetup:
     """How a pass is rendered: everything that all frames of all its sequences share."""
 
     name: str
@@ -94,21 +94,21 @@ HD, SCOPE, UHD = (1920, 1080), (2048, 858), (4096, 2160)
 ARNOLD, BLENDER, RENDERMAN = "Arnold 7.3.4.1", "Blender 4.2.3 LTS", "RenderMan 26.1"
 KARMA, VRAY = "Karma XPU 20.5.370", "V-Ray 6.20.02"
 
-SHOWS: dict[str, tuple[Setup, ...]] = {
+SHOWS: dict[str, tuple[RenderSetup, ...]] = {
     "apollo": (
-        Setup("beauty", ARNOLD, BEAUTY, "zip", HD, seconds=1400, memory=21000),
-        Setup("crypto", ARNOLD, CRYPTO, "zip", HD, seconds=180, memory=9000, color_space=None),
-        Setup("deep", ARNOLD, DEEP, "zips", HD, kind="deepscanline", seconds=900, memory=26000),
+        RenderSetup("beauty", ARNOLD, BEAUTY, "zip", HD, seconds=1400, memory=21000),
+        RenderSetup("crypto", ARNOLD, CRYPTO, "zip", HD, seconds=180, memory=9000, color_space=None),
+        RenderSetup("deep", ARNOLD, DEEP, "zips", HD, kind="deepscanline", seconds=900, memory=26000),
     ),
     "borealis": (
-        Setup("beauty", BLENDER, BEAUTY[:16], "dwaa", SCOPE, overscan=32, color_space="lin_rec709_scene", artist="jonas"),
-        Setup("utility", BLENDER, UTILITY, "zip", SCOPE, overscan=32, seconds=90, color_space=None, artist="jonas"),
-        Setup("deep", RENDERMAN, DEEP, "zips", SCOPE, kind="deepscanline", seconds=1100, memory=30000, artist="jonas"),
+        RenderSetup("beauty", BLENDER, BEAUTY[:16], "dwaa", SCOPE, overscan=32, color_space="lin_rec709_scene", artist="jonas"),
+        RenderSetup("utility", BLENDER, UTILITY, "zip", SCOPE, overscan=32, seconds=90, color_space=None, artist="jonas"),
+        RenderSetup("deep", RENDERMAN, DEEP, "zips", SCOPE, kind="deepscanline", seconds=1100, memory=30000, artist="jonas"),
     ),
     "caldera": (
-        Setup("stereo", KARMA, BEAUTY[:7], "piz", UHD, views=("left", "right"), seconds=2400, memory=40000, artist="ayşe"),
-        Setup("utility", KARMA, UTILITY, "zip", UHD, seconds=240, color_space=None, artist="ayşe"),
-        Setup("fx", VRAY, BEAUTY[:10], "zip", UHD, kind="tiledimage", seconds=3100, memory=52000, artist="ayşe"),
+        RenderSetup("stereo", KARMA, BEAUTY[:7], "piz", UHD, views=("left", "right"), seconds=2400, memory=40000, artist="ayşe"),
+        RenderSetup("utility", KARMA, UTILITY, "zip", UHD, seconds=240, color_space=None, artist="ayşe"),
+        RenderSetup("fx", VRAY, BEAUTY[:10], "zip", UHD, kind="tiledimage", seconds=3100, memory=52000, artist="ayşe"),
     ),
 }
 SEQUENCES, SHOTS = ("sq010", "sq020", "sq030", "sq040"), ("sh010", "sh020", "sh030", "sh040", "sh050", "sh060")
@@ -121,7 +121,7 @@ class Frame:
     show: str
     sequence: str
     shot: str
-    setup: Setup
+    setup: RenderSetup
     number: int
     version: str = "v001"
     pad: int = 4
@@ -337,7 +337,7 @@ def _extra(present: Sequence[Frame]) -> list[Frame]:
     return [replace(frame, pad=5) for frame in present if sequence_key(*frame.key) == key and frame.number == number]
 
 
-TEXTURE = Setup("textures", "maketx 2.5.12", rgb(""), "zip", (2048, 2048), kind="tiledimage", color_space=None, artist=None)
+TEXTURE = RenderSetup("textures", "maketx 2.5.12", rgb(""), "zip", (2048, 2048), kind="tiledimage", color_space=None, artist=None)
 
 
 def _still(index: int) -> Frame:

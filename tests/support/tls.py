@@ -35,7 +35,7 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class TlsEndpoint:
     """The address of a TLS endpoint, and the file with its authority."""
 
     url: str
@@ -43,7 +43,7 @@ class Endpoint:
 
 
 @contextmanager
-def tls_before(url: str, folder: Path) -> Iterator[Endpoint]:
+def tls_before(url: str, folder: Path) -> Iterator[TlsEndpoint]:
     """A TLS endpoint on 127.0.0.1 that passes everything on to the plain server at `url`. `folder` holds its certificates."""
     certificates = make_certificates(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,7 +64,7 @@ def tls_before(url: str, folder: Path) -> Iterator[Endpoint]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield Endpoint(f"https://127.0.0.1:{server.server_address[1]}", str(certificates.authority))
+        yield TlsEndpoint(f"https://127.0.0.1:{server.server_address[1]}", str(certificates.authority))
         server.shutdown()
         thread.join()
 
