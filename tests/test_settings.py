@@ -222,11 +222,6 @@ def test_any_environment_gives_settings_or_says_what_is_wrong(environ: dict[str,
     assert named <= {environment_name(item.name) for item in fields(Settings)}
 
 
-def test_the_configuration_page_is_what_the_declarations_say() -> None:
-    """docs/CONFIGURATION.md is generated; a setting that changes changes it."""
-    assert configuration.PAGE.read_text(encoding="utf-8") == configuration.page()
-
-
 def test_the_configuration_page_names_every_setting_and_every_spelling() -> None:
     """None is left out."""
     page = configuration.page()

@@ -48,6 +48,7 @@ BODY_SECONDS = 30.0
 GRACE_SECONDS = 30.0
 # Connections that the system accepts while this process is busy; beyond it a burst is reset.
 BACKLOG = 1024
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _log = logging.getLogger("exr_inspector.function.host")
 
 T = TypeVar("T")
@@ -327,7 +328,7 @@ def main(arguments: list[str] | None = None) -> int:
     when the function or its secrets cannot be loaded.
     """
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=options.log_level.upper(), format=LOG_FORMAT)
     try:
         secrets = read_secrets(options.secrets)
         handler, init = load(options.app_path, options.handler)

@@ -63,26 +63,3 @@ def test_a_block_does_what_it_says(block: DocumentBlock, running: Callable[[Path
         running(block.path).check(block.line)
     except Failed as failure:
         pytest.fail(str(failure), pytrace=False)
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("```sql\nSELECT status FROM files WHERE status = 'ok'\n```\n", None),
-        ("<!-- rows: 0 -->\n```sql\nSELECT status FROM files WHERE status = 'no such'\n```\n", None),
-        ("```sql\nSELECT status FROM files WHERE status = 'no such'\n```\n", "0 rows"),
-        ("<!-- rows: 0 -->\n```sql\nSELECT status FROM files WHERE status = 'ok'\n```\n", "rows"),
-        ("```python\nimport os\nassert os.environ['VAST_DB_ENDPOINT']\n```\n", None),
-        ("<!-- cluster -->\n```console\nvastde pipelines run x\n```\n", "no command"),
-    ],
-)
-def test_a_planted_block_is_judged_over_the_stored_rows(stages: Stages, tmp_path: Path, text: str, fault: str | None) -> None:
-    """With rows or without, and with the settings of the endpoint."""
-    path = tmp_path / "planted.md"
-    path.write_text(text, encoding="utf-8")
-    document = Running(path, stages)
-    if fault is None:
-        document.check(document.examples[0].line)
-        return
-    with pytest.raises(Failed, match=fault):
-        document.check(document.examples[0].line)

@@ -11,13 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 import yaml
 
 import main
 from contexts import Context
 from exr_bytes import image
-from exr_inspector.cli import uploads
 from exr_inspector.errors import Verdict
 from exr_inspector.function import context as vast_context
 from exr_inspector.function import host, job
@@ -112,23 +110,5 @@ def test_the_collector_reads_the_host_s_lines() -> None:
 
 def as_the_host_writes(line: str) -> str:
     """A line of the log as the function host formats it."""
-    (basic,) = (
-        node
-        for node in ast.walk(ast.parse(inspect.getsource(host)))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.basicConfig"
-    )
-    (form,) = (word.value.value for word in basic.keywords if word.arg == "format" and isinstance(word.value, ast.Constant))
     record = logging.LogRecord("exr-inspector", logging.INFO, "", 0, line, None, None)
-    return logging.Formatter(str(form)).format(record)
-
-
-@pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), (["--fast"], 2)])
-def test_the_demonstration_of_uploads_explains_itself(
-    arguments: list[str], status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever asks for help, or for an option that there is not, gets an answer and no demonstration."""
-    monkeypatch.setattr(uploads, "local_cloud", lambda: pytest.fail("the demonstration runs"))
-    with pytest.raises(SystemExit) as ended:
-        uploads.main(arguments)
-    printed = capsys.readouterr()
-    assert (ended.value.code, "scripts/upload_demo" in printed.out + printed.err) == (status, True)
+    return logging.Formatter(host.LOG_FORMAT).format(record)

@@ -23,7 +23,6 @@ from exr_inspector.function.events import (
     read_envelope,
     read_requests,
 )
-from generators import events
 
 FIXTURES = sorted((Path(__file__).resolve().parents[1] / "fixtures/events").glob("*.json"))
 
@@ -269,8 +268,3 @@ def test_a_file_whose_name_is_not_unicode_can_be_named() -> None:
     assert request.path == "/renders/\udcff.exr"
     with pytest.raises(BadEvent, match=r"data\.path"):
         read_requests(read_envelope({"data": {"path": "/renders/\ud800.exr"}}))
-
-
-def test_the_page_of_events_is_what_the_fixtures_say() -> None:
-    """docs/EVENTS.md is generated; a fixture that changes changes it."""
-    assert events.PAGE.read_text(encoding="utf-8") == events.page()

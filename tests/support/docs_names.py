@@ -9,14 +9,13 @@ from pathlib import Path
 
 from docs_commands import PLATFORM
 from project import ROOT, tracked
-from vast_schemas import TABLES
 
 FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:py|md|toml|json|sql|txt|yaml|sh)")
 MADE_BY_USERS = {"EVENT.json"}
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _CODE = re.compile(r"``([^\n]+?)``|`([^`\n]+)`")
-_IDENTIFIER = re.compile(r"(?<![\w.:/<-])([A-Za-z]\w*)\.(\w+)|(?<![\w./<-])_?[A-Za-z]\w*")
+_IDENTIFIER = re.compile(r"(?<![\w/<-])_?[A-Za-z]\w*")
 _NAME = re.compile(r"[A-Za-z0-9]_\w|_[a-z]|[a-z][A-Z]")
 _MEASURED = re.compile(r"\b\d[\d,.]*\s?(?:ms|us|µs|(?:files|events|rows|samples)/s|(?:micro|milli)seconds)(?!\w)")
 _COMMAND = re.compile(r"\b(scripts/\w+|python -m|pytest|curl|benchmarks[/.]\w+)")
@@ -74,39 +73,10 @@ def words() -> frozenset[str]:
     return frozenset(word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text))
 
 
-@cache
-def module_words(name: str) -> frozenset[str] | None:
-    """The words of the module of that name; None where there is none."""
-    path = next((path for path in tracked("*.py") if path.stem == name and path.parent.name != "fixtures"), None)
-    return path and frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
-
-
 def unknown_names(text: str, others: Container[str] = ()) -> set[str]:
-    """Names in code type that stand nowhere in the project: with an underscore or an inner capital, or of a module or a table.
-
-    `others`: names of other programs.
-    """
-    unknown = set()
-    for span in code_spans(text):
-        for match in _IDENTIFIER.finditer(span):
-            if match[1]:
-                unknown |= {match[0]} if _is_no_member(match[1], match[2]) else set()
-            elif _NAME.search(match[0]) and not {match[0], f"_{match[0]}"} & words() and match[0] not in others:
-                unknown.add(match[0])
-    return unknown
-
-
-def _is_no_member(owner: str, name: str) -> bool:
-    if name in ("py", "md", "toml", "json", "sql", "html", "exr", "yaml", "txt", "jsonl"):
-        return False
-    if (ROOT / "exr_inspector" / owner).is_dir():
-        return not (ROOT / "exr_inspector" / owner / f"{name}.py").exists() and name not in words()
-    if owner in ("data", "exr_inspector"):  # a field of events, and the prefix of metrics
-        return name not in words()
-    if owner in TABLES:
-        return name not in {column.name for column in TABLES[owner].columns} and name not in words()
-    known = module_words(owner)
-    return known is not None and name not in known
+    """Names in code type with an underscore or an inner capital that stand nowhere in the project. `others`: of other programs."""
+    named = {name for span in code_spans(text) for name in _IDENTIFIER.findall(span) if _NAME.search(name)}
+    return {name for name in named if not {name, f"_{name}"} & words() and name not in others}
 
 
 def unknown_flags(text: str) -> set[str]:

@@ -47,14 +47,10 @@ with socket.socket(socket.AF_UNIX) as server:
     streams = array.array("i", [0, 1, 2])
     server.sendmsg([len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
     server.sendall(request)
-    sys.exit(int.from_bytes(server.recv(4), "big"))
+    status = server.recv(4)
+    sys.exit(int.from_bytes(status, "big") if status else 143)
 """
 """The program that stands for `python`: it ends with the status that the server sends."""
-
-
-def is_possible() -> bool:
-    """Whether the system has what the server needs; without it the real interpreter is used."""
-    return hasattr(os, "pidfd_open")
 
 
 @contextlib.contextmanager
@@ -91,40 +87,33 @@ def _serve(path: str) -> NoReturn:
             if os.fork() == 0:
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                _keep(connection)
+                _answer(connection)
             connection.close()
     os._exit(0)
 
 
-def _keep(connection: socket.socket) -> NoReturn:
-    """Run one request in a child, end it when its client is gone, and send the status."""
+def _answer(connection: socket.socket) -> NoReturn:
+    """Run one request in a process group of its own, which ends when its client does, and send the exit status."""
     head, control, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(12))
-    streams = array.array("i", control[0][2])
-    request = json.loads(_received(connection, int.from_bytes(head, "big")))
-    child = os.fork()
-    if child == 0:
-        connection.close()
-        os.setpgid(0, 0)
-        for standard, given in enumerate(streams):
-            os.dup2(given, standard)
-            os.close(given)
-        _end(_status(*request))
-    for stream in streams:
-        os.close(stream)
-    ended = os.pidfd_open(child)
-    if ended not in select.select([connection, ended], [], [])[0]:
-        os.killpg(child, signal.SIGTERM)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with contextlib.suppress(OSError):
-        connection.sendall((status if status >= 0 else 128 - status).to_bytes(4, "big"))
+    request = json.loads(connection.makefile("rb").read(int.from_bytes(head, "big")))
+    os.setpgid(0, 0)
+    for standard, given in enumerate(array.array("i", control[0][2])):
+        os.dup2(given, standard)
+        os.close(given)
+    threading.Thread(target=_end_with_client, args=[connection], daemon=True).start()
+    status = _status(*request)
+    # As the interpreter ends, but for taking apart its modules: extension modules complain of that after a fork.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.sendall(status.to_bytes(4, "big"))
     os._exit(0)
 
 
-def _received(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        data += connection.recv(size - len(data))
-    return data
+def _end_with_client(connection: socket.socket) -> None:
+    connection.recv(1)
+    os.killpg(0, signal.SIGTERM)
 
 
 def _status(*request: Any) -> int:
@@ -133,22 +122,13 @@ def _status(*request: Any) -> int:
         _run(*request)
     except SystemExit as left:
         if left.code is None or isinstance(left.code, int):
-            return left.code or 0
+            return (left.code or 0) & 255
         print(left.code, file=sys.stderr)
         return 1
     except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
         return 1
     return 0
-
-
-def _end(status: int) -> NoReturn:
-    """End as the interpreter does, but for taking apart its modules: extension modules complain of that after a fork."""
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
 
 
 def _run(executable: str, arguments: list[str], folder: str, variables: dict[str, str]) -> None:

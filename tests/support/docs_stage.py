@@ -88,16 +88,12 @@ class Stages:
     @cached_property
     def commands(self) -> Commands:
         """What programs and flags there are."""
-        if not self._listening:
-            return Commands()
         docs_python.write_client(self._folder / "python3", self._listening)
         return Commands(str(self._folder / "python3"))
 
     @cached_property
-    def _listening(self) -> Path | None:
-        """The socket of a Python with its packages loaded, where there can be one."""
-        if not docs_python.is_possible():
-            return None
+    def _listening(self) -> Path:
+        """The socket of a Python with its packages loaded."""
         path = self._folder / "socket"
         self._stack.enter_context(docs_python.serving(path))
         return path
@@ -172,13 +168,13 @@ def _copy_project(root: Path) -> None:
         shutil.copy2(path, copy)
 
 
-def _make_environment(venv: Path, listening: Path | None) -> None:
+def _make_environment(venv: Path, listening: Path) -> None:
     """An environment that is this interpreter's, and that scripts/setup takes for complete; see docs_python for `listening`."""
     (venv / "bin").mkdir(parents=True)
     real = Path(sys.prefix)
     for entry in [*(real / "bin").iterdir(), *(real / name for name in ("lib", "lib64", "include", "pyvenv.cfg"))]:
         link = venv / entry.relative_to(real)
-        if listening and link.name in ("python", "python3"):
+        if link.name in ("python", "python3"):
             docs_python.write_client(link, listening)
         elif link.name == "exr-inspector":
             link.write_text(
