@@ -15,7 +15,6 @@ import seeded_catalogue
 from exr_inspector.catalogue import connection, engine, questions
 from exr_inspector.database import rows as vast_rows
 from exr_inspector.embedding.vectors import BLOCKS
-from local_vast import LocalVast
 from seeded_catalogue import PLANTED, sequence_key
 
 QUESTIONS = questions.names()
@@ -24,8 +23,7 @@ QUESTIONS = questions.names()
 @pytest.fixture(scope="module")
 def target() -> Iterator[connection.Target]:
     """The seeded catalogue behind an endpoint that speaks VAST's protocols."""
-    with LocalVast(buckets=("renders",)) as server:
-        seeded_catalogue.load(server, "renders", "exr")
+    with seeded_catalogue.served() as server:
         sys.modules.pop("adbc_driver_vastdb", None)  # scripts that need no engine mark it as absent
         environ = {"VAST_DB_ACCESS_KEY": server.access_key, "VAST_DB_SECRET_KEY": server.secret_key}
         yield connection.open_target(connection.settings_of(server.url, "renders/exr", environ))

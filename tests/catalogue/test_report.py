@@ -32,8 +32,7 @@ CHARTS = 8
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalVast]:
     """The seeded catalogue behind an endpoint."""
-    with LocalVast(buckets=("renders",)) as running:
-        seeded_catalogue.load(running, "renders", "exr")
+    with seeded_catalogue.served() as running:
         yield running
 
 

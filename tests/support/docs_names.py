@@ -74,7 +74,7 @@ def words() -> frozenset[str]:
 
 
 def unknown_names(text: str, others: Container[str] = ()) -> set[str]:
-    """Names in code type with an underscore or inner capital that stand nowhere in the project; `others` are of other programs."""
+    """Names in code type with an underscore or inner capital that stand nowhere in the project; `others`: of other programs."""
     named = {name for span in code_spans(text) for name in _IDENTIFIER.findall(span) if _NAME.search(name)}
     return {name for name in named if not {name, f"_{name}"} & words() and name not in others}
 

@@ -25,7 +25,7 @@ import main
 import seeded_catalogue
 from docs_commands import Commands
 from exr_inspector.cli import init
-from exr_inspector.cli.demo import BUCKET, SCHEMA
+from exr_inspector.cli.demo import BUCKET
 from exr_inspector.cli.local import variables
 from exr_inspector.operations.samples import write_samples
 from local_vast import LocalVast
@@ -114,9 +114,7 @@ class Stages:
 
     @cached_property
     def _catalogue(self) -> LocalVast:
-        server = self._stack.enter_context(LocalVast(buckets=(BUCKET,)))
-        seeded_catalogue.load(server, BUCKET, SCHEMA)
-        return server
+        return self._stack.enter_context(seeded_catalogue.served())
 
 
 def environment(server: LocalVast, root: Path) -> dict[str, str]:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -28,6 +30,7 @@ import vast_schemas
 from exr_inspector.database import rows as vast_rows
 from exr_inspector.database.rows import Stamp
 from exr_inspector.payload.names import parse_name
+from local_vast import LocalVast
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 10
@@ -512,16 +515,37 @@ def build() -> dict[str, pa.Table]:
 @cache
 def tables() -> dict[str, pa.Table]:
     """The Arrow tables by name, kept on disk until a module that has a part in them changes."""
-    sources = [Path(__file__), *(path for pattern in SOURCES for path in ROOT.glob(pattern))]
+    directory = _kept("tables", SOURCES, lambda scratch: write(scratch, build()))
+    return {name: feather.read_table(directory / f"{name}.arrow") for name in vast_schemas.TABLES}
+
+
+@contextmanager
+def served() -> Iterator[LocalVast]:
+    """An endpoint with a copy of the catalogue in the schema renders/exr, which is stored once and kept as the tables are."""
+
+    def store(scratch: Path) -> None:
+        with LocalVast(data=scratch, buckets=("renders",)) as server:
+            load(server, "renders", "exr")
+
+    with tempfile.TemporaryDirectory() as folder:
+        kept = _kept("stored", (*SOURCES, "local_vast/**/*.py"), store)
+        data = shutil.copytree(kept, Path(folder, "data"))
+        with LocalVast(data=data, buckets=("renders",)) as server:
+            yield server
+
+
+def _kept(name: str, patterns: Iterable[str], make: Callable[[Path], object]) -> Path:
+    """A folder that `make` fills where none is there for the present sources."""
+    sources = [Path(__file__), *(path for pattern in patterns for path in ROOT.glob(pattern))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:16]
-    directory = ROOT / ".pytest_cache/seeded_catalogue" / digest
-    with (_made(directory.parent) / "lock").open("w") as lock:
+    directory = ROOT / ".pytest_cache/seeded_catalogue" / f"{name}-{digest}"
+    with (_made(directory.parent) / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of the same run wait for the one that builds
         if not directory.exists():
             scratch = Path(tempfile.mkdtemp(dir=directory.parent))
-            write(scratch, build())
+            make(scratch)
             scratch.rename(directory)
-    return {name: feather.read_table(directory / f"{name}.arrow") for name in vast_schemas.TABLES}
+    return directory
 
 
 def _made(directory: Path) -> Path:
