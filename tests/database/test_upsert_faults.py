@@ -6,7 +6,7 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +49,12 @@ def no_faults_remain(db: Database) -> Iterator[None]:
 
 def versions(db: Database, path: str) -> list[tuple[str, bool, int]]:
     """What is stored of a path: (etag, is_current, inspection_count) per version."""
-    return sorted((r["etag"], r["is_current"], r["inspection_count"]) for r in db.rows("files") if r["file_path"] == path)
+    return versions_in(db.rows("files", ["file_path", "etag", "is_current", "inspection_count"]), path)
+
+
+def versions_in(files: Iterable[dict], path: str) -> list[tuple[str, bool, int]]:
+    """The same of rows that were read before."""
+    return sorted((row["etag"], row["is_current"], row["inspection_count"]) for row in files if row["file_path"] == path)
 
 
 def first(path: str) -> dict:
@@ -67,9 +72,9 @@ def again(path: str) -> dict:
     return measured(payload(path, mtime="2026-02-02T00:00:00Z", etag="again", size_bytes=9))
 
 
-def known(db: Database, path: str) -> set[str]:
+def known_in(contents: dict[str, list[dict]], path: str) -> set[str]:
     """The bytes that statistics and findings of a path describe."""
-    return {name for *_, name in measurements(db.contents(), path)}
+    return {name for *_, name in measurements(contents, path)}
 
 
 def delivered(document: dict, store: persistence.Store) -> dict:
@@ -80,33 +85,39 @@ def delivered(document: dict, store: persistence.Store) -> dict:
     raise AssertionError("fifty deliveries failed")
 
 
+def store_all(paths: Sequence[str], store: persistence.Store) -> None:
+    """The first version of every path, in one transaction."""
+    assert {one["status"] for one in persistence.persist_batch([first(path) for path in paths], session=store)} == {"stored"}
+
+
 @pytest.mark.parametrize("fault", ONCE)
-@pytest.mark.parametrize("nth", range(NEW_VERSION_REQUESTS))
-def test_a_fault_at_any_request_is_survived(db: Database, store: persistence.Store, fault: str, nth: int) -> None:
+def test_a_fault_at_any_request_is_survived(db: Database, store: persistence.Store, fault: str) -> None:
     """Whatever happens at the n-th request of storing a newer version, the call succeeds and the tables are those after it."""
-    path = f"/survived/{fault}/{nth}.exr"
-    persistence.persist_to_vast_database(first(path), session=store)
-    db.server.faults.add(f"{fault}@any+{nth}")
-    result = persistence.persist_to_vast_database(second(path), session=store)
-    assert db.server.faults.specifications() == []
-    assert (result["status"], result["inserted"], result["is_current"]) == ("stored", True, True)
-    assert [version[:2] for version in versions(db, path)] == [("etag-v1", False), ("etag-v2", True)]
-    assert known(db, path) == {"etag-v1 of 7 bytes", "etag-v2 of 9 bytes"}
+    paths = [f"/survived/{fault}/{nth}.exr" for nth in range(NEW_VERSION_REQUESTS)]
+    store_all(paths, store)
+    for nth, path in enumerate(paths):
+        db.server.faults.add(f"{fault}@any+{nth}")
+        result = persistence.persist_to_vast_database(second(path), session=store)
+        assert db.server.faults.specifications() == [], path
+        assert (result["status"], result["inserted"], result["is_current"]) == ("stored", True, True), path
+    contents = db.contents()
+    for path in paths:
+        assert [version[:2] for version in versions_in(contents["files"], path)] == [("etag-v1", False), ("etag-v2", True)], path
+        assert known_in(contents, path) == {"etag-v1 of 7 bytes", "etag-v2 of 9 bytes"}, path
 
 
 @pytest.mark.parametrize("fault", ONCE)
-@pytest.mark.parametrize("nth", range(RENDER_REQUESTS))
-def test_a_fault_while_measurements_are_replaced_is_survived(
-    db: Database, store: persistence.Store, fault: str, nth: int
-) -> None:
+def test_a_fault_while_measurements_are_replaced_is_survived(db: Database, store: persistence.Store, fault: str) -> None:
     """Of the earlier render nothing is left, whichever request the fault strikes."""
-    path = f"/replaced/{fault}/{nth}.exr"
-    persistence.persist_to_vast_database(first(path), session=store)
-    db.server.faults.add(f"{fault}@any+{nth}")
-    result = persistence.persist_to_vast_database(again(path), session=store)
-    assert db.server.faults.specifications() == []
-    assert (result["status"], result["inserted"]) == ("stored", False)
-    assert known(db, path) == {"again of 9 bytes"}
+    paths = [f"/replaced/{fault}/{nth}.exr" for nth in range(RENDER_REQUESTS)]
+    store_all(paths, store)
+    for nth, path in enumerate(paths):
+        db.server.faults.add(f"{fault}@any+{nth}")
+        result = persistence.persist_to_vast_database(again(path), session=store)
+        assert db.server.faults.specifications() == [], path
+        assert (result["status"], result["inserted"]) == ("stored", False), path
+    contents = db.contents()
+    assert [path for path in paths if known_in(contents, path) != {"again of 9 bytes"}] == []
 
 
 def test_the_tables_are_sound_after_all_of_that(db: Database) -> None:
@@ -257,7 +268,7 @@ def test_a_process_killed_at_any_request_leaves_nothing(db: Database, nth: int) 
     result = persistence.persist_to_vast_database(first(path), session=db.store())
     assert result["status"] == "stored"
     assert len(versions(db, path)) == 1
-    assert known(db, path) == {"etag-v1 of 7 bytes"}
+    assert known_in(db.contents(), path) == {"etag-v1 of 7 bytes"}
     assert_sound(db.contents())
 
 

@@ -16,6 +16,7 @@ import vastdb
 
 import main
 from contexts import Context, element
+from databases import Database, settings_for
 from exr_inspector.errors import Retry, VASTDatabaseError
 from exr_inspector.operations.samples import SAMPLES
 from exr_inspector.settings import Settings
@@ -76,10 +77,7 @@ def database(clean: pytest.MonkeyPatch, store: ScriptedStore) -> Iterator[LocalV
 
 def table(server: LocalVast, name: str) -> list[Row]:
     """All rows of a table."""
-    session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
-    with session.transaction() as tx:
-        rows: list[Row] = tx.bucket(DATABASE).schema("exr_inspector").table(name).select().read_all().to_pylist()
-    return rows
+    return Database(server, settings_for(server.url, server.access_key, server.secret_key, "exr_inspector")).rows(name)
 
 
 def files(server: LocalVast) -> list[Row]:
