@@ -36,10 +36,10 @@ def names_of(*channels):
     return {token: energy / UNIT for token, energy in tokens.names(read_channels([*channels])).items()}
 
 
-def close(found, expected):
+def close(result, expected):
     """Equal keys, and values equal but for integer division."""
-    assert found.keys() == expected.keys()
-    assert all(abs(found[key] - value) < 1e-5 for key, value in expected.items())
+    assert result.keys() == expected.keys()
+    assert all(abs(result[key] - value) < 1e-5 for key, value in expected.items())
 
 
 def test_weights_and_dimensions_of_the_blocks_add_up():
@@ -90,12 +90,12 @@ def test_a_layer_counts_once_per_part_that_carries_one_of_its_channels():
 def test_types_count_channels_by_type_component_and_sampling():
     """Half of the block is the type, a quarter each the type per component and the sampling, per channel."""
     bag = tokens.types(read_channels([{"name": "a.R", "type": "HALF"}, {"name": "Z", "type": "float32", "x_sampling": 2}]))
-    found = {token: energy / UNIT for token, energy in bag.items()}
-    assert (found[b"t:half"], found[b"t:float"]) == (8, 8)
-    assert (found[b"c:r:half"], found[b"c:z:float"]) == (4, 4)
-    assert (found[b"s:1:1"], found[b"s:2:1"]) == (4, 4)
-    assert (found[b"n:a.r:half"], found[b"n:.z:float"]) == (2, 2)
-    assert abs(sum(found.values()) - 40) < 1e-5
+    result = {token: energy / UNIT for token, energy in bag.items()}
+    assert (result[b"t:half"], result[b"t:float"]) == (8, 8)
+    assert (result[b"c:r:half"], result[b"c:z:float"]) == (4, 4)
+    assert (result[b"s:1:1"], result[b"s:2:1"]) == (4, 4)
+    assert (result[b"n:a.r:half"], result[b"n:.z:float"]) == (2, 2)
+    assert abs(sum(result.values()) - 40) < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -124,17 +124,17 @@ def test_compressions_have_families_and_some_lose(name, family, kind):
 
 def test_parts_share_the_energy_of_a_block():
     """A file of two parts is half the one and half the other."""
-    found = bag_of("compression", {"compression": "zip"}, {"compression": "piz"})
-    assert (found[b"x:zip"], found[b"x:piz"], found[b"l:lossless"]) == (3, 3, 2)
+    bag = bag_of("compression", {"compression": "zip"}, {"compression": "piz"})
+    assert (bag[b"x:zip"], bag[b"x:piz"], bag[b"l:lossless"]) == (3, 3, 2)
 
 
 def test_format_says_the_display_size_exactly_and_by_octave():
     """The size counts 8, the pixel aspect 5, width and height 6 each, the aspect 2."""
     sizes = {"display_width": 1023, "display_height": 511, "width": 5, "height": 5}
-    found = bag_of("resolution", {**sizes, "pixel_aspect_ratio": 2.0})
-    assert (found[b"x:1023x511"], found[b"p:2048"]) == (8, 5)
-    assert (found[b"w~10"], found[b"w8~80"], found[b"h~9"]) == (4, 2, 4)
-    assert abs(sum(found.values()) - 27) < 1e-5
+    bag = bag_of("resolution", {**sizes, "pixel_aspect_ratio": 2.0})
+    assert (bag[b"x:1023x511"], bag[b"p:2048"]) == (8, 5)
+    assert (bag[b"w~10"], bag[b"w8~80"], bag[b"h~9"]) == (4, 2, 4)
+    assert abs(sum(bag.values()) - 27) < 1e-5
 
 
 def test_format_falls_back_to_the_data_size():
@@ -156,9 +156,9 @@ DISPLAY = window(0, 0, 99, 99)
 )
 def test_window_tells_overscan_exactly_and_crops_loosely(data, relation, margins):
     """Overscan is chosen to the pixel; a crop follows what the frame shows."""
-    found = bag_of("window", {"data_window": data, "display_window": DISPLAY})
-    assert (found[relation], found[margins]) == (8, 3)
-    assert abs(sum(found.values()) - 19) < 1e-5
+    bag = bag_of("window", {"data_window": data, "display_window": DISPLAY})
+    assert (bag[relation], bag[margins]) == (8, 3)
+    assert abs(sum(bag.values()) - 19) < 1e-5
 
 
 def test_window_offsets_are_bounded_at_four_displays():
@@ -170,9 +170,9 @@ def test_window_offsets_are_bounded_at_four_displays():
 
 def test_storage_says_how_pixels_are_laid_out():
     """Deep counts 10, tiles 6, their size 2, line order 3, the number of parts 6 and 2."""
-    found = bag_of("storage", {"type": "deeptile", "tile_width": 64, "tile_height": 32, "line_order": "RANDOM_Y"})
+    bag = bag_of("storage", {"type": "deeptile", "tile_width": 64, "tile_height": 32, "line_order": "RANDOM_Y"})
     expected = {b"d:deep": 10, b"k:tiled": 6, b"z:64x32": 2, b"o:random": 3, b"n~1": 6, b"m:single": 2}
-    assert found == expected
+    assert bag == expected
     assert bag_of("storage", {}) == {b"d:flat": 10, b"k:scan": 6, b"z:-": 2, b"n~1": 6, b"m:single": 2}
     assert bag_of("storage", {}, {})[b"m:multi"] == 2
 
@@ -180,9 +180,9 @@ def test_storage_says_how_pixels_are_laid_out():
 def test_parts_are_told_by_view_name_and_what_they_hold():
     """The name's words share 4; the signature of components and types is sorted."""
     channels = [{"name": "b.R", "type": "HALF"}, {"name": "a.R", "type": "HALF"}, {"name": "A", "type": "FLOAT", "part_index": 1}]
-    found = bag_of("arrangement", {"name": "key_light", "view": "left"}, channels=channels)
+    bag = bag_of("arrangement", {"name": "key_light", "view": "left"}, channels=channels)
     expected = {b"v:left": 4, b"n:key_light": 2, b"w:key": 2, b"w:light": 2, b"p:r:half": 2, b"p:a:float": 2}
-    assert found == expected
+    assert bag == expected
     assert bag_of("arrangement", {}) == {b"v:": 4, b"n:": 2}
 
 
@@ -210,8 +210,8 @@ def test_signatures_of_parts_end_at_200_bytes():
 def test_software_has_four_levels(software, levels):
     """Product 8, with major 2, with minor 1, the full text 1; colour space 8."""
     product, major, minor = levels
-    found = bag_of("source", {"render_software": software, "color_space": "ACEScg"})
-    assert found == {
+    bag = bag_of("source", {"render_software": software, "color_space": "ACEScg"})
+    assert bag == {
         b"c:ACEScg": 8,
         b"p:" + product: 8,
         b"j:" + product + b" " + major: 2,
@@ -374,8 +374,8 @@ def test_a_value_that_the_payload_holds_as_its_digest_is_long_text_or_nothing(ki
     """A payload replaces values of more than 64 KiB by size, digest and first bytes."""
     digest = {"size": 70_000, "sha256": "ab" * 32, "first_base64": "QUJD"}
     attributes = {"parts": [[{"name": "note", "type": kind, "value": digest}]]}
-    _, found = tokens.setup_attributes(read_attributes(attributes))
-    assert found == (() if spelled is None else (b"note=" + spelled,))
+    _, bag = tokens.setup_attributes(read_attributes(attributes))
+    assert bag == (() if spelled is None else (b"note=" + spelled,))
 
 
 def test_equal_numbers_of_different_types_inside_a_value_do_not_share_a_token():

@@ -105,10 +105,12 @@ def test_both_distances_rank_alike(query, renders, column):
     """On unit vectors the squared distance is twice the cosine distance, so an `l2sq` index serves both."""
     for row in references(renders)[::3]:
         given, cast = literal(row[column]), f"{column}::FLOAT[{len(row[column])}]"
-        found = query(f"SELECT array_distance({cast}, {given}), array_cosine_distance({cast}, {given}) FROM {{table}} ORDER BY 1")
-        cosines = [cosine for _, cosine in found]
+        distances = query(
+            f"SELECT array_distance({cast}, {given}), array_cosine_distance({cast}, {given}) FROM {{table}} ORDER BY 1"
+        )
+        cosines = [cosine for _, cosine in distances]
         assert all(after - before > -FLOAT32_NOISE for before, after in pairwise(cosines))
-        assert all(abs(distance**2 / 2 - cosine) < FLOAT32_NOISE for distance, cosine in found)
+        assert all(abs(distance**2 / 2 - cosine) < FLOAT32_NOISE for distance, cosine in distances)
 
 
 @pytest.mark.parametrize("function", ["array_distance", "array_cosine_distance"])

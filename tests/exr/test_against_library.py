@@ -34,8 +34,8 @@ def written(path: Path, header: dict[str, Any], channels: dict[str, Any] | None 
 def verdict(path: Path, cut: int = 0) -> tuple[str, int]:
     """The verdict on the file without its last `cut` bytes, and the bytes missing."""
     data = path.read_bytes()
-    found = payload_of(MemoryReader(data[: len(data) - cut]), str(path))["file"]["completeness"]
-    return found["verdict"], found["bytes_missing"]
+    document = payload_of(MemoryReader(data[: len(data) - cut]), str(path))["file"]["completeness"]
+    return document["verdict"], document["bytes_missing"]
 
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: CODECS[codec])

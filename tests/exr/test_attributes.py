@@ -169,17 +169,17 @@ def test_channels_keep_file_order_type_sampling_and_linearity() -> None:
     raw = exr_bytes.chlist(
         exr_bytes.channel("Z", exr_bytes.FLOAT), exr_bytes.channel("A", exr_bytes.UINT, 2, 4, 1), exr_bytes.channel("é", 7)
     )
-    found = attributes.channels(raw)
-    assert [(c.name, c.type, c.x_sampling, c.y_sampling, c.p_linear) for c in found] == [
+    channels_read = attributes.channels(raw)
+    assert [(c.name, c.type, c.x_sampling, c.y_sampling, c.p_linear) for c in channels_read] == [
         ("Z", "FLOAT", 1, 1, False), ("A", "UINT", 2, 4, True), ("é", "unknown(7)", 1, 1, False),
     ]  # fmt: skip
 
 
 def test_a_channel_name_that_is_not_utf8_keeps_its_bytes() -> None:
     """Text for display, bytes in base64."""
-    (found,) = attributes.channels(exr_bytes.chlist(exr_bytes.channel(b"R\xff")))
-    assert found.name == "R\ufffd"
-    assert attributes.channel_value(found)["name_base64"] == base64.b64encode(b"R\xff").decode()
+    (channels_read,) = attributes.channels(exr_bytes.chlist(exr_bytes.channel(b"R\xff")))
+    assert channels_read.name == "R\ufffd"
+    assert attributes.channel_value(channels_read)["name_base64"] == base64.b64encode(b"R\xff").decode()
 
 
 @pytest.mark.parametrize("cut", range(1, len(exr_bytes.RGB)))
@@ -250,10 +250,10 @@ def test_an_id_manifest_lists_groups_entries_and_their_strings() -> None:
     body = TABLE + struct.pack("<I", 1) + group(entries=b"\x05\x00\x01" + b"\x02\x02")
     value = decode("idmanifest", id_manifest(body))
     assert value["unpacked_size"] == len(body)
-    (found,) = value["groups"]
-    assert (found["channels"], found["components"], found["lifetime"]) == (["id"], ["model"], "stable")
-    assert (found["hash_scheme"], found["encoding_scheme"], found["entry_count"]) == ("none", "id", 2)
-    assert found["entries"] == [{"id": 5, "strings": ["head"]}, {"id": 6, "strings": ["header"]}]
+    (groups,) = value["groups"]
+    assert (groups["channels"], groups["components"], groups["lifetime"]) == (["id"], ["model"], "stable")
+    assert (groups["hash_scheme"], groups["encoding_scheme"], groups["entry_count"]) == ("none", "id", 2)
+    assert groups["entries"] == [{"id": 5, "strings": ["head"]}, {"id": 6, "strings": ["header"]}]
 
 
 @pytest.mark.parametrize(("storage", "ids"), [(0, struct.pack("<Q", 2**40)), (1, struct.pack("<I", 7)), (2, b"\x87\x01")])
@@ -267,8 +267,8 @@ def test_ids_of_every_storage_scheme_are_read(storage: int, ids: bytes) -> None:
 def test_a_long_id_manifest_is_counted_and_its_first_entries_listed() -> None:
     """256 entries are carried, all are counted."""
     body = TABLE + struct.pack("<I", 1) + group(entries=b"\x01\x00" * 1000, count=1000)
-    (found,) = decode("idmanifest", id_manifest(body))["groups"]
-    assert (found["entry_count"], len(found["entries"])) == (1000, 256)
+    (groups,) = decode("idmanifest", id_manifest(body))["groups"]
+    assert (groups["entry_count"], len(groups["entries"])) == (1000, 256)
 
 
 @pytest.mark.parametrize(

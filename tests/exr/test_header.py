@@ -29,43 +29,43 @@ def codes(data: bytes) -> list[str]:
 def test_attributes_keep_order_type_size_value_and_place() -> None:
     """As in the file; offsets count from its first byte."""
     head = header(part(text("comments", ""), attribute("samples", "int", struct.pack("<i", 64))))
-    found = parse_header(head).parts[0].attributes
-    assert [one.name for one in found] == [
+    parsed = parse_header(head).parts[0].attributes
+    assert [one.name for one in parsed] == [
         "channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "screenWindowCenter",
         "screenWindowWidth", "comments", "samples",
     ]  # fmt: skip
-    assert (found[-1].type, found[-1].size, found[-1].value, bytes(found[-1].raw)) == ("int", 4, 64, b"\x40\0\0\0")
-    assert (found[-2].size, found[-2].value) == (0, "")
-    assert all(head[one.offset :].startswith(one.name.encode() + b"\0") for one in found)
+    assert (parsed[-1].type, parsed[-1].size, parsed[-1].value, bytes(parsed[-1].raw)) == ("int", 4, 64, b"\x40\0\0\0")
+    assert (parsed[-2].size, parsed[-2].value) == (0, "")
+    assert all(head[one.offset :].startswith(one.name.encode() + b"\0") for one in parsed)
 
 
 def test_the_hash_is_that_of_the_raw_header_bytes() -> None:
     """From the magic number to the byte before the offset table, whatever follows."""
     head = header(part())
-    found = parse_header(head + b"anything")
-    assert (found.header_bytes, found.header_hash) == (len(head), hashlib.sha256(head).hexdigest())
+    parsed = parse_header(head + b"anything")
+    assert (parsed.header_bytes, parsed.header_hash) == (len(head), hashlib.sha256(head).hexdigest())
 
 
 def test_parts_of_a_multipart_file_are_read_until_the_empty_header() -> None:
     """Each with its own attributes, at its own offset."""
     head = header(named_part("left", "scanlineimage", 2), named_part("right", "scanlineimage", 2, text("view", "right")))
-    found = parse_header(head)
-    assert [one.value("name", "string") for one in found.parts] == ["left", "right"]
-    assert (found.is_multipart, found.header_bytes) == (True, len(head))
-    assert head[found.parts[1].offset :].startswith(b"channels\0")
+    parsed = parse_header(head)
+    assert [one.value("name", "string") for one in parsed.parts] == ["left", "right"]
+    assert (parsed.is_multipart, parsed.header_bytes) == (True, len(head))
+    assert head[parsed.parts[1].offset :].startswith(b"channels\0")
 
 
 def test_duplicates_unknown_types_and_odd_text_survive() -> None:
     """Both copies, the raw bytes, the NULs; the first copy counts, and each oddity is a finding at its place."""
     head = header(part(text("owner", "a"), text("owner", "b"), attribute("blob", "acme", b"\0\1"), text("note", b"x\0y\xff")))
-    found = parse_header(head)
-    own = found.parts[0]
+    parsed = parse_header(head)
+    own = parsed.parts[0]
     assert [one.value for one in own.attributes if one.name == "owner"] == ["a", "b"]
     assert own.value("owner", "string") == "a"
     blob, note = own.first["blob"], own.first["note"]
     assert (blob.type, blob.value, bytes(blob.raw), blob.faithful) == ("acme", None, b"\0\1", False)
     assert (note.value, bytes(note.raw), note.faithful) == ("x\0y\ufffd", b"x\0y\xff", False)
-    assert [(one.code, one.attribute, one.offset) for one in found.findings] == [
+    assert [(one.code, one.attribute, one.offset) for one in parsed.findings] == [
         ("duplicate_attribute", "owner", own.attributes[-3].offset),
         ("text_not_utf8", "note", note.offset),
     ]
@@ -74,19 +74,19 @@ def test_duplicates_unknown_types_and_odd_text_survive() -> None:
 def test_a_value_of_the_wrong_size_is_kept_raw_and_the_walk_goes_on() -> None:
     """The declared size, not the type's, says where the next attribute begins."""
     head = header(part(attribute("worldToCamera", "m44f", b"\1" * 13), text("owner", "last")))
-    found = parse_header(head)
-    odd = found.parts[0].first["worldToCamera"]
+    parsed = parse_header(head)
+    odd = parsed.parts[0].first["worldToCamera"]
     assert (odd.size, odd.value, bytes(odd.raw)) == (13, None, b"\1" * 13)
-    assert found.parts[0].value("owner", "string") == "last"
-    assert [one.code for one in found.findings] == ["attribute_wrong_size"]
+    assert parsed.parts[0].value("owner", "string") == "last"
+    assert [one.code for one in parsed.findings] == ["attribute_wrong_size"]
 
 
 def test_a_damaged_channel_list_keeps_what_can_be_read() -> None:
     """An error that names part, attribute and offset."""
     head = header(part(channels=exr_bytes.RGB[:-3]))
-    found = parse_header(head)
-    assert [one.name for one in found.parts[0].channels] == ["B", "G"]
-    (finding,) = found.findings
+    parsed = parse_header(head)
+    assert [one.name for one in parsed.parts[0].channels] == ["B", "G"]
+    (finding,) = parsed.findings
     assert (finding.severity, finding.code, finding.part, finding.attribute, finding.offset) == (
         "error", "channel_list_damaged", 0, "channels", 8,
     )  # fmt: skip
@@ -94,10 +94,10 @@ def test_a_damaged_channel_list_keeps_what_can_be_read() -> None:
 
 def test_names_that_are_not_utf8_keep_their_bytes() -> None:
     """Name and type, shown with replacement characters."""
-    found = parse_header(header(part(attribute(b"caf\xe9", b"t\xff", b""))))
-    odd = found.parts[0].attributes[-1]
+    parsed = parse_header(header(part(attribute(b"caf\xe9", b"t\xff", b""))))
+    odd = parsed.parts[0].attributes[-1]
     assert (odd.name, odd.type, odd.raw_name) == ("caf\ufffd", "t\ufffd", (b"caf\xe9", b"t\xff"))
-    assert [one.code for one in found.findings] == ["name_not_utf8"]
+    assert [one.code for one in parsed.findings] == ["name_not_utf8"]
 
 
 def test_long_names_are_read_with_and_without_the_flag() -> None:
@@ -166,11 +166,11 @@ def test_a_large_header_takes_what_is_missing_and_a_growing_look_ahead() -> None
     """No byte is read twice, and the number of reads grows with the logarithm of the size."""
     data = image(text("manifest", "m" * 300_000), *[text(f"a{n}", "b" * 4000) for n in range(100)])
     reader = MemoryReader(data + bytes(2**20))
-    found = read_header(reader)
-    assert len(found.parts[0].attributes) == 109
+    parsed = read_header(reader)
+    assert len(parsed.parts[0].attributes) == 109
     assert len(reader.reads) <= 5
     assert all(start == previous[0] + previous[1] for previous, (start, _) in zip(reader.reads, reader.reads[1:], strict=False))
-    assert sum(length for _, length in reader.reads) < 2 * found.header_bytes
+    assert sum(length for _, length in reader.reads) < 2 * parsed.header_bytes
 
 
 def test_a_header_beyond_the_limit_is_refused_before_it_is_read() -> None:
@@ -201,8 +201,8 @@ def test_an_unreadable_file_has_the_hash_of_what_was_read() -> None:
 def test_long_values_are_windows_on_the_bytes_with_a_digest_for_a_value() -> None:
     """Beyond 64 KiB nothing is copied or decoded."""
     manifest = b"m" * 70_000
-    found = parse_header(header(part(text("manifest", manifest))))
-    one = found.parts[0].first["manifest"]
+    parsed = parse_header(header(part(text("manifest", manifest))))
+    one = parsed.parts[0].first["manifest"]
     assert isinstance(one.raw, memoryview)
     assert one.value["size"] == 70_000
     assert one.value["sha256"] == hashlib.sha256(manifest).hexdigest()
@@ -214,19 +214,19 @@ def test_parts_attributes_and_channels_are_bounded() -> None:
     assert damage(header(*[tiny] * (exr_header.MAX_PARTS + 1))).code == "too_many_parts"
     assert damage(header(tiny * (exr_header.MAX_ATTRIBUTES + 1))).code == "too_many_attributes"
     many = attribute("channels", "chlist", chlist(*[channel(f"c{n}") for n in range(9000)]))
-    found = parse_header(header([many], [many]))
-    assert [len(one.channels) for one in found.parts] == [9000, 16_384 - 9000]
-    assert [finding.code for finding in found.findings] == ["too_many_channels"]
+    parsed = parse_header(header([many], [many]))
+    assert [len(one.channels) for one in parsed.parts] == [9000, 16_384 - 9000]
+    assert [finding.code for finding in parsed.findings] == ["too_many_channels"]
 
 
 def test_find_wants_name_and_type() -> None:
     """A dataWindow that is text is no window."""
-    found = parse_header(header(part(text("dataWindow", "wide"), without=("dataWindow",))))
-    assert found.parts[0].value("dataWindow", "box2i") is None
+    parsed = parse_header(header(part(text("dataWindow", "wide"), without=("dataWindow",))))
+    assert parsed.parts[0].value("dataWindow", "box2i") is None
     assert parse_header(header(part())).parts[0].value("dataWindow", "box2i") == {
         "min": {"x": 0, "y": 0}, "max": {"x": 63, "y": 31},
     }  # fmt: skip
-    assert box(0, 0, 63, 31) == bytes(found.parts[0].first["displayWindow"].raw)
+    assert box(0, 0, 63, 31) == bytes(parsed.parts[0].first["displayWindow"].raw)
 
 
 def test_an_impossible_size_of_a_value_that_delimits_itself_is_overruled_by_its_type() -> None:
@@ -237,11 +237,11 @@ def test_an_impossible_size_of_a_value_that_delimits_itself_is_overruled_by_its_
         text("owner", "me"),
     ]
     data = header(odd) + bytes(500)
-    found = read_header(MemoryReader(data), first_range=5)
-    own = found.parts[0]
+    parsed = read_header(MemoryReader(data), first_range=5)
+    own = parsed.parts[0]
     assert ([one.name for one in own.channels], own.value("owner", "string")) == (["B", "G", "R"], "me")
     assert own.value("dataWindow", "box2i")["max"] == {"x": 9, "y": 9}
-    assert [(one.severity, one.code, one.attribute) for one in found.findings] == [
+    assert [(one.severity, one.code, one.attribute) for one in parsed.findings] == [
         ("error", "attribute_size_impossible", "channels"), ("error", "attribute_size_impossible", "dataWindow"),
     ]  # fmt: skip
     assert damage(header([text("owner", b"me"), attribute("m", "m44f", b"", size=-1)])).code == "bad_attribute_size"

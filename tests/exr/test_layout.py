@@ -30,17 +30,17 @@ from exr_inspector.exr.layout import Layout, NoLayout, Window, sample_count
 
 def laid_out(*extra: bytes, flags: int = 0, **options: Any) -> Layout:
     """The layout of a single part."""
-    found = parse_header(header(part(*extra, **options), flags=flags))
-    return found.layouts()[0]
+    parsed = parse_header(header(part(*extra, **options), flags=flags))
+    return parsed.layouts()[0]
 
 
 @pytest.mark.parametrize("compression", range(14))
 @pytest.mark.parametrize("height", [1, 31, 32, 33, 1080])
 def test_scanline_chunks_cover_the_window_once(compression: int, height: int) -> None:
     """Every line of the data window belongs to one chunk, and the last chunk ends with the window."""
-    found = laid_out(window=(-5, -7, 20, height - 8), compression=compression)
-    assert found.lines == LINES[compression]
-    covered = [line for chunk in range(found.chunks) for line in range(found.area(chunk).y_min, found.area(chunk).y_max + 1)]
+    layout = laid_out(window=(-5, -7, 20, height - 8), compression=compression)
+    assert layout.lines == LINES[compression]
+    covered = [line for chunk in range(layout.chunks) for line in range(layout.area(chunk).y_min, layout.area(chunk).y_max + 1)]
     assert covered == list(range(-7, height - 7))
 
 
@@ -52,18 +52,18 @@ def test_scanline_chunks_cover_the_window_once(compression: int, height: int) ->
 def test_tiles_of_a_level_cover_it_once(width: int, height: int, tile: tuple[int, int], mode: int, rounding: int) -> None:
     """Areas of one level add up to its size; levels begin where the one before ends."""
     tiles = attribute("tiles", "tiledesc", tiledesc(*tile, mode, rounding))
-    found = laid_out(tiles, flags=TILED, window=(3, 4, 2 + width, 3 + height))
+    layout = laid_out(tiles, flags=TILED, window=(3, 4, 2 + width, 3 + height))
     first = 0
-    for level in found.levels:
+    for level in layout.levels:
         assert level.first == first
         first += level.columns * level.rows
-        areas = [found.area(chunk) for chunk in range(level.first, first)]
+        areas = [layout.area(chunk) for chunk in range(level.first, first)]
         assert sum(area.width * area.height for area in areas) == level.width * level.height
         assert all(area.width > 0 and area.height > 0 for area in areas)
-    assert found.chunks == first
-    assert (found.levels[0].width, found.levels[0].height) == (width, height)
+    assert layout.chunks == first
+    assert (layout.levels[0].width, layout.levels[0].height) == (width, height)
     if mode:
-        assert (found.levels[-1].width, found.levels[-1].height) == (1, 1)
+        assert (layout.levels[-1].width, layout.levels[-1].height) == (1, 1)
 
 
 @settings(deadline=None)
@@ -76,8 +76,8 @@ def test_samples_are_the_multiples_of_the_step(first: int, count: int, step: int
 def test_unpacked_bytes_respect_types_and_sampling() -> None:
     """Two bytes for half, four for float and uint, fewer samples where subsampled."""
     listed = chlist(*[channel(f"c{kind}", kind) for kind in range(3)], channel("sub", 1, 2, 2))
-    found = laid_out(window=(0, 0, 15, 15), channels=listed)
-    assert found.unpacked_bytes(0) == 256 * sum(BYTES) + 64 * 2
+    layout = laid_out(window=(0, 0, 15, 15), channels=listed)
+    assert layout.unpacked_bytes(0) == 256 * sum(BYTES) + 64 * 2
     assert laid_out(channels=chlist(channel("odd", 9))).unpacked_bytes(0) is None
 
 
@@ -92,8 +92,8 @@ def test_unpacked_bytes_respect_types_and_sampling() -> None:
 def test_flags_decide_what_a_flat_single_part_is(kind: str | None, flags: int, expected: str) -> None:
     """Deep and multi-part files go by the type."""
     extra = [text("type", kind)] if kind else []
-    found = parse_header(header(part(*extra), flags=flags))
-    assert found.parts[0].kind == expected
+    parsed = parse_header(header(part(*extra), flags=flags))
+    assert parsed.parts[0].kind == expected
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_an_unknown_codec_is_counted_by_its_chunk_count() -> None:
     """A file of a later version of the format is judged all the same."""
     count = attribute("chunkCount", "int", struct.pack("<i", 12))
     assert laid_out(count, compression=99).chunks == 12
-    found = parse_header(header(named_part("a", "hologram", 7), named_part("b", "scanlineimage", 2)))
-    assert [one.chunks for one in found.layouts()] == [7, 2]
+    parsed = parse_header(header(named_part("a", "hologram", 7), named_part("b", "scanlineimage", 2)))
+    assert [one.chunks for one in parsed.layouts()] == [7, 2]
 
 
 def test_windows_count_both_corners() -> None:

@@ -59,8 +59,8 @@ def inspected(data: bytes, size: int = -1) -> dict[str, Any]:
     """The payload of a file of these bytes; any error but a BadHeader is a failure of the reader."""
     reader, facts = MemoryReader(data, size), FileFacts("/fuzz.exr")
     try:
-        found = exr_header.read_header(reader, first_range=512)
-        payload = document.describe(facts, found, completeness.assess(found, reader))
+        parsed = exr_header.read_header(reader, first_range=512)
+        payload = document.describe(facts, parsed, completeness.assess(parsed, reader))
     except BadHeader as fault:
         payload = document.describe_unreadable(facts, fault)
     assert all(0 <= entry.get("offset", 0) <= reader.size for entry in payload["errors"] + payload["warnings"])
@@ -123,8 +123,8 @@ def test_a_file_that_claims_to_be_huge_is_judged_within_bounds() -> None:
             return (self.data[offset : offset + length] + bytes(length))[:length]
 
     reader = Sparse(head, size=2**45)
-    found = exr_header.read_header(reader)
-    verdict = completeness.assess(found, reader)
+    parsed = exr_header.read_header(reader)
+    verdict = completeness.assess(parsed, reader)
     assert (verdict.verdict, verdict.exact) == ("incomplete", False)
     assert sum(length for _, length in reader.reads) < 3 * 2**20
 

@@ -115,8 +115,8 @@ def test_sequences_are_those_that_fileseq_finds() -> None:
     """10,000 names: the same 100 sequences with the same frames."""
     names = names_of_a_show()
     ours = Counter(parse_name(name).sequence_key for name in names)
-    found = fileseq.findSequencesInList(names)
-    theirs = {f"{one.dirname()}{one.basename()}#{one.extension()}": len(one) for one in found}
+    sequences = fileseq.findSequencesInList(names)
+    theirs = {f"{one.dirname()}{one.basename()}#{one.extension()}": len(one) for one in sequences}
     assert dict(ours) == theirs
     assert len(ours) == 100
 
@@ -129,15 +129,15 @@ def test_sequences_are_those_that_fileseq_finds() -> None:
 def test_frames_are_those_that_fileseq_reads(base: str, frame: int, pad: int, tail: str) -> None:
     """Any padding, with and without a view before the extension."""
     name = f"{base}{frame:0{pad}d}{tail}"
-    (found,) = fileseq.findSequencesInList([name])
+    (sequences,) = fileseq.findSequencesInList([name])
     parsed = parse_name(name)
-    assert parsed.frame_number == found.start() == frame
-    assert parsed.sequence_key == f"{found.basename()}#{found.extension()}"
+    assert parsed.frame_number == sequences.start() == frame
+    assert parsed.sequence_key == f"{sequences.basename()}#{sequences.extension()}"
 
 
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_name_is_read_without_an_error(name: str) -> None:
     """The sequence key, where there is one, holds its mark once per name."""
-    found = parse_name(normalize_path(name))
-    assert (found.sequence_key is None) == (found.frame_number is None and found.udim is None)
+    name_parts = parse_name(normalize_path(name))
+    assert (name_parts.sequence_key is None) == (name_parts.frame_number is None and name_parts.udim is None)

@@ -63,8 +63,8 @@ def test_bands_are_of_sixteen_mebibytes_where_memory_allows() -> None:
     """Several at a time when there are threads, one when there is none."""
     part, grid = opened(one({"A": np.zeros((512, 1024), "f2")}, "none"))
     held = tally_memory(part, options())
-    found = make_schedule(grid, 1, 2048, held, options(512 * MIB))
-    assert (found.units, found.in_flight) == (exr_pixel_plan.BAND_BYTES // 2048, 3)
+    schedule = make_schedule(grid, 1, 2048, held, options(512 * MIB))
+    assert (schedule.units, schedule.in_flight) == (exr_pixel_plan.BAND_BYTES // 2048, 3)
     assert make_schedule(grid, 1, 2048, held, options(512 * MIB, threads=0)).in_flight == 1
 
 
@@ -74,8 +74,8 @@ def test_where_several_bands_do_not_fit_there_is_one() -> None:
     size = 256 * 4096 * 4
     needed = SUMS + int(2.25 * size) + 3 * size
     held = TallyMemory(histograms=True, kept_bytes=KEPT_BYTES, memory=LEAST_MEMORY - BASE_MEMORY - needed)
-    found = make_schedule(grid, 1, size, held, options())
-    assert (found.units, found.in_flight, found.memory) == (1, 1, LEAST_MEMORY - BASE_MEMORY)
+    schedule = make_schedule(grid, 1, size, held, options())
+    assert (schedule.units, schedule.in_flight, schedule.memory) == (1, 1, LEAST_MEMORY - BASE_MEMORY)
     assert make_schedule(grid, 1, size + 1, held, options()).units == 0
 
 
@@ -99,9 +99,9 @@ def test_wavelet_codecs_need_more() -> None:
 def test_no_plan_exceeds_its_limit(limit: int, threads: int, packed: int, held_bytes: int, name: str) -> None:
     """Whatever the units take: state, bands and codec stay within what the limit leaves beside the base."""
     held = TallyMemory(histograms=True, kept_bytes=KEPT_BYTES, memory=held_bytes)
-    found = make_schedule(GRIDS[name], 3, packed, held, options(limit * MIB, threads))
-    assert found.memory <= limit * MIB - BASE_MEMORY
-    assert found.units >= 0
+    schedule = make_schedule(GRIDS[name], 3, packed, held, options(limit * MIB, threads))
+    assert schedule.memory <= limit * MIB - BASE_MEMORY
+    assert schedule.units >= 0
 
 
 GRIDS = {name: opened(one(planes(), name))[1] for name in ("zip", "lj2k")}

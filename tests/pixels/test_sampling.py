@@ -33,8 +33,8 @@ def test_a_stride_takes_every_nth_sample_of_every_nth_line(stride: int, tile: tu
     """Counted from the data window's corner, wherever the chunks begin."""
     plane = planes()["Z"]
     data = one({"Z": plane}, "zip", tile, window=((-6, -4), (57, 295)))
-    found = stats(data, sample_stride=stride)
-    row, kept = found["channels"][0], plane[::stride, ::stride]
+    statistics = stats(data, sample_stride=stride)
+    row, kept = statistics["channels"][0], plane[::stride, ::stride]
     assert row["is_sampled"]
     assert (row["pixel_count"], row["min_value"], row["max_value"]) == (kept.size, kept.min(), kept.max())
     assert row["mean_value"] == pytest.approx(kept.astype("f8").mean(), abs=1e-9)
@@ -43,8 +43,8 @@ def test_a_stride_takes_every_nth_sample_of_every_nth_line(stride: int, tile: tu
 
 def test_a_stride_reads_no_chunk_that_it_does_not_need() -> None:
     """Every 64th line of single-line chunks: 5 of 300 chunks are fetched."""
-    found = stats(one({"Z": planes()["Z"]}, "zips"), sample_stride=64)
-    assert found["parts"][0]["chunks_read"] == 5
+    statistics = stats(one({"Z": planes()["Z"]}, "zips"), sample_stride=64)
+    assert statistics["parts"][0]["chunks_read"] == 5
 
 
 def test_the_first_nan_of_a_stride_lies_on_it() -> None:
@@ -67,9 +67,9 @@ def test_a_stride_counts_deep_pixels_too() -> None:
 def test_a_file_over_the_limit_is_sampled_and_says_so() -> None:
     """At most `max_pixels` pixels are decoded, spread over the image; a file at the limit is read whole."""
     data = tall()
-    found = stats(data, max_pixels=3200)
-    row = found["channels"][0]
-    assert found["is_sampled"]
+    statistics = stats(data, max_pixels=3200)
+    row = statistics["channels"][0]
+    assert statistics["is_sampled"]
     assert row["is_sampled"]
     assert not row["is_partial"]
     assert 1600 <= row["pixel_count"] <= 3200
@@ -84,8 +84,8 @@ def test_the_limit_is_shared_by_the_parts() -> None:
         (attributes("zips"), {"R": planes()["A"][:100]}),
         (attributes("zips", deep=True), {"Z": deep_plane(64, 64)}),
     )
-    found = stats(data, max_pixels=6400)
-    counts = {row["part_index"]: row["pixel_count"] for row in found["channels"]}
+    statistics = stats(data, max_pixels=6400)
+    counts = {row["part_index"]: row["pixel_count"] for row in statistics["channels"]}
     assert sum(counts.values()) <= 6400
     assert counts[0] > 2 * counts[1]
     assert stats(data, max_pixels=400 * 64)["is_sampled"] is False
@@ -98,8 +98,8 @@ def test_sampling_fetches_ranges_of_the_object_alone() -> None:
     reader = MemoryReader(data)
     header = exr_header.read_header(reader)
     reader.reads.clear()
-    found = compute_pixel_stats(reader, header, mode="sampled")
-    assert found["parts"][0]["chunks_read"] <= DRAWS
+    statistics = compute_pixel_stats(reader, header, mode="sampled")
+    assert statistics["parts"][0]["chunks_read"] <= DRAWS
     assert len(reader.reads) <= DRAWS + 1
     assert sum(length for _, length in reader.reads) < 0.04 * len(data)
 
@@ -113,10 +113,10 @@ def test_a_sample_of_an_object_is_ranges_of_it() -> None:
         client = objects.s3_client(store.settings())
         try:
             with objects.S3Object(client, "renders", ["a.exr"], 64 * 1024) as opened:
-                found = compute_pixel_stats(opened, exr_header.read_header(opened), mode="sampled")
+                statistics = compute_pixel_stats(opened, exr_header.read_header(opened), mode="sampled")
         finally:
             client.close()
-        assert found == stats(data, mode="sampled")
+        assert statistics == stats(data, mode="sampled")
         assert len(store.seen) <= DRAWS + 1
         assert all(seen.range for seen in store.seen)
         assert sum(seen.sent for seen in store.seen) < 64 * 1024 + DRAWS * 4 * 1100
@@ -186,9 +186,9 @@ def test_a_draw_that_does_not_decode_is_no_clean_draw() -> None:
     for chunk in range(1600):
         offset = int.from_bytes(data[start + 8 * chunk : start + 8 * chunk + 8], "little")
         data = patched(data, offset, (7000).to_bytes(4, "little")) if chunk % 2 else data
-    found = stats(data, mode="sampled")
-    share = found["channels"][0]["details"]["nan_share"]
-    assert found["parts"][0]["chunks_damaged"] > 0
+    statistics = stats(data, mode="sampled")
+    share = statistics["channels"][0]["details"]["nan_share"]
+    assert statistics["parts"][0]["chunks_damaged"] > 0
     assert share["estimate"] == pytest.approx(0.5, abs=0.15)
     assert share["at_most"] > clean["at_most"]
 

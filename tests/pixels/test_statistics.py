@@ -68,11 +68,11 @@ def line_hash(plane: Any) -> str:
 def test_flat_parts_have_the_figures_of_numpy(name: str, tile: tuple[int, int] | None) -> None:
     """Half, float and uint, in every compression, as decoded by the library from the whole file."""
     data = one(planes(), name, tile, window=WINDOW)
-    found = rows(data)
+    figures = rows(data)
     for channel, held in OpenEXR.File(io.BytesIO(data), separate_channels=True).channels().items():
-        assert_matches(found[channel], held.pixels)
-        assert found[channel]["sample_hash"] == line_hash(held.pixels)
-        assert found[channel]["is_sampled"] is found[channel]["is_partial"] is False
+        assert_matches(figures[channel], held.pixels)
+        assert figures[channel]["sample_hash"] == line_hash(held.pixels)
+        assert figures[channel]["is_sampled"] is figures[channel]["is_partial"] is False
 
 
 def test_a_row_has_the_columns_of_the_table() -> None:
@@ -183,11 +183,11 @@ def assert_matches_loosely(row: dict[str, Any], plane: Any) -> None:
 def test_deep_parts_tell_samples_and_empty_pixels(name: str, tile: tuple[int, int] | None) -> None:
     """Samples per pixel over all pixels, and the figures of all samples."""
     data = one({"Z": deep_plane(33, 21), "A": deep_plane(33, 21, "f2")}, name, tile, deep=True)
-    found = rows(data, deep_stats=True)
+    figures = rows(data, deep_stats=True)
     count = 33 * 21
     samples = np.concatenate([pixel for pixel in deep_plane(33, 21).flat if pixel is not None])
-    assert_matches(found["Z"], samples)
-    details = found["A"]["details"]
+    assert_matches(figures["Z"], samples)
+    details = figures["A"]["details"]
     assert details["samples_per_pixel"] == {"min": 0, "mean": samples.size / count, "max": 3, "total": samples.size}
     assert (details["pixels"], details["empty_pixels"]) == (count, math.ceil(count / 4))
 
@@ -203,10 +203,10 @@ def test_a_deep_nan_is_named_by_its_pixel() -> None:
 def test_deep_parts_wait_to_be_asked_for() -> None:
     """Without deep_stats a deep part has no rows, and the part says why; flat parts beside it are read."""
     data = written((attributes(), planes()), (attributes("zips", deep=True), {"Z": deep_plane(8, 8)}))
-    found = stats(data)
-    assert {row["part_index"] for row in found["channels"]} == {0}
-    assert found["parts"][1]["skipped"] == "deep parts are read with deep_stats"
-    assert not found["is_partial"]
+    result = stats(data)
+    assert {row["part_index"] for row in result["channels"]} == {0}
+    assert result["parts"][1]["skipped"] == "deep parts are read with deep_stats"
+    assert not result["is_partial"]
     assert {row["part_index"] for row in stats(data, deep_stats=True)["channels"]} == {0, 1}
 
 
@@ -225,10 +225,10 @@ def test_of_a_mipmap_only_the_image_counts() -> None:
     if not path.exists():
         pytest.skip("needs a multi-resolution image, which the library's binding cannot write")
     data = path.read_bytes()
-    found = stats(data)
+    result = stats(data)
     window = exr_header.parse_header(data, size=len(data)).parts[0].value("dataWindow", "box2i")
     pixels = (window["max"]["x"] - window["min"]["x"] + 1) * (window["max"]["y"] - window["min"]["y"] + 1)
-    assert {row["pixel_count"] for row in found["channels"]} == {pixels}
+    assert {row["pixel_count"] for row in result["channels"]} == {pixels}
 
 
 def test_the_hash_is_that_of_the_pixels_not_of_their_packing() -> None:
@@ -244,8 +244,8 @@ def test_the_hash_is_that_of_the_pixels_not_of_their_packing() -> None:
 def test_the_same_bytes_give_the_same_statistics_however_they_are_cut() -> None:
     """Neither the number of threads nor the size of the bands shows in any figure."""
     data = written((attributes("zips"), planes(64, 300)), (attributes("zip", (16, 16)), planes(64, 300)))
-    found = [stats(data, threads=threads) for threads in (0, 1, 3)]
-    assert found[0] == found[1] == found[2]
+    result = [stats(data, threads=threads) for threads in (0, 1, 3)]
+    assert result[0] == result[1] == result[2]
 
 
 def test_small_bands_give_the_same_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,9 +291,9 @@ def test_many_half_channels_do_without_a_histogram_each() -> None:
     """Where histograms would take more than a quarter of the memory, lines are summed instead, to the same figures."""
     plane = planes(8, 8)["A"]
     names = [f"c{number:04}" for number in range(200)]
-    found = rows(one(dict.fromkeys(names, plane)), memory_limit=memory.LEAST_MEMORY)
+    figures = rows(one(dict.fromkeys(names, plane)), memory_limit=memory.LEAST_MEMORY)
     for name in names[::50]:
-        assert_matches(found[name], plane)
+        assert_matches(figures[name], plane)
 
 
 def test_a_channel_of_no_text_name_is_read() -> None:
@@ -306,10 +306,10 @@ def test_a_channel_of_no_text_name_is_read() -> None:
 def test_a_chunk_that_does_not_fit_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The part says what is too large and what to change; nothing is decoded."""
     monkeypatch.setattr(memory, "BASE_MEMORY", memory.LEAST_MEMORY - 1000)
-    found = stats(one(planes(), "dwab"), memory_limit=memory.LEAST_MEMORY)
-    assert [finding["code"] for finding in found["findings"]] == ["chunk_too_large"]
-    assert found["is_partial"]
-    assert {row["pixel_count"] for row in found["channels"]} == {0}
+    result = stats(one(planes(), "dwab"), memory_limit=memory.LEAST_MEMORY)
+    assert [finding["code"] for finding in result["findings"]] == ["chunk_too_large"]
+    assert result["is_partial"]
+    assert {row["pixel_count"] for row in result["channels"]} == {0}
 
 
 def test_a_window_beyond_all_memory_is_refused() -> None:
@@ -317,8 +317,8 @@ def test_a_window_beyond_all_memory_is_refused() -> None:
     data = one({"R": np.zeros((1, 8), "f4")}, "none")
     window = data.index(b"dataWindow\0box2i\0") + len(b"dataWindow\0box2i\0") + 4
     forged = data[: window + 8] + (2**31 - 2).to_bytes(4, "little") + data[window + 12 :]
-    found = stats(forged)
-    assert [finding["code"] for finding in found["findings"]] == ["chunk_too_large"]
+    result = stats(forged)
+    assert [finding["code"] for finding in result["findings"]] == ["chunk_too_large"]
 
 
 @pytest.mark.parametrize(
@@ -364,17 +364,17 @@ def test_twenty_threads_at_once_give_what_one_gives() -> None:
     """The module keeps no state that one file could leave to another."""
     data = [one(planes(seed=seed), name) for seed, name in enumerate(("zip", "piz", "none", "zips"))]
     alone = [stats(one_file) for one_file in data]
-    found: list[Any] = [None] * 20
+    result: list[Any] = [None] * 20
 
     def read(number: int) -> None:
-        found[number] = stats(data[number % 4])
+        result[number] = stats(data[number % 4])
 
     threads = [threading.Thread(target=read, args=(number,)) for number in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [alone[number % 4] for number in range(20)]
+    assert result == [alone[number % 4] for number in range(20)]
 
 
 def test_importing_the_module_loads_neither_numpy_nor_openexr() -> None:
