@@ -212,7 +212,7 @@ def test_four_processes_of_eight_threads_end_as_a_serial_run() -> None:
     with database(idle_seconds=5) as db:
         events = deliveries()
         shares = [events[start::PROCESSES] for start in range(PROCESSES)]
-        faults = random_faults(random.Random(6), 1600, 0.05)
+        faults = random_faults(random.Random(6), 1000, 0.05)
         db.server.faults.add(*faults)
         arguments = [db.server.url, db.server.access_key, db.server.secret_key]
         workers = [

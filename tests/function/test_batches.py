@@ -17,14 +17,14 @@ from exr_inspector.errors import Retry, VASTDatabaseError
 from exr_inspector.operations.samples import SAMPLES
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
-from object_store import Store, object_store
+from object_store import ScriptedStore, object_store
 
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
 KEYS = [f"renders/shows/{n}.exr" for n in range(5)]
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ScriptedStore]:
     """An object store with five renders, and settings that point to it."""
     for name in (name for item in fields(Settings) for name in item.metadata["names"]):
         monkeypatch.delenv(name, raising=False)
@@ -37,7 +37,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def database(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database, and settings that point to it."""
     with LocalVast(buckets=(BUCKET,)) as server:
         use(monkeypatch, server.url)
@@ -52,7 +52,7 @@ def use(patch: pytest.MonkeyPatch, url: str) -> None:
         patch.setenv(f"VAST_DB_{name}", value)
 
 
-def test_a_list_is_stored_together_and_answered_one_by_one(database: Database, store: Store) -> None:
+def test_a_list_is_stored_together_and_answered_one_by_one(database: Database, store: ScriptedStore) -> None:
     """One transaction and its reading back, one GET for each object, one log line for each event."""
     context = Context()
     main.handler(context, element(KEYS[0]))  # makes the tables
@@ -66,7 +66,7 @@ def test_a_list_is_stored_together_and_answered_one_by_one(database: Database, s
     assert len({one["file_id"] for one in answers}) == 4
 
 
-def test_each_event_has_the_answer_that_it_would_have_alone(database: Database, store: Store) -> None:
+def test_each_event_has_the_answer_that_it_would_have_alone(database: Database, store: ScriptedStore) -> None:
     """Not ours, hopeless, unreadable, removed, twice the same: in the order of the list."""
     store.objects["renders/text.exr"] = b"no picture"
     events = [
@@ -82,12 +82,12 @@ def test_each_event_has_the_answer_that_it_would_have_alone(database: Database, 
     assert [answers[at]["persistence"]["inspection_count"] for at in (3, 4)] == [1, 2]
 
 
-def test_an_empty_list_has_an_empty_answer(store: Store) -> None:
+def test_an_empty_list_has_an_empty_answer(store: ScriptedStore) -> None:
     """As long as the list."""
     assert main.handler(Context(), []) == []
 
 
-def test_what_has_to_come_again_is_raised_when_all_are_done(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_to_come_again_is_raised_when_all_are_done(store: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database is away: each event says so in its line, and the batch is delivered again."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -98,7 +98,7 @@ def test_what_has_to_come_again_is_raised_when_all_are_done(store: Store, monkey
     assert [entry["verdict"] for entry in context.entries()] == ["retry", "skip", "retry"]
 
 
-def test_one_unreachable_object_lets_the_others_be_stored(database: Database, store: Store) -> None:
+def test_one_unreachable_object_lets_the_others_be_stored(database: Database, store: ScriptedStore) -> None:
     """The store answers that it is busy for one key, as often as it is asked."""
     store.busy.add(KEYS[2])
     with pytest.raises(Retry):
@@ -108,7 +108,9 @@ def test_one_unreachable_object_lets_the_others_be_stored(database: Database, st
     }
 
 
-def test_an_object_that_is_replaced_while_the_others_are_read_is_inspected_again(database: Database, store: Store) -> None:
+def test_an_object_that_is_replaced_while_the_others_are_read_is_inspected_again(
+    database: Database, store: ScriptedStore
+) -> None:
     """Where rows were there before, its ETag is looked at after the commit."""
     main.handler(Context(), element(KEYS[0]))
     replaced = store.objects[KEYS[0]] + b"more"
