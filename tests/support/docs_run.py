@@ -26,8 +26,9 @@ from sybil import Example
 from sybil.evaluators.python import PythonEvaluator
 
 from docs_blocks import DocumentBlock, block_of, read
-from docs_stage import SCHEMA, DocumentStage, Stages, within
+from docs_stage import DocumentStage, Stages, within
 from exr_inspector.catalogue import connection, engine, questions, sql_check
+from exr_inspector.cli.demo import SCHEMA
 
 LONGEST = 120
 """Seconds that a console block may take."""
