@@ -390,11 +390,11 @@ def test_an_empty_offset_table_costs_a_few_requests(store: ScriptedStore, clean:
     data, chunks = store.objects[BEAUTY], whole["file"]["completeness"]["chunks_expected"]
     table = whole["file"]["header_bytes"]
     store.objects[BEAUTY] = data[:table] + bytes(8 * chunks) + data[table + 8 * chunks :]
-    found = main.handler(Context(), element(BEAUTY))
-    assert (found["file"]["status"], found["file"]["completeness"]["chunks_present"]) == ("ok", chunks)
-    codes, before = ([warning["code"] for warning in answer["warnings"]] for answer in (found, whole))
+    result = main.handler(Context(), element(BEAUTY))
+    assert (result["file"]["status"], result["file"]["completeness"]["chunks_present"]) == ("ok", chunks)
+    codes, before = ([warning["code"] for warning in answer["warnings"]] for answer in (result, whole))
     assert codes == [*before, "offset_table_empty"]
-    assert found["stats"] == whole["stats"]
+    assert result["stats"] == whole["stats"]
     clean.setenv("EXR_STATS", "off")
     store.seen.clear()
     main.handler(Context(), element(BEAUTY))
