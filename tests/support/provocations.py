@@ -630,7 +630,7 @@ def a_lost_commit(place: Scene) -> Iterator[str]:
 
 
 @problem("The header counts another frame than the file name")
-def another_frame(place: Place) -> Iterator[str]:
+def another_frame(place: Scene) -> Iterator[str]:
     yield from entries(place, image(text("arnold/version", "Arnold 7.3"), attribute("arnold/frame", "int", b"\x02\0\0\0")))
 
 
