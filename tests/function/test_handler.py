@@ -233,11 +233,13 @@ def test_no_extreme_event_is_delivered_again(clean: pytest.MonkeyPatch, name: st
 def check_is_answered(event: Any) -> None:
     """The answer says why nothing was inspected; it and the log line can be written, and are short."""
     context = Context()
-    answer = main.handler(context, event)
-    assert {result["status"] for result in answer.get("results", [answer])} <= {"skipped", "rejected", "removed"}
-    ((_, line),) = context.lines
-    assert len(line) < 60_000
-    json.dumps(answer, allow_nan=False)
+    answered = main.handler(context, event)
+    answers = answered if isinstance(event, list) else [answered]  # a list is a batch
+    for answer in answers:
+        assert {result["status"] for result in answer.get("results", [answer])} <= {"skipped", "rejected", "removed"}
+    assert len(context.lines) == len(answers) == (len(event) if isinstance(event, list) else 1)
+    assert all(len(line) < 60_000 for _, line in context.lines)
+    json.dumps(answered, allow_nan=False)
 
 
 LONG = "a" * 256 + ".exr"
