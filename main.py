@@ -95,15 +95,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="write the log line of each event to the standard error")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the standard output")
     options = parser.parse_args(arguments)
-    ctx = _Local()
     try:
-        events = list(_events(options.inputs))
-        _allow_named_paths(ctx, options.inputs, verbose=options.verbose)
-        output = options.output.open("w", encoding="utf-8") if options.output else nullcontext(sys.stdout)
+        return inspect(options.inputs, form_named(options), options.output, verbose=options.verbose)
     except (OSError, ValueError, Reject) as error:
         parser.error(str(error))
-    with output as stream:
-        return max([_invoke(ctx, event, stream, _form(options)) for event in events])
+
+
+def inspect(
+    inputs: Sequence[str], form: Callable[[Answer], str], path: Path | None = None, *, verbose: bool = False, **overrides: Any
+) -> int:
+    """Hand each input to the handler and print its answer, to the file at `path` if there is one; the gravest exit status.
+
+    `overrides` are settings. Raises OSError, ValueError and Reject before the first input where one of them cannot be used.
+    """
+    ctx = _Local()
+    events = list(_events(inputs))
+    _allow_named_paths(ctx, inputs, verbose=verbose, **overrides)
+    with path.open("w", encoding="utf-8") if path else nullcontext(sys.stdout) as stream:
+        return max([_invoke(ctx, event, stream, form) for event in events])
 
 
 def _is_event(argument: str) -> bool:
@@ -122,7 +131,7 @@ def _events(arguments: Sequence[str]) -> Iterator[Any]:
             yield {"data": {"path": argument}}
 
 
-def _allow_named_paths(ctx: Any, arguments: Sequence[str], *, verbose: bool) -> None:
+def _allow_named_paths(ctx: Any, arguments: Sequence[str], *, verbose: bool, **overrides: Any) -> None:
     """Give the context settings of its own: the whole payload is the answer, and what is named on the command line may be read.
 
     Whoever types a path has the right to read it already; the allowed roots are about paths that come in events.
@@ -130,11 +139,11 @@ def _allow_named_paths(ctx: Any, arguments: Sequence[str], *, verbose: bool) -> 
     settings = load()
     named = (Path(argument).resolve() for argument in arguments if not _is_event(argument))
     level = settings.log_level if verbose else "CRITICAL"
-    runtime = make_runtime(ctx, full_payload=True, local_roots=(*settings.local_roots, *named), log_level=level)
+    runtime = make_runtime(ctx, full_payload=True, local_roots=(*settings.local_roots, *named), log_level=level, **overrides)
     setattr(ctx, STATE, runtime)
 
 
-def _form(options: Any) -> Callable[[Answer], str]:
+def form_named(options: Any) -> Callable[[Answer], str]:
     """How answers are printed."""
     from exr_inspector.payload import text
 

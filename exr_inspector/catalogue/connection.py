@@ -1,6 +1,6 @@
 """Which endpoint, which schema, whose keys: the same options and environment for every script that talks to the database.
 
-`--endpoint URL` and `--schema BUCKET/SCHEMA` go before the environment (VAST_DB_ENDPOINT, VAST_DB_BUCKET, VAST_DB_SCHEMA). Keys
+`--endpoint URL` and `--schema [BUCKET/]SCHEMA` go before the environment (VAST_DB_ENDPOINT, VAST_DB_BUCKET, VAST_DB_SCHEMA). Keys
 come from the environment alone (VAST_DB_ACCESS_KEY, VAST_DB_SECRET_KEY): a command line is visible to everyone on the machine.
 """
 
@@ -139,15 +139,15 @@ def _named_schemas(names: list[str]) -> str:
 
 
 def settings_of(endpoint: str | None, schema: str | None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings with these two put before the environment. Raises BadSettings for a schema that is not BUCKET/SCHEMA."""
+    """The settings with these two put before the environment; a schema is [BUCKET/]SCHEMA. Raises BadSettings."""
     chosen = dict(os.environ if environ is None else environ)
     if endpoint:
         chosen["VAST_DB_ENDPOINT"] = endpoint
     if schema:
-        bucket, _, name = schema.partition("/")
-        if not bucket or not name:
-            raise BadSettings(f"--schema {schema!r}: expected BUCKET/SCHEMA", remedy="Write it like renders/exr")
-        chosen |= {"VAST_DB_BUCKET": bucket, "VAST_DB_SCHEMA": name}
+        bucket, slash, name = schema.rpartition("/")
+        if not name or (slash and not bucket) or "/" in bucket:
+            raise BadSettings(f"--schema {schema!r}: expected [BUCKET/]SCHEMA", remedy="Write it like renders/exr, or exr")
+        chosen |= {"VAST_DB_SCHEMA": name} | ({"VAST_DB_BUCKET": bucket} if bucket else {})
     return load(chosen)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import math
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from exr_inspector.catalogue import tables
 from exr_inspector.errors import Reject
 from exr_inspector.terminal import json_text, on_lines, on_one_line
 
@@ -30,6 +35,21 @@ def complain(text: str) -> None:
 def say_exactly(text: str) -> None:
     """Text that programs read, complete; on a terminal it is fit for one."""
     print(on_lines(text) if sys.stdout.isatty() else text)
+
+
+def say_lines(lines: Iterable[str], whole: str | None = None) -> None:
+    """Lines for people, wrapped between words at the width of the terminal; what goes on is indented as its line is.
+
+    Lines that begin with `whole` are commands to copy, and stay as they are.
+    """
+    width = tables.width_of(sys.stdout)
+    for line in map(on_one_line, lines):
+        if whole and line.lstrip().startswith(whole):
+            print(line)
+            continue
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        wrapped = textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        print("\n".join(wrapped))
 
 
 def plain(value: Any) -> Any:
@@ -52,32 +72,49 @@ def rows_of(answer: pa.Table) -> list[dict[str, Any]]:
     return [{name: plain(value) for name, value in row.items()} for row in answer.to_pylist()]
 
 
-def write(answer: pa.Table, form: str, path: Path | None = None, title: str = "", *, safe_csv: bool = False) -> None:
-    """Write an answer in one of FORMATS to a file, or to standard output where `path` is None; Parquet needs a file.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an answer goes and how: `form` is one of FORMATS, `path` a file, or None for standard output.
 
     With `safe_csv` an apostrophe stands before texts of CSV that a spreadsheet would take for formulas.
     """
-    if form == "parquet":
-        if path is None:
+
+    form: str = "table"
+    path: Path | None = None
+    look: tables.Look = field(default_factory=tables.Look)
+    safe_csv: bool = False
+
+
+def write(answer: pa.Table, to: Destination, title: str = "") -> None:
+    """Write an answer; its title stands above a table alone. Raises Reject for Parquet without a file, and unknown columns."""
+    if to.look.columns:
+        answer = answer.select(_known_columns(answer.column_names, to.look.columns))
+    if to.form == "parquet":
+        if to.path is None:
             raise Reject("Parquet is not for a terminal", remedy="Name a file: --output FILE.parquet")
         import pyarrow.parquet as pq
 
-        pq.write_table(answer, path)
+        pq.write_table(answer, to.path)
         return
-    if path is not None:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            _write_text(answer, form, file, title, safe_csv)
-        return
-    _write_text(answer, form, sys.stdout, title, safe_csv)
+    with to.path.open("w", encoding="utf-8", newline="") if to.path else nullcontext(sys.stdout) as file:
+        _write_text(answer, to, file, title)
 
 
-def _write_text(answer: pa.Table, form: str, file: TextIO, title: str, safe_csv: bool) -> None:
-    if form == "json":
+def _known_columns(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    for name in wanted:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, cutoff=0.5) or names
+            raise Reject(f"the answer has no column {name!r}", remedy=f"There are {', '.join(close)}")
+    return list(wanted)
+
+
+def _write_text(answer: pa.Table, to: Destination, file: TextIO, title: str) -> None:
+    if to.form == "json":
         file.write(json_text(rows_of(answer), indent=2) + "\n")
-    elif form == "csv":
-        _write_csv(answer, file, _as_text if safe_csv else _as_it_is)
+    elif to.form == "csv":
+        _write_csv(answer, file, _as_text if to.safe_csv else _as_it_is)
     else:
-        show(answer.column_names, [list(row.values()) for row in rows_of(answer)], file, title)
+        tables.show(rows_of(answer), file, title, to.look)
 
 
 def _write_csv(answer: pa.Table, file: TextIO, guard: Callable[[Any], Any]) -> None:
@@ -98,29 +135,3 @@ def _as_text(value: Any) -> Any:
 
 def _on_terminal(value: Any) -> Any:
     return on_one_line(value) if isinstance(value, str) else value
-
-
-def show(columns: Sequence[str], rows: Sequence[Sequence[Any]], file: TextIO, title: str = "") -> None:
-    """A table for people; as wide as its content where `file` is no terminal."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(file=file, width=None if file.isatty() else 10_000)
-    if title:
-        console.print(Text(_cell(title)), soft_wrap=True)  # in a table's own title a path would be broken at the table's width
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for at, column in enumerate(columns):
-        numeric = rows and all(isinstance(row[at], int | float | None) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console.print(table)
-
-
-def _cell(value: Any) -> str:
-    """Text without control characters: a file name may hold any, also those that a terminal obeys."""
-    if value is None:
-        return ""
-    return on_one_line(f"{value:.6g}" if isinstance(value, float) else str(value))

@@ -1,55 +1,31 @@
-"""The questions in exr_inspector/catalogue/queries: what each asks, its parameters, and its SQL for the engine that will run it.
+"""The questions' SQL for the engine that will run it, with values in the place of parameters.
 
-A file begins with comments:
-
-    -- Question: Which frames are missing?
-    -- Asked by: render wranglers, before a shot goes to comp
-    -- $show text = null: the show; null asks all
-    -- $limit integer = 1000: rows at most
-
-and goes on with one SELECT in the dialect of VAST's query engine, tables by their bare names. VAST has no bound parameters, so
-values become literals of the parsed statement: text never meets SQL text, and quoting is the writer's business.
+The statement of a file is one SELECT in the dialect of VAST's query engine, tables by their bare names. VAST has no bound
+parameters, so values become literals of the parsed statement: text never meets SQL text, and quoting is the writer's business.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, fields
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
 
-from exr_inspector.errors import Reject
+from exr_inspector.catalogue import library
+from exr_inspector.catalogue.library import BadQuestion, QuestionFile
 from vast_schemas import TABLES
 
-QUERIES = Path(__file__).resolve().parent / "queries"
 DIALECT = "duckdb"
+names = library.names
 MAX_INTEGER = 2**63 - 1
 
-_HEADER = re.compile(r"--\s*(Question|Asked by|Note):\s*(.+)")
-_MORE = re.compile(r"--\s{2,}(\S.*)")
-_PARAMETER = re.compile(r"--\s*\$(\w+)\s+(text|integer|number|time)(?:\s*=\s*(\S+|'[^']*'))?:\s*(.+)")
 
-
-class BadQuestion(Reject):
-    """A question that does not exist, or a parameter that it does not have or that has the wrong kind."""
-
-    code = "bad_question"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """`kind` is text, integer, number or time; `default` is None where the value may be absent; `required` where it may not."""
-
-    name: str
-    kind: str
-    default: str | None
-    required: bool
-    meaning: str
+class Parameter(library.Parameter):
+    """A parameter whose values become literals."""
 
     def literal(self, value: str | None) -> exp.Expression:
         """The value as a literal of the dialect. Raises BadQuestion where it is not of the parameter's kind."""
@@ -83,7 +59,7 @@ def _text(text: str) -> exp.Expression:
 
 
 def _time(text: str) -> exp.Expression:
-    if ago := _AGO.fullmatch(text):
+    if ago := _AGO.fullmatch(f"now-{text}" if _SPAN.fullmatch(text) else text):
         moment = datetime.now(UTC) - timedelta(**{_UNITS[ago[2] or "d"]: int(ago[1] or 0)})
     else:
         moment = datetime.fromisoformat(text)
@@ -92,6 +68,7 @@ def _time(text: str) -> exp.Expression:
 
 
 _AGO = re.compile(r"now(?:-(\d{1,6})([dhm]))?")
+_SPAN = re.compile(r"(\d{1,6}[dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _LITERALS = {"text": _text, "integer": _integer, "number": _number, "time": _time}
 _ARTICLES = {"text": "a text", "integer": "an integer", "number": "a number", "time": "a time"}
@@ -99,20 +76,14 @@ _SHAPES = {
     "text": "a text without NUL",
     "integer": "a whole number of 64 bits",
     "number": "a finite number",
-    "time": "`now`, `now-30d`, `now-12h` or an ISO 8601 time in UTC, such as 2026-01-31T12:00:00",
+    "time": "`1h`, `30d`, `now` or an ISO 8601 time in UTC, such as 2026-01-31T12:00:00",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One file of exr_inspector/catalogue/queries."""
+class Question(QuestionFile):
+    """A question whose parameters become literals of its statement."""
 
-    name: str
-    question: str
-    asked_by: str
-    note: str
     parameters: tuple[Parameter, ...]
-    sql: str
 
     def bind(self, values: Mapping[str, str] | None = None) -> exp.Query:
         """The parsed statement with every parameter replaced by a literal.
@@ -128,13 +99,13 @@ class Question:
 
     def bind_literals(self, literals: Mapping[str, exp.Expression]) -> exp.Query:
         """The parsed statement with these expressions in the place of its parameters."""
-        return _bind_placeholders(parse(self.sql), literals)
+        return bind_literals(parse(self.sql), literals)
 
     def _literal(self, parameter: Parameter, given: Mapping[str, str]) -> exp.Expression:
         if parameter.required and parameter.name not in given:
             raise BadQuestion(
                 f"question {self.name!r} needs the parameter {parameter.name!r}: {parameter.meaning}",
-                remedy=f"Add --param {parameter.name}=...",
+                remedy=f"Add --{parameter.name.replace('_', '-')} ...",
             )
         return parameter.literal(given.get(parameter.name, parameter.default))
 
@@ -146,16 +117,18 @@ def parse(sql: str) -> exp.Query:
     except sqlglot.errors.SqlglotError as error:
         raise BadQuestion(f"the SQL does not parse: {str(error).splitlines()[0]}") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise BadQuestion("the SQL is not one SELECT statement")
+        raise BadQuestion("the SQL is not one query")
     for node in statements[0].walk():
         node.comments = None
     return statements[0]
 
 
-def _bind_placeholders(statement: exp.Query, literals: Mapping[str, exp.Expression]) -> exp.Query:
+def bind_literals(statement: exp.Query, literals: Mapping[str, exp.Expression]) -> exp.Query:
+    """The statement with literals in the place of its parameters. Raises BadQuestion for one that has none."""
     for node in list(statement.find_all(exp.Placeholder)):
         if node.name not in literals:
-            raise BadQuestion(f"${node.name} is used and not declared in the file's first comments")
+            remedy = f"Give one with --param {node.name}=..., or declare it in the file's first comments"
+            raise BadQuestion(f"${node.name} has no value", remedy=remedy)
         node.replace(literals[node.name].copy())
     return cast(exp.Query, statement.transform(_simplify_null_test))
 
@@ -173,45 +146,19 @@ def _simplify_null_test(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def load(name: str, folder: Path = QUERIES) -> Question:
-    """The question of this name. Raises BadQuestion, naming those there are, where there is none."""
-    path = folder / f"{name}.sql"
-    if not re.fullmatch(r"\w+", name) or not path.is_file():
-        raise BadQuestion(f"there is no question {name!r}", remedy=f"There are: {', '.join(names(folder))}")
-    return read(name, path.read_text(encoding="utf-8"))
-
-
-def names(folder: Path = QUERIES) -> list[str]:
-    """All questions, by name."""
-    return sorted(path.stem for path in folder.glob("*.sql"))
+def load(name: str) -> Question:
+    """The question of this name. Raises BadQuestion, with the near ones, where there is none."""
+    return _as_question(library.load(name))
 
 
 def read(name: str, text: str) -> Question:
     """A question from the text of its file. Raises BadQuestion where the first comments do not say what they must."""
-    heads: dict[str, str] = {}
-    parameters: list[Parameter] = []
-    last = ""
-    for line in text.splitlines():
-        if not line.startswith("--"):
-            break
-        if named := _HEADER.fullmatch(line):
-            last = named[1]
-            heads[last] = named[2]
-        elif declared := _PARAMETER.fullmatch(line):
-            parameters.append(_parameter(*declared.groups()))
-        elif (more := _MORE.fullmatch(line)) and last:
-            heads[last] += f" {more[1]}"
-        else:
-            raise BadQuestion(f"question {name!r}: a comment that says neither question, asker nor parameter: {line!r}")
-    for head in ("Question", "Asked by"):
-        if head not in heads:
-            raise BadQuestion(f"question {name!r}: its first comments lack `-- {head}:`")
-    return Question(name, heads["Question"], heads["Asked by"], heads.get("Note", ""), tuple(parameters), text)
+    return _as_question(library.read(name, text))
 
 
-def _parameter(name: str, kind: str, default: str | None, meaning: str) -> Parameter:
-    plain = default.strip("'") if default is not None else None
-    return Parameter(name, kind, None if plain == "null" else plain, default is None, meaning)
+def _as_question(file: library.QuestionFile) -> Question:
+    values = {item.name: getattr(file, item.name) for item in fields(file)}
+    return Question(**values | {"parameters": tuple(Parameter(*astuple(one)) for one in file.parameters)})
 
 
 def tables_of(statement: exp.Expression) -> list[exp.Table]:
@@ -272,16 +219,3 @@ def _trino_default(parameter: Parameter) -> exp.Expression:
     now = "CAST(CURRENT_TIMESTAMP AT TIME ZONE 'UTC' AS TIMESTAMP)"
     unit = _UNITS[ago[2] or "d"].removesuffix("s")
     return sqlglot.parse_one(f"{now} - INTERVAL '{ago[1]}' {unit}" if ago[1] else now, read="trino")
-
-
-def as_dict(question: Question) -> dict[str, Any]:
-    """The question as plain data, for `--json`."""
-    return {
-        "name": question.name,
-        "question": question.question,
-        "asked_by": question.asked_by,
-        "parameters": [
-            {"name": p.name, "kind": p.kind, "default": p.default, "required": p.required, "meaning": p.meaning}
-            for p in question.parameters
-        ],
-    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from sqlglot import exp
 
 from exr_inspector.catalogue.connection import Target
+from exr_inspector.catalogue.questions import parse
 from exr_inspector.catalogue.scans import CURRENT, predicate_of
 from exr_inspector.embedding.vectors import (
     EMBEDDING_VERSION,
@@ -100,6 +102,16 @@ def reference(target: Target, text: str, by: str) -> Reference:
                 payload = json.loads(row["raw_output"])
                 return Reference(row["file_path"], row[VECTORS[by]], payload, row["file_id"], row["sequence_key"])
     raise NoReference(f"{text!r} is not a file on disk, and {target.place} has no such file", remedy="Give a path or a file_id")
+
+
+def stored_file_id(ask: Callable[[exp.Query], pa.Table], path: str) -> str:
+    """The file_id of the current file at a path. Raises NoReference where none is stored there."""
+    for named in dict.fromkeys((document.normalize_path(path), document.normalize_path(str(Path(path).absolute())))):
+        statement = parse("SELECT file_id FROM files WHERE is_current AND deleted_at IS NULL")
+        rows = ask(statement.where(exp.column("file_path_normalized").eq(exp.Literal.string(named))))
+        if rows.num_rows:
+            return str(rows["file_id"][0].as_py())
+    raise NoReference(f"{path!r} is not stored", remedy="exr-inspector similar takes a file that is on disk alone")
 
 
 def nearest(

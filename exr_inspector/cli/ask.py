@@ -1,81 +1,114 @@
-"""Ask the stored rows one of the questions in exr_inspector/catalogue/queries.
+"""Ask the stored rows a question.
 
-    %(prog)s                                        lists the questions
-    %(prog)s missing_frames --param show=apollo     asks one
+    %(prog)s                                   lists the questions
+    %(prog)s missing_frames --show apollo      asks one
+    %(prog)s missing_frames -h                 says what it can be asked
 
-`--engine server` has VAST's query engine answer, through the ADBC driver. `--engine client` streams the columns and rows that the
-question needs and answers in this process, which works on every endpoint. Without it the server is asked where it has an engine.
+The questions of the folder that EXR_QUERIES names are listed with those that ship. `--engine server` has VAST's query engine
+answer, `--engine client` reads the columns and rows that the question needs and answers in this process, which works on every
+endpoint; without it the server is asked where it has an engine.
+
 Exit status: 0 with an answer, also an empty one; 2 for a question or a value that cannot be; 1 where the database did not answer.
 """
 
 from __future__ import annotations
 
-import argparse
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from exr_inspector.catalogue import output
-from exr_inspector.cli import common
-from exr_inspector.errors import InspectorError, VASTDatabaseError
-from exr_inspector.terminal import json_text
+import typer
+
+from exr_inspector.catalogue import library, output
+from exr_inspector.cli import asking, common
+from exr_inspector.cli.subcommand import CONTEXT, Group, Subcommand, program, run
+from exr_inspector.errors import InspectorError
+from exr_inspector.terminal import json_text, on_one_line
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from sqlglot import exp
-
     from exr_inspector.catalogue.connection import Target
-    from exr_inspector.catalogue.questions import Parameter
+    from exr_inspector.catalogue.questions import Question
     from exr_inspector.settings import Settings
 
-ENGINES = ("auto", "server", "client")
+FILE_ID = "file_id"
+"""A parameter of this name takes the path of a stored file as well."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+class Questions(Group):
+    """Each question as a subcommand."""
+
+    noun = "question"
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the questions."""
+        return library.names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The question; None where there is none of this name."""
+        return _subcommand(library.load(cmd_name)).command if cmd_name in library.names() else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The questions in their groups."""
+        for line in listing():
+            formatter.write(f"{line}\n")
+
+
+def listing() -> list[str]:
+    """The questions in groups, one line each."""
+    lines: list[str] = []
+    for group, found in library.in_groups().items():
+        lines += ["", group, *(f"  {one.name:<23} {_cut(one.question)}" for one in found)]
+    return [on_one_line(line) for line in lines]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= library.LONGEST_QUESTION else text[: library.LONGEST_QUESTION - 1].rpartition(" ")[0] + " …"
+
+
+class Asking:
+    """The subcommand: a question by its name, or the list of all."""
+
+    @property
+    def command(self) -> Any:
+        """The command for a group."""
+        app = typer.Typer(cls=Questions, rich_markup_mode=None, add_completion=False, context_settings=CONTEXT)
+        app.callback(invoke_without_command=True, help=__doc__, subcommand_metavar="[QUESTION]")(_without_question)
+        return typer.main.get_command(app)
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int:
+        """Run the command line `arguments`, or that of this process."""
+        return run(self.command, arguments, program())
+
+
+main = Asking()
+
+
+def _without_question(
+    context: typer.Context,
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help="of the list")] = "table",
+    all_: Annotated[
+        Path | None, typer.Option("--all", metavar="DIR", help="write every question there in Trino's dialect, one file each")
+    ] = None,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
+    """List the questions, or write them."""
+    if context.invoked_subcommand is not None:
+        return 0
     try:
-        if options.all:
-            write_for_trino(options.all, common.settings_of(options))
-        elif options.name is None:
-            _list(options.format)
+        if all_:
+            write_for_trino(all_, common.settings_of(common.Options(endpoint=endpoint, schema=schema)))
+        elif form == "json":
+            known = [one for found in library.in_groups().values() for one in found]
+            print(json_text([library.as_dict(one) for one in known], indent=2))
         else:
-            _answer(options)
+            print("\n".join(listing()[1:]))
     except (InspectorError, OSError) as error:
         return common.refuse(error)
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = common.plain_parser(__doc__)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a question; without one they are listed")
-    parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter's value; once for each")
-    parser.add_argument("--format", choices=output.FORMATS, default="table")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the answer there")
-    parser.add_argument("--safe-csv", action="store_true", help="in CSV, put ' before texts that a spreadsheet would run")
-    parser.add_argument("--engine", choices=ENGINES, default="auto")
-    parser.add_argument("--sql", choices=("vast", "trino"), help="print the statement for this engine, and ask nobody")
-    parser.add_argument("--all", type=Path, metavar="DIR", help="write every question there in Trino's dialect, one file each")
-    common.add_database(parser)
-    return parser
-
-
-def _list(form: str) -> None:
-    from exr_inspector.catalogue import questions
-
-    known = [questions.load(name) for name in questions.names()]
-    if form == "json":
-        print(json_text([questions.as_dict(question) for question in known], indent=2))
-        return
-    rows = [(one.name, one.question, " ".join(map(_signature, one.parameters))) for one in known]
-    output.show(("name", "question", "parameters"), rows, sys.stdout)
-
-
-def _signature(parameter: Parameter) -> str:
-    if parameter.required:
-        return f"{parameter.name}=..."
-    return f"[{parameter.name}={'' if parameter.default is None else parameter.default}]"
 
 
 def write_for_trino(folder: Path, settings: Settings) -> None:
@@ -88,43 +121,74 @@ def write_for_trino(folder: Path, settings: Settings) -> None:
         (folder / f"{name}.sql").write_text(text, encoding="utf-8")
 
 
-def parameters(pairs: Sequence[str]) -> dict[str, str]:
-    """`k=v` texts as a mapping. Raises BadQuestion where one has no `=`."""
-    from exr_inspector.catalogue.questions import BadQuestion
+def _subcommand(file: library.QuestionFile) -> Subcommand:
+    """A question as a subcommand, whose parameters are options."""
+    parameters = [_option(one) for one in file.parameters if one.name not in asking.KEYWORDS]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common_ones = [
+        inspect.Parameter(name, keyword, annotation=kind, default=default) for name, (kind, default) in asking.KEYWORDS.items()
+    ]
 
-    values = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise BadQuestion(f"--param {pair!r}: expected K=V")
-        values[name] = value
-    return values
+    def main(**given: Any) -> int:
+        return _run(file, {name: given.pop(name) for name in [one.name for one in parameters]}, common.Options(**given))
+
+    main.__signature__ = inspect.Signature([*parameters, *common_ones])  # type: ignore[attr-defined]
+    main.__annotations__ = {}
+    about = "\n\n".join(filter(None, (file.question, f"Asked by {file.asked_by}.", file.note)))
+    return Subcommand(main, about, {}, {})
 
 
-def _answer(options: argparse.Namespace) -> None:
+_METAVARS = {"text": "TEXT", "integer": "N", "number": "X", "time": "TIME"}
+
+
+def _option(one: library.Parameter) -> inspect.Parameter:
+    default = "" if one.default is None or one.required else f"  [default: {one.default}]"
+    metavar = _METAVARS[one.kind] if one.name != FILE_ID else "PATH|FILE_ID"
+    kind = Annotated[str | None, typer.Option(f"--{one.name.replace('_', '-')}", metavar=metavar, help=f"{one.meaning}{default}")]
+    return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=None)
+
+
+def _run(file: library.QuestionFile, given: dict[str, str | None], options: common.Options) -> int:
     from exr_inspector.catalogue import questions
 
-    question = questions.load(options.name)
-    statement = question.bind(parameters(options.param))
-    if options.sql:
-        settings = common.settings_of(options)
-        write = questions.for_vast if options.sql == "vast" else questions.for_trino
-        output.say_exactly(write(statement, settings.db_bucket, settings.db_schema))
-        return
-    answer = ask(common.target_of(options), statement, options.engine)
-    output.write(answer, options.format, options.output, title=question.question, safe_csv=options.safe_csv)
-
-
-def ask(target: Target, statement: exp.Query, engine: str = "auto") -> pa.Table:
-    """The answer of the engine that is asked for; `auto`: the server's, or the client's where the server has no engine."""
-    from exr_inspector.catalogue.engine import NoDriver, ask_client, ask_server
-
-    if engine == "client":
-        return ask_client(target, statement)
     try:
-        return ask_server(target, statement)
-    except (VASTDatabaseError, NoDriver) as error:
-        if engine == "server":
-            raise
-        output.complain(f"{common.program()}: the server's query engine cannot be used ({error.code}); answering here")
-        return ask_client(target, statement)
+        values = {name: value for name, value in given.items() if value is not None} | asking.parameters(options.param)
+        _answer(questions.read(file.name, file.sql), values, options)
+    except (InspectorError, OSError) as error:
+        return common.refuse(error)
+    return 0
+
+
+def _answer(question: Question, values: dict[str, str], options: common.Options) -> None:
+    question.bind(values)  # a wrong value is said before anything is opened
+    target = None
+    if "/" in values.get(FILE_ID, ""):
+        target = common.target_of(options)
+        values[FILE_ID] = _file_id(target, values[FILE_ID], options.engine)
+    statement = question.bind(values)
+    if options.sql:
+        output.say_exactly(asking.written(statement, options.sql, options))
+        return
+    target = target or common.target_of(options)
+    answer = asking.ask(target, statement, options.engine)
+    output.write(answer, asking.destination(options), question.question)
+    if not answer.num_rows:
+        _explain(partial(asking.ask, target, engine=options.engine), question, values, options)
+
+
+def _file_id(target: Target, path: str, engine: str) -> str:
+    """The file_id of a stored file by its path. Raises NoReference where it is not stored."""
+    from exr_inspector.catalogue import similarity
+
+    return similarity.stored_file_id(partial(asking.ask, target, engine=engine), path)
+
+
+def _explain(ask: Callable[..., Any], question: Question, values: dict[str, str], options: common.Options) -> None:
+    """Say what an empty answer means: above nothing for people, beside an empty document for programs."""
+    from exr_inspector.catalogue import emptiness
+
+    meaning = emptiness.meaning(ask, question.nothing, values)
+    if options.form == "table" and options.output is None:
+        print(on_one_line(meaning))
+    else:
+        print(on_one_line(f"{program()}: {meaning}"), file=sys.stderr)

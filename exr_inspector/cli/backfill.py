@@ -14,18 +14,20 @@ Exit status: 0 all stored or skipped; 3 some failed; others as in docs/OPERATION
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from exr_inspector.catalogue import output
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import program, subcommand
 
 if TYPE_CHECKING:
     from exr_inspector.operations.backfill import Batch, Item, Outcome, Placeless
@@ -36,27 +38,34 @@ SHOWN = 20
 """Failures that are listed."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    root: Annotated[str | None, typer.Argument(metavar="ROOT|s3://BUCKET/PREFIX", help="a folder or a prefix")] = None,
+    from_list: Annotated[Path | None, typer.Option(metavar="FILE", help="paths, one a line, or an earlier run's report")] = None,
+    from_catalog: Annotated[bool, typer.Option("--from-catalog", help="every current file that is stored")] = False,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="only this share of the files")] = "1/1",
+    workers: Annotated[int, typer.Option(parser=common.positive, metavar="W", help="processes")] = os.cpu_count() or 1,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="a Dask scheduler, or `local`: --workers here")] = None,
+    batch: Annotated[int, typer.Option(parser=common.positive, metavar="B", help="files per transaction")] = BATCH,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="write the failures there")] = None,
+    force: Annotated[bool, typer.Option("--force", help="inspect also what is stored and unchanged")] = False,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("root", nargs="?", metavar="ROOT|s3://BUCKET/PREFIX", help="a folder, or a prefix in a bucket")
-    source.add_argument("--from-list", type=Path, metavar="FILE", help="paths, one a line, or an earlier run's report")
-    source.add_argument("--from-catalog", action="store_true", help="every current file that is stored")
-    parser.add_argument("--shard", type=common.fraction, default=(1, 1), metavar="I/N", help="only this share of the files")
-    parser.add_argument("--workers", type=common.positive, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, or `local`: --workers processes here")
-    parser.add_argument("--batch", type=common.positive, default=BATCH, help="files per transaction (default: %(default)s)")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the failures there")
-    parser.add_argument("--force", action="store_true", help="inspect also what is stored and unchanged")
-    return common.run(parser.parse_args(arguments), backfill)
+    return common.run(backfill, locals())
 
 
-def backfill(options: argparse.Namespace) -> common.Answer:
+def backfill(options: common.Options) -> common.Answer:
     """List, share out, count."""
+    options.shard = common.fraction(options.shard)
     from exr_inspector.cli.progress import bar
     from exr_inspector.operations.backfill import batched, make_tables
 
+    if sum(map(bool, (options.root, options.from_list, options.from_catalog))) != 1:
+        raise common.BadUse("name a folder, a prefix, --from-list or --from-catalog", remedy=f"{program()} -h shows how")
     settings = _settings(options)
     if options.dry_run:
         return _foresee(options, settings)
@@ -72,7 +81,7 @@ def backfill(options: argparse.Namespace) -> common.Answer:
     return _answer(total, time.monotonic() - started)
 
 
-def _foresee(options: argparse.Namespace, settings: Settings) -> common.Answer:
+def _foresee(options: common.Options, settings: Settings) -> common.Answer:
     """The files that would be looked at, and of how many the paths tell no shot."""
     from exr_inspector.operations.backfill import Placeless
 
@@ -94,7 +103,7 @@ def _name_placeless(without_shot: Placeless, files: int) -> list[str]:
     ]
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(options: common.Options) -> Settings:
     """The settings, once there is somewhere to store, and something to list where the catalogue is the list."""
     from exr_inspector.catalogue import connection
     from exr_inspector.errors import BadSettings
@@ -108,7 +117,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings
 
 
-def _items(options: argparse.Namespace, settings: Settings, *, described: bool = True) -> Iterator[Item]:
+def _items(options: common.Options, settings: Settings, *, described: bool = True) -> Iterator[Item]:
     """The items of this shard; without `described` only their paths, which is cheaper for files on disk."""
     from exr_inspector.operations import backfill
 
@@ -123,11 +132,11 @@ def _items(options: argparse.Namespace, settings: Settings, *, described: bool =
     return backfill.of_shard(items, options.shard)
 
 
-def _count(options: argparse.Namespace, settings: Settings, *, described: bool = True) -> int:
+def _count(options: common.Options, settings: Settings, *, described: bool = True) -> int:
     return sum(1 for _ in _items(options, settings, described=described))
 
 
-def _outcomes(options: argparse.Namespace, settings: Settings, batches: Iterable[Batch]) -> Generator[Outcome, None, None]:
+def _outcomes(options: common.Options, settings: Settings, batches: Iterable[Batch]) -> Generator[Outcome, None, None]:
     from exr_inspector.operations import clusters, processes
 
     if options.cluster:

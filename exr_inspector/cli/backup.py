@@ -1,6 +1,6 @@
 """Write every table of a schema to Parquet, with a manifest of counts and digests.
 
-    %(prog)s --backup-path FOLDER|FILE.tar.gz|s3://BUCKET/PREFIX [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s --backup-path FOLDER|FILE.tar.gz|s3://BUCKET/PREFIX
 
 All tables are read in one transaction and streamed: memory does not grow with them. A backup without manifest was interrupted;
 the same command takes it again. A complete one is never overwritten. Objects: S3_ENDPOINT and its keys from the environment.
@@ -9,20 +9,27 @@ Exit status: docs/OPERATIONS.md.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    backup_path: Annotated[str, typer.Option(metavar="PATH", help="a folder, a .tar.gz, or s3://BUCKET/PREFIX")],
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--backup-path", required=True, metavar="P", help="a folder, a .tar.gz, or s3://BUCKET/PREFIX")
-    return common.run(parser.parse_args(arguments), back_up)
+    return common.run(back_up, locals())
 
 
-def back_up(options: argparse.Namespace) -> common.Answer:
+def back_up(options: common.Options) -> common.Answer:
     """Write the backup, or say what it would hold."""
     from exr_inspector.cli.progress import bars
     from exr_inspector.operations import backup_files, backups, migrations

@@ -1,6 +1,6 @@
 """Look for rows that contradict each other, and mend what can be mended from what is stored.
 
-    %(prog)s [--repair [--dry-run]] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--repair [--dry-run]]
 
 Looks for orphans, duplicates, several current versions of a path or none, counts that disagree, statistics and findings that
 contradict their row of files, vectors that are missing, not of unit length or not finite, vectors of an older algorithm, and a
@@ -11,13 +11,15 @@ Exit status: 0 sound, or mended; 3 findings are left; others as in docs/OPERATIO
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 
 if TYPE_CHECKING:
     from exr_inspector.operations.integrity import Discrepancy
@@ -25,14 +27,19 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    repair: Annotated[bool, typer.Option("--repair", help="repair what can be repaired; with --dry-run only say what")] = False,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--repair", action="store_true", help="mend what can be mended; with --dry-run only say what")
-    return common.run(parser.parse_args(arguments), examine)
+    return common.run(examine, locals())
 
 
-def examine(options: argparse.Namespace) -> common.Answer:
+def examine(options: common.Options) -> common.Answer:
     """Find, mend where that is asked for, and find again."""
     from exr_inspector.cli.progress import bars
     from exr_inspector.operations import integrity, migrations, repair

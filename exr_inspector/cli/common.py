@@ -9,19 +9,22 @@ What a subcommand works with is imported when it works: --help and a mistyped op
 
 from __future__ import annotations
 
-import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any
 
-from exr_inspector.arguments import Parser
+import typer
+
 from exr_inspector.catalogue import output
+from exr_inspector.cli import nearby
+from exr_inspector.cli.subcommand import program
 from exr_inspector.errors import InspectorError, Reject, Retry
 from exr_inspector.terminal import json_text, on_one_line
 
@@ -30,13 +33,23 @@ if TYPE_CHECKING:
     from exr_inspector.database.session import Store
     from exr_inspector.settings import Settings
 
-DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+DONE, UNREACHABLE, REFUSED, FOUND, INTERRUPTED, CUT_OFF, TERMINATED = 0, 1, 2, 3, 130, 141, 143
 
 _MISSPELT = "database_bucket_missing"
 """An event waits for its bucket; whoever types a name that is not there has to type another."""
 
+Options = SimpleNamespace
+"""The values of a subcommand's options, by name."""
 Answer = dict[str, Any]
-Work = Callable[[argparse.Namespace], Answer]
+Work = Callable[[Options], Answer]
+
+Json = Annotated[bool, typer.Option("--json", help="answer with one JSON object on standard output")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would be done, and write nothing")]
+Endpoint = Annotated[
+    str | None,
+    typer.Option("--endpoint", metavar="URL", help="default: VAST_DB_ENDPOINT; keys come from the environment alone"),
+]
+Schema = Annotated[str | None, typer.Option("--schema", metavar="[BUCKET/]SCHEMA", help="default: VAST_DB_BUCKET/VAST_DB_SCHEMA")]
 
 
 class FileUnusable(Reject):
@@ -45,57 +58,41 @@ class FileUnusable(Reject):
     code = "file_unusable"
 
 
+class BadUse(Reject):
+    """Options that do not go together, or a value that cannot be."""
+
+    code = "bad_use"
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM came, which ends the work as Ctrl-C does."""
 
 
-def program() -> str:
-    """The name that was typed: `exr-inspector schema backup`, or a script's such as `backup_schema.py`."""
-    return Path(sys.argv[0]).name
-
-
-def plain_parser(about: str | None) -> argparse.ArgumentParser:
-    """A parser that shows a module's docstring as it stands there, in which `%(prog)s` is the name that was typed."""
-    return Parser(prog=program(), description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-
-
-def parser(about: str | None) -> argparse.ArgumentParser:
-    """A parser with `--json`, `--dry-run`, `--endpoint` and `--schema`."""
-    made = plain_parser(about)
-    made.add_argument("--json", action="store_true", help="answer with one JSON object on standard output")
-    made.add_argument("--dry-run", action="store_true", help="say what would be done, and write nothing")
-    add_database(made)
-    return made
-
-
-def add_database(parser: argparse.ArgumentParser) -> None:
-    """`--endpoint` and `--schema`."""
-    group = parser.add_argument_group("database", "Keys come from VAST_DB_ACCESS_KEY and VAST_DB_SECRET_KEY.")
-    group.add_argument("--endpoint", metavar="URL", help="default: VAST_DB_ENDPOINT")
-    group.add_argument("--schema", metavar="BUCKET/SCHEMA", help="default: VAST_DB_BUCKET/VAST_DB_SCHEMA")
-
-
-def run(arguments: argparse.Namespace, work: Work) -> int:
-    """Do the work, print its answer, and return the exit status: FOUND where the answer's `ok` is false.
+def run(work: Work, given: Mapping[str, Any]) -> int:
+    """Do the work with the values of the options, print its answer, and return the exit status: FOUND where `ok` is false.
 
     `lines` of the answer are for people, the rest for programs.
     """
+    options = Options(**given)
     try:
         with _terminable():
-            answer = work(arguments)
+            answer = work(options)
     except (InspectorError, OSError) as error:
-        _say({"ok": False, "error": refusal(error).as_dict(), "lines": []}, arguments.json)
+        _say({"ok": False, "error": refusal(error).as_dict(), "lines": []}, options.json)
         return refuse(error)
     except KeyboardInterrupt as error:
         how, status = ("terminated", TERMINATED) if isinstance(error, Terminated) else ("interrupted", INTERRUPTED)
         output.complain(f"{program()}: {how}; what is done stays done, and the same command goes on")
         return status
-    _say(answer, arguments.json)
+    _say(answer, options.json)
     return DONE if answer.get("ok", True) else FOUND
 
 
 def refuse(error: InspectorError | OSError) -> int:
-    """Say why the program ends, and return its exit status."""
+    """Say why the program ends, and return its exit status. Whoever stopped reading the answer needs no reason."""
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
     reason = refusal(error)
     output.complain(f"{program()}: {reason}")
     return UNREACHABLE if isinstance(reason, Retry) and reason.code != _MISSPELT else REFUSED
@@ -136,14 +133,15 @@ def _say(answer: Mapping[str, Any], as_json: bool) -> None:
         print(on_one_line(line))
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """The settings that the options and the environment name."""
+def settings_of(arguments: Options) -> Settings:
+    """The settings that the options and the environment name; where they name no endpoint, those of the local one."""
     from exr_inspector.catalogue import connection
 
+    nearby.serve(arguments.endpoint)
     return connection.settings_of(arguments.endpoint, arguments.schema)
 
 
-def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
+def store_of(arguments: Options, schema: str | None = None) -> Store:
     """The store that the options and the environment name; `schema` (BUCKET/SCHEMA, or SCHEMA in the same bucket) before them."""
     from exr_inspector.catalogue import connection
     from exr_inspector.database.persist import open_store
@@ -155,7 +153,7 @@ def store_of(arguments: argparse.Namespace, schema: str | None = None) -> Store:
     return open_store(connection.settings_of(arguments.endpoint, schema) if schema else settings)
 
 
-def target_of(arguments: argparse.Namespace) -> Target:
+def target_of(arguments: Options) -> Target:
     """A session for asking, at the place that the options and the environment name."""
     from exr_inspector.catalogue import connection
 
@@ -187,23 +185,39 @@ def fraction(text: str) -> tuple[int, int]:
     """`i/n` with 1 <= i <= n."""
     part, _, whole = text.partition("/")
     if not (part.isdecimal() and whole.isdecimal() and 1 <= int(part) <= int(whole)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not i/n with 1 <= i <= n, such as 2/8")
+        raise typer.BadParameter(f"{text!r} is not i/n with 1 <= i <= n, such as 2/8")
     return int(part), int(whole)
 
 
-def positive(text: str) -> int:
-    """A whole number, 1 or more."""
+def positive(given: str | int) -> int:
+    """A whole number, 1 or more; typer gives defaults, too."""
+    text = str(given)
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 1 or more")
+        raise typer.BadParameter(f"{text!r} is not a whole number, 1 or more")
     return int(text)
 
 
-def count_to(largest: int) -> Callable[[str], int]:
+def one_of(names: Sequence[str]) -> Callable[[str], str]:
+    """A type of argument: one of these names."""
+
+    def named(text: str) -> str:
+        if text not in names:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(names)}")
+        return text
+
+    return named
+
+
+def count_to(largest: int) -> Callable[[str | int], int]:
     """A type of argument: a whole number from 1 to `largest`."""
 
-    def count(text: str) -> int:
+    def count(given: str | int) -> int:
+        text = str(given)
         if not text.isdecimal() or not 1 <= int(text) <= largest:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {largest}")
+            raise typer.BadParameter(f"{text!r} is not a whole number from 1 to {largest}")
         return int(text)
 
     return count
+
+
+BatchSize = Annotated[int, typer.Option("--batch", parser=positive, metavar="N", help="files per transaction")]

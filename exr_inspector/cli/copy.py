@@ -1,6 +1,6 @@
 """Copy some files with all their versions and all their rows in other tables into another schema, to try things on.
 
-    %(prog)s --source-schema [BUCKET/]A --target-schema [BUCKET/]B --sample-size N [--endpoint URL]
+    %(prog)s --source-schema [BUCKET/]A --target-schema [BUCKET/]B --sample-size N
 
 Which files depends on their paths alone: the same N are the same files, and a larger sample holds the smaller one. The target's
 tables are made as the source's are; what it holds already is not copied again, so that an interrupted run goes on.
@@ -9,22 +9,29 @@ Exit status: docs/OPERATIONS.md.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    source_schema: Annotated[str, typer.Option(metavar="[BUCKET/]A", help="where the rows are")],
+    target_schema: Annotated[str, typer.Option(metavar="[BUCKET/]B", help="where they go")],
+    sample_size: Annotated[int, typer.Option(parser=common.positive, metavar="N", help="paths")],
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--source-schema", required=True, metavar="A", help="in the same bucket, or BUCKET/SCHEMA")
-    parser.add_argument("--target-schema", required=True, metavar="B", help="likewise")
-    parser.add_argument("--sample-size", required=True, type=common.positive, metavar="N", help="paths")
-    return common.run(parser.parse_args(arguments), copy)
+    return common.run(copy, locals())
 
 
-def copy(options: argparse.Namespace) -> common.Answer:
+def copy(options: common.Options) -> common.Answer:
     """Choose, make the tables, copy what is not there."""
     from exr_inspector.cli.progress import bars
     from exr_inspector.errors import BadSettings

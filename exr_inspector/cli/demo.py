@@ -28,7 +28,7 @@ import main
 from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection
 from exr_inspector.catalogue.report import page
-from exr_inspector.cli.local import BUCKET, SCHEMA
+from exr_inspector.cli.nearby import BUCKET, SCHEMA
 from exr_inspector.operations.samples import write_samples
 from exr_inspector.payload import text
 from local_vast import LocalVast

@@ -1,6 +1,6 @@
 """Create the schema and its tables where they are missing, and record their version.
 
-    %(prog)s [--version 1.1.0] [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--version 1.1.0] [--dry-run]
 
 Tables that are there already are left as they are; one that lacks columns is for exr-inspector schema migrate. A second run
 changes nothing. Exit status: docs/OPERATIONS.md.
@@ -8,25 +8,31 @@ changes nothing. Exit status: docs/OPERATIONS.md.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 from vast_schemas import CURRENT_VERSION, VERSIONS
 
 if TYPE_CHECKING:
     from exr_inspector.operations.migrations import State
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    version: Annotated[str, typer.Option(parser=common.one_of(VERSIONS), metavar="V", help="of the tables")] = CURRENT_VERSION,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--version", choices=VERSIONS, default=CURRENT_VERSION, help="default: %(default)s")
-    return common.run(parser.parse_args(arguments), initialise)
+    return common.run(initialise, locals())
 
 
-def initialise(options: argparse.Namespace) -> common.Answer:
+def initialise(options: common.Options) -> common.Answer:
     """Every step to the version, each in a transaction of its own; what an interrupted run did is not done again."""
     from exr_inspector.operations import migrations
 

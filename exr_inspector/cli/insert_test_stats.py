@@ -1,6 +1,6 @@
 """Give files of a test schema pixel statistics and findings, so that what reads them can be tried without reading pixels.
 
-    %(prog)s --file-count N [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s --file-count N [--dry-run]
 
 The figures follow from file_ids, so that two runs agree; the policy is called `test`, and `details` says the same. Files that
 have statistics already are left alone: a second run goes on. Exit status: docs/OPERATIONS.md.
@@ -8,20 +8,27 @@ have statistics already are left alone: a second run goes on. Exit status: docs/
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    file_count: Annotated[int, typer.Option(parser=common.positive, metavar="N", help="files that shall have statistics")],
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--file-count", required=True, type=common.positive, metavar="N", help="files that shall have statistics")
-    return common.run(parser.parse_args(arguments), insert)
+    return common.run(insert, locals())
 
 
-def insert(options: argparse.Namespace) -> common.Answer:
+def insert(options: common.Options) -> common.Answer:
     """Rows for the first N current files by file_id."""
     from exr_inspector.operations import migrations, sample_statistics
 

@@ -2,63 +2,46 @@
 
     %(prog)s [--data DIR] COMMAND [ARGUMENT...]
 
-The endpoint has the data in DIR (default `.local_vast`), keeps what the command stores, and ends with the command, which finds
-its address and keys in the environment, under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. The
-exit status is the command's; 2 where there is no data yet.
+The endpoint has the data in DIR, keeps what the command stores, and ends with the command, which finds its address and keys in
+the environment, under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. The exit status is the
+command's; 2 where there is no data yet.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
+
+import typer
 
 from exr_inspector.catalogue import output
-from exr_inspector.cli import common
+from exr_inspector.cli import nearby
 from exr_inspector.cli.command import SUBCOMMANDS
-
-if TYPE_CHECKING:
-    from local_vast import LocalVast
-
-BUCKET, SCHEMA = "renders", "exr"
-"""Where ./scripts/run stores."""
+from exr_inspector.cli.subcommand import program, subcommand
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__, ignore_unknown_options=True, allow_interspersed_args=False)
+def main(
+    command: Annotated[str, typer.Argument(metavar="COMMAND", help="a subcommand such as ask, or a program such as bash")],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGUMENT...", help="its own arguments")] = None,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="where ./scripts/run keeps everything")] = nearby.DATA,
+) -> int:
     """The command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    database = options.data / "database"
+    database = data / nearby.DATABASE
     if not database.is_dir():
-        output.complain(f"{common.program()}: {database} is not there; ./scripts/run makes it")
+        output.complain(f"{program()}: {database} is not there; ./scripts/run makes it")
         return 2
     from local_vast import LocalVast
 
-    with LocalVast(data=database, buckets=(BUCKET,)) as server:
-        command = [options.command, *options.arguments]
-        if options.command in {name.split()[0] for name in SUBCOMMANDS}:
-            command = [sys.executable, "-m", "exr_inspector", *command]
+    with LocalVast(data=database, buckets=(nearby.BUCKET,)) as server:
+        words = [command, *(arguments or ())]
+        if command in {name.split()[0] for name in SUBCOMMANDS}:
+            words = [sys.executable, "-m", "exr_inspector", *words]
         try:
-            return subprocess.run(command, env=os.environ | variables(server), check=False).returncode
+            return subprocess.run(words, env=os.environ | nearby.variables(server), check=False).returncode
         except OSError as error:
-            output.complain(f"{common.program()}: {options.command}: {error.strerror}")
+            output.complain(f"{program()}: {command}: {error.strerror}")
             return 127
-
-
-def variables(server: LocalVast) -> dict[str, str]:
-    """The settings that lead to the endpoint's tables and objects."""
-    keys = {"ACCESS_KEY": server.access_key, "SECRET_KEY": server.secret_key}
-    named = {f"{prefix}_{name}": value for prefix in ("VAST_DB", "S3") for name, value in keys.items()}
-    places = {"VAST_DB_ENDPOINT": server.url, "S3_ENDPOINT": server.url, "LOCAL_VAST_URL": server.url}
-    return named | places | {"VAST_DB_BUCKET": BUCKET, "VAST_DB_SCHEMA": SCHEMA}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = common.plain_parser(__doc__)
-    parser.add_argument("--data", type=Path, default=Path(".local_vast"), metavar="DIR", help="default: %(default)s")
-    parser.add_argument("command", metavar="COMMAND", help="a subcommand such as ask, or a program such as bash")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT")
-    return parser

@@ -1,6 +1,6 @@
 """Add what schema 1.1.0 has and 1.0.0 has not: nullable columns and two tables. The function may run meanwhile.
 
-    %(prog)s [--dry-run] [--backfill] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--dry-run] [--backfill]
 
 `--backfill` fills the new columns of stored rows from raw_output and paths; no EXR is read, and no value that is there
 changes. Every step and every range of files is a transaction that records itself: an interrupted run goes on where it stopped.
@@ -9,11 +9,12 @@ Exit status: docs/OPERATIONS.md.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 from exr_inspector.operations import FILES_PER_TRANSACTION
 
 if TYPE_CHECKING:
@@ -22,17 +23,22 @@ if TYPE_CHECKING:
 FROM, TO = "1.0.0", "1.1.0"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    backfill: Annotated[bool, typer.Option("--backfill", help="fill the new columns of stored rows")] = False,
+    batch: Annotated[
+        int, typer.Option(parser=common.positive, metavar="N", help="files per transaction")
+    ] = FILES_PER_TRANSACTION,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--backfill", action="store_true", help="fill the new columns of stored rows")
-    parser.add_argument(
-        "--batch", type=common.positive, default=FILES_PER_TRANSACTION, help="files per transaction (default: %(default)s)"
-    )
-    return common.run(parser.parse_args(arguments), migrate)
+    return common.run(migrate, locals())
 
 
-def migrate(options: argparse.Namespace) -> common.Answer:
+def migrate(options: common.Options) -> common.Answer:
     """Carry the pending steps out, then fill where that is asked for."""
     from exr_inspector.operations import migrations
 
@@ -57,7 +63,7 @@ def migrate(options: argparse.Namespace) -> common.Answer:
     return answer | {"filled": filled, "lines": lines}
 
 
-def _fill(store: Store, options: argparse.Namespace) -> dict[str, int]:
+def _fill(store: Store, options: common.Options) -> dict[str, int]:
     """Fill the new columns, with a bar; returns what was done."""
     from exr_inspector.cli.progress import bar
     from exr_inspector.operations import fill

@@ -1,6 +1,6 @@
 """Give stored files the vectors of the current algorithm, from raw_output; no EXR is read.
 
-    %(prog)s [--dry-run] [--batch N] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--dry-run] [--batch N]
     %(prog)s --drop-previous
 
 The vectors that go are kept in the table previous_vectors (file_id, inspection_id, embedding_version and both vectors), so that
@@ -11,11 +11,12 @@ interrupted run goes on, a second one finds nothing to do. Exit status: docs/OPE
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 from exr_inspector.operations import FILES_PER_TRANSACTION
 
 if TYPE_CHECKING:
@@ -23,17 +24,22 @@ if TYPE_CHECKING:
     from exr_inspector.operations.migrations import State
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    batch: Annotated[
+        int, typer.Option(parser=common.positive, metavar="N", help="files per transaction")
+    ] = FILES_PER_TRANSACTION,
+    drop_previous: Annotated[bool, typer.Option("--drop-previous", help="only drop the table with the earlier vectors")] = False,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument(
-        "--batch", type=common.positive, default=FILES_PER_TRANSACTION, help="files per transaction (default: %(default)s)"
-    )
-    parser.add_argument("--drop-previous", action="store_true", help="only drop the table with the earlier vectors")
-    return common.run(parser.parse_args(arguments), recompute)
+    return common.run(recompute, locals())
 
 
-def recompute(options: argparse.Namespace) -> common.Answer:
+def recompute(options: common.Options) -> common.Answer:
     """Replace the vectors of every file that has another version's."""
     from exr_inspector.cli.progress import bars
     from exr_inspector.embedding.vectors import EMBEDDING_VERSION

@@ -1,6 +1,6 @@
 """The staging procedure, step by step, on a sample of a real schema: what works here works in production.
 
-    %(prog)s [--sample-size N] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--sample-size N]
 
 Reads from the schema and writes only into SCHEMA_rehearsal, which is dropped at the end. Without an endpoint it runs on a local
 one that holds what schema 1.0.0 wrote. Stops at the first step that fails, with its exit status. --dry-run lists the commands.
@@ -8,7 +8,6 @@ one that holds what schema 1.0.0 wrote. Stops at the first step that fails, with
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
 import io
@@ -19,10 +18,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from exr_inspector.cli import common
 from exr_inspector.cli.command import SUBCOMMANDS
+from exr_inspector.cli.subcommand import subcommand
 
 if TYPE_CHECKING:
     from exr_inspector.database.session import Store
@@ -69,14 +71,19 @@ def procedure(source: str, target: str, size: int, folder: Path) -> list[Stage]:
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    sample_size: Annotated[int, typer.Option(parser=common.positive, metavar="N", help="paths")] = 100,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--sample-size", type=common.positive, default=100, help="paths (default: %(default)s)")
-    return common.run(parser.parse_args(arguments), rehearse)
+    return common.run(rehearse, locals())
 
 
-def rehearse(options: argparse.Namespace) -> common.Answer:
+def rehearse(options: common.Options) -> common.Answer:
     """Run the procedure; the answer names each command with its exit status."""
     if options.dry_run:
         settings = common.settings_of(options)
@@ -122,7 +129,7 @@ def _drop(store: Store) -> None:
 
 
 @contextmanager
-def _local(options: argparse.Namespace) -> Iterator[None]:
+def _local(options: common.Options) -> Iterator[None]:
     """A local endpoint that holds what schema 1.0.0 wrote; the options and the environment name it."""
     from local_vast import LocalVast
 

@@ -1,6 +1,6 @@
 """Restore a backup into an empty schema, the backup's own or another one.
 
-    %(prog)s --backup-path FOLDER|FILE.tar.gz|s3://BUCKET/PREFIX [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s --backup-path FOLDER|FILE.tar.gz|s3://BUCKET/PREFIX
 
 Every file is compared with the manifest first: a damaged backup is refused before anything is written. Then all tables are made
 and filled in one transaction, so that an interrupted restore leaves nothing behind, and is begun again. Tables that hold rows
@@ -9,20 +9,27 @@ are never touched. Exit status: docs/OPERATIONS.md.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    backup_path: Annotated[str, typer.Option(metavar="PATH", help="a folder, a .tar.gz, or s3://BUCKET/PREFIX")],
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--backup-path", required=True, metavar="P", help="a folder, a .tar.gz, or s3://BUCKET/PREFIX")
-    return common.run(parser.parse_args(arguments), restore)
+    return common.run(restore, locals())
 
 
-def restore(options: argparse.Namespace) -> common.Answer:
+def restore(options: common.Options) -> common.Answer:
     """Check, then write."""
     from exr_inspector.cli.progress import bars
     from exr_inspector.operations import backup_files, backups, migrations

@@ -1,6 +1,6 @@
 """Take back what `schema migrate` added. The columns and rows of schema 1.0.0 are not touched.
 
-    %(prog)s [--archive-tables [DIR]] [--dry-run] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--archive-tables [DIR]] [--dry-run]
 
 `--archive-tables` writes what goes to Parquet first: the tables pixel_stats and validation_results, and of the others the new
 columns with the keys of their rows. A step's archive is complete before the step commits; an archive that is there is never
@@ -10,24 +10,31 @@ Exit status: docs/OPERATIONS.md.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 
 FROM, TO = "1.1.0", "1.0.0"
+ARCHIVE = Path("archive-1.1.0")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__, optional={"--archive-tables": (str(ARCHIVE), lambda word: True)})
+def main(
+    archive_tables: Annotated[Path | None, typer.Option(metavar="[DIR]", help=f"keep what goes; default: {ARCHIVE}")] = None,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    folder = Path("archive-1.1.0")
-    parser.add_argument("--archive-tables", nargs="?", type=Path, const=folder, metavar="DIR", help=f"default: {folder}")
-    return common.run(parser.parse_args(arguments), roll_back)
+    return common.run(roll_back, locals())
 
 
-def roll_back(options: argparse.Namespace) -> common.Answer:
+def roll_back(options: common.Options) -> common.Answer:
     """Undo the steps of 1.1.0, the last one first."""
     from exr_inspector.operations import migrations, rollback
 

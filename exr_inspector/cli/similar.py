@@ -1,24 +1,25 @@
-"""Which stored files were made like this one?
+"""Which stored files were made like this one, and why?
 
     %(prog)s shot/beauty.1001.exr              an EXR on disk is enough
     %(prog)s FILE_ID --by channels --top 5     or a stored file, by its file_id or its path
 
 `--by metadata` compares how files were made, `--by channels` which channels they have. Distances are cosine distances: 0 is
-alike; by metadata the same setup lies below about 0.09. One frame stands for its sequence. `--explain` says what makes each
-distance: `-` what the reference alone has, `+` what the other alone has.
+alike; by metadata the same setup lies below about 0.09. One frame stands for its sequence. Below the files stands what makes the
+distances, each difference once: `-` what the reference alone has, `+` what the others have instead.
 Exit status: 0 with an answer, also an empty one; 2 for a reference that is none; 1 where the database did not answer.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
 
 from exr_inspector.catalogue import output
-from exr_inspector.cli import common
+from exr_inspector.cli import asking, common
+from exr_inspector.cli.subcommand import program, subcommand
 from exr_inspector.errors import InspectorError, VASTDatabaseError
 from exr_inspector.terminal import json_text
 
@@ -27,48 +28,78 @@ if TYPE_CHECKING:
     from exr_inspector.catalogue.similarity import Neighbour, Reference
     from exr_inspector.embedding.vectors import BlockDistance
 
-VECTORS = ("metadata", "channels")
 NEGLIGIBLE = 1e-6
 """Below this a block's distance is rounding."""
 NAMES_SHOWN = 6
 LARGEST_TOP = 1000
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    reference: Annotated[str, typer.Argument(metavar="PATH|FILE_ID", help="what others are compared with")],
+    by: Annotated[Literal["metadata", "channels"], typer.Option(help="what is compared")] = "metadata",
+    top: Annotated[int, typer.Option(parser=common.count_to(LARGEST_TOP), metavar="N", help="answers at most")] = 10,
+    show: Annotated[str | None, typer.Option(metavar="TEXT", help="only files of this show")] = None,
+    every_frame: Annotated[bool, typer.Option("--every-frame", help="list frames of one sequence by themselves")] = False,
+    explain: Annotated[bool, typer.Option("--explain/--no-explain", help="say what makes the distances")] = True,
+    exact: Annotated[bool, typer.Option("--exact", help="scan all vectors, also where there is a vector index")] = False,
+    form: asking.Form = "table",
+    output: asking.Output = None,
+    columns: asking.Columns = None,
+    wide: asking.Wide = False,
+    safe_csv: asking.SafeCsv = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    from exr_inspector.catalogue import similarity
-
+    options = common.Options(**locals())
     try:
-        target = common.target_of(options)
-        reference = similarity.reference(target, options.reference, options.by)
-        neighbours = _nearest(target, reference, options)
+        answer(options)
     except (InspectorError, OSError) as error:
         return common.refuse(error)
-    if options.format == "json":
-        print(json_text([as_dict(one, reference, explained=options.explain) for one in neighbours], indent=2))
-    else:
-        _show(neighbours, reference, explained=options.explain)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = common.plain_parser(__doc__)
-    parser.add_argument("reference", metavar="FILE.exr|FILE_ID")
-    parser.add_argument("--by", choices=VECTORS, default="metadata")
-    parser.add_argument(
-        "--top", type=common.count_to(LARGEST_TOP), default=10, metavar="N", help="answers at most (default: %(default)s)"
-    )
-    parser.add_argument("--show", metavar="NAME", help="only files of this show")
-    parser.add_argument("--every-frame", action="store_true", help="list frames of one sequence by themselves")
-    parser.add_argument("--explain", action="store_true", help="say which fields make the distance")
-    parser.add_argument("--exact", action="store_true", help="scan all vectors, also where there is a vector index")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    common.add_database(parser)
-    return parser
+def answer(options: common.Options) -> None:
+    """Find, and say."""
+    from exr_inspector.catalogue import similarity
+
+    target = common.target_of(options)
+    reference = similarity.reference(target, options.reference, options.by)
+    neighbours = _nearest(target, reference, options)
+    if options.form == "json" and not options.columns:
+        _write_json([as_dict(one, reference, explained=options.explain) for one in neighbours], options)
+        return
+    _write_table(neighbours, reference, options)
 
 
-def _nearest(target: Target, reference: Reference, options: argparse.Namespace) -> list[Neighbour]:
+def _write_json(entries: list[dict[str, Any]], options: common.Options) -> None:
+    text = json_text(entries, indent=2)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+
+
+def _write_table(neighbours: Sequence[Neighbour], reference: Reference, options: common.Options) -> None:
+    import pyarrow as pa
+
+    explained = options.explain and options.form == "table"
+    differences = list(_differences(neighbours, reference)) if explained else []
+    rows = [_row(one, differences) if explained else as_dict(one, reference, explained=False) for one in neighbours]
+    output.write(pa.Table.from_pylist(rows), asking.destination(options), f"Nearest to {reference.name.rpartition('/')[2]}")
+    if not neighbours:
+        output.say_lines(["no other stored file has vectors of this version"])
+    if explained and options.output is None:
+        output.say_lines(_legend(differences, len(neighbours)))
+
+
+def _row(neighbour: Neighbour, differences: Sequence[Difference]) -> dict[str, Any]:
+    said = [str(number) for number, one in enumerate(differences, 1) if neighbour.file_id in one.file_ids]
+    return {"file_path": neighbour.file_path, "distance": round(neighbour.distance, 6), "differs_in": ",".join(said) or "nothing"}
+
+
+def _nearest(target: Target, reference: Reference, options: common.Options) -> list[Neighbour]:
     from exr_inspector.catalogue import similarity
 
     search = {"show": options.show, "every_frame": options.every_frame}
@@ -78,7 +109,7 @@ def _nearest(target: Target, reference: Reference, options: argparse.Namespace) 
         return similarity.nearest(target, reference, options.by, options.top, **search)
     except VASTDatabaseError as error:
         # The index is asked through the query engine, which an endpoint may not have; reading through the SDK settles it.
-        output.complain(f"{common.program()}: the vector index cannot be used ({error.code}); scanning")
+        output.complain(f"{program()}: the vector index cannot be used ({error.code}); scanning")
         return similarity.nearest(target, reference, options.by, options.top, **search, index=False)
 
 
@@ -105,18 +136,34 @@ def _explanation(block: BlockDistance, neighbour: Neighbour, reference: Referenc
     return {"field": block.label, "distance": block.distance, "only_reference": mine, "only_other": theirs}
 
 
-def _show(neighbours: Sequence[Neighbour], reference: Reference, *, explained: bool) -> None:
-    rows = [(round(one.distance, 6), one.show_name, one.shot_name, one.file_path, one.file_id[:12]) for one in neighbours]
-    output.show(("distance", "show", "shot", "file", "file_id"), rows, sys.stdout, title=f"Nearest to {reference.name}")
-    if not explained:
-        return
+@dataclass(slots=True)
+class Difference:
+    """What differs from the reference in one field, in the same way in all of these files; `distance` is the largest share."""
+
+    field: str
+    only_reference: tuple[str, ...]
+    only_other: tuple[str, ...]
+    distance: float
+    file_ids: list[str]
+
+
+def _differences(neighbours: Sequence[Neighbour], reference: Reference) -> Iterator[Difference]:
+    """Each difference once, the largest first."""
+    united: dict[tuple[Any, ...], Difference] = {}
     for one in neighbours:
-        lines = [
-            (round(entry["distance"], 6), entry["field"], _brief("-", entry["only_reference"]), _brief("+", entry["only_other"]))
-            for entry in as_dict(one, reference, explained=True)["explanation"]
-        ]
-        lines.sort(key=itemgetter(0), reverse=True)
-        output.show(("distance", "field", "only the reference", "only this file"), lines, sys.stdout, title=one.file_path)
+        for entry in as_dict(one, reference, explained=True)["explanation"]:
+            key = (entry["field"], tuple(entry["only_reference"]), tuple(entry["only_other"]))
+            difference = united.setdefault(key, Difference(*key, 0.0, []))
+            difference.distance = max(difference.distance, entry["distance"])
+            difference.file_ids.append(one.file_id)
+    yield from sorted(united.values(), key=lambda one: -one.distance)
+
+
+def _legend(differences: Sequence[Difference], files: int) -> Iterator[str]:
+    """What the numbers in the table stand for."""
+    for number, one in enumerate(differences, 1):
+        names = " ".join(filter(None, (_brief("-", one.only_reference), _brief("+", one.only_other)))) or "weights alone"
+        yield f"{number}  {one.field}, up to {one.distance:.3g}, {len(one.file_ids)} of {files}: {names}"
 
 
 def _brief(sign: str, names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Try the function end to end: sample renders go in as events, and the rows that come out are compared with what was sent.
 
-    %(prog)s [--sample-files N] [--version V] [--url URL [--bucket B]] [--schema BUCKET/SCHEMA]
+    %(prog)s [--sample-files N] [--version V] [--url URL [--bucket B]]
 
 Without --url the handler runs in this process. With --url the events are posted to a function host (`exr-inspector serve`, or the
 platform's) as CloudEvents; --bucket names a bucket that both sides reach through S3_ENDPOINT, where the samples are put, else the
@@ -11,26 +11,33 @@ so; others as in docs/OPERATIONS.md.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from exr_inspector import __version__
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 
 FILES = 3
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    sample_files: Annotated[int, typer.Option(parser=common.positive, metavar="N", help="events to send")] = FILES,
+    version: Annotated[str, typer.Option(metavar="V", help="that the rows must name")] = __version__,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="a function host")] = None,
+    bucket: Annotated[str | None, typer.Option(metavar="BUCKET", help="put the samples into this bucket")] = None,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--sample-files", type=common.positive, default=FILES, metavar="N", help="default: %(default)s")
-    parser.add_argument("--version", default=__version__, metavar="V", help="default: %(default)s")
-    parser.add_argument("--url", help="a function host")
-    parser.add_argument("--bucket", help="put the samples into this bucket")
-    return common.run(parser.parse_args(arguments), examine)
+    return common.run(examine, locals())
 
 
-def examine(options: argparse.Namespace) -> common.Answer:
+def examine(options: common.Options) -> common.Answer:
     """Send, read back, compare, tidy up."""
     from exr_inspector.database.persist import mark_removed
     from exr_inspector.operations import function_trial

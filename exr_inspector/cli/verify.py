@@ -1,6 +1,6 @@
 """Compare the stored tables with what a schema version says they are.
 
-    %(prog)s [--version 1.1.0] [--expected-tables files,parts] [--endpoint URL] [--schema BUCKET/SCHEMA]
+    %(prog)s [--version 1.1.0] [--expected-tables files,parts]
 
 Looks at missing and extra tables and columns, types, nullability, dimensions of vectors, the vector index, and the recorded
 version; the function makes its tables without a record. Nothing is written, with --dry-run or without. Exit status: 0 all as it
@@ -9,22 +9,32 @@ should be, 3 not so (each difference with its remedy), others as in docs/OPERATI
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
 from vast_schemas import CURRENT_VERSION, VERSIONS
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@subcommand(__doc__)
+def main(
+    version: Annotated[
+        str | None,
+        typer.Option(parser=common.one_of(VERSIONS), metavar="V", help=f"default: what is recorded, else {CURRENT_VERSION}"),
+    ] = None,
+    expected_tables: Annotated[str | None, typer.Option(metavar="A,B", help="exactly these tables")] = None,
+    json: common.Json = False,
+    dry_run: common.DryRun = False,
+    endpoint: common.Endpoint = None,
+    schema: common.Schema = None,
+) -> int:
     """The command line; returns the exit status."""
-    parser = common.parser(__doc__)
-    parser.add_argument("--version", choices=VERSIONS, help=f"default: what is recorded, else {CURRENT_VERSION}")
-    parser.add_argument("--expected-tables", type=common.words, metavar="A,B", help="exactly these tables")
-    return common.run(parser.parse_args(arguments), verify)
+    return common.run(verify, locals())
 
 
-def verify(options: argparse.Namespace) -> common.Answer:
+def verify(options: common.Options) -> common.Answer:
     """Every difference, with its remedy."""
     from exr_inspector.catalogue import connection
     from exr_inspector.operations import migrations, verification
@@ -32,8 +42,9 @@ def verify(options: argparse.Namespace) -> common.Answer:
     store = common.store_of(options)
     state = migrations.read_state(store)
     version = options.version or state.recorded_version or CURRENT_VERSION
+    expected = common.words(options.expected_tables) if options.expected_tables else None
     indexed = store.session.features.vast_version >= (5, 5)
-    differences = list(verification.differences(state, version, options.expected_tables, indexed=indexed))
+    differences = list(verification.differences(state, version, expected, indexed=indexed))
     lines = [f"{entry['what']}; {entry['remedy']}" for entry in differences]
     absent = None if state.tables else connection.nothing_stored(store)
     if absent:

@@ -36,6 +36,8 @@ from exr_inspector.payload.places import place_of
 from exr_inspector.settings import Settings
 
 SUFFIX = ".exr"
+TEMPORARY = (".tmp", f".tmp{SUFFIX}")
+"""How names end while their files are written. Hidden files are what editors (`.~a.exr`), macOS (`._a.exr`) and NFS leave."""
 COLLECTIONS = (100_000, 50, 100)
 """A batch's payloads are hundreds of thousands of objects that live until it is stored. Searching them for cycles as often as
 Python does by itself takes an eighth of a worker's time."""
@@ -122,6 +124,22 @@ class Outcome:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures
         self.without_shot.add(other.without_shot)
+
+
+def is_render(name: str) -> bool:
+    """Whether a file of this name is to be inspected: an EXR that is neither hidden nor on its way.
+
+    >>> [is_render(name) for name in ("a.1001.exr", ".nfs0001.exr", "._a.exr", ".~a.exr", "a.exr.tmp", "a.tmp.exr")]
+    [True, False, False, False, False, False]
+    """
+    lower = name.lower()
+    return lower.endswith(SUFFIX) and not lower.startswith(".") and not lower.endswith(TEMPORARY)
+
+
+def is_left_out(name: str) -> bool:
+    """Whether it would be inspected but for being hidden or on its way."""
+    lower = name.lower()
+    return not is_render(name) and (lower.endswith((SUFFIX, f"{SUFFIX}.tmp")) or lower.startswith(".nfs"))
 
 
 def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:

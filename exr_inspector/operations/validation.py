@@ -17,6 +17,7 @@ from exr_inspector.errors import BadHeader
 from exr_inspector.exr import completeness
 from exr_inspector.exr.header import read_header
 from exr_inspector.function.objects import LocalFile
+from exr_inspector.operations import backfill
 from exr_inspector.payload import document
 from exr_inspector.validation.policy import SHIPPED
 from exr_inspector.validation.validate import Policy, load_policy, validate
@@ -46,7 +47,7 @@ def find_files(patterns: Sequence[str]) -> Iterator[Path]:
     for pattern in patterns:
         place = Path(pattern)
         if place.is_dir():
-            yield from sorted(place.rglob("*.exr"))
+            yield from renders(place)
         elif place.exists():
             yield place
         else:
@@ -54,6 +55,14 @@ def find_files(patterns: Sequence[str]) -> Iterator[Path]:
             if not matches:
                 raise FileNotFoundError(f"{pattern}: no such file, and no file matches it")
             yield from map(Path, matches)
+
+
+def renders(folder: Path) -> list[Path]:
+    """The EXRs below a folder, without hidden and temporary ones. Raises NothingToRead where there are none."""
+    files = sorted(file for file in folder.rglob("*") if backfill.is_render(file.name))
+    if not files:
+        raise backfill.NothingToRead(f"{folder} holds no EXR", remedy="Name a folder that does, or a file")
+    return files
 
 
 def stored_payloads(target: Target, days: float | None, path: str | None) -> Iterator[dict[str, Any]]:
@@ -73,12 +82,13 @@ def stored_payloads(target: Target, days: float | None, path: str | None) -> Ite
             yield payload
 
 
-def validate_all(payloads: Iterable[dict[str, Any]], policy: Policy) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """(One entry per file that does not pass, files by status.)"""
+def validate_all(
+    payloads: Iterable[dict[str, Any]], policy: Policy, *, passes: bool = False
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """(One entry per file with what it does not pass, or with all its results; files by status.)"""
     entries, counts = [], Counter({"PASS": 0, "WARN": 0, "FAIL": 0})
     for payload in payloads:
-        section = validate(payload, policy, passes=False)
+        section = validate(payload, policy, passes=passes)
         counts[section["status"]] += 1
-        if section["results"]:
-            entries.append({"path": payload["file"]["path_normalized"], **section})
+        entries.append({"path": payload["file"]["path_normalized"], **section})
     return entries, counts

@@ -95,8 +95,18 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "validate as JSON": ("validate", ("{path}", "--policy", "comp_plate", "--json")),
     "validate nothing": ("validate", ("{missing}", "--policy", "comp_plate")),
     "no such policy": ("validate", ("{path}", "--policy", HARMFUL)),
-    "policy over what is stored": ("validate_stored", ("--policy", "comp_plate")),
-    "policy over what is stored as JSON": ("validate_stored", ("--policy", "comp_plate", "--json")),
+    "policy over what is stored": ("validate", ("--stored", "--policy", "comp_plate")),
+    "policy over what is stored as JSON": ("validate", ("--stored", "--policy", "comp_plate", "--json")),
+    "validate as JUnit": ("validate", ("{root}", "--policy", "comp_plate", "--format", "junit")),
+    "validate as SARIF": ("validate", ("{root}", "--policy", "comp_plate", "--format", "sarif")),
+    "no such rule": ("validate", ("{path}", "--policy", "comp_plate", "--except", HARMFUL)),
+    "inspect a folder": ("inspect", ("{root}", "--summary")),
+    "compare": ("compare", ("{path}", "{broken}")),
+    "compare as JSON": ("compare", ("{path}", "{broken}", "--format", "json")),
+    "compare with nothing": ("compare", ("{path}", HARMFUL)),
+    "sql": ("sql", ("SELECT file_path, raw_output FROM files",)),
+    "no sql": ("sql", (f"SELECT '{HARMFUL}",)),
+    "an empty answer": ("ask", ("broken_frames", "--show", HARMFUL)),
     "doctor": ("doctor", ("{path}",)),
     "doctor as JSON": ("doctor", ("{path}", "--json")),
     "doctor with an event that is none": ("doctor", ("{event}",)),
@@ -140,7 +150,7 @@ def test_no_command_prints_a_control_character(stored: Stored, name: str) -> Non
 
 SCRIPTS = (
     "backfill", "backup", "copy", "check", "doctor", "similar", "init",
-    "insert_test_stats", "migrate", "validate_stored", "ask", "recompute", "rehearse", "report",
+    "insert_test_stats", "migrate", "compare", "sql", "inspect", "ask", "recompute", "rehearse", "report",
     "restore", "rollback", "test_function", "validate", "verify", "local", "uploads",
 )  # fmt: skip
 
@@ -227,7 +237,7 @@ CELLS = pa.table(
 
 def csv_of(target: io.StringIO, **options: Any) -> str:
     with contextlib.redirect_stdout(target):
-        output.write(CELLS, "csv", **options)
+        output.write(CELLS, output.Destination("csv", **options))
     return target.getvalue()
 
 
@@ -235,7 +245,7 @@ def test_csv_is_complete_for_programs_and_fit_for_a_terminal(tmp_path: Path) -> 
     """In a file and in a pipe every character stands as it was stored."""
     assert HARMFUL in csv_of(io.StringIO())
     assert_fit(csv_of(Terminal()))
-    output.write(CELLS, "csv", tmp_path / "a.csv")
+    output.write(CELLS, output.Destination("csv", tmp_path / "a.csv"))
     assert HARMFUL in (tmp_path / "a.csv").read_text(encoding="utf-8")
 
 

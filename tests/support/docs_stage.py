@@ -26,7 +26,7 @@ import seeded_catalogue
 from docs_commands import Commands
 from exr_inspector.cli import init
 from exr_inspector.cli.demo import BUCKET
-from exr_inspector.cli.local import variables
+from exr_inspector.cli.nearby import variables
 from exr_inspector.operations.samples import write_samples
 from local_vast import LocalVast
 from project import ROOT, tracked

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import OpenEXR
@@ -138,12 +139,13 @@ def test_no_policy_lets_a_file_pass_whose_pixels_do_not_decode(policy):
     assert (readable["status"], readable["status_code"], readable["actual"]) == ("FAIL", "status_not_allowed", "damaged")
 
 
-def test_the_command_exits_1_on_a_failure_and_says_how_to_mend_it(samples, capsys):
+def test_the_command_exits_3_on_a_failure_and_says_how_to_mend_it(samples, capsys):
     """For CI, and for the person who reads its log."""
     stereo = str(next(samples / relative for relative in SAMPLES if "stereo" in relative))
-    assert main([stereo, "--policy", "aces_container"]) == 1
+    assert main([stereo, "--policy", "aces_container"]) == 3
     shown = capsys.readouterr().out
-    assert shown.startswith("FAIL ")
+    assert "\nFAIL  " in shown
+    assert shown.splitlines()[-1] == "1 file by aces_container 1: 0 pass, 0 with warnings, 1 fail"
     assert f"fix: oiiotool --native --wildcardoff --evaloff --create-dir --nosoftwareattrib -a {stereo} " in shown
 
 
@@ -171,6 +173,54 @@ def test_globs_reach_into_folders(samples, capsys):
     """`**` stands for any depth, as in a shell."""
     main([f"{samples}/**/*beauty_v003.100*.exr", "--policy", "default", "--json"])
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_what_fails_stands_by_rule_and_sequence_with_ranges_of_frames(samples, capsys, monkeypatch):
+    """Three frames of a sequence are one line, and lines fit 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([str(samples), "--policy", "netflix_vfx"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("FAIL  active-width: "))
+    assert "      sq010/sh020/beauty/v003  1001-1003" in lines[start:]
+    assert lines[-1] == "10 files by netflix_vfx 1: 0 pass, 0 with warnings, 10 fail"
+    assert [line for line in lines if len(line) > 80 and not line.strip().startswith(("fix: ", "in "))] == []
+
+
+def test_a_rule_can_be_left_out(samples, capsys):
+    """By its id; one that the policy has not is refused with the near ones."""
+    (unreadable,) = (str(samples / relative) for relative in SAMPLES if relative.endswith("notes.exr"))
+    assert main([unreadable, "--policy", "comp_plate", "--except", "readable"]) == 0
+    assert main([unreadable, "--policy", "comp_plate", "--except", "readible"]) == 2
+    assert "Did you mean readable?" in capsys.readouterr().err
+
+
+def test_junit_has_a_case_for_each_rule_of_each_file(samples, capsys):
+    """What fails is a failure with its message, what is warned of is none."""
+    frames = f"{samples}/**/*beauty_v003.100*.exr"
+    assert main([frames, "--policy", "netflix_vfx", "--format", "junit"]) == 3
+    suite = ElementTree.fromstring(capsys.readouterr().out)  # noqa: S314 - made a line before
+    cases = suite.findall("testcase")
+    assert suite.get("tests") == str(len(cases))
+    failing = {case.get("name") for case in cases if case.find("failure") is not None}
+    assert failing == {"active-width"}
+    assert suite.get("failures") == "3"
+    assert {case.get("name") for case in cases if case.find("system-out") is not None} == {"timecode-in-step"}
+    assert {case.get("classname") for case in cases} == {
+        str(samples / relative) for relative in SAMPLES if "beauty_v003.100" in relative
+    }
+
+
+def test_sarif_has_a_result_for_each_rule_that_is_not_met(samples, capsys):
+    """With its level and its file, under rules that the tool declares."""
+    assert main([f"{samples}/**/*beauty_v003.100*.exr", "--policy", "netflix_vfx", "--format", "sarif"]) == 3
+    document = json.loads(capsys.readouterr().out)
+    (run,) = document["runs"]
+    assert document["version"] == "2.1.0"
+    levels = [(one["ruleId"], one["level"]) for one in run["results"]]
+    assert sorted(set(levels)) == [("active-width", "error"), ("timecode-in-step", "warning")]
+    assert {one["ruleId"] for one in run["results"]} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    places = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in run["results"]}
+    assert places == {str(samples / relative) for relative in SAMPLES if "beauty_v003.100" in relative}
 
 
 OIIOTOOL = shutil.which("oiiotool", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))

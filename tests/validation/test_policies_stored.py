@@ -9,7 +9,7 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, database
-from exr_inspector.cli.validate_stored import main
+from exr_inspector.cli.validate import main
 from exr_inspector.validation.policy import parse_policy
 from exr_inspector.validation.validate import validate
 from sample_payloads import PATH, payload
@@ -107,7 +107,7 @@ def dry_run(db, tmp_path, monkeypatch):
     place = tmp_path / "house.toml"
     place.write_text(POLICY.format(version="1", allowed="piz"))
     schema = f"{db.settings.db_bucket}/{db.settings.db_schema}"
-    fixed = ["--policy", str(place), "--endpoint", db.settings.db_endpoint, "--schema", schema]
+    fixed = ["--stored", "--policy", str(place), "--endpoint", db.settings.db_endpoint, "--schema", schema]
 
     def run(*arguments: str) -> int:
         return main([*fixed, *arguments])
@@ -116,16 +116,18 @@ def dry_run(db, tmp_path, monkeypatch):
 
 
 def test_a_dry_run_tells_which_stored_files_would_fail(db, dry_run, capsys):
-    """Totals, rules by number of files, and the files."""
+    """The rule, the files, and the totals."""
     fine, wrong = payload("/a/fine.1.exr"), payload("/a/wrong.1.exr")
     fine["parts"][0]["compression"] = "piz"
     for document in (fine, wrong):
         persistence.persist_to_vast_database(document, session=db.store())
-    assert dry_run() == 1
+    assert dry_run() == 3
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "1 PASS, 0 WARN, 1 FAIL"
-    assert shown[1].split() == ["1", "FAIL", "lossless:", "compression", "not", "allowed"]
-    assert shown[2:] == ["FAIL /a/wrong.1.exr: lossless"]
+    assert shown[0] == "in /a"
+    assert shown[2].startswith("FAIL  lossless: ")
+    assert shown[2].endswith("compression not allowed; 1 file")
+    assert shown[3] == "      wrong  1"
+    assert shown[-1] == "2 files by house 1: 1 pass, 0 with warnings, 1 fail"
     assert db.rows("validation_results") == []
 
 
@@ -134,7 +136,7 @@ def test_a_dry_run_looks_at_some_paths_and_days(db, dry_run, capsys):
     persistence.persist_to_vast_database(payload("/a/wrong.1.exr"), session=db.store())
     assert dry_run("--path", "/b/*") == 0
     assert dry_run("--days", "0") == 0
-    assert dry_run("--path", "/a/*", "--days", "1", "--json") == 1
+    assert dry_run("--path", "/a/*", "--days", "1", "--json") == 3
     entry = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (entry["path"], entry["status"], entry["policy_id"]) == ("/a/wrong.1.exr", "FAIL", "house")
 
@@ -146,10 +148,10 @@ def test_a_dry_run_is_about_current_versions_alone(db, dry_run, capsys):
     newer["parts"][0]["compression"] = "piz"
     persistence.persist_to_vast_database(newer, session=db.store())
     assert dry_run() == 0
-    assert capsys.readouterr().out.startswith("1 PASS, 0 WARN, 0 FAIL")
+    assert capsys.readouterr().out == "1 file by house 1: 1 pass, 0 with warnings, 0 fail\n"
 
 
 def test_a_dry_run_with_a_missing_policy_is_refused(capsys):
     """Exit status 2, and the path."""
-    assert main(["--policy", "/no/such.toml"]) == 2
+    assert main(["--stored", "--policy", "/no/such.toml"]) == 2
     assert "/no/such.toml" in capsys.readouterr().err

@@ -1,6 +1,9 @@
--- Question: Which values does an attribute have, such as camera, artist, software or render time?
+-- Question: Which values does an attribute have?
+-- Group: attributes
 -- Asked by: anyone who looks for renders by what the renderer wrote into them
--- Note: text values are listed one by one, with their shots; of numbers the smallest, the average and the largest.
+-- Nothing: no file with this attribute
+-- Note: such as camera, artist, software or render time. Text values are listed one by one, with their
+--   shots; of numbers the smallest, the average and the largest.
 -- $name text = 'artist': the attribute, as it is spelled in the header
 -- $value text = null: only this text; null asks all
 -- $show text = null: only this show; null asks all

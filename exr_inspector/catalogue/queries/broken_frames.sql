@@ -1,5 +1,7 @@
--- Question: Which files are incomplete, truncated, damaged or unreadable?
+-- Question: Which files are incomplete, damaged or unreadable?
+-- Group: broken
 -- Asked by: render wranglers each morning, data managers before an archive
+-- Nothing: no broken frames
 -- $show text = null: only this show; null asks all
 -- $shot text = null: only this shot; null asks all
 -- $limit integer = 1000: rows at most

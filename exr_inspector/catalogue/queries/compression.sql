@@ -1,5 +1,7 @@
--- Question: Which compression is used how much, and what does it save?
+-- Question: Which compression is used, and what does it save?
+-- Group: cost
 -- Asked by: data managers and pipeline leads, before they change a template
+-- Nothing: no files
 -- Note: logical bytes are those of the samples without compression; deep files have none, so they are left out of the ratio.
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

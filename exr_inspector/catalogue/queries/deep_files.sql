@@ -1,5 +1,7 @@
--- Question: How many deep files are there, of which renderer, and how large are they?
+-- Question: Which renderers write deep files, and how large?
+-- Group: cost
 -- Asked by: data managers and FX supervisors; deep data are the largest files of most shows
+-- Nothing: no deep files
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
 WITH renderers AS (

@@ -1,8 +1,11 @@
--- Question: At which frame of a sequence did renderer, channels, windows or compression change?
+-- Question: At which frame did the setup of a sequence change?
+-- Group: broken
 -- Asked by: lighting TDs and render wranglers, after a farm or template update in the middle of a job
--- Note: one row per run of frames that agree; the second row's first_frame is where the change begins. Runs shorter than
---   $least frames count as odd frames, not as drift: see frames_unlike_sequence. channel_distance is that of
---   channel_fingerprint from the sequence's first file: above 0, channels have other names or types than there.
+-- Nothing: no drift within a sequence
+-- Note: the setup is renderer, channels, windows and compression. One row per run of frames that agree; the second row's
+--   first_frame is where the change begins. Runs shorter than $least frames count as odd frames, not as drift: see
+--   frames_unlike_sequence. channel_distance is that of channel_fingerprint from the sequence's first file: above 0, channels
+--   have other names or types than there.
 -- $least integer = 2: frames at least on both sides of a change
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

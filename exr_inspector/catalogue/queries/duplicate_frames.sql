@@ -1,5 +1,7 @@
--- Question: Which frames are there more than once, under different names?
+-- Question: Which frames exist twice, under different names?
+-- Group: broken
 -- Asked by: render wranglers, because readers of a sequence pick one of them at random
+-- Nothing: no frame twice
 -- Note: the same sequence and frame number in several files, such as beauty.1001.exr beside beauty.01001.exr.
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

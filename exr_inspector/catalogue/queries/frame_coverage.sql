@@ -1,5 +1,7 @@
--- Question: Which frames of which sequence are there, and how complete is it?
+-- Question: How complete is each sequence of frames?
+-- Group: missing
 -- Asked by: coordinators and render wranglers, per show, sequence and shot
+-- Nothing: no sequences of frames
 -- $show text = null: only this show; null asks all
 -- $shot text = null: only this shot; null asks all
 -- $only_gaps integer = 0: 1 lists only sequences with missing, duplicate or broken frames

@@ -1,5 +1,7 @@
--- Question: Which frames were made unlike the rest of their sequence, and what differs?
+-- Question: Which frames are unlike their sequence, and how?
+-- Group: broken
 -- Asked by: render wranglers and compositors, when one frame of a sequence behaves strangely
+-- Nothing: no frame unlike its sequence
 -- Note: distance is half the squared distance of metadata_embedding from the centroid of the sequence, which is computed
 --   from distances between frames: mean to the sample minus half the mean within the sample. The sample is every n-th frame,
 --   eight or so. Sequences whose frames all lie near one of them need no centroid. A frame is listed when it lies beyond

@@ -1,5 +1,7 @@
 -- Question: Which neighbouring frames hold the same picture?
+-- Group: broken
 -- Asked by: render wranglers and compositors; a frozen frame is a cache or a farm fault that no one sees in a still
+-- Nothing: no frozen frames
 -- Note: the sizes of all compressed chunks are equal, which two different pictures hardly ever reach. Frames that are meant to
 --   be still, such as a black leader, are listed too.
 -- $show text = null: only this show; null asks all

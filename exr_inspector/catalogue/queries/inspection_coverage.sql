@@ -1,5 +1,7 @@
 -- Question: How well and how recently is each show inspected?
+-- Group: coverage
 -- Asked by: pipeline TDs who operate exr-inspector
+-- Nothing: no files
 -- $before time = now-30d: an inspection earlier than this is stale
 -- $limit integer = 1000: rows at most
 SELECT

@@ -1,5 +1,7 @@
 -- Question: Which frames are missing within a sequence of frames?
+-- Group: missing
 -- Asked by: render wranglers before a shot goes to comp, editorial before a delivery
+-- Nothing: no missing frames
 -- Note: a gap lies between two frames that are there. Frames before the first or after the last cannot be known.
 -- $show text = null: only this show; null asks all
 -- $shot text = null: only this shot; null asks all

@@ -1,5 +1,7 @@
--- Question: Which shots were rendered with several builds of one renderer?
+-- Question: Which shots mix builds of one renderer?
+-- Group: versions
 -- Asked by: lighting TDs and render wranglers; builds differ in noise, in sampling and in bugs
+-- Nothing: no shot with several builds of a renderer
 -- Note: a build is what the header gives as the version of the product that made the picture.
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

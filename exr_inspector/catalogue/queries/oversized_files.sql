@@ -1,5 +1,7 @@
--- Question: Which frames are much larger than the others of their sequence?
+-- Question: Which frames are much larger than their sequence?
+-- Group: cost
 -- Asked by: data managers and render wranglers; a sudden size is a wrong setting or a fault
+-- Nothing: no frame much larger than its sequence
 -- $factor number = 3: times the average size of the other frames
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

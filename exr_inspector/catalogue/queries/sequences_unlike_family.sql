@@ -1,5 +1,7 @@
--- Question: Which sequences of frames are set up like no other of their show?
+-- Question: Which sequences are set up like no other of a show?
+-- Group: broken
 -- Asked by: pipeline TDs and supervisors, who look for a scene that misses the show's template
+-- Nothing: no sequence unlike the others of its show
 -- Note: the file whose path sorts first stands for its sequence; nearest is half the squared distance of metadata_embedding
 --   to the nearest other sequence of the show, so 0 means that another one is made alike. To compare few pairs, sequences with
 --   the same facts that lie at the same distances from the first and the last of their show make a cell, of which two lead;

@@ -1,5 +1,7 @@
 -- Question: Which renders were made like this one?
+-- Group: similar
 -- Asked by: lighting and compositing TDs who look for a setup to reuse, or for what else a bad setup went into
+-- Nothing: no similar renders
 -- Note: cosine distance of metadata_embedding; 0 is made alike, below about 0.09 is the same setup. One frame stands for
 --   its sequence: the one whose path sorts first.
 -- $file_id text: the reference, as files.file_id

@@ -1,5 +1,7 @@
--- Question: Which machines render slower than others do in the same shot?
+-- Question: Which machines are slower than others in a shot?
+-- Group: cost
 -- Asked by: render wranglers and systems
+-- Nothing: no slow machine
 -- Note: a machine's frames are compared with those of other machines in the same sequences of frames, by the same renderer, so
 --   that heavy shots do not count against it.
 -- $factor number = 1.5: how many times as long as the others

@@ -1,5 +1,7 @@
--- Question: What would be saved by compressing, by half floats where they do, and by less overscan?
+-- Question: What would compression, halves, less overscan save?
+-- Group: cost
 -- Asked by: data managers and pipeline leads
+-- Nothing: nothing to save
 -- Note: estimates. Compressing saves what $share leaves of an uncompressed file. Half floats save half the share that colour
 --   channels of type FLOAT have in the samples; data such as depth, positions, ids and vectors are left alone. Overscan is the
 --   share of the data window outside the display window. The three overlap, so they do not add up.

@@ -1,5 +1,7 @@
 -- Question: Which sequences and files are stored uncompressed?
+-- Group: cost
 -- Asked by: data managers who look for space
+-- Nothing: no uncompressed files
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
 WITH uncompressed AS (

@@ -1,0 +1,81 @@
+"""The subcommands as one application; a subcommand's module is imported when the subcommand is run, completed or explained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from exr_inspector import __version__
+from exr_inspector.cli import command
+from exr_inspector.cli.subcommand import CONTEXT, Group
+
+ABOUT = "Describes OpenEXR renders from their headers, stores what it finds in VAST DataBase, and answers questions about it."
+SCHEMA = "The tables over the years: make, verify, migrate, back up, restore and check them."
+
+
+class _Subcommands(Group):
+    """The subcommands whose names begin with `prefix`."""
+
+    prefix = ""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their first words."""
+        below = [name.removeprefix(self.prefix) for name in command.SUBCOMMANDS if name.startswith(self.prefix)]
+        return list(dict.fromkeys(name.partition(" ")[0] for name in below))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command; None where there is none of that name."""
+        name = self.prefix + cmd_name
+        if name == "schema":
+            return _schema()
+        return None if name not in command.SUBCOMMANDS or name in command.PLAIN else command.load(name).command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Each with what it does, without loading one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._about(name)) for name in self.list_commands(ctx)])
+
+    def _about(self, name: str) -> str:
+        whole = self.prefix + name
+        return "the tables over the years" if whole == "schema" else command.SUBCOMMANDS[whole][1]
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Names and what they do, without loading one."""
+        from typer._click.shell_completion import CompletionItem
+
+        return [CompletionItem(name, help=self._about(name)) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+
+
+class _SchemaCommands(_Subcommands):
+    """`exr-inspector schema ...`."""
+
+    prefix = "schema "
+
+
+def app() -> Any:
+    """The whole command."""
+    made = typer.Typer(cls=_Subcommands, rich_markup_mode=None, context_settings=CONTEXT)
+
+    @made.callback(invoke_without_command=True, help=ABOUT)
+    def main(
+        context: typer.Context,
+        version: Annotated[bool, typer.Option("--version", "-V", help="print the version")] = False,
+    ) -> int:
+        if version:
+            print(f"{command.NAME} {__version__}")
+        elif context.invoked_subcommand is None:
+            print(context.get_help())
+        return 0
+
+    return typer.main.get_command(made)
+
+
+def _schema() -> Any:
+    made = typer.Typer(cls=_SchemaCommands, rich_markup_mode=None, add_completion=False)
+    made.callback(no_args_is_help=True, help=SCHEMA)(_nothing)
+    return typer.main.get_command(made)
+
+
+def _nothing() -> None:
+    pass

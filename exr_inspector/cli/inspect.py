@@ -1,0 +1,59 @@
+"""Describe EXR files, or run events as the function does; no database is needed.
+
+    %(prog)s shots/sh010/beauty                 a folder, a line for each file
+    %(prog)s beauty.1001.exr --pretty           everything about one file
+    %(prog)s beauty.1001.exr --stats --json     with the statistics of its pixels
+
+Where an endpoint is configured, what is inspected is stored as well. A terminal gets `--summary`, a pipe one JSON document a
+line. Exit status: 0 all were inspected; 1 some were rejected, or something was out of reach; 2 wrong use.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from exr_inspector.cli import common
+from exr_inspector.cli.subcommand import subcommand
+from exr_inspector.errors import InspectorError
+
+MODES = ("sampled", "full")
+
+
+@subcommand(__doc__, optional={"--stats": ("full", MODES.__contains__)})
+def main(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="files, folders, or events as .json")],
+    summary: Annotated[bool, typer.Option("--summary", help="one line of text for each file")] = False,
+    pretty: Annotated[bool, typer.Option("--pretty", help="JSON laid out to be read")] = False,
+    json: Annotated[bool, typer.Option("--json", help="one JSON document a line")] = False,
+    stats: Annotated[Literal["sampled", "full"] | None, typer.Option("--stats", help="read pixels, too; default: full")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="write the log line of each event to standard error")] = False,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="write there")] = None,
+) -> int:
+    """The command line; returns the exit status."""
+    options = common.Options(**locals())
+    try:
+        return inspect(options)
+    except (InspectorError, OSError) as error:
+        return common.refuse(error)
+    except ValueError as error:
+        return common.refuse(common.BadUse(str(error)))
+
+
+def inspect(options: common.Options) -> int:
+    """Inspect what was named, in order."""
+    import sys
+
+    import main as function
+    from exr_inspector.operations.validation import renders
+
+    if options.summary + options.pretty + options.json > 1:
+        raise common.BadUse("--summary, --pretty and --json exclude each other", remedy="Give one of them")
+    options.summary = options.summary or (sys.stdout.isatty() and not (options.pretty or options.json or options.output))
+    inputs = [str(file) for path in options.paths for file in (renders(path) if path.is_dir() else (path,))]
+    overrides = {"stats": options.stats} if options.stats else {}
+    form = function.form_named(options)
+    status = function.inspect(inputs, form, options.output, verbose=options.verbose, **overrides)
+    return common.UNREACHABLE if status else common.DONE

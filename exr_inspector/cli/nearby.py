@@ -1,0 +1,43 @@
+"""The local endpoint of ./scripts/run, for commands where no other is configured."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exr_inspector.catalogue import output
+from exr_inspector.cli.subcommand import program
+
+if TYPE_CHECKING:
+    from local_vast import LocalVast
+
+BUCKET, SCHEMA = "renders", "exr"
+"""Where ./scripts/run stores."""
+DATA = Path(".local_vast")
+DATABASE = "database"
+
+
+def serve(endpoint: str | None) -> None:
+    """Start the endpoint that holds DATA until this process ends, and say so, unless an endpoint is configured."""
+    if endpoint or os.environ.get("VAST_DB_ENDPOINT") or not (DATA / DATABASE).is_dir():
+        return
+    from local_vast import LocalVast
+
+    server = LocalVast(data=DATA / DATABASE, buckets=(BUCKET,))
+    atexit.register(server.stop)
+    named = variables(server)
+    if "S3_ENDPOINT" in os.environ:
+        named = {name: value for name, value in named.items() if not name.startswith("S3_")}
+    for name, value in named.items():
+        os.environ.setdefault(name, value)
+    output.complain(f"{program()}: no endpoint is configured; the local one of {DATA} answers, which is not VAST")
+
+
+def variables(server: LocalVast) -> dict[str, str]:
+    """The settings that lead to the endpoint's tables and objects."""
+    keys = {"ACCESS_KEY": server.access_key, "SECRET_KEY": server.secret_key}
+    named = {f"{prefix}_{name}": value for prefix in ("VAST_DB", "S3") for name, value in keys.items()}
+    places = {"VAST_DB_ENDPOINT": server.url, "S3_ENDPOINT": server.url, "LOCAL_VAST_URL": server.url}
+    return named | places | {"VAST_DB_BUCKET": BUCKET, "VAST_DB_SCHEMA": SCHEMA}
