@@ -229,6 +229,9 @@ class _Reading:
         subject, *others = names
         common = places.common_folder(path for name in names for row in self.rows if (path := row[name]))
         self._drop_said(subject, others)
+        below = {row[subject] and places.file(row[subject]).below(common) for row in self.rows}
+        if "." in below and len(below) > 1:
+            common = common.rpartition("/")[0]  # a file is called by its folder where its name says no more
         self.folder = common
         for name in names:
             for row in self.rows:
@@ -269,7 +272,7 @@ class _Reading:
             is_place = name in self.rows[0] and values[0] == "."
             if all(value is None for value in values) or (is_place and len(set(values)) == 1):
                 self._take_out(name)
-            elif len(self.rows) > 1 and len(self.rows[0]) > 1 and all(value == values[0] for value in values):
+            elif len(self.rows) > 1 and (self.frames or len(self.rows[0]) > 1) and all(value == values[0] for value in values):
                 cell = units.as_read(name, values[0])
                 if len(cell) <= 60:
                     self._take_out(name)

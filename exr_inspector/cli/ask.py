@@ -144,7 +144,9 @@ _METAVARS = {"text": "TEXT", "integer": "N", "number": "X", "time": "TIME"}
 def _option(one: library.Parameter) -> inspect.Parameter:
     default = "" if one.default is None or one.required else f"  [default: {one.default}]"
     metavar = _METAVARS[one.kind] if one.name != FILE_ID else "PATH|FILE_ID"
-    kind = Annotated[str | None, typer.Option(f"--{one.name.replace('_', '-')}", metavar=metavar, help=f"{one.meaning}{default}")]
+    flags = [f"--{one.name.replace('_', '-')}", *(["--file"] if one.name == FILE_ID else ())]
+    meaning = one.meaning.removesuffix("; null asks all")
+    kind = Annotated[str | None, typer.Option(*flags, metavar=metavar, help=f"{meaning}{default}")]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=None)
 
 

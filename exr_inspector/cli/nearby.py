@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exr_inspector.catalogue import output
-from exr_inspector.cli.subcommand import program
+from exr_inspector.cli.subcommand import at_end, program
 
 if TYPE_CHECKING:
     from local_vast import LocalVast
@@ -20,18 +19,18 @@ DATABASE = "database"
 
 
 def serve(endpoint: str | None) -> None:
-    """Start the endpoint that holds DATA until this process ends, and say so, unless an endpoint is configured."""
+    """Start the endpoint that holds DATA until the command ends, and say so, unless an endpoint is configured."""
     if endpoint or os.environ.get("VAST_DB_ENDPOINT") or not (DATA / DATABASE).is_dir():
         return
     from local_vast import LocalVast
 
-    server = LocalVast(data=DATA / DATABASE, buckets=(BUCKET,))
-    atexit.register(server.stop)
+    server = at_end.enter_context(LocalVast(data=DATA / DATABASE, buckets=(BUCKET,)))
     named = variables(server)
     if "S3_ENDPOINT" in os.environ:
         named = {name: value for name, value in named.items() if not name.startswith("S3_")}
-    for name, value in named.items():
-        os.environ.setdefault(name, value)
+    for name in named.keys() - os.environ.keys():
+        os.environ[name] = named[name]
+        at_end.callback(os.environ.pop, name)
     output.complain(f"{program()}: no endpoint is configured; the local one of {DATA} answers, which is not VAST")
 
 

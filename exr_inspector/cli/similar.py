@@ -11,8 +11,8 @@ Exit status: 0 with an answer, also an empty one; 2 for a reference that is none
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -32,6 +32,7 @@ NEGLIGIBLE = 1e-6
 """Below this a block's distance is rounding."""
 NAMES_SHOWN = 6
 LARGEST_TOP = 1000
+WEIGHTS = "the same names, in other numbers"
 
 
 @subcommand(__doc__)
@@ -84,19 +85,14 @@ def _write_json(entries: list[dict[str, Any]], options: common.Options) -> None:
 def _write_table(neighbours: Sequence[Neighbour], reference: Reference, options: common.Options) -> None:
     import pyarrow as pa
 
-    explained = options.explain and options.form == "table"
-    differences = list(_differences(neighbours, reference)) if explained else []
-    rows = [_row(one, differences) if explained else as_dict(one, reference, explained=False) for one in neighbours]
+    rows = [as_dict(one, reference, explained=False) for one in neighbours]
+    if options.form == "table" and not options.wide and not options.columns:
+        rows = [{name: row[name] for name in ("file_path", "distance")} for row in rows]
+        rows = [row | {"distance": round(float(row["distance"]), 6)} for row in rows]
     output.write(pa.Table.from_pylist(rows), asking.destination(options), f"Nearest to {reference.name.rpartition('/')[2]}")
-    if not neighbours:
-        output.say_lines(["no other stored file has vectors of this version"])
-    if explained and options.output is None:
-        output.say_lines(_legend(differences, len(neighbours)))
-
-
-def _row(neighbour: Neighbour, differences: Sequence[Difference]) -> dict[str, Any]:
-    said = [str(number) for number, one in enumerate(differences, 1) if neighbour.file_id in one.file_ids]
-    return {"file_path": neighbour.file_path, "distance": round(neighbour.distance, 6), "differs_in": ",".join(said) or "nothing"}
+    if options.form == "table" and options.output is None:
+        output.say_lines(_explained(neighbours, reference) if options.explain else ())
+        output.say_lines([] if neighbours else ["no other stored file has vectors of this version"])
 
 
 def _nearest(target: Target, reference: Reference, options: common.Options) -> list[Neighbour]:
@@ -136,36 +132,38 @@ def _explanation(block: BlockDistance, neighbour: Neighbour, reference: Referenc
     return {"field": block.label, "distance": block.distance, "only_reference": mine, "only_other": theirs}
 
 
-@dataclass(slots=True)
-class Difference:
-    """What differs from the reference in one field, in the same way in all of these files; `distance` is the largest share."""
+def _explained(neighbours: Sequence[Neighbour], reference: Reference) -> Iterator[str]:
+    """What makes the distances, field by field, each difference once with the files that have it."""
+    from exr_inspector.catalogue import places
 
-    field: str
-    only_reference: tuple[str, ...]
-    only_other: tuple[str, ...]
-    distance: float
-    file_ids: list[str]
+    shared = places.common_folder(one.file_path for one in neighbours)
+    names = {one.file_id: places.file(one.file_path).below(shared) for one in neighbours}
+    everywhere = tuple(dict.fromkeys(names.values()))
+    for field, facts in _facts_by_field(neighbours, reference, names).items():
+        yield ""
+        yield field
+        united: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for fact, having in facts.items():
+            united[tuple(dict.fromkeys(having))].append(fact)
+        for files, listed in united.items():
+            where = "" if files == everywhere else f"{', '.join(files)}: "
+            yield f"  {where}{_brief(listed)}"
 
 
-def _differences(neighbours: Sequence[Neighbour], reference: Reference) -> Iterator[Difference]:
-    """Each difference once, the largest first."""
-    united: dict[tuple[Any, ...], Difference] = {}
+def _facts_by_field(
+    neighbours: Sequence[Neighbour], reference: Reference, names: dict[str, str]
+) -> dict[str, dict[str, list[str]]]:
+    """Field -> difference -> the files that have it; the field that makes most of the distances first."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    weights: Counter[str] = Counter()
     for one in neighbours:
         for entry in as_dict(one, reference, explained=True)["explanation"]:
-            key = (entry["field"], tuple(entry["only_reference"]), tuple(entry["only_other"]))
-            difference = united.setdefault(key, Difference(*key, 0.0, []))
-            difference.distance = max(difference.distance, entry["distance"])
-            difference.file_ids.append(one.file_id)
-    yield from sorted(united.values(), key=lambda one: -one.distance)
+            weights[entry["field"]] += entry["distance"]
+            signed = [("-", entry["only_reference"]), ("+", entry["only_other"])]
+            for fact in [f"{sign}{text}" for sign, texts in signed for text in texts] or [WEIGHTS]:
+                found[entry["field"]][fact].append(names[one.file_id])
+    return {field: found[field] for field, _ in weights.most_common()}
 
 
-def _legend(differences: Sequence[Difference], files: int) -> Iterator[str]:
-    """What the numbers in the table stand for."""
-    for number, one in enumerate(differences, 1):
-        names = " ".join(filter(None, (_brief("-", one.only_reference), _brief("+", one.only_other)))) or "weights alone"
-        yield f"{number}  {one.field}, up to {one.distance:.3g}, {len(one.file_ids)} of {files}: {names}"
-
-
-def _brief(sign: str, names: Sequence[str]) -> str:
-    shown = ", ".join(f"{sign}{name}" for name in names[:NAMES_SHOWN])
-    return shown + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
+def _brief(facts: Sequence[str]) -> str:
+    return ", ".join(facts[:NAMES_SHOWN]) + (f" and {len(facts) - NAMES_SHOWN} more" if len(facts) > NAMES_SHOWN else "")

@@ -21,11 +21,13 @@ import typer
 
 from exr_inspector.catalogue import output
 from exr_inspector.cli import asking, common
-from exr_inspector.cli.subcommand import program, subcommand
+from exr_inspector.cli.subcommand import near, program, subcommand
 from exr_inspector.errors import BadSettings, InspectorError
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+    from exr_inspector.catalogue.connection import Target
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -65,10 +67,26 @@ def answer(options: common.Options) -> None:
         output.say_exactly(asking.written(statement, options.sql, options))
     else:
         target = common.target_of(options)
-        rows = asking.ask(target, statement, options.engine)
+        rows = _ask(target, statement, options.engine)
         output.write(rows, asking.destination(options))
         if not rows.num_rows:
             _explain_nothing(partial(asking.ask, target, engine=options.engine), statement)
+
+
+def _ask(target: Target, statement: exp.Query, engine: str) -> Any:
+    """The answer; what the engine does not know of a column's name is said with the near ones."""
+    from exr_inspector.catalogue import questions, scans
+    from vast_schemas import TABLES
+
+    try:
+        return asking.ask(target, statement, engine)
+    except scans.QueryFailed as error:
+        known = [column.name for table in questions.tables_of(statement) for column in TABLES[table.name].columns]
+        wrong = [name for name in re.findall(r'"(\w+)"', error.message) if name not in known]
+        if error.remedy or not wrong:
+            raise
+        hint = near(wrong[0], known, "docs/DATABASE_SCHEMA.md")
+        raise scans.QueryFailed(error.message.rstrip("!."), remedy=hint[:1].upper() + hint[1:]) from error
 
 
 def _text(options: common.Options) -> str:

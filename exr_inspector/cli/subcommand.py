@@ -9,6 +9,7 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +33,10 @@ def program() -> str:
 
 _typed: list[str] = []
 """The names of the subcommands that run, the innermost last: one may run others."""
+
+
+at_end = ExitStack()
+"""What is to be stopped when the command ends."""
 
 
 class Command(TyperCommand):
@@ -163,6 +168,11 @@ def subcommand(
 
 def run(command: Any, arguments: Sequence[str] | None, name: str) -> int:
     """Run a command line; a mistake in it is said on standard error, with status 2."""
+    with nullcontext() if _typed else at_end:
+        return _run(command, arguments, name)
+
+
+def _run(command: Any, arguments: Sequence[str] | None, name: str) -> int:
     try:
         status = command.main(arguments, prog_name=name, standalone_mode=False)
     except typer.TyperException as error:

@@ -69,7 +69,8 @@ def test_help_loads_nothing_that_only_work_needs(name: str) -> None:
 )
 def test_a_missing_optional_package_is_told_with_its_extra(words: str, package: str, extra: str) -> None:
     """`pip install exr-inspector` alone brings what the function needs; one sentence says what to add."""
-    code = f"import sys; sys.modules[{package!r}] = None; from exr_inspector.cli.command import main; sys.exit(main({words.split()!r}))"
+    missing = f"import sys; sys.modules[{package!r}] = None"
+    code = f"{missing}; from exr_inspector.cli.command import main; sys.exit(main({words.split()!r}))"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 2, answer.stderr
     name = words.split()[0]
@@ -88,7 +89,7 @@ def test_a_module_of_the_project_that_is_missing_is_no_extra(monkeypatch: pytest
     [
         ("bakfill", "there is no subcommand 'bakfill'; did you mean backfill?"),
         ("schema bakup", "there is no subcommand 'bakup'; did you mean backup?"),
-        ("ask broken_frame", "there is no question 'broken_frame'; did you mean broken_frames?"),
+        ("ask broken_frame", "there is no question 'broken_frame'; did you mean broken_frames"),
         ("ask missing_frames --shw apollo", "there is no option --shw; did you mean --show"),
         ("ask missing_frames --format jsn", "'jsn' is not one of 'table', 'csv', 'json', 'parquet'"),
         ("schema backup", "exr-inspector schema backup: missing option '--backup-path'"),
