@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from exr_inspector.catalogue import library
 from exr_inspector.cli.command import SUBCOMMANDS
 from project import ROOT
 
@@ -111,8 +112,8 @@ def subcommand(words: list[str]) -> tuple[str, ...] | None:
     """How a subcommand of `exr-inspector` is run; `local SUBCOMMAND` is that of the subcommand which it runs."""
     if words[:1] == ["local"] and words[1:]:
         return subcommand(words[1:]) or ("-m", "exr_inspector", "local")
-    if words[:1] == ["validate"] and "--stored" in words:
-        return ("-m", "exr_inspector", "validate", "--stored")
+    if words[:1] == ["ask"] and words[1:] and words[1] in library.names():
+        return ("-m", "exr_inspector", "ask", words[1])
     names = (tuple(words[:length]) for length in (2, 1))
     named = next((name for name in names if " ".join(name) in SUBCOMMANDS), None)
     if named is None:
