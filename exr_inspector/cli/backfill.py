@@ -4,11 +4,14 @@
     %(prog)s --from-list FILE | --from-catalog
     %(prog)s ROOT|s3://BUCKET/PREFIX --cluster tcp://HOST:8786|local
 
-Skips what is stored and unchanged: by ETag in a bucket, by time and size on disk (--force inspects all). A batch is one
-transaction, so an interrupted run leaves whole batches behind, and the same command goes on. Ctrl-C and SIGTERM let the workers
-finish the batches in hand, and workers end with the command, however it ends. --report writes the failures, one
+Skips what is stored and unchanged: by ETag in a bucket, by time and size on disk (--force inspects all). With --stats or
+--policy, a file that lacks statistics or results of the policy is not skipped. Hidden and temporary files are left out, and said.
+
+A batch is one transaction, so an interrupted run leaves whole batches behind, and the same command goes on. Ctrl-C and SIGTERM
+let the workers finish the batches in hand, and workers end with the command, however it ends. --report writes the failures, one
 JSON object a line, which --from-list takes back. --shard lets N machines share a tree without talking to each other. --cluster
 gives the batches to the workers of a Dask scheduler (the extra `cluster`), which see the files at the same paths.
+
 Exit status: 0 all stored or skipped; 3 some failed; others as in docs/OPERATIONS.md.
 """
 
@@ -17,11 +20,12 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +35,7 @@ from exr_inspector.cli.subcommand import program, subcommand
 
 if TYPE_CHECKING:
     from exr_inspector.operations.backfill import Batch, Item, Outcome, Placeless
+    from exr_inspector.operations.pulse import Beat
     from exr_inspector.settings import Settings
 
 BATCH = 500
@@ -38,16 +43,19 @@ SHOWN = 20
 """Failures that are listed."""
 
 
-@subcommand(__doc__)
+@subcommand(__doc__, optional={"--stats": ("full", ("sampled", "full").__contains__)})
 def main(
     root: Annotated[str | None, typer.Argument(metavar="ROOT|s3://BUCKET/PREFIX", help="a folder or a prefix")] = None,
     from_list: Annotated[Path | None, typer.Option(metavar="FILE", help="paths, one a line, or an earlier run's report")] = None,
     from_catalog: Annotated[bool, typer.Option("--from-catalog", help="every current file that is stored")] = False,
-    shard: Annotated[str, typer.Option(metavar="I/N", help="only this share of the files")] = "1/1",
+    shard: Annotated[Any, typer.Option(parser=common.fraction, metavar="I/N", help="only this share of the files")] = "1/1",
     workers: Annotated[int, typer.Option(parser=common.positive, metavar="W", help="processes")] = os.cpu_count() or 1,
     cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="a Dask scheduler, or `local`: --workers here")] = None,
     batch: Annotated[int, typer.Option(parser=common.positive, metavar="B", help="files per transaction")] = BATCH,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="write the failures there")] = None,
+    stats: Annotated[Literal["sampled", "full"] | None, typer.Option("--stats", help="read pixels, too; default: full")] = None,
+    deep_stats: Annotated[bool, typer.Option("--deep-stats", help="also those of deep parts")] = False,
+    policy: Annotated[str | None, typer.Option(metavar="NAME", help="judge by this policy, and store what it finds")] = None,
     force: Annotated[bool, typer.Option("--force", help="inspect also what is stored and unchanged")] = False,
     json: common.Json = False,
     dry_run: common.DryRun = False,
@@ -60,8 +68,7 @@ def main(
 
 def backfill(options: common.Options) -> common.Answer:
     """List, share out, count."""
-    options.shard = common.fraction(options.shard)
-    from exr_inspector.cli.progress import bar
+    from exr_inspector.cli.progress import watch
     from exr_inspector.operations.backfill import batched, make_tables
 
     if sum(map(bool, (options.root, options.from_list, options.from_catalog))) != 1:
@@ -71,14 +78,23 @@ def backfill(options: common.Options) -> common.Answer:
         return _foresee(options, settings)
     make_tables(common.store_of(options))  # before workers race to do so; a wrong key or an old schema is said once
     started = time.monotonic()
-    batches = batched(_items(options, settings), options.batch)
-    with bar("backfilling (files)", None, quiet=options.json) as advance, _reported(options.report) as total:
-        advance.expect_later(partial(_count, options, settings, described=False))
-        with closing(_outcomes(options, settings, batches)) as outcomes:
+    options.left_out = Counter()
+    batches = batched(_items(options, settings, options.left_out), options.batch)
+    counting = partial(_count, options, settings, described=False)
+    with _reported(options.report) as total:
+        seen = watch("backfill", partial(_beat, options, total), counting, quiet=options.json)
+        with seen, closing(_outcomes(options, settings, batches)) as outcomes:
             for outcome in outcomes:
                 total.add(outcome)
-                advance(outcome.files)
-    return _answer(total, time.monotonic() - started)
+    return _answer(total, time.monotonic() - started, sum(options.left_out.values()))
+
+
+def _beat(options: common.Options, total: Outcome) -> Beat:
+    """Where the run stands: file by file on this machine, batch by batch on a cluster."""
+    from exr_inspector.operations import backfill
+    from exr_inspector.operations.pulse import Beat
+
+    return Beat(total.files, total.bytes_read, "") if options.cluster else backfill.pulse.read()
 
 
 def _foresee(options: common.Options, settings: Settings) -> common.Answer:
@@ -108,7 +124,7 @@ def _settings(options: common.Options) -> Settings:
     from exr_inspector.catalogue import connection
     from exr_inspector.errors import BadSettings
 
-    settings = common.settings_of(options)
+    settings = _with_extras(common.settings_of(options), options)
     missing = settings.missing_for_database()
     if missing:
         raise BadSettings(f"{missing} is not set, so there is nowhere to store", remedy="Set it, or give --endpoint")
@@ -117,7 +133,23 @@ def _settings(options: common.Options) -> Settings:
     return settings
 
 
-def _items(options: common.Options, settings: Settings, *, described: bool = True) -> Iterator[Item]:
+def _with_extras(settings: Settings, options: common.Options) -> Settings:
+    """The settings with the statistics and the policy that the options ask for. Raises BadPolicy."""
+    from dataclasses import replace
+
+    from exr_inspector.function.job import policy_of
+
+    if options.stats or options.deep_stats:
+        settings = replace(settings, stats=options.stats or settings.stats, deep_stats=options.deep_stats or settings.deep_stats)
+    if options.policy:
+        settings = replace(settings, validate=True, policy=options.policy)
+        policy_of(None, settings)
+    return settings
+
+
+def _items(
+    options: common.Options, settings: Settings, left_out: Counter[str] | None = None, *, described: bool = True
+) -> Iterator[Item]:
     """The items of this shard; without `described` only their paths, which is cheaper for files on disk."""
     from exr_inspector.operations import backfill
 
@@ -128,7 +160,7 @@ def _items(options: common.Options, settings: Settings, *, described: bool = Tru
     elif options.root.startswith("s3://"):
         items = backfill.from_bucket(options.root, settings)
     else:
-        items = backfill.from_folder(Path(options.root), described=described)
+        items = backfill.from_folder(Path(options.root), described=described, left_out=left_out)
     return backfill.of_shard(items, options.shard)
 
 
@@ -164,12 +196,17 @@ def _reported(path: Path | None) -> Generator[Outcome, None, None]:
 
 
 def _counts(total: Outcome) -> str:
-    return f"{total.stored} stored, {total.skipped} unchanged, {len(total.failures)} failed"
+    broken = [f"{count} {what}" for count, what in ((total.incomplete, "incomplete"), (total.unreadable, "unreadable")) if count]
+    told = f"{total.stored:,} stored" + (f", of which {', '.join(broken)}" if broken else "")
+    unchanged = f"{total.skipped:,} unchanged; " if total.skipped else ""
+    return f"{told}; {unchanged}{len(total.failures)} failed"
 
 
-def _answer(total: Outcome, seconds: float) -> common.Answer:
+def _answer(total: Outcome, seconds: float, left_out: int) -> common.Answer:
     rate = total.files / seconds if seconds else 0.0
     lines = [f"{_counts(total)}; {rate:.1f} files/s", *_name_placeless(total.without_shot, total.files)]
+    if left_out:
+        lines.append(f"{left_out} hidden or temporary files were left out")
     lines += [f"  {one['path']}: {one['message']}" for one in total.failures[:SHOWN]]
     if len(total.failures) > SHOWN:
         lines.append("  and more: --report FILE names all")
@@ -177,6 +214,9 @@ def _answer(total: Outcome, seconds: float) -> common.Answer:
         "ok": not total.failures,
         "files": total.files,
         "stored": total.stored,
+        "incomplete": total.incomplete,
+        "unreadable": total.unreadable,
+        "left_out": left_out,
         "skipped": total.skipped,
         "failed": len(total.failures),
         "without_shot": total.without_shot.files,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -20,9 +21,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from exr_inspector.catalogue import units
 from exr_inspector.errors import InspectorError
 from exr_inspector.operations import progress
 from exr_inspector.operations.progress import unseen
+from exr_inspector.operations.pulse import Beat
+from exr_inspector.terminal import on_one_line
 
 
 class Rate(ProgressColumn):
@@ -44,14 +48,77 @@ class Bar:
         """So many more are done."""
         self._shown.advance(self._task, count)
 
+
+SECONDS = 0.2
+"""Between two looks at a run, where a bar shows it."""
+SECONDS_UNSEEN = 30.0
+"""Between two lines, where there is no terminal."""
+
+
+class Watch:
+    """Shows where a run stands until it ends: a bar with rate, volume and folder, or, without a terminal, a line at times."""
+
+    def __init__(self, what: str, read: Callable[[], Beat], console: Console) -> None:
+        self._what = what
+        self._read = read
+        self._total: int | None = None
+        self._console = console
+        self._started = time.monotonic()
+        self._ended = threading.Event()
+
     def expect_later(self, counting: Callable[[], int]) -> None:
-        """Count beside the work what there is to do, for the time that is left; only where the bar is seen."""
-        if not self._shown.disable:
-            threading.Thread(target=self._expect, args=(counting,), daemon=True).start()
+        """Count beside the work what there is to do."""
+        threading.Thread(target=self._expect, args=(counting,), daemon=True).start()
 
     def _expect(self, counting: Callable[[], int]) -> None:
         with suppress(InspectorError):  # the work itself meets the same error
-            self._shown.update(self._task, total=counting())
+            self._total = counting()
+
+    def line(self) -> str:
+        """Where the run stands, in words."""
+        beat = self._read()
+        rate = beat.files / max(time.monotonic() - self._started, SECONDS)
+        whole = "" if self._total is None else f" of {self._total:,}"
+        text = f"{self._what}: {beat.files:,}{whole} files, {units.number(rate)}/s, {units.size(beat.bytes)}"
+        return on_one_line(f"{text}, in {beat.folder}" if beat.folder else text)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Show it for as long as the block lasts."""
+        show = self._show_bar if self._console.is_terminal else self._say_lines
+        thread = threading.Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def _show_bar(self) -> None:
+        columns = (BarColumn(30), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True) as shown:
+            task = shown.add_task(self._what, total=None)
+            going_on = True
+            while going_on:
+                going_on = not self._ended.wait(SECONDS)
+                width = max(20, self._console.width - 45)
+                shown.update(task, completed=self._read().files, total=self._total, description=self.line()[:width])
+
+    def _say_lines(self) -> None:
+        while not self._ended.wait(SECONDS_UNSEEN):
+            self._console.print(self.line(), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def watch(what: str, read: Callable[[], Beat], counting: Callable[[], int], *, quiet: bool) -> Iterator[None]:
+    """Show where a run stands, on standard error; `counting` says how many files there are."""
+    if quiet:
+        yield
+        return
+    shown = Watch(what, read, Console(stderr=True))
+    shown.expect_later(counting)
+    with shown.watching():
+        yield
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,8 @@ from exr_inspector.database.tables import ensure_tables
 from exr_inspector.errors import InspectorError, Reject, Retry
 from exr_inspector.function import objects
 from exr_inspector.function.events import Request
-from exr_inspector.function.job import Job, Runtime, make_runtime
+from exr_inspector.function.job import Job, Runtime, make_runtime, policy_of
+from exr_inspector.operations.pulse import Pulse
 from exr_inspector.operations.transactions import retry
 from exr_inspector.path_templates import Template
 from exr_inspector.payload.document import normalize_path
@@ -106,6 +108,8 @@ class Outcome:
     """What became of a batch; `failures` are entries of the report: path, code, message, verdict."""
 
     stored: int = 0
+    incomplete: int = 0
+    unreadable: int = 0
     skipped: int = 0
     requests: int = 0
     bytes_read: int = 0
@@ -120,7 +124,7 @@ class Outcome:
 
     def add(self, other: Outcome) -> None:
         """Count another batch in."""
-        for name in ("stored", "skipped", "requests", "bytes_read", "database_requests"):
+        for name in ("stored", "incomplete", "unreadable", "skipped", "requests", "bytes_read", "database_requests"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures
         self.without_shot.add(other.without_shot)
@@ -142,11 +146,11 @@ def is_left_out(name: str) -> bool:
     return not is_render(name) and (lower.endswith((SUFFIX, f"{SUFFIX}.tmp")) or lower.startswith(".nfs"))
 
 
-def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
+def from_folder(root: Path, *, described: bool = True, left_out: Counter[str] | None = None) -> Iterator[Item]:
     """The EXRs below a folder, in the order of names, symbolic links not followed. Raises NothingToRead.
 
     A folder that cannot be read is an item itself, so that reading it says why. Without `described` no file is asked for its
-    time and size.
+    time and size. Hidden and temporary files are counted in `left_out`, by folder.
     """
     if not root.is_dir():
         raise NothingToRead(f"{root} is not a folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
@@ -154,7 +158,9 @@ def from_folder(root: Path, *, described: bool = True) -> Iterator[Item]:
     for folder, folders, names in os.walk(root, onerror=refused.append):
         folders.sort()
         for name in sorted(names):
-            if name.lower().endswith(SUFFIX):
+            if left_out is not None and is_left_out(name):
+                left_out[folder] += 1
+            if is_render(name):
                 yield _local(os.path.join(folder, name), described)  # noqa: PTH118 - a Path for each of millions costs more
     yield from (_local(error.filename) for error in refused)
 
@@ -180,7 +186,7 @@ def from_bucket(address: str, settings: Settings) -> Iterator[Item]:
     try:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
-                if entry["Key"].lower().endswith(SUFFIX):
+                if is_render(entry["Key"].rpartition("/")[2]):
                     modified = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
                     yield Item(f"s3://{bucket}/{entry['Key']}", entry["ETag"].strip('"'), modified, entry["Size"])
     except (BotoCoreError, ClientError) as error:
@@ -242,13 +248,17 @@ def _runtime(settings: Settings) -> tuple[Runtime, Store]:
     return make_runtime(SimpleNamespace(), **values), open_store(settings)
 
 
+pulse: Pulse = Pulse()
+"""Counts the files of this process as they are inspected; a worker's is shared with the process that started it."""
+
+
 def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Outcome:
     """Inspect and store a batch. What one file causes is a failure in the outcome; what the database causes is one of each file.
 
     Raises BadSettings, SchemaDrift, or VASTDatabaseError where the database is out of reach before anything was read.
     """
     runtime, store = _runtime(settings)
-    known = {} if force else retry(_read_stored, store, items)
+    known = {} if force else retry(_read_stored, store, items, wanted_of(settings))
     rows = [_placed_alike(known.get(normalize_path(item.path)), store) for item in items]
     outcome = Outcome(database_requests=0 if force else 3)
     for item in items:
@@ -258,6 +268,7 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
         for item, (payload, job) in zip(items, readers.map(partial(_look_at, runtime), items, rows), strict=True):
             outcome.requests += job.requests
             outcome.bytes_read += job.bytes_read
+            pulse.beat(item.path, item.size)
             if payload is None:
                 outcome.skipped += 1
             elif isinstance(payload, InspectorError):
@@ -268,13 +279,40 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
     return outcome
 
 
-def _read_stored(store: Store, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
-    """The current rows of these paths that were not removed."""
-    columns = ("file_path_normalized", "is_current", "deleted_at", "etag", "mtime", "size_bytes", *_PLACE)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a stored file must have beside its description so that it is left alone: statistics, results of a policy."""
+
+    stats: bool = False
+    policy_id: str | None = None
+
+
+def wanted_of(settings: Settings) -> Wanted:
+    """What these settings make of every file."""
+    policy = policy_of(None, settings).id if settings.validate else None
+    return Wanted(settings.stats != "off" or settings.deep_stats, policy)
+
+
+def _read_stored(store: Store, items: Sequence[Item], wanted: Wanted) -> dict[str, dict[str, Any]]:
+    """The current rows of these paths that were not removed, and that lack nothing of what is wanted."""
+    columns = ("file_id", "file_path_normalized", "status", "is_current", "deleted_at", "etag", "mtime", "size_bytes", *_PLACE)
     paths = sorted({normalize_path(item.path) for item in items})
     with store.transaction(Ledger(), ensure_tables(store, Ledger())) as work:
         rows = work.select("files", columns, "file_path_normalized", paths).to_pylist()
-    return {row["file_path_normalized"]: row for row in rows if row["is_current"] and row["deleted_at"] is None}
+        current = [row for row in rows if row["is_current"] and row["deleted_at"] is None]
+        lacking = _lacking(work, [row["file_id"] for row in current if row["status"] != "unreadable"], wanted)
+    return {row["file_path_normalized"]: row for row in current if row["file_id"] not in lacking}
+
+
+def _lacking(work: Any, file_ids: Sequence[str], wanted: Wanted) -> set[str]:
+    """The files without statistics, or without results of the policy, where those are wanted."""
+    lacking: set[str] = set()
+    if wanted.stats and file_ids:
+        lacking |= set(file_ids) - set(work.select("pixel_stats", ["file_id"], "file_id", file_ids)["file_id"].to_pylist())
+    if wanted.policy_id and file_ids:
+        rows = work.select("validation_results", ["file_id", "policy_id"], "file_id", file_ids).to_pylist()
+        lacking |= set(file_ids) - {row["file_id"] for row in rows if row["policy_id"] == wanted.policy_id}
+    return lacking
 
 
 def _placed_alike(row: dict[str, Any] | None, store: Store) -> dict[str, Any] | None:
@@ -320,9 +358,11 @@ def _payload_of(item: Item, job: Job) -> dict[str, Any]:
 def _store(store: Store, payloads: Sequence[tuple[Item, dict[str, Any]]], outcome: Outcome) -> None:
     results = persist_batch([payload for _, payload in payloads], session=store)
     outcome.database_requests += max((result["requests"] for result in results), default=0)
-    for (item, _), result in zip(payloads, results, strict=True):
+    for (item, payload), result in zip(payloads, results, strict=True):
         if result["status"] == "stored":
             outcome.stored += 1
+            outcome.incomplete += payload["file"]["status"] not in ("ok", "unreadable")
+            outcome.unreadable += payload["file"]["status"] == "unreadable"
         else:
             outcome.failures.append(_failure(item, result["error"], "retry" if result["status"] == "retry" else "reject"))
 

@@ -17,6 +17,7 @@ from typing import Any
 from exr_inspector.catalogue import output
 from exr_inspector.operations import backfill
 from exr_inspector.operations.backfill import AHEAD, Batch, Outcome, WorkersDied
+from exr_inspector.operations.pulse import Pulse
 from exr_inspector.settings import Settings
 
 _PR_SET_PDEATHSIG = 1
@@ -31,10 +32,12 @@ def run(settings: Settings, batches: Iterable[Batch], workers: int, *, force: bo
     A worker that dies takes its batches with it; new workers run them again. Raises WorkersDied after RESTARTS.
     """
     if workers == 1:
+        backfill.pulse = Pulse()
         for batch in batches:
             yield backfill.ingest(settings, batch, force)
         return
     source = iter(batches)
+    backfill.pulse = Pulse(multiprocessing.get_context("spawn"))
     for _ in range(RESTARTS + 1):
         lost: list[Batch] = []
         yield from _run_pool(settings, source, workers, force, lost)
@@ -51,7 +54,7 @@ def _run_pool(
     running: dict[Future[Outcome], Batch] = {}
     context = multiprocessing.get_context("spawn")  # a forked child would share the parent's connections
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=live_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(backfill.pulse,)) as pool:
         try:
             while True:
                 while len(running) < workers * AHEAD and (batch := next(source, None)):
@@ -79,6 +82,12 @@ def _finish(running: Iterable[Future[Outcome]]) -> Generator[Outcome, None, None
     for future in as_completed([future for future in running if not future.cancel()]):
         if future.exception() is None:
             yield future.result()
+
+
+def begin_worker(pulse: Pulse) -> None:
+    """Count files in the pulse of the process that started this one, and end with it."""
+    backfill.pulse = pulse
+    live_with_parent()
 
 
 def live_with_parent() -> None:

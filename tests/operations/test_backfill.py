@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -19,7 +20,9 @@ from exr_bytes import image, text
 from exr_inspector.cli import backfill
 from exr_inspector.function import objects
 from exr_inspector.operations import backfill as backfilling
+from exr_inspector.operations import samples
 from exr_inspector.operations.backfill import Item, Outcome
+from exr_inspector.operations.pulse import Beat, Pulse
 from old_schema import interrupted_at, run
 
 COUNT = 12
@@ -302,8 +305,8 @@ def test_a_terminal_sees_count_total_and_rate(
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert backfill.main(given) == 0
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
-    assert f"{share}/{share}" in shown
-    assert re.search(r"\d\.\d/s", shown)
+    assert f"backfill: {share} of {share} files, " in shown
+    assert re.search(r"files, [\d.]+/s, ", shown)
     monkeypatch.delenv("FORCE_COLOR")
     assert backfill.main(given) == 0
     assert capsys.readouterr().err == ""
@@ -335,5 +338,52 @@ def test_what_cannot_be_listed_is_said(empty: Database, arguments: tuple[str, ..
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "x", "1/0"])
 def test_a_shard_is_i_of_n(shard: str) -> None:
     """Anything else is a mistake on the command line."""
-    with pytest.raises(SystemExit):
-        backfill.main(["/tmp", "--shard", shard])
+    assert backfill.main(["/tmp", "--shard", shard]) == 2
+
+
+def test_statistics_and_findings_are_added_to_files_that_lack_them(empty: Database, tmp_path: Path) -> None:
+    """What is stored and unchanged is read again once for each of them, and then left alone."""
+    samples.beauty(tmp_path / "beauty.1001.exr", frame=1001)
+    assert counts(go(empty, str(tmp_path))[1]) == (1, 0, 0)
+    assert empty.rows("pixel_stats") == []
+    assert counts(go(empty, str(tmp_path), "--stats", "sampled")[1]) == (1, 0, 0)
+    assert len(empty.rows("pixel_stats")) == empty.rows("files")[0]["channel_count"]
+    assert counts(go(empty, str(tmp_path), "--stats")[1]) == (0, 1, 0)
+    assert counts(go(empty, str(tmp_path), "--policy", "netflix_vfx")[1]) == (1, 0, 0)
+    assert {row["policy_id"] for row in empty.rows("validation_results")} == {"netflix_vfx"}
+    assert counts(go(empty, str(tmp_path), "--policy", "netflix_vfx", "--stats")[1]) == (0, 1, 0)
+    assert go(empty, str(tmp_path), "--policy", "no_such")[0] == 2
+
+
+def test_hidden_and_temporary_files_are_left_out_and_counted(empty: Database, tmp_path: Path) -> None:
+    """What NFS, macOS, editors and writers leave beside a render; they are no failures."""
+    paths = write_tree(tmp_path, 2)
+    for name in (".nfs00000000012", "._beauty.1001.exr", ".~beauty.1001.exr", "beauty.1002.exr.tmp", "beauty.1002.tmp.exr"):
+        (tmp_path / "sh0" / name).write_bytes(b"none")
+    status, answer = go(empty, str(tmp_path))
+    assert (status, counts(answer), answer["left_out"]) == (0, (len(paths), 0, 0), 5)
+
+
+def test_the_end_says_what_is_broken_of_what_was_stored(
+    empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A frame that was cut short and a text file are stored, and told."""
+    samples.beauty(tmp_path / "beauty.1001.exr", frame=1001)
+    whole = (tmp_path / "beauty.1001.exr").read_bytes()
+    (tmp_path / "beauty.1002.exr").write_bytes(whole[: 2 * len(whole) // 3])
+    (tmp_path / "notes.exr").write_text("no render", encoding="utf-8")
+    monkeypatch.setenv("VAST_DB_ACCESS_KEY", str(empty.settings.db_access_key))
+    monkeypatch.setenv("VAST_DB_SECRET_KEY", str(empty.settings.db_secret_key))
+    place = ["--endpoint", str(empty.settings.db_endpoint), "--schema", f"{BUCKET}/{empty.settings.db_schema}"]
+    assert backfill.main([str(tmp_path), "--workers", "1", *place]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("3 stored, of which 1 incomplete, 1 unreadable; 0 failed; ")
+
+
+def test_workers_count_their_files_for_the_process_that_started_them() -> None:
+    """File by file, with the bytes and the folder of the last one."""
+    for context in (None, multiprocessing.get_context("spawn")):
+        pulse = Pulse(context)
+        pulse.beat("/shows/apollo/a.1001.exr", 10)
+        pulse.beat("/shows/borealis/a.1001.exr", None)
+        assert pulse.read() == Beat(2, 10, "/shows/borealis")
