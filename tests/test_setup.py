@@ -22,6 +22,13 @@ esac
 exec "{python}" "$@"
 """
 """A Python as Debian has it before python3-venv is installed."""
+FAILING_PIP = """#!/bin/sh
+case "$*" in
+*"pip install"*) for n in $(seq 300); do echo "line $n"; done; exit 1 ;;
+esac
+exec "{python}" "$@"
+"""
+"""A Python whose pip says much and installs nothing."""
 
 
 @pytest.fixture
@@ -57,6 +64,21 @@ def test_the_environment_may_lie_anywhere(project: Path, tmp_path: Path, name: s
     given = {} if name is None else {"VENV": str(folder) if name == "/elsewhere" else name}
     done = run(project / "scripts/python", "-c", "import sys; print(sys.executable)", **given)
     assert (done.stdout.strip(), done.stderr) == (str(folder / "bin/python"), "")
+
+
+def test_a_failed_installation_shows_the_end_of_what_was_said(project: Path) -> None:
+    """Of hundreds of lines the last ones, and where all of them are."""
+    (project / ".venv/bin").mkdir(parents=True)
+    (project / ".venv/pyvenv.cfg").touch()
+    python = project / ".venv/bin/python"
+    python.write_text(FAILING_PIP.format(python=sys.executable), encoding="utf-8")
+    python.chmod(0o755)
+    done = run(project / "scripts/setup")
+    assert done.returncode == 1
+    assert "line 300" in done.stderr
+    assert "line 200\n" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 23
+    assert "line 200\n" in (project / ".venv/install.log").read_text(encoding="utf-8")
 
 
 def test_where_venv_is_missing_the_package_is_named(project: Path, tmp_path: Path) -> None:

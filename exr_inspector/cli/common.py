@@ -129,7 +129,11 @@ def _say(answer: Mapping[str, Any], as_json: bool) -> None:
         shown = {key: value for key, value in answer.items() if key != "lines"}
         print(json_text({"ok": True} | shown))
         return
-    for line in answer.get("lines", ()):
+    lines = answer.get("lines", ())
+    if sys.stdout.isatty():
+        output.say_lines(lines)
+        return
+    for line in lines:
         print(on_one_line(line))
 
 

@@ -50,6 +50,13 @@ WHERE parse_filename(one.file_path) = ? AND one.is_current AND other.is_current
 ORDER BY 2, 1 LIMIT 3
 """
 
+FOUND = {"incomplete": "a frame that was cut short", "unreadable": "a file that is no EXR"}
+NEXT = (
+    "exr-inspector ask broken_frames",
+    "exr-inspector compare sh020/beauty/v002 sh020/beauty/v003",
+    "exr-inspector validate --stored --policy netflix_vfx",
+)
+
 console = Console(width=150, soft_wrap=False)
 
 
@@ -120,6 +127,22 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     console.print(table)
 
 
+def show_end(results: dict[Path, dict[str, Any]], data: Path) -> None:
+    """What was found, where the page is, and what to try next."""
+    inserted = sum(result["persistence"]["inserted"] for result in results.values())
+    lines = ["", f"{len(results)} events, {inserted} rows inserted into files; found among them:"]
+    for path, result in results.items():
+        if result["file"]["status"] != "ok":
+            lines.append(f"  {FOUND.get(result['file']['status'], result['file']['status'])}: {path.name}")
+    lines += [
+        f"One log line for each event is in {data / 'function.log'}",
+        f"The report: {(data / 'report.html').resolve().as_uri()}",
+        "To try next, with .venv/bin on your path (. .venv/bin/activate):",
+        *(f"  {command}" for command in NEXT),
+    ]
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
 def arguments() -> argparse.Namespace:
     """The command line."""
     about = "Sample renders into a local endpoint, and the rows that came of them."
@@ -145,10 +168,7 @@ def run() -> None:
     show_result(results[paths[0]])
     show_tables(tables)
     show_neighbours(tables["files"], args.reference)
-    outcomes = [result["persistence"] for result in results.values()]
-    console.print(f"{len(paths)} events, {sum(outcome['inserted'] for outcome in outcomes)} rows inserted into files")
-    console.print(f"One log line for each event is in {args.data / 'function.log'}")
-    console.print(f"The report: {(args.data / 'report.html').resolve().as_uri()}")
+    show_end(results, args.data)
 
 
 if __name__ == "__main__":

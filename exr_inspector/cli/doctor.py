@@ -4,19 +4,23 @@
 
 Steps: settings, dns, endpoint, tls, credentials, bucket, schema, tables, payload, vectors, rows, write. Nothing stays behind: the
 write is rolled back, and looked for afterwards; --dry-run leaves it out. Without an argument the payload is that of a file that
-cannot be read.
+cannot be read. `--bundle FILE` writes versions, settings, steps and last errors as JSON; read it before you send it.
 Exit status: 0 all is well; 3 a step failed; others as in docs/OPERATIONS.md.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from exr_inspector.cli import common
+from exr_inspector.cli import common, nearby
 from exr_inspector.cli.subcommand import subcommand
+from exr_inspector.terminal import json_text
+
+if TYPE_CHECKING:
+    from exr_inspector.operations.doctor import Patient
 
 _MARKS = {"ok": "ok     ", "failed": "FAILED ", "not tried": "-      "}
 
@@ -24,6 +28,8 @@ _MARKS = {"ok": "ok     ", "failed": "FAILED ", "not tried": "-      "}
 @subcommand(__doc__)
 def main(
     input: Annotated[Path | None, typer.Argument(metavar="EVENT.json|FILE.exr", help="what to inspect")] = None,
+    bundle: Annotated[Path | None, typer.Option(metavar="FILE", help="write there what an issue needs, without secrets")] = None,
+    explain: Annotated[str | None, typer.Option(metavar="CODE", help="say what the code of an error means")] = None,
     json: common.Json = False,
     dry_run: common.DryRun = False,
     endpoint: common.Endpoint = None,
@@ -34,12 +40,29 @@ def main(
 
 
 def examine(options: common.Options) -> common.Answer:
-    """Every step that can be tried."""
+    """Every step that can be tried, or what a code means."""
+    if options.explain:
+        from exr_inspector.operations import codes
+
+        lines = list(codes.explain(options.explain))
+        return {"code": options.explain, "text": "\n".join(lines), "lines": lines}
     from exr_inspector.operations import doctor
+
+    nearby.serve(options.endpoint)
 
     common.silence_client()
     patient = doctor.Patient(options.endpoint, options.schema, options.input)
     verdicts = doctor.examine(patient, leave_out=("write",) if options.dry_run else ())
     lines = [f"{_MARKS[one['verdict']]} {name}: {one['detail']}" for name, one in verdicts.items()]
+    if options.bundle:
+        lines.append(_write_bundle(options.bundle, verdicts, patient))
     failed = next((name for name, one in verdicts.items() if one["verdict"] == "failed"), None)
     return {"ok": failed is None, "failed": failed, "steps": verdicts, "lines": lines}
+
+
+def _write_bundle(path: Path, steps: dict[str, Any], patient: Patient) -> str:
+    from exr_inspector.operations import bundle
+
+    document = json_text(bundle.collect(steps, patient.settings), indent=2)
+    path.write_text(patient.settings.hide_secrets(document) + "\n", encoding="utf-8")
+    return f"{path}: what an issue needs; it holds no keys, and no paths but those of settings and messages"

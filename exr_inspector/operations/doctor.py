@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -293,7 +294,9 @@ def _try(step: Examination, patient: Patient, before: dict[str, dict[str, Any]])
     blocked = [name for name in step.needs if before[name]["verdict"] != "ok"]
     if blocked:
         return {"verdict": "not tried", "detail": f"needs {blocked[0]}"}
+    started = perf_counter()
     try:
-        return {"verdict": "ok", "detail": step.run(patient)}
+        verdict: dict[str, Any] = {"verdict": "ok", "detail": step.run(patient)}
     except InspectorError as error:
-        return {"verdict": "failed", "detail": str(error), "remedy": error.remedy, "code": error.code}
+        verdict = {"verdict": "failed", "detail": str(error), "remedy": error.remedy, "code": error.code}
+    return verdict | {"milliseconds": round(1000 * (perf_counter() - started), 1)}

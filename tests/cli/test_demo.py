@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from exr_inspector.cli.command import SUBCOMMANDS
 from exr_inspector.operations.samples import SAMPLES
 from project import ROOT
 
@@ -44,11 +45,18 @@ def test_the_second_run_adds_nothing(runs: tuple[str, str]) -> None:
     assert counts[0] == counts[1]
 
 
-def test_a_run_ends_with_the_address_of_a_report(runs: tuple[str, str]) -> None:
-    """One page that opens without a network, about the samples."""
-    address = runs[1].strip().splitlines()[-1].removeprefix("The report: ")
-    page = Path(urlsplit(address).path).read_text(encoding="utf-8")
+def test_a_run_ends_with_ten_lines_for_a_newcomer(runs: tuple[str, str]) -> None:
+    """What was found, where the page is, and three commands to try next, each of which there is."""
+    end = runs[1].rstrip().splitlines()[-9:]
+    assert end[0] == f"{len(SAMPLES)} events, 0 rows inserted into files; found among them:"
+    assert set(end[1:3]) == {
+        "  a frame that was cut short: sq010_sh020_beauty_v002.1001.exr", "  a file that is no EXR: notes.exr",
+    }  # fmt: skip
+    page = Path(urlsplit(end[4].removeprefix("The report: ")).path).read_text(encoding="utf-8")
     assert "sq010_sh020_beauty_v003.#.exr" in page
+    for line in end[-3:]:
+        program, subcommand, *_ = line.split()
+        assert (program, subcommand in SUBCOMMANDS) == ("exr-inspector", True)
 
 
 def test_the_neighbours_of_a_frame_are_its_own_sequence(runs: tuple[str, str]) -> None:

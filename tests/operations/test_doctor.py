@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import main as function
 from databases import BUCKET, Database, database
 from exr_bytes import image, text
+from exr_inspector.cli import doctor as doctor_command
 from exr_inspector.function.host import FunctionHost
 from exr_inspector.operations import doctor, function_trial
 from exr_inspector.payload.document import INSPECTOR_VERSION
@@ -205,3 +207,49 @@ def test_a_dry_run_of_the_function_s_test_sends_nothing(empty: Database) -> None
     status, answer = run(empty, "test_function", "--dry-run", "--sample-files", "2")
     assert (status, answer["dry_run"], answer["sent"]) == (0, True, 0)
     assert [one.method for one in empty.server.requests] == ["GET"]
+
+
+def test_a_bundle_holds_what_an_issue_needs_and_no_secret(empty: Database, tmp_path: Path) -> None:
+    """Versions, settings, steps with their times, and the last errors of stored files, without their paths."""
+    (tmp_path / "broken.exr").write_bytes(b"no EXR")
+    assert run(empty, "backfill", str(tmp_path), "--workers", "1")[0] == 0
+    assert run(empty, "doctor", "--bundle", str(tmp_path / "bundle.json"))[0] == 0
+    text_ = (tmp_path / "bundle.json").read_text(encoding="utf-8")
+    bundle = json.loads(text_)
+    assert str(empty.settings.db_secret_key) not in text_
+    assert bundle["settings"]["VAST_DB_SECRET_KEY"] == "set"
+    assert bundle["settings"]["VAST_DB_ENDPOINT"] == empty.settings.db_endpoint
+    assert bundle["packages"]["vastdb"]
+    assert {name: one["verdict"] for name, one in bundle["steps"].items()} == dict.fromkeys(STEPS, "ok")
+    assert all(one["milliseconds"] >= 0 for one in bundle["steps"].values())
+    assert [one["error_code"] for one in bundle["last_errors"]] == ["bad_magic"]
+    assert "broken.exr" not in json.dumps(bundle["last_errors"])
+
+
+def test_a_bundle_is_written_where_nothing_answers(empty: Database, tmp_path: Path) -> None:
+    """That is when it is needed; it says why there are no errors to show."""
+    empty.server.stop()
+    assert run(empty, "doctor", "--bundle", str(tmp_path / "bundle.json"))[0] == 3
+    bundle = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"))
+    assert bundle["steps"]["endpoint"]["verdict"] == "failed"
+    assert isinstance(bundle["last_errors"], str)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("bad_settings", "Settings that are wrong or missing"),
+        ("chunks_truncated", "Copy the file again; the original may be whole."),
+        ("not_there", "No stored file is of the show"),
+    ],
+)
+def test_a_code_is_explained(code: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its class and by the problem that has it, without an endpoint."""
+    assert doctor_command.main(["--explain", code]) == 0
+    assert said in capsys.readouterr().out
+
+
+def test_a_code_that_is_none_gets_the_near_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """With status 2."""
+    assert doctor_command.main(["--explain", "bad_setings"]) == 2
+    assert "Did you mean bad_settings" in capsys.readouterr().err
