@@ -54,6 +54,7 @@ DOCUMENTS = {
     "docs/SCHEMA_MIGRATION_STRATEGY.md": "from one version of the tables to the next, and back",
     "docs/SCHEMA_EVOLUTION.md": "versions of the tables, and queries that know of them",
     "docs/DEPRECATION_POLICY.md": "what is promised, and how a promise ends",
+    "docs/TD_DAY.md": "a morning with the command: from a show on disk to what is wrong with it",
     "docs/VAST_ANALYTICS_QUERIES.md": "the questions that can be asked, with their answers",
     "docs/DATABASE_SCHEMA.md": "every table and column, and the rules they keep",
     "docs/VECTOR_STRATEGY.md": "what the two vectors contain, and how far near is",
@@ -72,7 +73,9 @@ DOCUMENTS = {
 
 READERS = {
     "somebody who has never seen it": ["README.md"],
-    "a TD, or whoever checks deliveries": ["docs/VAST_ANALYTICS_QUERIES.md", "docs/VALIDATION.md", "docs/PIXEL_STATISTICS.md"],
+    "a TD, or whoever checks deliveries": [
+        "docs/TD_DAY.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/VALIDATION.md", "docs/PIXEL_STATISTICS.md",
+    ],
     "a data engineer": [
         "docs/DATABASE_SCHEMA.md", "docs/WRITERS.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/SCHEMA_EVOLUTION.md",
         "docs/REFERENCE.md",

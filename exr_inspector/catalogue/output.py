@@ -7,7 +7,7 @@ import difflib
 import math
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -42,14 +42,19 @@ def say_lines(lines: Iterable[str], whole: str | None = None) -> None:
 
     Lines that begin with `whole` are commands to copy, and stay as they are.
     """
+    for line in wrapped(lines, whole):
+        print(line)
+
+
+def wrapped(lines: Iterable[str], whole: str | None = None) -> Iterator[str]:
+    """See `say_lines`."""
     width = tables.width_of(sys.stdout)
     for line in map(on_one_line, lines):
         if whole and line.lstrip().startswith(whole):
-            print(line)
+            yield line
             continue
         indent = " " * (len(line) - len(line.lstrip()) + 2)
-        wrapped = textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-        print("\n".join(wrapped))
+        yield from textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from exr_inspector import __version__
-from exr_inspector.cli import command
+from exr_inspector.cli import names
 from exr_inspector.cli.subcommand import CONTEXT, Group
 
 ABOUT = "Describes OpenEXR renders from their headers, stores what it finds in VAST DataBase, and answers questions about it."
@@ -21,7 +21,7 @@ class _Subcommands(Group):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Their first words."""
-        below = [name.removeprefix(self.prefix) for name in command.SUBCOMMANDS if name.startswith(self.prefix)]
+        below = [name.removeprefix(self.prefix) for name in names.SUBCOMMANDS if name.startswith(self.prefix)]
         return list(dict.fromkeys(name.partition(" ")[0] for name in below))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -29,7 +29,7 @@ class _Subcommands(Group):
         name = self.prefix + cmd_name
         if name == "schema":
             return _schema()
-        return None if name not in command.SUBCOMMANDS or name in command.PLAIN else command.load(name).command
+        return None if name not in names.SUBCOMMANDS or name in names.PLAIN else names.load(name).command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Each with what it does, without loading one."""
@@ -38,7 +38,7 @@ class _Subcommands(Group):
 
     def _about(self, name: str) -> str:
         whole = self.prefix + name
-        return "the tables over the years" if whole == "schema" else command.SUBCOMMANDS[whole][1]
+        return "the tables over the years" if whole == "schema" else names.SUBCOMMANDS[whole][1]
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Names and what they do, without loading one."""
@@ -63,7 +63,7 @@ def app() -> Any:
         version: Annotated[bool, typer.Option("--version", "-V", help="print the version")] = False,
     ) -> int:
         if version:
-            print(f"{command.NAME} {__version__}")
+            print(f"{names.NAME} {__version__}")
         elif context.invoked_subcommand is None:
             print(context.get_help())
         return 0

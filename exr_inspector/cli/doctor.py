@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from exr_inspector.catalogue import output
 from exr_inspector.cli import common, nearby
 from exr_inspector.cli.subcommand import subcommand
 from exr_inspector.terminal import json_text
@@ -44,8 +45,8 @@ def examine(options: common.Options) -> common.Answer:
     if options.explain:
         from exr_inspector.operations import codes
 
-        lines = list(codes.explain(options.explain))
-        return {"code": options.explain, "text": "\n".join(lines), "lines": lines}
+        text = list(codes.explain(options.explain))
+        return {"code": options.explain, "text": "\n".join(text), "lines": output.wrapped(text)}
     from exr_inspector.operations import doctor
 
     nearby.serve(options.endpoint)

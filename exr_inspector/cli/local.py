@@ -19,7 +19,7 @@ import typer
 
 from exr_inspector.catalogue import output
 from exr_inspector.cli import nearby
-from exr_inspector.cli.command import SUBCOMMANDS
+from exr_inspector.cli.names import SUBCOMMANDS
 from exr_inspector.cli.subcommand import program, subcommand
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from exr_inspector.cli import common
-from exr_inspector.cli.command import SUBCOMMANDS
+from exr_inspector.cli.names import SUBCOMMANDS
 from exr_inspector.cli.subcommand import subcommand
 
 if TYPE_CHECKING:

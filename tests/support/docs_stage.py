@@ -35,6 +35,8 @@ HOME = "/home/td/exr-inspector"
 """How the copy's folder is written in outputs."""
 ADDRESS = "http://127.0.0.1:8070"
 """How an endpoint's address is written in outputs."""
+WIDTH = "80"
+"""Columns of the terminal that outputs are made for."""
 _WRITTEN = datetime(2026, 3, 14, 10, 0, tzinfo=UTC).timestamp()
 """When the samples were modified."""
 _OURS = ("VAST", "EXR_", "S3_", "AWS_", "LOG_LEVEL", "DEBUG", "TLS_VERIFY", "PYTHON", "PYTEST", "COV_", "VENV")
@@ -121,7 +123,7 @@ def environment(server: LocalVast, root: Path) -> dict[str, str]:
     """The environment of programs in a stage: this process's, without settings of the project, and with the endpoint's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     path = f"{root / '.venv/bin'}{os.pathsep}{kept.get('PATH', os.defpath)}"
-    return kept | variables(server) | {"PATH": path, "TZ": "UTC", "TERM": "dumb", "COLUMNS": "130", "LC_ALL": "C.UTF-8"}
+    return kept | variables(server) | {"PATH": path, "TZ": "UTC", "TERM": "dumb", "COLUMNS": WIDTH, "LC_ALL": "C.UTF-8"}
 
 
 @contextlib.contextmanager
