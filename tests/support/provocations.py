@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import socket
 import ssl
 import struct
@@ -706,7 +707,7 @@ def no_query_engine(place: Scene) -> Iterator[str]:
 @problem("A question cannot be asked")
 def no_such_question(place: Scene) -> Iterator[str]:
     for arguments in (["nothing"], ["missing_frames", "--param", "show"], ["missing_frames", "--param", "nothing=1"]):
-        yield said_by("ask", *arguments).removeprefix("exr-inspector ask: ")
+        yield re.sub(r"^exr-inspector ask[^:]*: ", "", said_by("ask", *arguments))
 
 
 def said(call: Callable[[], object]) -> str:
