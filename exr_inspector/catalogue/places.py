@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
+from pathlib import Path
 from urllib.parse import quote
 
 from exr_inspector.payload.names import parse_name
@@ -67,6 +68,16 @@ def common_folder(paths: Iterable[str]) -> str:
     shared = takewhile(lambda names: len(set(names)) == 1, zip(*folders, strict=False))
     common = "/".join(names[0] for names in shared)
     return "" if common.endswith(":/") else common
+
+
+def from_here(folder: str) -> str:
+    """A folder as one would type it: relative to the working folder where it lies in that.
+
+    >>> from_here("s3://renders/shows")
+    's3://renders/shows'
+    """
+    here = f"{Path.cwd().as_posix()}/"
+    return folder.removeprefix(here)
 
 
 def said_by(paths: Collection[str], values: Collection[object]) -> bool:

@@ -134,7 +134,7 @@ def lines(rows: Sequence[Row], width: int, look: Look) -> Iterator[Text | str]:
         return
     table = table_of(chosen, shorten=not look.columns)
     if table.folder:
-        yield f"in {places.shortened(table.folder, width - len('in '))}"
+        yield f"in {places.shortened(places.from_here(table.folder), width - len('in '))}"
     if table.heading:
         yield from textwrap.wrap(table.heading, width, break_long_words=False, break_on_hyphens=False)
     fitting = fit(table, width)

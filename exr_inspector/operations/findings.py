@@ -72,7 +72,7 @@ def lines(entries: Sequence[Entry], counts: dict[str, int], policy: Policy) -> I
     groups = grouped(entries)
     common = places.common_folder(path for group in groups for path in group.files)
     if common:
-        yield f"in {common}"
+        yield f"in {places.from_here(common)}"
         yield ""
     for group in groups:
         said = group.message if group.message.startswith(group.rule) else f"{group.rule}: {group.message}"
