@@ -46,7 +46,7 @@ def test_a_script_explains_itself(script: str) -> None:
     """As it is typed, with any Python, without an endpoint."""
     command = [sys.executable, f"scripts/{script}.py", "--help"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert f"usage: {script}.py" in shown.stdout
+    assert f"Usage: {script}.py" in shown.stdout
     assert f"\n    {script}.py " in shown.stdout
     assert "--json" in shown.stdout
 
