@@ -763,7 +763,7 @@ def refused_commands(place: Scene) -> Iterator[str]:
     event = place.file(b"{", "event.json")
     with contextlib.suppress(SystemExit):
         yield said(lambda: _exits(lambda: main.main([event]))).splitlines()[-1]
-    yield raised(lambda: connection.settings_of(None, "renders"))
+    yield raised(lambda: connection.settings_of(None, "renders/"))
 
 
 def _exits(call: Callable[[], object]) -> None:
