@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -201,15 +201,13 @@ def positive(given: str | int) -> int:
     return int(text)
 
 
-def one_of(names: Sequence[str]) -> Callable[[str], str]:
-    """A type of argument: one of these names."""
+def schema_version(text: str) -> str:
+    """A version of the tables."""
+    from vast_schemas import VERSIONS
 
-    def named(text: str) -> str:
-        if text not in names:
-            raise typer.BadParameter(f"{text!r} is not one of {', '.join(names)}")
-        return text
-
-    return named
+    if text not in VERSIONS:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(VERSIONS)}")
+    return text
 
 
 def count_to(largest: int) -> Callable[[str | int], int]:

@@ -14,7 +14,6 @@ import typer
 
 from exr_inspector.cli import common
 from exr_inspector.cli.subcommand import subcommand
-from vast_schemas import CURRENT_VERSION, VERSIONS
 
 if TYPE_CHECKING:
     from exr_inspector.operations.migrations import State
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 
 @subcommand(__doc__)
 def main(
-    version: Annotated[str, typer.Option(parser=common.one_of(VERSIONS), metavar="V", help="of the tables")] = CURRENT_VERSION,
+    version: Annotated[
+        str | None, typer.Option(parser=common.schema_version, metavar="V", help="of the tables; default: the current one")
+    ] = None,
     json: common.Json = False,
     dry_run: common.DryRun = False,
     endpoint: common.Endpoint = None,
@@ -35,22 +36,25 @@ def main(
 def initialise(options: common.Options) -> common.Answer:
     """Every step to the version, each in a transaction of its own; what an interrupted run did is not done again."""
     from exr_inspector.operations import migrations
+    from vast_schemas import CURRENT_VERSION
 
+    version = options.version or CURRENT_VERSION
     store = common.store_of(options)
     state = migrations.read_state(store)
-    steps = migrations.pending(state, options.version)
-    _refuse_older(store.place, state, options.version)
+    steps = migrations.pending(state, version)
+    _refuse_older(store.place, state, version)
     if not options.dry_run:
         for step in steps:
             migrations.apply(store, step)
     done = "would be done" if options.dry_run else "done"
-    lines = [f"{step.name}: {done}" for step in steps] or [f"{store.place}: nothing to do, the schema is {options.version}"]
-    return {"place": store.place, "version": options.version, "steps": [step.name for step in steps], "lines": lines}
+    lines = [f"{step.name}: {done}" for step in steps] or [f"{store.place}: nothing to do, the schema is {version}"]
+    return {"place": store.place, "version": version, "steps": [step.name for step in steps], "lines": lines}
 
 
 def _refuse_older(place: str, state: State, version: str) -> None:
     """Tables that hold rows of an older version are migrated knowingly, not in passing."""
     from exr_inspector.errors import SchemaDrift
+    from vast_schemas import VERSIONS
 
     if state.version is None or VERSIONS.index(state.version) >= VERSIONS.index(version):
         return

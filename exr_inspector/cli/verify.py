@@ -15,14 +15,13 @@ import typer
 
 from exr_inspector.cli import common
 from exr_inspector.cli.subcommand import subcommand
-from vast_schemas import CURRENT_VERSION, VERSIONS
 
 
 @subcommand(__doc__)
 def main(
     version: Annotated[
         str | None,
-        typer.Option(parser=common.one_of(VERSIONS), metavar="V", help=f"default: what is recorded, else {CURRENT_VERSION}"),
+        typer.Option(parser=common.schema_version, metavar="V", help="default: what is recorded, else the current one"),
     ] = None,
     expected_tables: Annotated[str | None, typer.Option(metavar="A,B", help="exactly these tables")] = None,
     json: common.Json = False,
@@ -38,6 +37,7 @@ def verify(options: common.Options) -> common.Answer:
     """Every difference, with its remedy."""
     from exr_inspector.catalogue import connection
     from exr_inspector.operations import migrations, verification
+    from vast_schemas import CURRENT_VERSION
 
     store = common.store_of(options)
     state = migrations.read_state(store)

@@ -46,7 +46,21 @@ def test_a_question_explains_its_parameters(name: str, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     "name",
-    ["", "ask", "ask missing_frames", "validate", "similar", "compare", "sql", "report", "backfill", "doctor", "local", "schema"],
+    [
+        "",
+        "ask",
+        "ask missing_frames",
+        "validate",
+        "similar",
+        "compare",
+        "sql",
+        "report",
+        "backfill",
+        "doctor",
+        "local",
+        "schema",
+        *(name for name in TYPED if name.startswith("schema ")),
+    ],
 )
 def test_help_loads_nothing_that_only_work_needs(name: str) -> None:
     """Somebody who looks for an option does not wait for pyarrow."""
