@@ -51,7 +51,7 @@ def test_every_command_in_code_type_exists(path: Path, stages: Stages) -> None:
     """With its flags; what is named in a sentence is typed as readily as what stands in a block."""
     spans = docs_names.code_spans(path.read_text(encoding="utf-8"))
     # `exr-inspector event` is the message of the log line; a colon follows the name in messages.
-    subcommand = r"exr-inspector (?!event\b)\w+(?!:)\b"
+    subcommand = r"exr-inspector (?!event\b|\w+ <\w+>:)\w+(?!:)\b"
     named = [span for span in spans if re.match(rf"(\./)?(scripts/\w\S* \S|{subcommand}|(main\.py|vastde|docker) \S)", span)]
     assert [fault for span in named for fault in stages.commands.unknown(span)] == []
 
