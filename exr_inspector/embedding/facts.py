@@ -25,7 +25,6 @@ _PART_TEXTS = (
     ("name", "part_name"),
     ("view", "view_name"),
     ("color_space", "colorspace", "colour_space"),
-    ("render_software", "software"),
 )
 
 
@@ -90,7 +89,8 @@ class PartFacts(NamedTuple):
     tiled: bool
     tile: bytes
     color_space: bytes
-    software: bytes
+    product: bytes
+    version: bytes
 
 
 class AttributeFacts(NamedTuple):
@@ -141,7 +141,8 @@ def _read_part(entry: Mapping[str, Any]) -> PartFacts:
     # A size alone makes a part tiled only where nothing says what it is: scanline parts may carry a stray `tiles` attribute.
     is_stated = bool(kind) or entry.get("is_tiled") is not None
     tiled = _flag(entry.get("is_tiled")) or b"tile" in kind or (not is_stated and tile != b"-")
-    name, view, color_space, software = texts([_first(entry, *keys) for keys in _PART_TEXTS])
+    name, view, color_space = texts([_first(entry, *keys) for keys in _PART_TEXTS])
+    product, version = _writer(entry)
     return PartFacts(
         name=name,
         view=view,
@@ -154,8 +155,17 @@ def _read_part(entry: Mapping[str, Any]) -> PartFacts:
         tiled=tiled,
         tile=tile if tiled else b"-",
         color_space=color_space,
-        software=software,
+        product=product,
+        version=version,
     )
+
+
+def _writer(entry: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Product and version of what wrote the part."""
+    product, version = texts([entry.get("render_product"), entry.get("render_software_version")])
+    if product:
+        return product, version
+    return fold_text.cut_software(text(_first(entry, "render_software", "software")))
 
 
 def _flag(value: Any) -> bool:

@@ -18,6 +18,8 @@ OCTAVE = 1 << 16
 TEXT_LIMIT = 512
 NUMBER_LIMIT = 1 << 50
 FLOAT_LIMIT = 1e12
+EMPTY = b"\0empty"
+"""The only token of a bag that nothing was put into."""
 
 GENERIC_WORDS = frozenset(b"rgb rgba aov aovs layer view viewlayer render c v #".split())
 PIXEL_TYPES = {
@@ -138,3 +140,19 @@ def line_order(value: Any) -> bytes:
         return LINE_ORDERS[value]
     spelled = text(value).lower()
     return next((order for order in LINE_ORDERS if order in spelled), spelled)
+
+
+_VERSION = re.compile(rb"(?<![0-9A-Za-z.])[vV]?([0-9]+(?:\.[0-9A-Za-z]+)+|[0-9]+(?:v[0-9]+)?)(?![0-9A-Za-z])")
+# What may stand between a product and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
+SEPARATORS = b" \t-_/.,:;@+()[]'\""
+
+
+def cut_software(software: bytes) -> tuple[bytes, bytes]:
+    stated = software.partition(b" : ")[0]
+    version = _VERSION.search(stated)
+    if version is None:
+        return stated.strip(SEPARATORS), b""
+    product = stated[: version.start()].rstrip(SEPARATORS)
+    for introduction in (b" version", b" Version", b" v"):
+        product = product.removesuffix(introduction).rstrip(SEPARATORS)
+    return product.lstrip(SEPARATORS), version[1]

@@ -12,33 +12,35 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exr_inspector.embedding.cache import MB, bounded_cache
-from exr_inspector.embedding.facts import LEAVES_LIMIT, AttributeFacts, Box, ChannelFacts, PartFacts, numbers, relation
-from exr_inspector.embedding.text import OCTAVE, UNIT, fold, number, octaves, soft_bins, specific_words, text, words
+from exr_inspector.embedding.facts import LEAVES_LIMIT, AttributeFacts, Box, ChannelFacts, PartFacts, numbers
+from exr_inspector.embedding.text import _DIGITS, _HEX_RUN, OCTAVE, UNIT, fold, number, octaves, soft_bins, specific_words, text, words
 
 Bag = dict[bytes, int]
 
 # Layers. A rename keeps some of the canonical tokens; an added layer adds one unit beside `SMOOTHING` and the others.
-RAW_NAME = UNIT // 10
-CANONICAL_NAME = 3 * UNIT // 10
+RAW_NAME = 3 * UNIT // 10
+CANONICAL_NAME = 4 * UNIT // 10
 LAYER_WORDS = UNIT // 10
-LAYER_TRIGRAMS = UNIT // 2
-UNNAMED_LAYER = 6 * UNIT // 10
-SMOOTHING = 3 * UNIT
+LAYER_TRIGRAMS = 2 * UNIT // 10
+UNNAMED_LAYER = LAYER_WORDS + LAYER_TRIGRAMS
+SMOOTHING = 2 * UNIT
 
-FAMILIES = {b"zip": b"deflate", b"zips": b"deflate", b"dwaa": b"dwa", b"dwab": b"dwa", b"b44a": b"b44"}
+FAMILIES = {b"zip": b"deflate", b"zips": b"deflate", b"dwaa": b"dwa", b"dwab": b"dwa", b"b44": b"b44", b"b44a": b"b44"}
 LOSSY = frozenset(b"pxr24 b44 b44a dwaa dwab lj2k".split())
 
 # What may stand between a product and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
 SEPARATORS = b" \t-_/.,:;@+()[]'\""
 
-# A window that lies further off than four display sizes is as far off as one that lies at four.
-OFFSET_LIMIT = 4
-OFFSET_BIAS = 8 << 16
-PARTS_SIGNATURE_LIMIT = 200
+# A side that lies further off than four display sizes is as far off as one that lies at four.
+MARGIN_LIMIT = 4
+MARGIN_SCALE = 64
+MARGIN_BIAS = 16 << 16
+SIGNATURE_LIMIT = 200
+FULL_SAMPLING = b"1:1"
 
 # Attributes that a part of the payload states already, under names of its own.
 PART_ATTRIBUTES = frozenset(
-    b"channels compression datawindow displaywindow lineorder pixelaspectratio tiles type name view chunkcount version "
+    b"channels compression screenwindowcenter screenwindowwidth datawindow displaywindow lineorder pixelaspectratio tiles type name view chunkcount version "
     b"software multiview preview oiio:colorspace".split()
 )
 PART_ATTRIBUTES_PREFIX = b"openexr:"
@@ -46,7 +48,7 @@ PART_ATTRIBUTES_PREFIX = b"openexr:"
 VOLATILE_WORDS = frozenset(
     b"time date frame host computer computername hostname uuid hash memory mem stats statistics mtime ctime size filesize "
     b"manifest timecode keycode filename file path rib ram vmem cpu primitives rendertime user pid seed sha history id "
-    b"capdate elapsed peak total".split()
+    b"capdate elapsed peak total utc offset log owner artist document machine node bounds xmp command clock session temp tmp".split()
 )
 TEXT_TYPES = frozenset({b"string", b"envmap"})
 INTEGER_TYPES = frozenset({b"int", b"uint"})
@@ -107,8 +109,10 @@ def types(channels: tuple[ChannelFacts, ...]) -> Bag:
     for (component, kind, sampling), count in Counter([channel[2:] for channel in channels]).items():
         bag[b"t:" + kind] += by_type * count
         bag[b"c:" + component.lower() + b":" + kind] += by_component * count
-        bag[b"s:" + sampling] += by_component * count
-    _add(bag, _split(b"n:", [channel.layer + b"." + channel.component_type for channel in channels], 4 * UNIT))
+        bag[b"s:" + sampling] += by_component // 2 * count
+    subsampled = sorted({channel.sampling for channel in channels} - {FULL_SAMPLING})
+    bag[b"y:" + b",".join(subsampled)[:SIGNATURE_LIMIT]] += 8 * UNIT
+    _add(bag, _split(b"n:", [channel.layer + b"." + channel.component_type for channel in channels], 8 * UNIT))
     return bag
 
 
@@ -117,9 +121,9 @@ def compression(parts: tuple[PartFacts, ...]) -> Bag:
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
     for name in (part.compression for part in parts if part.compression):
-        family = b"htj2k" if name.startswith(b"htj2k") else FAMILIES.get(name, name)
+        family = b"htj2k" if name.startswith(b"htj2k") else FAMILIES.get(name)
         bag[b"x:" + name] += 6 * each
-        bag[b"f:" + family] += 4 * each
+        bag[b"x:" + name if family is None else b"f:" + family] += 4 * each
         bag[b"l:lossy" if name in LOSSY else b"l:lossless"] += 2 * each
     return bag
 
@@ -136,15 +140,15 @@ def resolution(parts: tuple[PartFacts, ...]) -> Bag:
             continue
         width, height = shown.width, shown.height
         bag[b"x:%dx%d" % (width, height)] += 8 * each
-        for key, size in ((b"w", octaves(width)), (b"h", octaves(height))):
-            _add(bag, soft_bins(key, size, OCTAVE, 4 * each))
-            _add(bag, soft_bins(key + b"8", size, OCTAVE // 8, 2 * each))
-        _add(bag, soft_bins(b"a", octaves((width << 16) // height), OCTAVE // 4, 2 * each))
+        size = octaves(width)
+        _add(bag, soft_bins(b"w", size, OCTAVE, 6 * each))
+        _add(bag, soft_bins(b"w8", size, OCTAVE // 8, 4 * each))
+        _add(bag, soft_bins(b"a", octaves((width << 16) // height), OCTAVE // 4, 6 * each))
     return bag
 
 
 def window(parts: tuple[PartFacts, ...]) -> Bag:
-    """Block 5: how the data window lies in the display window."""
+    """Block 5: how far the data window reaches beyond each side of the display window, or stays within it."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
     for part in parts:
@@ -154,19 +158,19 @@ def window(parts: tuple[PartFacts, ...]) -> Bag:
 
 
 def _add_window(bag: defaultdict[bytes, int], data: Box, display: Box, each: int) -> None:
-    bag[b"r:" + relation(data, display).encode("ascii")] += 8 * each
-    margins = b"-"
+    for key, margin, size in (
+        (b"l", display.left - data.left, display.width),
+        (b"t", display.top - data.top, display.height),
+        (b"r", data.right - display.right, display.width),
+        (b"b", data.bottom - display.bottom, display.height),
+    ):
+        beyond = min(abs(margin), MARGIN_LIMIT * size)
+        # log2(1 + 64 share): a sixty-fourth of the display is one octave from none, in either direction.
+        reach = octaves(OCTAVE - 1 + (MARGIN_SCALE * beyond << 16) // size) - 16 * OCTAVE
+        _add(bag, soft_bins(key, MARGIN_BIAS + (reach if margin >= 0 else -reach), OCTAVE, 4 * each))
     if data.contains(display):  # overscan is chosen, to the pixel; a crop follows what the frame shows
         sides = (display.left - data.left, display.top - data.top, data.right - display.right, data.bottom - display.bottom)
-        margins = b"%d,%d,%d,%d" % sides
-    bag[b"o:" + margins] += 3 * each
-    for key, covered, full, offset in (
-        (b"w", data.width, display.width, data.left - display.left),
-        (b"h", data.height, display.height, data.top - display.top),
-    ):
-        _add(bag, soft_bins(b"c" + key, octaves((covered << 16) // full), OCTAVE, 3 * each))
-        near = max(-OFFSET_LIMIT * full, min(OFFSET_LIMIT * full, offset))
-        _add(bag, soft_bins(b"d" + key, (near << 16) // full + OFFSET_BIAS, OCTAVE // 2, each))
+        bag[b"o:%d,%d,%d,%d" % sides] += each
 
 
 def storage(parts: tuple[PartFacts, ...]) -> Bag:
@@ -178,7 +182,7 @@ def storage(parts: tuple[PartFacts, ...]) -> Bag:
         bag[b"k:tiled" if part.tiled else b"k:scan"] += 6 * each
         bag[b"z:" + part.tile] += 2 * each
         if part.line_order:
-            bag[b"o:" + part.line_order] += 3 * each
+            bag[b"o:" + part.line_order] += 5 * each
     _add(bag, soft_bins(b"n", octaves(len(parts)), OCTAVE, 6 * UNIT))
     bag[b"m:multi" if len(parts) > 1 else b"m:single"] += 2 * UNIT
     return bag
@@ -196,131 +200,127 @@ def arrangement(parts: tuple[PartFacts, ...], channels: tuple[ChannelFacts, ...]
     for channel in channels:
         components[channel.part].add(channel.component_type)
     for own in components.values():
-        bag[b"p:" + b",".join(sorted(own))[:PARTS_SIGNATURE_LIMIT]] += 4 * UNIT // len(components)
+        bag[b"p:" + b",".join(sorted(own))[:SIGNATURE_LIMIT]] += 4 * UNIT // len(components)
     return bag
 
 
 def source(parts: tuple[PartFacts, ...]) -> Bag:
-    """Block 8: colour space and the software that wrote the file, from the product down to the full version text."""
+    """Block 8: colour space, and what wrote the file: product, major and minor version, full version."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = _each(parts)
     for part in parts:
         bag[b"c:" + part.color_space] += 8 * each
-        product, major, minor = software_levels(part.software)
-        bag[b"p:" + product] += 8 * each
-        bag[b"j:" + product + b" " + major] += 2 * each
-        bag[b"m:" + product + b" " + major + b"." + minor] += 2 * each
-        bag[b"f:" + part.software] += each
+        for token, energy in zip(writer_levels(part.product, part.version), (10, 2, 2, 2), strict=True):
+            bag[token] += energy * each
     return bag
 
 
-def software_levels(software: bytes) -> tuple[bytes, bytes, bytes]:
-    """Product (folded), major and minor version.
-
-    >>> software_levels(b"Arnold 7.2.1.0"), software_levels(b"3ds Max 2024"), software_levels(b"")
-    ((b'arnold', b'7', b'2'), (b'#ds max', b'2024', b''), (b'', b'', b''))
-    """
-    version = _VERSION.search(software) or _PLAIN_VERSION.search(software)
-    if version is None:
-        return fold(software).strip(SEPARATORS), b"", b""
-    product = fold(software[: version.start()]).strip(SEPARATORS)
-    for introduction in (b" version", b" v"):
-        product = product.removesuffix(introduction).rstrip(SEPARATORS)
-    return product, version.group(1), version.group(2)
+def writer_levels(product: bytes, version: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    major, minor = (_DIGITS.findall(version) + [b"", b""])[:2]
+    name = fold(product)
+    return b"p:" + name, b"j:" + name + b" " + major, b"m:" + name + b" " + major + b"." + minor, b"f:" + name + b" " + version.lower()
 
 
-def setup_attributes(attributes: list[list[AttributeFacts]]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
-    """The attributes that describe the setup: (name, type) of each, for block 9, and `name=value`, for block 10.
+Weighted = tuple[tuple[bytes, int], ...]
 
-    Left out is what a part states already, and the values of what changes from frame to frame.
-    """
+
+def setup_attributes(attributes: list[list[AttributeFacts]]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[Weighted, ...]]:
     kinds, assignments = [], []
     for entries in attributes:
         for attribute in entries:
             by_name, by_value = _counts(attribute.name)
             if by_name:
                 kinds.append((attribute.name, attribute.type))
-            if by_value and (token := _assignment(attribute)) is not None:
+            if by_value and (token := _assignment(attribute)):
                 assignments.append(token)
     return tuple(kinds), tuple(assignments)
 
 
-def _assignment(attribute: AttributeFacts) -> bytes | None:
-    """Only short scalars are cached. Long texts would fill memory, and (1,) and (True,) are one key but not one value."""
+def _assignment(attribute: AttributeFacts) -> Weighted:
     kind = type(attribute.value)
     if kind is int or kind is float or (kind is str and len(attribute.value) <= SHORT_TEXT):
         return _cached_assignment(*attribute)
     return _spell_assignment(*attribute)
 
 
-def _spell_assignment(name: bytes, kind: bytes, value: Any) -> bytes | None:
-    spelled = _spell(kind, value)
-    return None if spelled is None else fold(name) + b"=" + spelled
+def _spell_assignment(name: bytes, kind: bytes, value: Any) -> Weighted:
+    folded = fold(name) + b"="
+    return tuple([(folded + token, energy) for token, energy in _spell(kind, value, not COUNTED.isdisjoint(words(name))) if energy])
 
 
 _cached_assignment = bounded_cache(MB, typed=True)(_spell_assignment)
 
 
 def attrs(kinds: tuple[tuple[bytes, bytes], ...], lists: int) -> Bag:
-    """Block 9: which attributes of which type there are, and from which namespaces, over the parts that list any."""
     bag: defaultdict[bytes, int] = defaultdict(int)
     each = 4 * UNIT // max(1, lists)
     for raw, kind in kinds:
         name = fold(raw)
         bag[b"n:" + name + b":" + kind] += each
-        bag[b"s:" + _NAMESPACE_END.split(name, maxsplit=1)[0]] += each // 4
+        namespace, *rest = _NAMESPACE_END.split(name, maxsplit=1)
+        if rest:
+            bag[b"s:" + namespace] += each
     return bag
 
 
-def values(assignments: tuple[bytes, ...], lists: int) -> Bag:
-    """Block 10: the values of attributes that describe how a render was set up."""
-    bag: defaultdict[bytes, int] = defaultdict(int)
-    for token in assignments:
-        bag[token] += 4 * UNIT // max(1, lists)
+def values(assignments: tuple[Weighted, ...], lists: int) -> Bag:
+    bag: defaultdict[bytes, int] = defaultdict(int, {b"b:": 4 * UNIT})
+    for tokens in assignments:
+        for token, energy in tokens:
+            bag[token] += 4 * energy // max(1, lists)
     return bag
 
 
 @bounded_cache(MB)
 def _counts(name: bytes) -> tuple[bool, bool]:
-    """Whether an attribute of this name counts by its name, and whether it also counts by its value."""
     lowered = name.lower()
     by_name = lowered not in PART_ATTRIBUTES and not lowered.startswith(PART_ATTRIBUTES_PREFIX)
     return by_name, by_name and VOLATILE_WORDS.isdisjoint(words(name))
 
 
-def _spell(kind: bytes, value: Any) -> bytes | None:
-    """The value as it enters a token; None for types whose values say nothing about the setup.
-
-    A payload holds a value of more than 64 KiB as its size and digest: such a text is long, such a list is not short.
-    """
+def _spell(kind: bytes, value: Any, identity: bool) -> list[tuple[bytes, int]]:
     if isinstance(value, Mapping) and "sha256" in value:
-        return b"$long" if kind in TEXT_TYPES or kind == b"stringvector" else None
+        return [(b"$long", UNIT)] if kind in TEXT_TYPES or kind == b"stringvector" else []
     if kind in TEXT_TYPES:
-        return _short_text(text(value))
-    if kind in INTEGER_TYPES:
-        return _magnitude(number(value), EXACT_NUMBERS, 1)
-    if kind in FLOAT_TYPES:
-        return _magnitude(number(value, THOUSANDTHS), EXACT_NUMBERS * THOUSANDTHS, THOUSANDTHS)
+        return _text_tokens(text(value), identity)
+    if kind in INTEGER_TYPES or kind in FLOAT_TYPES:
+        return _number_tokens(number(value, THOUSANDTHS))
     if kind == b"stringvector":
-        # 66 texts have 65 commas between them, which is long whatever the texts are.
         strings = value[: SHORT_TEXT + 2] if isinstance(value, list) else [value]
-        return _short_text(b",".join(text(item) for item in strings))
+        return _text_tokens(b",".join(text(item) for item in strings), identity)
     scalars = numbers(value) if kind in LIST_TYPES else []
     if 0 < len(scalars) <= LEAVES_LIMIT:
-        return b",".join(b"%d" % number(item, THOUSANDTHS) for item in scalars)
-    return None
+        return [(b",".join(b"%d" % number(item, THOUSANDTHS) for item in scalars), UNIT)]
+    return []
 
 
-def _short_text(value: bytes) -> bytes:
-    """Folded when it is short and not a path; all others are one token."""
-    return b"$long" if len(value) > SHORT_TEXT or b"/" in value or b"\\" in value else fold(value)
+def _number_tokens(value: int) -> list[tuple[bytes, int]]:
+    sign = b"-" if value < 0 else b"+"
+    return [(b"%d" % value, UNIT // 2), *soft_bins(sign, octaves(abs(value)), OCTAVE, UNIT // 2)]
 
 
-def _magnitude(value: int, exact: int, scale: int) -> bytes:
-    """The number itself when small, else its sign and the octave it lies in."""
-    if abs(value) < exact:
-        return b"%d" % value
-    return (b"-" if value < 0 else b"") + b"^%d" % (abs(value) // scale).bit_length()
+_NUMBER = re.compile(rb"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
+_CLOCK = re.compile(rb"[0-9]+(:[0-9]+)+([.][0-9]+)?|[0-9]{4}([-/.])[0-9]{1,2}\3[0-9]{1,2}")
+_LONG_DIGITS = re.compile(rb"(?<![v0-9])[0-9]{4,}")
+COUNTED = frozenset(b"camera cam lens build version software renderer generated layer view".split())
+
+
+def _text_tokens(value: bytes, identity: bool) -> list[tuple[bytes, int]]:
+    value = value.partition(b" : ")[0].strip(b"\0 \t\r\n").lower()
+    if _NUMBER.fullmatch(value):
+        return _number_tokens(number(float(value), THOUSANDTHS))
+    value = _CLOCK.sub(b"#", _HEX_RUN.sub(b"#", value))
+    if b"/" in value or b"\\" in value:
+        value = value.replace(b"\\", b"/")
+        folder, _, name = value.rpartition(b"/")
+        if not identity:
+            name = _DIGITS.sub(b"#", name) if b"." in name else name
+            folder = _LONG_DIGITS.sub(b"#", folder)
+        return [(folder + b"/" + name, UNIT // 2), (b"$in:" + folder, UNIT // 2)]
+    if len(value) > SHORT_TEXT:
+        return [(b"$long", UNIT)]
+    exact = value if identity else _LONG_DIGITS.sub(b"#", value)
+    return [(exact, UNIT // 2), (b"~" + _DIGITS.sub(b"#", value), UNIT // 2)]
 
 
 def _each(parts: tuple[PartFacts, ...]) -> int:

@@ -22,7 +22,8 @@ from typing import Any
 from exr_inspector.embedding import tokens
 from exr_inspector.embedding.cache import MB, bounded_cache
 from exr_inspector.embedding.facts import ChannelFacts, PartFacts, read_attributes, read_channels, read_parts
-from exr_inspector.embedding.text import UNIT
+from exr_inspector.embedding.seats import SEATS
+from exr_inspector.embedding.text import EMPTY, UNIT
 from exr_inspector.errors import VectorEmbeddingError
 
 __all__ = [
@@ -40,13 +41,14 @@ __all__ = [
     "explain_distance",
 ]
 
-EMBEDDING_VERSION = 1
+EMBEDDING_VERSION = 2
 DEFAULT_METADATA_EMBEDDING_DIM = 384
 DEFAULT_CHANNEL_FINGERPRINT_DIM = 128
 MINIMUM_DIM = 32
-HASHED_POSITIONS = 4
+HASHED_PLACES = 3
 CACHED_TOKEN = 96
-_FOUR_WORDS = struct.Struct(">4I")
+_THREE_WORDS = struct.Struct(">3I")
+Hashing = tuple[bytes, int, tuple[tuple[int, int], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +62,16 @@ class Block:
 
 
 BLOCKS = (
-    Block("names", 96, 240, "layer and channel names"),
-    Block("types", 32, 80, "pixel types, sampling and number of channels"),
+    Block("names", 96, 190, "layer and channel names"),
+    Block("types", 32, 75, "pixel types, sampling and number of channels"),
     Block("compression", 24, 80, "compression"),
-    Block("format", 40, 120, "resolution and aspect"),
-    Block("window", 24, 40, "overscan or crop"),
-    Block("storage", 32, 130, "deep or flat, tiles, line order, number of parts"),
-    Block("parts", 32, 50, "views and parts"),
-    Block("source", 32, 120, "colour space and software"),
-    Block("attrs", 40, 70, "which attributes there are"),
-    Block("values", 32, 70, "values of attributes"),
+    Block("format", 52, 125, "resolution and aspect"),
+    Block("window", 24, 35, "overscan or crop"),
+    Block("storage", 26, 110, "deep or flat, tiles, line order, number of parts"),
+    Block("parts", 24, 35, "views and parts"),
+    Block("source", 30, 150, "colour space and software"),
+    Block("attrs", 46, 145, "which attributes there are"),
+    Block("values", 30, 55, "values of attributes"),
 )
 FINGERPRINT_BLOCKS = BLOCKS[:2]
 
@@ -182,7 +184,7 @@ def _attribute_block(dim: int, kinds: tuple[tuple[bytes, bytes], ...], lists: in
 
 
 @bounded_cache(MB)
-def _value_block(dim: int, assignments: tuple[bytes, ...], lists: int) -> tuple[float, ...]:
+def _value_block(dim: int, assignments: tuple[tokens.Weighted, ...], lists: int) -> tuple[float, ...]:
     return _hash_blocks(BLOCKS, dim, 9, (tokens.values(assignments, lists),))
 
 
@@ -192,54 +194,64 @@ def _hash_blocks(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[to
     chosen = slice(first, first + len(bags))
     vector: list[float] = []
     for block, bag, at in zip(blocks[chosen], bags, block_slices(blocks, dim)[chosen], strict=True):
-        sums = _accumulate(block.name, at.stop - at.start, bag)
+        sums = _accumulate(block, at.stop - at.start, bag)
         scale = math.sqrt(block.weight / total) / math.sqrt(sum([value * value for value in sums]))
         vector += [value * scale for value in sums]
     layout = f"<{len(vector)}f"
     return struct.unpack(layout, struct.pack(layout, *vector))
 
 
-def _accumulate(block: str, size: int, bag: tokens.Bag) -> list[int]:
-    """The bag hashed into `size` integers: every token adds plus or minus the root of its energy at four places."""
+def _accumulate(block: Block, size: int, bag: tokens.Bag) -> list[int]:
+    """The bag as `size` integers: a token adds the root of its energy at its own place, or plus or minus at three hashed ones."""
     sums = [0] * (2 * size + 1)
-    for token, energy in (bag or {b"\0empty": UNIT}).items():
+    seats = _seats(block, size)
+    hashing = _hashing(block, size)
+    for token, energy in (bag or {EMPTY: UNIT}).items():
+        seat = seats.get(token)
+        if seat is not None:
+            sums[seat] += math.isqrt(HASHED_PLACES * energy << 16)
+            continue
         amplitude = math.isqrt(energy << 16)
         draw = _cached_places if len(token) <= CACHED_TOKEN else _draw_places
-        first, second, third, fourth = draw(block, size, token)
+        first, second, third = draw(hashing, token)
         sums[first] += amplitude
         sums[second] += amplitude
         sums[third] += amplitude
-        sums[fourth] += amplitude
     folded = [plus - minus for plus, minus in zip(sums[:size], sums[size : 2 * size], strict=True)]
     if not any(folded):  # every token cancelled another
-        for place in _draw_places(block, size, b"\0cancel"):
+        for place in _draw_places(hashing, b"\0cancel"):
             if place < 2 * size:
                 folded[place % size] += 1 if place < size else -1
     return folded
 
 
-def _draw_places(block: str, size: int, token: bytes) -> tuple[int, int, int, int]:
-    """One place per quarter of the block: `place - size` is subtracted from when it is at least `size`, 2 * size is nowhere."""
-    prefix, segments = _hashing(block, size)
-    drawn = _FOUR_WORDS.unpack_from(sha256(prefix + token).digest())
-    places = [2 * size] * HASHED_POSITIONS
+def _draw_places(hashing: Hashing, token: bytes) -> tuple[int, int, int]:
+    """One place per third of what is hashed into: `place - size` is subtracted from when it is at least `size`."""
+    prefix, size, segments = hashing
+    drawn = _THREE_WORDS.unpack_from(sha256(prefix + token).digest())
+    places = [2 * size] * HASHED_PLACES
     for at, (low, width) in enumerate(segments):
         place = low + ((drawn[at] >> 1) * width >> 31)
         places[at] = place if drawn[at] & 1 else place + size
-    return places[0], places[1], places[2], places[3]
+    return places[0], places[1], places[2]
 
 
 # Tokens are too many to measure each: of at most CACHED_TOKEN bytes, 16,384 of them take at most 8 MB.
 _cached_places = lru_cache(maxsize=16384)(_draw_places)
 
 
+def _seats(block: Block, size: int) -> dict[bytes, int]:
+    return SEATS[block.name] if size >= block.dims else {}
+
+
 @lru_cache(maxsize=256)
-def _hashing(block: str, size: int) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+def _hashing(block: Block, size: int) -> Hashing:
     """What precedes every token of a block in its hash, and (start, width) of each segment that a token has a place in."""
-    segments = min(HASHED_POSITIONS, size)
-    edges = [at * size // segments for at in range(segments + 1)]
-    prefix = f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block}\0".encode("ascii")
-    return prefix, tuple((low, high - low) for low, high in pairwise(edges))
+    start = len(_seats(block, size))
+    segments = min(HASHED_PLACES, size - start)
+    edges = [start + at * (size - start) // segments for at in range(segments + 1)]
+    prefix = f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block.name}\0".encode("ascii")
+    return prefix, size, tuple((low, high - low) for low, high in pairwise(edges))
 
 
 def _uniform(dim: int) -> list[float]:

@@ -1,0 +1,50 @@
+"""Tokens that most files have, block by block: each has a place of its own in the vector.
+
+A hashed token shares its places with others, and what it shares is noise. What the file format itself enumerates (compressions,
+pixel types, line orders), what a plain file is (one flat part of scanlines, R, G, B and A, square pixels, a full window) and what is
+missing need not be hashed. A token's seat is its index in the list of its block; the rest of the block is hashed into.
+
+The lists follow from the format and its defaults. Nothing here was learned, and a change needs a new `EMBEDDING_VERSION`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from exr_inspector.embedding.text import COMPRESSIONS, EMPTY, LINE_ORDERS
+
+_PLAIN_COMPONENTS = (b"r", b"g", b"b", b"a")
+
+
+def _with(prefix: bytes, members: Iterable[bytes | int]) -> list[bytes]:
+    return [prefix + (member if isinstance(member, bytes) else b"%d" % member) for member in members]
+
+
+_LISTS: dict[str, list[bytes]] = {
+    "names": [b"b:", b"l:", *_with(b"r:.", (b"R", b"G", b"B", b"A", b"Z")), *_with(b"c:.", (*_PLAIN_COMPONENTS, b"z"))],
+    "types": [
+        *_with(b"t:", (b"half", b"float", b"uint")),
+        *(b"c:" + component + b":" + kind for component in _PLAIN_COMPONENTS for kind in (b"half", b"float")),
+        *(b"s:1:1", b"y:"),
+        *_with(b"n~", range(6)),
+    ],
+    "compression": [
+        *_with(b"x:", COMPRESSIONS),
+        *_with(b"f:", (b"deflate", b"dwa", b"b44", b"htj2k")),
+        *(b"l:lossless", b"l:lossy"),
+    ],
+    # Widths of 63 to 16383 columns, aspects of 1:1.4 to 2.8:1.
+    "format": [b"p:1024", *_with(b"w~", range(6, 15)), *_with(b"a~", range(62, 71))],
+    "window": [*_with(b"", (b"l~16", b"t~16", b"r~16", b"b~16")), b"o:0,0,0,0"],
+    "storage": [
+        *(b"d:flat", b"d:deep", b"k:scan", b"k:tiled", b"z:-"),
+        *_with(b"o:", LINE_ORDERS),
+        *(b"m:single", b"m:multi"),
+        *_with(b"n~", range(1, 6)),
+    ],
+    "parts": [b"v:", b"n:", b"v:left", b"v:right"],
+    "source": [b"c:", b"p:", b"j: ", b"m: .", b"f: "],
+    "attrs": [EMPTY],
+    "values": [b"b:"],
+}
+SEATS: dict[str, dict[bytes, int]] = {block: {token: at for at, token in enumerate(tokens)} for block, tokens in _LISTS.items()}
