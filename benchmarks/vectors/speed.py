@@ -14,9 +14,9 @@ from functools import _lru_cache_wrapper, partial
 import numpy as np
 
 from benchmarks.vectors.shows import Payload
-from exr_inspector.embedding import facts, text, tokens, vectors
+from exr_inspector.embedding import attributes, facts, text, tokens, vectors
 
-MODULES = (vectors, tokens, facts, text)
+MODULES = (vectors, attributes, tokens, facts, text)
 CACHED_BLOCKS = ("_channel_blocks", "_part_blocks", "_attribute_block", "_value_block")
 AOVS = (
     *("", "diffuse_direct", "diffuse_indirect", "specular_direct", "specular_indirect"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import chain
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,10 +22,13 @@ ENTRY_BYTES = 200
 R = TypeVar("R")
 
 
-def bounded_cache(limit: int, *, typed: bool = False) -> Callable[[Callable[..., R]], _lru_cache_wrapper[R]]:
+def bounded_cache(
+    limit: int, *, typed: bool = False, size: Callable[[tuple[Any, ...], Any], int] | None = None
+) -> Callable[[Callable[..., R]], _lru_cache_wrapper[R]]:
     """Cache results until they and their arguments take more than `limit` bytes; then start again with an empty cache.
 
-    A lookup is as fast as with `functools.cache`. `typed` as there: whether 1, 1.0 and True are different arguments.
+    A lookup is as fast as with `functools.cache`. `typed` as there: whether 1, 1.0 and True are different arguments. `size` is
+    given the arguments and the result, and answers with no less than the bytes of both, where measuring them takes too long.
     """
 
     def decorate(function: Callable[..., R]) -> _lru_cache_wrapper[R]:
@@ -37,12 +39,12 @@ def bounded_cache(limit: int, *, typed: bool = False) -> Callable[[Callable[...,
         def cached(*arguments: Any) -> R:
             nonlocal used
             result = function(*arguments)
-            size = ENTRY_BYTES + size_of((arguments, result))
+            taken = ENTRY_BYTES + (size(arguments, result) if size else size_of((arguments, result)))
             with guard:
-                used += size
+                used += taken
                 if used > limit:
                     cached.cache_clear()
-                    used = size
+                    used = taken
             return result
 
         return cached
@@ -51,10 +53,8 @@ def bounded_cache(limit: int, *, typed: bool = False) -> Callable[[Callable[...,
 
 
 def size_of(value: tuple[Any, ...]) -> int:
-    """Bytes of a tuple and of what the tuples in it hold, level by level; shared values are counted each time."""
-    size, tuples = getsizeof(value), [value]
-    while tuples:
-        members = list(chain.from_iterable(tuples))
-        size += sum(map(getsizeof, members))
-        tuples = [member for member in members if isinstance(member, tuple)]
+    """Bytes of a tuple and of what the tuples in it hold; shared values are counted each time."""
+    size = getsizeof(value)
+    for member in value:
+        size += size_of(member) if isinstance(member, tuple) else getsizeof(member)
     return size

@@ -125,8 +125,13 @@ def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, x
     )
 
 
+def _channel_bytes(arguments: tuple[Any, ...], channel: ChannelFacts) -> int:
+    """At least what a channel takes: four texts that come in (of up to four bytes a character), four that are made, and numbers."""
+    return 800 + 4 * sum([len(text) for text in arguments if isinstance(text, str)]) + len(channel.layer) + len(channel.component)
+
+
 # Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file.
-_channel = bounded_cache(16 * MB, typed=True)(_make_channel)
+_channel = bounded_cache(20 * MB, typed=True, size=_channel_bytes)(_make_channel)
 
 
 def read_parts(entries: list[Any]) -> tuple[PartFacts, ...]:

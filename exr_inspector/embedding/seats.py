@@ -13,6 +13,10 @@ from collections.abc import Iterable
 
 from exr_inspector.embedding.text import COMPRESSIONS, EMPTY, LINE_ORDERS
 
+PRODUCTS = (
+    *(b"arnold", b"v-ray", b"renderman", b"redshift", b"karma", b"mantra", b"cycles", b"blender", b"mitsuba", b"moonray", b"#delight"),
+    *(b"nuke", b"houdini", b"gaffer", b"unreal engine", b"openimageio"),
+)
 _PLAIN_COMPONENTS = (b"r", b"g", b"b", b"a")
 
 
@@ -43,7 +47,7 @@ _LISTS: dict[str, list[bytes]] = {
         *_with(b"n~", range(1, 6)),
     ],
     "parts": [b"v:", b"n:", b"v:left", b"v:right"],
-    "source": [b"c:", b"p:", b"j: ", b"m: .", b"f: "],
+    "source": [*(b"c:", b"p:", b"j: ", b"m: .", b"f: "), *_with(b"p:", PRODUCTS)],
     "attrs": [EMPTY],
     "values": [b"b:"],
 }

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from exr_inspector.embedding.cache import MB, bounded_cache
 
 UNIT = 1 << 24
 OCTAVE = 1 << 16
@@ -38,6 +37,10 @@ LINE_ORDERS = (b"increasing", b"decreasing", b"random")
 _WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[\x80-\xff]+")
 _HEX_RUN = re.compile(rb"(?<![a-z0-9])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![a-z0-9])")
 _DIGITS = re.compile(rb"[0-9]+")
+_VERSION = re.compile(rb"(?<![0-9A-Za-z.])[vV]?([0-9]+(?:\.[0-9A-Za-z]+)+|[0-9]+(?:v[0-9]+)?)(?![0-9A-Za-z])")
+# What may stand between a program and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
+_SEPARATORS = b" \t-_/.,:;@+()[]'\""
+_INTRODUCTIONS = (b" version", b" v")
 
 
 def encode(value: Any) -> bytes:
@@ -55,7 +58,7 @@ def encode(value: Any) -> bytes:
 def text(value: Any) -> bytes:
     """The first 512 bytes of `value`; empty for None and for everything that is not text."""
     # The first 512 bytes lie within the first 512 characters: a longer text is neither encoded nor cached whole.
-    return _short(value[:TEXT_LIMIT]) if type(value) is str else encode(value)[:TEXT_LIMIT]
+    return encode(value[:TEXT_LIMIT] if type(value) is str else value)[:TEXT_LIMIT]
 
 
 def texts(values: Iterable[Any]) -> list[bytes]:
@@ -63,12 +66,6 @@ def texts(values: Iterable[Any]) -> list[bytes]:
     return [text(value) for value in values]
 
 
-@bounded_cache(MB)
-def _short(value: str) -> bytes:
-    return encode(value)[:TEXT_LIMIT]
-
-
-@bounded_cache(MB)
 def words(name: bytes) -> tuple[bytes, ...]:
     """The words of a name in order, lower-cased: camel case and separators split, a run of digits is `#`."""
     return tuple(b"#" if word.isdigit() else word.lower() for word in _WORD.findall(name))
@@ -80,10 +77,24 @@ def specific_words(name: bytes) -> tuple[bytes, ...]:
     return tuple(word for word in every if word not in GENERIC_WORDS) or every
 
 
-@bounded_cache(MB)
 def fold(name: bytes) -> bytes:
-    """Lower case, with hashes (six or more hex characters with a digit, not touching letters) and digit runs as `#`."""
-    return _DIGITS.sub(b"#", _HEX_RUN.sub(b"#", name.lower()))
+    """Lower case, with hashes and digit runs as `#`."""
+    return fold_digits(fold_hashes(name.lower()))
+
+
+def fold_hashes(lowered: bytes) -> bytes:
+    """Hashes as `#`: six or more hex characters with a digit among them, not touching letters."""
+    return _HEX_RUN.sub(b"#", lowered)
+
+
+def fold_digits(name: bytes) -> bytes:
+    """Runs of digits as `#`."""
+    return _DIGITS.sub(b"#", name)
+
+
+def digit_runs(name: bytes) -> list[bytes]:
+    """The runs of digits, in order."""
+    return _DIGITS.findall(name)
 
 
 def number(value: Any, scale: int = 1) -> int:
@@ -142,17 +153,18 @@ def line_order(value: Any) -> bytes:
     return next((order for order in LINE_ORDERS if order in spelled), spelled)
 
 
-_VERSION = re.compile(rb"(?<![0-9A-Za-z.])[vV]?([0-9]+(?:\.[0-9A-Za-z]+)+|[0-9]+(?:v[0-9]+)?)(?![0-9A-Za-z])")
-# What may stand between a product and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
-SEPARATORS = b" \t-_/.,:;@+()[]'\""
-
-
 def cut_software(software: bytes) -> tuple[bytes, bytes]:
+    """The program that a `Software` text names, and its version; without what follows " : ", which is a command line or a hash.
+
+    >>> cut_software(b"Renderer version 3.1 (linux)"), cut_software(b"OpenImageIO 2.3.14 : oiiotool a.exr"), cut_software(b"handmade")
+    ((b'Renderer', b'3.1'), (b'OpenImageIO', b'2.3.14'), (b'handmade', b''))
+    """
     stated = software.partition(b" : ")[0]
     version = _VERSION.search(stated)
     if version is None:
-        return stated.strip(SEPARATORS), b""
-    product = stated[: version.start()].rstrip(SEPARATORS)
-    for introduction in (b" version", b" Version", b" v"):
-        product = product.removesuffix(introduction).rstrip(SEPARATORS)
-    return product.lstrip(SEPARATORS), version[1]
+        return stated.strip(_SEPARATORS), b""
+    program = stated[: version.start()].strip(_SEPARATORS)
+    for introduction in _INTRODUCTIONS:
+        if program.lower().endswith(introduction):
+            program = program[: -len(introduction)].rstrip(_SEPARATORS)
+    return program, version[1]

@@ -1,4 +1,4 @@
-"""The ten bags of tokens that a file is described by: one function per block of the vector.
+"""The bags of tokens that channels and parts are described by: one function per block of the vector, the first eight of ten.
 
 A bag maps a token to an energy, in units of 1/2**24 (`UNIT`); energies of equal tokens add. What a block is *about* is decided
 here alone: equal tokens are what makes two files near. Energies below are shares of a block, so only their ratios count.
@@ -6,14 +6,12 @@ here alone: equal tokens are what makes two files near. Energies below are share
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from exr_inspector.embedding.cache import MB, bounded_cache
-from exr_inspector.embedding.facts import LEAVES_LIMIT, AttributeFacts, Box, ChannelFacts, PartFacts, numbers
-from exr_inspector.embedding.text import _DIGITS, _HEX_RUN, OCTAVE, UNIT, fold, number, octaves, soft_bins, specific_words, text, words
+from exr_inspector.embedding.facts import Box, ChannelFacts, PartFacts
+from exr_inspector.embedding.text import OCTAVE, UNIT, digit_runs, fold, octaves, soft_bins, specific_words, words
 
 Bag = dict[bytes, int]
 
@@ -28,40 +26,13 @@ SMOOTHING = 2 * UNIT
 FAMILIES = {b"zip": b"deflate", b"zips": b"deflate", b"dwaa": b"dwa", b"dwab": b"dwa", b"b44": b"b44", b"b44a": b"b44"}
 LOSSY = frozenset(b"pxr24 b44 b44a dwaa dwab lj2k".split())
 
-# What may stand between a product and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
-SEPARATORS = b" \t-_/.,:;@+()[]'\""
-
 # A side that lies further off than four display sizes is as far off as one that lies at four.
 MARGIN_LIMIT = 4
 MARGIN_SCALE = 64
 MARGIN_BIAS = 16 << 16
 SIGNATURE_LIMIT = 200
+WRITER_LEVELS = (10, 2, 2, 2)
 FULL_SAMPLING = b"1:1"
-
-# Attributes that a part of the payload states already, under names of its own.
-PART_ATTRIBUTES = frozenset(
-    b"channels compression screenwindowcenter screenwindowwidth datawindow displaywindow lineorder pixelaspectratio tiles type name view chunkcount version "
-    b"software multiview preview oiio:colorspace".split()
-)
-PART_ATTRIBUTES_PREFIX = b"openexr:"
-# Values that differ from frame to frame, machine to machine or run to run, without the render being another.
-VOLATILE_WORDS = frozenset(
-    b"time date frame host computer computername hostname uuid hash memory mem stats statistics mtime ctime size filesize "
-    b"manifest timecode keycode filename file path rib ram vmem cpu primitives rendertime user pid seed sha history id "
-    b"capdate elapsed peak total utc offset log owner artist document machine node bounds xmp command clock session temp tmp".split()
-)
-TEXT_TYPES = frozenset({b"string", b"envmap"})
-INTEGER_TYPES = frozenset({b"int", b"uint"})
-FLOAT_TYPES = frozenset({b"float", b"double", b"half"})
-LIST_TYPES = frozenset({b"chromaticities", b"rational", b"v2f", b"v2i"})
-SHORT_TEXT = 64
-EXACT_NUMBERS = 4096
-THOUSANDTHS = 1000
-
-_NAMESPACE_END = re.compile(rb"[/:.]")
-_VERSION = re.compile(rb"([0-9]+)\.([0-9]+)")
-_PLAIN_VERSION = re.compile(rb"(?<![0-9A-Za-z])[vV]?([0-9]+)(?![0-9A-Za-z])()")
-
 
 def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
@@ -78,7 +49,13 @@ def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     return bag
 
 
-@bounded_cache(4 * MB)
+def _tokens_bytes(arguments: tuple[bytes, tuple[bytes, ...]], tokens: tuple[tuple[bytes, int], ...]) -> int:
+    """At least what a layer's tokens take: two of them hold its name, the others a few letters."""
+    layer, components = arguments
+    return 200 * len(tokens) + 2 * (len(components) + 1) * len(layer) + 8 * sum(map(len, components))
+
+
+@bounded_cache(4 * MB, size=_tokens_bytes)
 def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[bytes, int], ...]:
     """One layer's tokens, its energy split over its components, words and trigrams."""
     canonical = b"".join(specific_words(layer))
@@ -111,7 +88,7 @@ def types(channels: tuple[ChannelFacts, ...]) -> Bag:
         bag[b"c:" + component.lower() + b":" + kind] += by_component * count
         bag[b"s:" + sampling] += by_component // 2 * count
     subsampled = sorted({channel.sampling for channel in channels} - {FULL_SAMPLING})
-    bag[b"y:" + b",".join(subsampled)[:SIGNATURE_LIMIT]] += 8 * UNIT
+    bag[b"y:" + b",".join(subsampled)[:SIGNATURE_LIMIT]] += 12 * UNIT
     _add(bag, _split(b"n:", [channel.layer + b"." + channel.component_type for channel in channels], 8 * UNIT))
     return bag
 
@@ -134,15 +111,15 @@ def resolution(parts: tuple[PartFacts, ...]) -> Bag:
     each = _each(parts)
     for part in parts:
         if part.aspect is not None:
-            bag[b"p:%d" % part.aspect] += 5 * each
+            bag[b"p:%d" % part.aspect] += 6 * each
         shown = part.display or part.data
         if shown is None:
             continue
         width, height = shown.width, shown.height
-        bag[b"x:%dx%d" % (width, height)] += 8 * each
+        bag[b"x:%dx%d" % (width, height)] += 4 * each
         size = octaves(width)
         _add(bag, soft_bins(b"w", size, OCTAVE, 6 * each))
-        _add(bag, soft_bins(b"w8", size, OCTAVE // 8, 4 * each))
+        _add(bag, soft_bins(b"w8", size, OCTAVE // 8, 3 * each))
         _add(bag, soft_bins(b"a", octaves((width << 16) // height), OCTAVE // 4, 6 * each))
     return bag
 
@@ -210,117 +187,20 @@ def source(parts: tuple[PartFacts, ...]) -> Bag:
     each = _each(parts)
     for part in parts:
         bag[b"c:" + part.color_space] += 8 * each
-        for token, energy in zip(writer_levels(part.product, part.version), (10, 2, 2, 2), strict=True):
+        for token, energy in zip(writer_levels(part.product, part.version), WRITER_LEVELS, strict=True):
             bag[token] += energy * each
     return bag
 
 
 def writer_levels(product: bytes, version: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    major, minor = (_DIGITS.findall(version) + [b"", b""])[:2]
+    """What wrote a file in four levels: product (folded), with its major version, with its minor version, with the whole version.
+
+    >>> writer_levels(b"Arnold", b"7.2.1.0")
+    (b'p:arnold', b'j:arnold 7', b'm:arnold 7.2', b'f:arnold 7.2.1.0')
+    """
     name = fold(product)
+    major, minor = [*digit_runs(version), b"", b""][:2]
     return b"p:" + name, b"j:" + name + b" " + major, b"m:" + name + b" " + major + b"." + minor, b"f:" + name + b" " + version.lower()
-
-
-Weighted = tuple[tuple[bytes, int], ...]
-
-
-def setup_attributes(attributes: list[list[AttributeFacts]]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[Weighted, ...]]:
-    kinds, assignments = [], []
-    for entries in attributes:
-        for attribute in entries:
-            by_name, by_value = _counts(attribute.name)
-            if by_name:
-                kinds.append((attribute.name, attribute.type))
-            if by_value and (token := _assignment(attribute)):
-                assignments.append(token)
-    return tuple(kinds), tuple(assignments)
-
-
-def _assignment(attribute: AttributeFacts) -> Weighted:
-    kind = type(attribute.value)
-    if kind is int or kind is float or (kind is str and len(attribute.value) <= SHORT_TEXT):
-        return _cached_assignment(*attribute)
-    return _spell_assignment(*attribute)
-
-
-def _spell_assignment(name: bytes, kind: bytes, value: Any) -> Weighted:
-    folded = fold(name) + b"="
-    return tuple([(folded + token, energy) for token, energy in _spell(kind, value, not COUNTED.isdisjoint(words(name))) if energy])
-
-
-_cached_assignment = bounded_cache(MB, typed=True)(_spell_assignment)
-
-
-def attrs(kinds: tuple[tuple[bytes, bytes], ...], lists: int) -> Bag:
-    bag: defaultdict[bytes, int] = defaultdict(int)
-    each = 4 * UNIT // max(1, lists)
-    for raw, kind in kinds:
-        name = fold(raw)
-        bag[b"n:" + name + b":" + kind] += each
-        namespace, *rest = _NAMESPACE_END.split(name, maxsplit=1)
-        if rest:
-            bag[b"s:" + namespace] += each
-    return bag
-
-
-def values(assignments: tuple[Weighted, ...], lists: int) -> Bag:
-    bag: defaultdict[bytes, int] = defaultdict(int, {b"b:": 4 * UNIT})
-    for tokens in assignments:
-        for token, energy in tokens:
-            bag[token] += 4 * energy // max(1, lists)
-    return bag
-
-
-@bounded_cache(MB)
-def _counts(name: bytes) -> tuple[bool, bool]:
-    lowered = name.lower()
-    by_name = lowered not in PART_ATTRIBUTES and not lowered.startswith(PART_ATTRIBUTES_PREFIX)
-    return by_name, by_name and VOLATILE_WORDS.isdisjoint(words(name))
-
-
-def _spell(kind: bytes, value: Any, identity: bool) -> list[tuple[bytes, int]]:
-    if isinstance(value, Mapping) and "sha256" in value:
-        return [(b"$long", UNIT)] if kind in TEXT_TYPES or kind == b"stringvector" else []
-    if kind in TEXT_TYPES:
-        return _text_tokens(text(value), identity)
-    if kind in INTEGER_TYPES or kind in FLOAT_TYPES:
-        return _number_tokens(number(value, THOUSANDTHS))
-    if kind == b"stringvector":
-        strings = value[: SHORT_TEXT + 2] if isinstance(value, list) else [value]
-        return _text_tokens(b",".join(text(item) for item in strings), identity)
-    scalars = numbers(value) if kind in LIST_TYPES else []
-    if 0 < len(scalars) <= LEAVES_LIMIT:
-        return [(b",".join(b"%d" % number(item, THOUSANDTHS) for item in scalars), UNIT)]
-    return []
-
-
-def _number_tokens(value: int) -> list[tuple[bytes, int]]:
-    sign = b"-" if value < 0 else b"+"
-    return [(b"%d" % value, UNIT // 2), *soft_bins(sign, octaves(abs(value)), OCTAVE, UNIT // 2)]
-
-
-_NUMBER = re.compile(rb"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
-_CLOCK = re.compile(rb"[0-9]+(:[0-9]+)+([.][0-9]+)?|[0-9]{4}([-/.])[0-9]{1,2}\3[0-9]{1,2}")
-_LONG_DIGITS = re.compile(rb"(?<![v0-9])[0-9]{4,}")
-COUNTED = frozenset(b"camera cam lens build version software renderer generated layer view".split())
-
-
-def _text_tokens(value: bytes, identity: bool) -> list[tuple[bytes, int]]:
-    value = value.partition(b" : ")[0].strip(b"\0 \t\r\n").lower()
-    if _NUMBER.fullmatch(value):
-        return _number_tokens(number(float(value), THOUSANDTHS))
-    value = _CLOCK.sub(b"#", _HEX_RUN.sub(b"#", value))
-    if b"/" in value or b"\\" in value:
-        value = value.replace(b"\\", b"/")
-        folder, _, name = value.rpartition(b"/")
-        if not identity:
-            name = _DIGITS.sub(b"#", name) if b"." in name else name
-            folder = _LONG_DIGITS.sub(b"#", folder)
-        return [(folder + b"/" + name, UNIT // 2), (b"$in:" + folder, UNIT // 2)]
-    if len(value) > SHORT_TEXT:
-        return [(b"$long", UNIT)]
-    exact = value if identity else _LONG_DIGITS.sub(b"#", value)
-    return [(exact, UNIT // 2), (b"~" + _DIGITS.sub(b"#", value), UNIT // 2)]
 
 
 def _each(parts: tuple[PartFacts, ...]) -> int:

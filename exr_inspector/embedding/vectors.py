@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from exr_inspector.embedding import tokens
+from exr_inspector.embedding import attributes, tokens
 from exr_inspector.embedding.cache import MB, bounded_cache
 from exr_inspector.embedding.facts import ChannelFacts, PartFacts, read_attributes, read_channels, read_parts
 from exr_inspector.embedding.seats import SEATS
@@ -48,7 +48,7 @@ MINIMUM_DIM = 32
 HASHED_PLACES = 3
 CACHED_TOKEN = 96
 _THREE_WORDS = struct.Struct(">3I")
-Hashing = tuple[bytes, int, tuple[tuple[int, int], ...]]
+CANCEL = b"\0cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,16 @@ class Block:
 
 
 BLOCKS = (
-    Block("names", 96, 190, "layer and channel names"),
-    Block("types", 32, 75, "pixel types, sampling and number of channels"),
-    Block("compression", 24, 80, "compression"),
-    Block("format", 52, 125, "resolution and aspect"),
-    Block("window", 24, 35, "overscan or crop"),
-    Block("storage", 26, 110, "deep or flat, tiles, line order, number of parts"),
-    Block("parts", 24, 35, "views and parts"),
-    Block("source", 30, 150, "colour space and software"),
-    Block("attrs", 46, 145, "which attributes there are"),
-    Block("values", 30, 55, "values of attributes"),
+    Block("names", 96, 180, "layer and channel names"),
+    Block("types", 32, 70, "pixel types, sampling and number of channels"),
+    Block("compression", 23, 80, "compression"),
+    Block("format", 54, 125, "resolution and aspect"),
+    Block("window", 20, 35, "overscan or crop"),
+    Block("storage", 20, 120, "deep or flat, tiles, line order, number of parts"),
+    Block("parts", 20, 35, "views and parts"),
+    Block("source", 38, 155, "colour space and software"),
+    Block("attrs", 52, 150, "which attributes there are"),
+    Block("values", 29, 50, "values of attributes"),
 )
 FINGERPRINT_BLOCKS = BLOCKS[:2]
 
@@ -100,13 +100,13 @@ def compute_metadata_embedding(payload: dict[str, Any], embedding_dim: int = DEF
     if not channel_entries and not part_entries:
         return _uniform(dim)
     channels, parts = read_channels(channel_entries), read_parts(part_entries)
-    attributes = read_attributes(payload.get("attributes"))
-    kinds, assignments = tokens.setup_attributes(attributes)
+    lists = read_attributes(payload.get("attributes"))
+    named, valued = attributes.setup_attributes(lists)
     return [
         *_channel_blocks(BLOCKS, dim, channels),
         *_part_blocks(dim, parts, channels),
-        *_attribute_block(dim, kinds, len(attributes)),
-        *_value_block(dim, assignments, len(attributes)),
+        *_attribute_block(dim, named, len(lists)),
+        *_value_block(dim, valued, len(lists)),
     ]
 
 
@@ -179,13 +179,13 @@ def _part_blocks(dim: int, parts: tuple[PartFacts, ...], channels: tuple[Channel
 
 
 @bounded_cache(MB)
-def _attribute_block(dim: int, kinds: tuple[tuple[bytes, bytes], ...], lists: int) -> tuple[float, ...]:
-    return _hash_blocks(BLOCKS, dim, 8, (tokens.attrs(kinds, lists),))
+def _attribute_block(dim: int, named: tuple[attributes.Tokens, ...], lists: int) -> tuple[float, ...]:
+    return _hash_blocks(BLOCKS, dim, 8, (attributes.attrs(named, lists),))
 
 
 @bounded_cache(MB)
-def _value_block(dim: int, assignments: tuple[tokens.Weighted, ...], lists: int) -> tuple[float, ...]:
-    return _hash_blocks(BLOCKS, dim, 9, (tokens.values(assignments, lists),))
+def _value_block(dim: int, valued: tuple[attributes.Tokens, ...], lists: int) -> tuple[float, ...]:
+    return _hash_blocks(BLOCKS, dim, 9, (attributes.values(valued, lists),))
 
 
 def _hash_blocks(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[tokens.Bag, ...]) -> tuple[float, ...]:
@@ -203,55 +203,68 @@ def _hash_blocks(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[to
 
 def _accumulate(block: Block, size: int, bag: tokens.Bag) -> list[int]:
     """The bag as `size` integers: a token adds the root of its energy at its own place, or plus or minus at three hashed ones."""
+    seats, hashing = _hashing(block, size)
+    seated = [0] * size
     sums = [0] * (2 * size + 1)
-    seats = _seats(block, size)
-    hashing = _hashing(block, size)
     for token, energy in (bag or {EMPTY: UNIT}).items():
         seat = seats.get(token)
         if seat is not None:
-            sums[seat] += math.isqrt(HASHED_PLACES * energy << 16)
+            seated[seat] += math.isqrt(HASHED_PLACES * energy << 16)
             continue
         amplitude = math.isqrt(energy << 16)
-        draw = _cached_places if len(token) <= CACHED_TOKEN else _draw_places
-        first, second, third = draw(hashing, token)
+        first, second, third = _cached_places(hashing, token) if len(token) <= CACHED_TOKEN else _draw_places(hashing, token)
         sums[first] += amplitude
         sums[second] += amplitude
         sums[third] += amplitude
-    folded = [plus - minus for plus, minus in zip(sums[:size], sums[size : 2 * size], strict=True)]
-    if not any(folded):  # every token cancelled another
-        for place in _draw_places(hashing, b"\0cancel"):
-            if place < 2 * size:
-                folded[place % size] += 1 if place < size else -1
-    return folded
+    total = _fold(seated, sums, hashing)
+    if any(total):
+        return total
+    for place in _draw_places(hashing, CANCEL):  # every token cancelled another
+        sums[place] += 1
+    return _fold(seated, sums, hashing)
+
+
+def _fold(seated: list[int], sums: list[int], hashing: Hashing) -> list[int]:
+    """Seats, and what was added at each hashed place minus what was subtracted there."""
+    for low, high in hashing.segments:
+        width = high - low
+        seated[low:high] = [
+            plus - minus for plus, minus in zip(sums[2 * low : 2 * low + width], sums[2 * low + width : 2 * high], strict=True)
+        ]
+    return seated
 
 
 def _draw_places(hashing: Hashing, token: bytes) -> tuple[int, int, int]:
-    """One place per third of what is hashed into: `place - size` is subtracted from when it is at least `size`."""
-    prefix, size, segments = hashing
-    drawn = _THREE_WORDS.unpack_from(sha256(prefix + token).digest())
-    places = [2 * size] * HASHED_PLACES
-    for at, (low, width) in enumerate(segments):
-        place = low + ((drawn[at] >> 1) * width >> 31)
-        places[at] = place if drawn[at] & 1 else place + size
-    return places[0], places[1], places[2]
+    """Three places, of a pair of halves per segment: the first half is added, the second subtracted."""
+    first, second, third = _THREE_WORDS.unpack_from(sha256(hashing.prefix + token).digest())
+    (start, width), (start2, width2), (start3, width3) = hashing.pairs
+    return start + (first * width >> 32), start2 + (second * width2 >> 32), start3 + (third * width3 >> 32)
 
 
 # Tokens are too many to measure each: of at most CACHED_TOKEN bytes, 16,384 of them take at most 8 MB.
 _cached_places = lru_cache(maxsize=16384)(_draw_places)
 
 
-def _seats(block: Block, size: int) -> dict[bytes, int]:
-    return SEATS[block.name] if size >= block.dims else {}
+class Hashing(NamedTuple):
+    """How a block of one size is hashed into: what precedes its tokens, and its segments, also as (start, width) of their halves."""
+
+    prefix: bytes
+    segments: tuple[tuple[int, int], ...]
+    pairs: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 @lru_cache(maxsize=256)
-def _hashing(block: Block, size: int) -> Hashing:
-    """What precedes every token of a block in its hash, and (start, width) of each segment that a token has a place in."""
-    start = len(_seats(block, size))
-    segments = min(HASHED_PLACES, size - start)
-    edges = [start + at * (size - start) // segments for at in range(segments + 1)]
+def _hashing(block: Block, size: int) -> tuple[dict[bytes, int], Hashing]:
+    """The seats of a block, which only a block of full size has, and how the rest of it is hashed into."""
+    seats = SEATS[block.name] if size >= block.dims else {}
+    free = size - len(seats)
+    count = min(HASHED_PLACES, free)
+    edges = [len(seats) + at * free // count for at in range(count + 1)]
+    segments = tuple(pairwise(edges))
+    nowhere = [(2 * size, 0)] * (HASHED_PLACES - count)
+    first, second, third = [(2 * low, 2 * (high - low)) for low, high in segments] + nowhere
     prefix = f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block.name}\0".encode("ascii")
-    return prefix, size, tuple((low, high - low) for low, high in pairwise(edges))
+    return seats, Hashing(prefix, segments, (first, second, third))
 
 
 def _uniform(dim: int) -> list[float]:
