@@ -11,11 +11,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from exr_inspector.embedding import text as fold_text
-from exr_inspector.embedding.cache import MB, bounded_cache
-from exr_inspector.embedding.text import encode, number, text, texts
+from exr_inspector.embedding.cache import MB, bounded_cache, size_of
+from exr_inspector.embedding.text import TEXT_LIMIT, encode, number, text, texts
 
 TRUE_WORDS = frozenset({b"1", b"true", b"yes"})
 EDGES = ("xmin", "ymin", "xmax", "ymax")
+FULL_SAMPLING = b"1:1"
 LEAVES_LIMIT = 8
 STEPS_LIMIT = 64
 CHANNEL_KEYS = ("part_index", "layer_name", "component_name", "name", "type", "x_sampling", "y_sampling")
@@ -114,20 +115,22 @@ def _read_channel(entry: Mapping[str, Any]) -> ChannelFacts:
 
 
 def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, xs: Any, ys: Any) -> ChannelFacts:
-    before, _, after = encode(name).rpartition(b".")
-    sampling = b"%d:%d" % (1 if xs is None else number(xs), 1 if ys is None else number(ys))
-    return ChannelFacts(
-        number(part),
-        text(layer) or text(before),
-        text(component) or text(after),
-        fold_text.pixel_type(kind),
-        sampling,
-    )
+    before, after = text(layer), text(component)
+    if not (before and after):
+        named, _, last = encode(name).rpartition(b".")
+        before, after = before or named[:TEXT_LIMIT], after or last[:TEXT_LIMIT]
+    full = type(xs) is int and type(ys) is int and xs == ys == 1
+    sampling = FULL_SAMPLING if full else b"%d:%d" % (1 if xs is None else number(xs), 1 if ys is None else number(ys))
+    return ChannelFacts(number(part), before, after, fold_text.pixel_type(kind), sampling)
 
 
 def _channel_bytes(arguments: tuple[Any, ...], channel: ChannelFacts) -> int:
-    """At least what a channel takes: four texts that come in (of up to four bytes a character), four that are made, and numbers."""
-    return 800 + 4 * sum([len(text) for text in arguments if isinstance(text, str)]) + len(channel.layer) + len(channel.component)
+    """At least what a channel takes: texts that come in, of up to four bytes a character, and those that are made of them."""
+    _, layer, component, name, kind, _, _ = arguments
+    try:
+        return 900 + 5 * (len(layer) + len(component) + len(name) + len(kind))
+    except TypeError:
+        return size_of((arguments, channel))
 
 
 # Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file.

@@ -68,18 +68,19 @@ def texts(values: Iterable[Any]) -> list[bytes]:
 
 def words(name: bytes) -> tuple[bytes, ...]:
     """The words of a name in order, lower-cased: camel case and separators split, a run of digits is `#`."""
-    return tuple(b"#" if word.isdigit() else word.lower() for word in _WORD.findall(name))
+    return tuple([b"#" if word.isdigit() else word.lower() for word in _WORD.findall(name)])
 
 
 def specific_words(name: bytes) -> tuple[bytes, ...]:
     """The words of a layer name without those that say nothing about it; all of them when nothing would be left."""
     every = words(name)
-    return tuple(word for word in every if word not in GENERIC_WORDS) or every
+    return tuple([word for word in every if word not in GENERIC_WORDS]) or every
 
 
 def fold(name: bytes) -> bytes:
     """Lower case, with hashes and digit runs as `#`."""
-    return fold_digits(fold_hashes(name.lower()))
+    lowered = name.lower()
+    return fold_digits(fold_hashes(lowered)) if _DIGITS.search(lowered) else lowered
 
 
 def fold_hashes(lowered: bytes) -> bytes:

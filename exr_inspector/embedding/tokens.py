@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from exr_inspector.embedding.cache import MB, bounded_cache
-from exr_inspector.embedding.facts import Box, ChannelFacts, PartFacts
+from exr_inspector.embedding.facts import FULL_SAMPLING, Box, ChannelFacts, PartFacts
 from exr_inspector.embedding.text import OCTAVE, UNIT, digit_runs, fold, octaves, soft_bins, specific_words, words
 
 Bag = dict[bytes, int]
@@ -18,9 +18,7 @@ Bag = dict[bytes, int]
 # Layers. A rename keeps some of the canonical tokens; an added layer adds one unit beside `SMOOTHING` and the others.
 RAW_NAME = 3 * UNIT // 10
 CANONICAL_NAME = 4 * UNIT // 10
-LAYER_WORDS = UNIT // 10
-LAYER_TRIGRAMS = 2 * UNIT // 10
-UNNAMED_LAYER = LAYER_WORDS + LAYER_TRIGRAMS
+LAYER_TRIGRAMS = 3 * UNIT // 10
 SMOOTHING = 2 * UNIT
 
 FAMILIES = {b"zip": b"deflate", b"zips": b"deflate", b"dwaa": b"dwa", b"dwab": b"dwa", b"b44": b"b44", b"b44a": b"b44"}
@@ -32,7 +30,6 @@ MARGIN_SCALE = 64
 MARGIN_BIAS = 16 << 16
 SIGNATURE_LIMIT = 200
 WRITER_LEVELS = (10, 2, 2, 2)
-FULL_SAMPLING = b"1:1"
 
 def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
@@ -63,8 +60,7 @@ def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[by
     tokens = [(b"r:" + layer + b"." + component, RAW_NAME // share) for component in components]
     tokens += [(b"c:" + canonical + b"." + component.lower(), CANONICAL_NAME // share) for component in components]
     if not canonical:
-        return (*tokens, (b"l:", UNNAMED_LAYER))
-    tokens += _split(b"w:", words(layer), LAYER_WORDS)
+        return (*tokens, (b"l:", LAYER_TRIGRAMS))
     framed = b"^" + canonical + b"$"
     tokens += _split(b"t:", (framed[at : at + 3] for at in range(len(framed) - 2)), LAYER_TRIGRAMS)
     return tuple(tokens)
@@ -89,7 +85,10 @@ def types(channels: tuple[ChannelFacts, ...]) -> Bag:
         bag[b"s:" + sampling] += by_component // 2 * count
     subsampled = sorted({channel.sampling for channel in channels} - {FULL_SAMPLING})
     bag[b"y:" + b",".join(subsampled)[:SIGNATURE_LIMIT]] += 12 * UNIT
-    _add(bag, _split(b"n:", [channel.layer + b"." + channel.component_type for channel in channels], 8 * UNIT))
+    kinds: defaultdict[bytes, set[bytes]] = defaultdict(set)
+    for channel in channels:
+        kinds[channel.layer].add(channel.component_type)
+    _add(bag, _split(b"n:", [layer + b"." + b",".join(sorted(own))[:SIGNATURE_LIMIT] for layer, own in kinds.items()], 8 * UNIT))
     return bag
 
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from exr_inspector.embedding import attributes, tokens
-from exr_inspector.embedding.cache import MB, bounded_cache
+from exr_inspector.embedding.cache import MB, bounded_cache, size_of
 from exr_inspector.embedding.facts import ChannelFacts, PartFacts, read_attributes, read_channels, read_parts
 from exr_inspector.embedding.seats import SEATS
 from exr_inspector.embedding.text import EMPTY, UNIT
@@ -157,15 +157,22 @@ def block_slices(blocks: tuple[Block, ...], dim: int) -> tuple[slice, ...]:
     return tuple(slice(start, stop) for start, stop in pairwise(edges))
 
 
+def _blocks_bytes(arguments: tuple[Any, ...], result: tuple[float, ...]) -> int:
+    """At least what channels, parts and the blocks made of them take; what a channel holds is measured, texts of a part are cut."""
+    *_, channels = arguments
+    rest = size_of(tuple([argument for argument in arguments if argument is not channels]))
+    return rest + 40 * len(result) + sum([400 + len(channel.layer) + len(channel.component) for channel in channels])
+
+
 # Frames of a sequence share their channels, parts and attribute names: their blocks are cached, and a frame costs little more
 # than being read. The same channels come twice, for the embedding and for the fingerprint.
-@bounded_cache(10 * MB)
+@bounded_cache(10 * MB, size=_blocks_bytes)
 def _channel_blocks(blocks: tuple[Block, ...], dim: int, channels: tuple[ChannelFacts, ...]) -> tuple[float, ...]:
     bags = (tokens.names(channels), tokens.types(channels))
     return _hash_blocks(blocks, dim, 0, bags)
 
 
-@bounded_cache(6 * MB)
+@bounded_cache(6 * MB, size=_blocks_bytes)
 def _part_blocks(dim: int, parts: tuple[PartFacts, ...], channels: tuple[ChannelFacts, ...]) -> tuple[float, ...]:
     bags = (
         tokens.compression(parts),
@@ -201,56 +208,54 @@ def _hash_blocks(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[to
     return struct.unpack(layout, struct.pack(layout, *vector))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hashing:
+    """How a block of one size is hashed into: what precedes its tokens, and (start, width) of three segments of signed places.
+
+    Places are counted twice, first to add to and then to subtract from. Compared by identity, so that looking up the places of a
+    token costs no more than looking up the token.
+    """
+
+    prefix: bytes
+    segments: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
 def _accumulate(block: Block, size: int, bag: tokens.Bag) -> list[int]:
     """The bag as `size` integers: a token adds the root of its energy at its own place, or plus or minus at three hashed ones."""
     seats, hashing = _hashing(block, size)
-    seated = [0] * size
-    sums = [0] * (2 * size + 1)
+    sums = [0] * (2 * size + 2)
     for token, energy in (bag or {EMPTY: UNIT}).items():
         seat = seats.get(token)
         if seat is not None:
-            seated[seat] += math.isqrt(HASHED_PLACES * energy << 16)
+            sums[2 * seat] += math.isqrt(HASHED_PLACES * energy << 16)
             continue
         amplitude = math.isqrt(energy << 16)
         first, second, third = _cached_places(hashing, token) if len(token) <= CACHED_TOKEN else _draw_places(hashing, token)
         sums[first] += amplitude
         sums[second] += amplitude
         sums[third] += amplitude
-    total = _fold(seated, sums, hashing)
+    total = _subtract(sums)
     if any(total):
         return total
     for place in _draw_places(hashing, CANCEL):  # every token cancelled another
         sums[place] += 1
-    return _fold(seated, sums, hashing)
+    return _subtract(sums)
 
 
-def _fold(seated: list[int], sums: list[int], hashing: Hashing) -> list[int]:
-    """Seats, and what was added at each hashed place minus what was subtracted there."""
-    for low, high in hashing.segments:
-        width = high - low
-        seated[low:high] = [
-            plus - minus for plus, minus in zip(sums[2 * low : 2 * low + width], sums[2 * low + width : 2 * high], strict=True)
-        ]
-    return seated
+def _subtract(sums: list[int]) -> list[int]:
+    """What was added at each place minus what was subtracted there; the last pair is nowhere."""
+    return [plus - minus for plus, minus in zip(sums[:-2:2], sums[1:-2:2], strict=True)]
 
 
 def _draw_places(hashing: Hashing, token: bytes) -> tuple[int, int, int]:
-    """Three places, of a pair of halves per segment: the first half is added, the second subtracted."""
+    """One signed place per segment: even ones are added to, odd ones subtracted from."""
     first, second, third = _THREE_WORDS.unpack_from(sha256(hashing.prefix + token).digest())
-    (start, width), (start2, width2), (start3, width3) = hashing.pairs
+    (start, width), (start2, width2), (start3, width3) = hashing.segments
     return start + (first * width >> 32), start2 + (second * width2 >> 32), start3 + (third * width3 >> 32)
 
 
 # Tokens are too many to measure each: of at most CACHED_TOKEN bytes, 16,384 of them take at most 8 MB.
 _cached_places = lru_cache(maxsize=16384)(_draw_places)
-
-
-class Hashing(NamedTuple):
-    """How a block of one size is hashed into: what precedes its tokens, and its segments, also as (start, width) of their halves."""
-
-    prefix: bytes
-    segments: tuple[tuple[int, int], ...]
-    pairs: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 @lru_cache(maxsize=256)
@@ -259,12 +264,11 @@ def _hashing(block: Block, size: int) -> tuple[dict[bytes, int], Hashing]:
     seats = SEATS[block.name] if size >= block.dims else {}
     free = size - len(seats)
     count = min(HASHED_PLACES, free)
-    edges = [len(seats) + at * free // count for at in range(count + 1)]
-    segments = tuple(pairwise(edges))
-    nowhere = [(2 * size, 0)] * (HASHED_PLACES - count)
-    first, second, third = [(2 * low, 2 * (high - low)) for low, high in segments] + nowhere
+    edges = [2 * (len(seats) + at * free // count) for at in range(count + 1)]
+    segments = [(low, high - low) for low, high in pairwise(edges)]
+    first, second, third = segments + [(2 * size, 0)] * (HASHED_PLACES - count)
     prefix = f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block.name}\0".encode("ascii")
-    return seats, Hashing(prefix, segments, (first, second, third))
+    return seats, Hashing(prefix, (first, second, third))
 
 
 def _uniform(dim: int) -> list[float]:
