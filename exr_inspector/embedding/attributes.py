@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from exr_inspector.embedding.cache import MB, bounded_cache
-from exr_inspector.embedding.facts import LEAVES_LIMIT, AttributeFacts, numbers
+from exr_inspector.embedding.facts import LEAVES_LIMIT, Attribute, attribute_type, numbers
 from exr_inspector.embedding.text import (
     OCTAVE,
     UNIT,
@@ -86,9 +86,13 @@ class Name(NamedTuple):
 NOTHING = Said((), ())
 
 
-def setup_attributes(attributes: list[list[AttributeFacts]]) -> tuple[tuple[Tokens, ...], tuple[Tokens, ...]]:
+def setup_attributes(attributes: list[list[Attribute]]) -> tuple[tuple[Tokens, ...], tuple[Tokens, ...]]:
     """What the attributes of all parts say by their names, and by their values; those that say nothing are left out."""
-    said = [_cached_say(*attribute) if _is_short(attribute.value) else _say(*attribute) for entries in attributes for attribute in entries]
+    said = [
+        _cached_say(name, kind, value) if type(name) is type(kind) is str and _is_short(value) else _say(name, kind, value)
+        for entries in attributes
+        for name, kind, value in entries
+    ]
     return tuple([name for name, _ in said if name]), tuple([value for _, value in said if value])
 
 
@@ -116,29 +120,33 @@ def _is_short(value: Any) -> bool:
     return kind is int or kind is float or (kind is str and len(value) <= SHORT_TEXT)
 
 
-def _say(name: bytes, kind: bytes, value: Any) -> Said:
-    read = _read_name(name)
-    if not read.counts:
+def _say(stated_name: Any, stated_type: Any, value: Any) -> Said:
+    name, kind = _read_name(text(stated_name)), attribute_type(stated_type, value)
+    if not name.counts:
         return NOTHING
-    named: Tokens = ((b"n:" + read.folded + b":" + kind, UNIT),)
-    if read.namespace:
-        named += ((b"s:" + read.namespace, UNIT),)
-    spelled = _spell(kind, value, read.is_identity) if read.value_counts else ()
-    return Said(named, tuple([(read.folded + b"=" + token, energy) for token, energy in spelled if energy]))
+    named: Tokens = ((b"n:" + name.folded + b":" + kind, UNIT),)
+    if name.namespace:
+        named += ((b"s:" + name.namespace, UNIT),)
+    spelled = _spell(kind, value, name.is_identity) if name.value_counts else ()
+    return Said(named, tuple([(name.folded + b"=" + token, energy) for token, energy in spelled if energy]))
 
 
-def _said_bytes(arguments: tuple[bytes, bytes, Any], said: Said) -> int:
+def _said_bytes(arguments: tuple[str, str, Any], _: Said) -> int:
     """At least what an attribute takes: five tokens, each of its name and of a type or value of at most 64 characters."""
     name, kind, _ = arguments
-    return 2000 + 6 * len(name) + 2 * len(kind)
+    return 2000 + 10 * len(name) + 6 * len(kind)
 
 
 _cached_say = bounded_cache(4 * MB, typed=True, size=_said_bytes)(_say)
 
 
-@bounded_cache(MB, size=lambda arguments, _: 400 + 3 * len(arguments[0]))
+def _name_bytes(arguments: tuple[bytes], _: Name) -> int:
+    return 400 + 3 * len(arguments[0])
+
+
+@bounded_cache(MB, size=_name_bytes)
 def _read_name(name: bytes) -> Name:
-    lowered, folded, spoken = name.lower(), fold(name), frozenset(words(name))
+    lowered, folded, spoken = name.lower(), fold(name), words(name)
     namespace, *rest = _NAMESPACE_END.split(folded, maxsplit=1)
     counts = lowered not in PART_ATTRIBUTES and not lowered.startswith(PART_ATTRIBUTES_PREFIX)
     return Name(

@@ -30,18 +30,17 @@ _PART_TEXTS = (
 
 
 class ChannelFacts(NamedTuple):
-    """One channel: `layer` and `component` are the name before and after its last dot, case kept."""
+    """One channel: `layer` and `component` are the name before and after its last dot, case kept.
+
+    `component_type` is `component:type`, the component lower-cased.
+    """
 
     part: int
     layer: bytes
     component: bytes
     type: bytes
+    component_type: bytes
     sampling: bytes
-
-    @property
-    def component_type(self) -> bytes:
-        """`component:type`, the component lower-cased."""
-        return self.component.lower() + b":" + self.type
 
 
 class Box(NamedTuple):
@@ -94,12 +93,8 @@ class PartFacts(NamedTuple):
     version: bytes
 
 
-class AttributeFacts(NamedTuple):
-    """One attribute: its name, its lower-cased type and the decoded value as the payload has it."""
-
-    name: bytes
-    type: bytes
-    value: Any
+Attribute = tuple[Any, Any, Any]
+"""Name, type and value of an attribute as the payload has them."""
 
 
 def read_channels(entries: list[Any]) -> tuple[ChannelFacts, ...]:
@@ -121,7 +116,8 @@ def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, x
         before, after = before or named[:TEXT_LIMIT], after or last[:TEXT_LIMIT]
     full = type(xs) is int and type(ys) is int and xs == ys == 1
     sampling = FULL_SAMPLING if full else b"%d:%d" % (1 if xs is None else number(xs), 1 if ys is None else number(ys))
-    return ChannelFacts(number(part), before, after, fold_text.pixel_type(kind), sampling)
+    spelled = fold_text.pixel_type(kind)
+    return ChannelFacts(number(part), before, after, spelled, after.lower() + b":" + spelled, sampling)
 
 
 def _channel_bytes(arguments: tuple[Any, ...], channel: ChannelFacts) -> int:
@@ -169,11 +165,12 @@ def _read_part(entry: Mapping[str, Any]) -> PartFacts:
 
 
 def _writer(entry: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Product and version of what wrote the part."""
-    product, version = texts([entry.get("render_product"), entry.get("render_software_version")])
+    """Product and version of what wrote the part: as the payload names them, else cut out of the software as written."""
+    product = text(entry.get("render_product"))
     if product:
-        return product, version
-    return fold_text.cut_software(text(_first(entry, "render_software", "software")))
+        return product, text(entry.get("render_software_version"))
+    software = _first(entry, "render_software", "software")
+    return (b"", b"") if software is None else fold_text.cut_software(text(software))
 
 
 def _flag(value: Any) -> bool:
@@ -223,7 +220,7 @@ def _point(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) and len(value) == 2 else []
 
 
-def read_attributes(attributes: Any) -> list[list[AttributeFacts]]:
+def read_attributes(attributes: Any) -> list[list[Attribute]]:
     """The attributes of every part that has a list (or a dict of name to value) of them, the part's order kept."""
     lists = attributes.get("parts") if isinstance(attributes, Mapping) else attributes
     if isinstance(lists, Mapping):
@@ -233,32 +230,22 @@ def read_attributes(attributes: Any) -> list[list[AttributeFacts]]:
     return [_read_attributes(entries) for entries in lists if isinstance(entries, (list, tuple, Mapping))]
 
 
-def _read_attributes(entries: Any) -> list[AttributeFacts]:
+def _read_attributes(entries: Any) -> list[Attribute]:
     if isinstance(entries, Mapping):
         entries = [
             {**value, "name": name} if isinstance(value, Mapping) and "value" in value else {"name": name, "value": value}
             for name, value in entries.items()
         ]
     try:
-        stated = [_ATTRIBUTE_VALUES(entry) for entry in entries]
+        return [_ATTRIBUTE_VALUES(entry) for entry in entries]
     except (KeyError, TypeError):  # as for channels
-        stated = [(entry.get("name"), entry.get("type"), entry.get("value")) for entry in map(_mapping, entries)]
-    names = texts([name for name, _, _ in stated])
-    return [AttributeFacts(name, _type(kind, value), value) for name, (_, kind, value) in zip(names, stated, strict=True)]
+        return [(entry.get("name"), entry.get("type"), entry.get("value")) for entry in map(_mapping, entries)]
 
 
-def _type(kind: Any, value: Any) -> bytes:
-    lowered = _lower_text(kind) if type(kind) is str else text(kind).lower()
-    return lowered or _implied_type(value)
-
-
-@bounded_cache(MB // 4)
-def _lower_text(kind: str) -> bytes:
-    return text(kind).lower()
-
-
-def _implied_type(value: Any) -> bytes:
-    """EXR's type for a value that comes without one."""
+def attribute_type(kind: Any, value: Any) -> bytes:
+    """The lower-cased type, or EXR's type for a value that comes without one."""
+    if lowered := text(kind).lower():
+        return lowered
     if isinstance(value, str):
         return b"string"
     if isinstance(value, bool) or value is None:

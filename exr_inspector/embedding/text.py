@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from exr_inspector.embedding.cache import MB, bounded_cache
+
 
 UNIT = 1 << 24
 OCTAVE = 1 << 16
@@ -57,8 +59,9 @@ def encode(value: Any) -> bytes:
 
 def text(value: Any) -> bytes:
     """The first 512 bytes of `value`; empty for None and for everything that is not text."""
-    # The first 512 bytes lie within the first 512 characters: a longer text is neither encoded nor cached whole.
-    return encode(value[:TEXT_LIMIT] if type(value) is str else value)[:TEXT_LIMIT]
+    if type(value) is str:  # the first 512 bytes lie within the first 512 characters
+        return value[:TEXT_LIMIT].encode("utf-8", "surrogatepass")[:TEXT_LIMIT]
+    return encode(value)[:TEXT_LIMIT]
 
 
 def texts(values: Iterable[Any]) -> list[bytes]:
@@ -100,6 +103,9 @@ def digit_runs(name: bytes) -> list[bytes]:
 
 def number(value: Any, scale: int = 1) -> int:
     """`value * scale` as an integer within 2**50 of zero; 0 for what is not a finite number. Halves round to even."""
+    if type(value) is int:
+        scaled = value * scale
+        return scaled if -NUMBER_LIMIT <= scaled <= NUMBER_LIMIT else _clamp(scaled)
     if isinstance(value, bool):
         return 0
     if isinstance(value, int):
@@ -154,6 +160,7 @@ def line_order(value: Any) -> bytes:
     return next((order for order in LINE_ORDERS if order in spelled), spelled)
 
 
+@bounded_cache(MB // 4)
 def cut_software(software: bytes) -> tuple[bytes, bytes]:
     """The program that a `Software` text names, and its version; without what follows " : ", which is a command line or a hash.
 

@@ -33,16 +33,14 @@ WRITER_LEVELS = (10, 2, 2, 2)
 
 def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
-    copies = Counter([(layer, component) for _, layer, component in {channel[:3] for channel in channels}])
-    components: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    times: defaultdict[bytes, int] = defaultdict(int)
-    for (layer, component), parts in copies.items():
-        components[layer].append(component)
-        times[layer] = max(times[layer], parts)
+    components: defaultdict[bytes, defaultdict[bytes, int]] = defaultdict(lambda: defaultdict(int))
+    for _, layer, component in {channel[:3] for channel in channels}:
+        components[layer][component] += 1
     bag: defaultdict[bytes, int] = defaultdict(int, {b"b:": SMOOTHING})
-    for layer, own in components.items():
-        for token, energy in _layer_tokens(layer, tuple(sorted(own))):
-            bag[token] += energy * times[layer]
+    for layer, parts in components.items():
+        times = max(parts.values())
+        for token, energy in _layer_tokens(layer, tuple(sorted(parts))):
+            bag[token] += energy * times
     return bag
 
 
@@ -62,14 +60,15 @@ def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[by
     if not canonical:
         return (*tokens, (b"l:", LAYER_TRIGRAMS))
     framed = b"^" + canonical + b"$"
-    tokens += _split(b"t:", (framed[at : at + 3] for at in range(len(framed) - 2)), LAYER_TRIGRAMS)
+    tokens += _split(b"t:", [framed[at : at + 3] for at in range(len(framed) - 2)], LAYER_TRIGRAMS)
     return tuple(tokens)
 
 
 def _split(prefix: bytes, tokens: Iterable[bytes], energy: int) -> list[tuple[bytes, int]]:
     """`energy` in equal shares over the distinct tokens."""
-    distinct = dict.fromkeys(tokens)
-    return [(prefix + token, energy // len(distinct)) for token in distinct]
+    distinct = set(tokens)
+    each = energy // max(1, len(distinct))
+    return [(prefix + token, each) for token in distinct]
 
 
 def types(channels: tuple[ChannelFacts, ...]) -> Bag:
@@ -79,16 +78,16 @@ def types(channels: tuple[ChannelFacts, ...]) -> Bag:
     if not channels:
         return bag
     by_type, by_component = 16 * UNIT // len(channels), 8 * UNIT // len(channels)
-    for (component, kind, sampling), count in Counter([channel[2:] for channel in channels]).items():
+    for (kind, component_type, sampling), count in Counter([channel[3:] for channel in channels]).items():
         bag[b"t:" + kind] += by_type * count
-        bag[b"c:" + component.lower() + b":" + kind] += by_component * count
+        bag[b"c:" + component_type] += by_component * count
         bag[b"s:" + sampling] += by_component // 2 * count
     subsampled = sorted({channel.sampling for channel in channels} - {FULL_SAMPLING})
     bag[b"y:" + b",".join(subsampled)[:SIGNATURE_LIMIT]] += 12 * UNIT
-    kinds: defaultdict[bytes, set[bytes]] = defaultdict(set)
+    layers: defaultdict[bytes, set[bytes]] = defaultdict(set)
     for channel in channels:
-        kinds[channel.layer].add(channel.component_type)
-    _add(bag, _split(b"n:", [layer + b"." + b",".join(sorted(own))[:SIGNATURE_LIMIT] for layer, own in kinds.items()], 8 * UNIT))
+        layers[channel.layer].add(channel.component_type)
+    _add(bag, _split(b"n:", [layer + b"." + b",".join(sorted(own))[:SIGNATURE_LIMIT] for layer, own in layers.items()], 8 * UNIT))
     return bag
 
 

@@ -46,12 +46,13 @@ DEFAULT_METADATA_EMBEDDING_DIM = 384
 DEFAULT_CHANNEL_FINGERPRINT_DIM = 128
 MINIMUM_DIM = 32
 HASHED_PLACES = 3
-CACHED_TOKEN = 96
+KNOWN_TOKEN = 96
+KNOWN_TOKENS = 2048
 _THREE_WORDS = struct.Struct(">3I")
 CANCEL = b"\0cancel"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """One block: its name in hashes, its share of the dimensions (of 384), its weight per mille, and what it means."""
 
@@ -208,21 +209,23 @@ def _hash_blocks(blocks: tuple[Block, ...], dim: int, first: int, bags: tuple[to
     return struct.unpack(layout, struct.pack(layout, *vector))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Hashing:
     """How a block of one size is hashed into: what precedes its tokens, and (start, width) of three segments of signed places.
 
-    Places are counted twice, first to add to and then to subtract from. Compared by identity, so that looking up the places of a
-    token costs no more than looking up the token.
+    Places are counted twice, first to add to and then to subtract from. `known` holds the places of tokens of at most
+    `KNOWN_TOKEN` bytes: they are too many to measure each, and `KNOWN_TOKENS` of them take at most 700 KB.
     """
 
     prefix: bytes
     segments: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+    known: dict[bytes, tuple[int, int, int]]
 
 
 def _accumulate(block: Block, size: int, bag: tokens.Bag) -> list[int]:
     """The bag as `size` integers: a token adds the root of its energy at its own place, or plus or minus at three hashed ones."""
     seats, hashing = _hashing(block, size)
+    known = hashing.known
     sums = [0] * (2 * size + 2)
     for token, energy in (bag or {EMPTY: UNIT}).items():
         seat = seats.get(token)
@@ -230,7 +233,7 @@ def _accumulate(block: Block, size: int, bag: tokens.Bag) -> list[int]:
             sums[2 * seat] += math.isqrt(HASHED_PLACES * energy << 16)
             continue
         amplitude = math.isqrt(energy << 16)
-        first, second, third = _cached_places(hashing, token) if len(token) <= CACHED_TOKEN else _draw_places(hashing, token)
+        first, second, third = known.get(token) or _draw_places(hashing, token)
         sums[first] += amplitude
         sums[second] += amplitude
         sums[third] += amplitude
@@ -251,14 +254,15 @@ def _draw_places(hashing: Hashing, token: bytes) -> tuple[int, int, int]:
     """One signed place per segment: even ones are added to, odd ones subtracted from."""
     first, second, third = _THREE_WORDS.unpack_from(sha256(hashing.prefix + token).digest())
     (start, width), (start2, width2), (start3, width3) = hashing.segments
-    return start + (first * width >> 32), start2 + (second * width2 >> 32), start3 + (third * width3 >> 32)
+    places = start + (first * width >> 32), start2 + (second * width2 >> 32), start3 + (third * width3 >> 32)
+    if len(token) <= KNOWN_TOKEN:
+        if len(hashing.known) >= KNOWN_TOKENS:
+            hashing.known.clear()
+        hashing.known[token] = places
+    return places
 
 
-# Tokens are too many to measure each: of at most CACHED_TOKEN bytes, 16,384 of them take at most 8 MB.
-_cached_places = lru_cache(maxsize=16384)(_draw_places)
-
-
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _hashing(block: Block, size: int) -> tuple[dict[bytes, int], Hashing]:
     """The seats of a block, which only a block of full size has, and how the rest of it is hashed into."""
     seats = SEATS[block.name] if size >= block.dims else {}
@@ -268,7 +272,7 @@ def _hashing(block: Block, size: int) -> tuple[dict[bytes, int], Hashing]:
     segments = [(low, high - low) for low, high in pairwise(edges)]
     first, second, third = segments + [(2 * size, 0)] * (HASHED_PLACES - count)
     prefix = f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block.name}\0".encode("ascii")
-    return seats, Hashing(prefix, (first, second, third))
+    return seats, Hashing(prefix, (first, second, third), {})
 
 
 def _uniform(dim: int) -> list[float]:
