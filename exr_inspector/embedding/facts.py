@@ -32,7 +32,7 @@ _PART_TEXTS = (
 class ChannelFacts(NamedTuple):
     """One channel: `layer` and `component` are the name before and after its last dot, case kept.
 
-    `component_type` is `component:type`, the component lower-cased.
+    `component_type` is `component:type`, the component as `text.component` spells it.
     """
 
     part: int
@@ -117,7 +117,7 @@ def _make_channel(part: Any, layer: Any, component: Any, name: Any, kind: Any, x
     full = type(xs) is int and type(ys) is int and xs == ys == 1
     sampling = FULL_SAMPLING if full else b"%d:%d" % (1 if xs is None else number(xs), 1 if ys is None else number(ys))
     spelled = fold_text.pixel_type(kind)
-    return ChannelFacts(number(part), before, after, spelled, after.lower() + b":" + spelled, sampling)
+    return ChannelFacts(number(part), before, after, spelled, fold_text.component(after) + b":" + spelled, sampling)
 
 
 def _channel_bytes(arguments: tuple[Any, ...], channel: ChannelFacts) -> int:

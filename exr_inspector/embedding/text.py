@@ -22,7 +22,8 @@ FLOAT_LIMIT = 1e12
 EMPTY = b"\0empty"
 """The only token of a bag that nothing was put into."""
 
-GENERIC_WORDS = frozenset(b"rgb rgba aov aovs layer view viewlayer render c v #".split())
+GENERIC_WORDS = frozenset(b"rgb rgba aov aovs layer view viewlayer render c v".split())
+COMPONENTS = {b"red": b"r", b"green": b"g", b"blue": b"b", b"alpha": b"a"}
 PIXEL_TYPES = {
     b"uint32": b"uint",
     b"unsigned int": b"uint",
@@ -40,6 +41,7 @@ _WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[\x80-\xff]+")
 _HEX_RUN = re.compile(rb"(?<![a-z0-9])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![a-z0-9])")
 _DIGITS = re.compile(rb"[0-9]+")
 _VERSION = re.compile(rb"(?<![0-9A-Za-z.])[vV]?([0-9]+(?:\.[0-9A-Za-z]+)+|[0-9]+(?:v[0-9]+)?)(?![0-9A-Za-z])")
+_VERSION_SUFFIX = re.compile(rb"[_.-][vV][0-9]+$")
 # What may stand between a program and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
 _SEPARATORS = b" \t-_/.,:;@+()[]'\""
 _INTRODUCTIONS = (b" version", b" v")
@@ -69,15 +71,21 @@ def texts(values: Iterable[Any]) -> list[bytes]:
     return [text(value) for value in values]
 
 
-def words(name: bytes) -> tuple[bytes, ...]:
-    """The words of a name in order, lower-cased: camel case and separators split, a run of digits is `#`."""
-    return tuple([b"#" if word.isdigit() else word.lower() for word in _WORD.findall(name)])
+def words(name: bytes) -> list[bytes]:
+    """The words of a name in order, lower-cased: camel case and separators split, a run of digits is a word."""
+    return [word.lower() for word in _WORD.findall(name)]
 
 
-def specific_words(name: bytes) -> tuple[bytes, ...]:
-    """The words of a layer name without those that say nothing about it; all of them when nothing would be left."""
-    every = words(name)
-    return tuple([word for word in every if word not in GENERIC_WORDS]) or every
+def canonical(layer: bytes) -> bytes:
+    """A layer's name without case, separators, version, counters and the words that every layer may have.
+
+    Where nothing else is left, these words and counters are the name.
+
+    >>> canonical(b"ViewLayer.DiffDir_v002"), canonical(b"AOV_albedo_02"), canonical(b"Layer1_v2"), canonical(b"rgba")
+    (b'diffdir', b'albedo', b'layer1', b'rgba')
+    """
+    spoken = words(_VERSION_SUFFIX.sub(b"", layer))
+    return b"".join([word for word in spoken if word not in GENERIC_WORDS and not word.isdigit()] or spoken)
 
 
 def fold(name: bytes) -> bytes:
@@ -141,6 +149,12 @@ def pixel_type(value: Any) -> bytes:
     """`half`, `float` or `uint` for the spellings in use, else the lower-cased text."""
     spelled = text(value).lower()
     return PIXEL_TYPES.get(spelled, spelled)
+
+
+def component(name: bytes) -> bytes:
+    """A component's name in lower case; R, G, B and A for red, green, blue and alpha."""
+    lowered = name.lower()
+    return COMPONENTS.get(lowered, lowered)
 
 
 def compression(value: Any) -> bytes:

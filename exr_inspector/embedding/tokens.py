@@ -11,15 +11,15 @@ from collections.abc import Iterable
 
 from exr_inspector.embedding.cache import MB, bounded_cache
 from exr_inspector.embedding.facts import FULL_SAMPLING, Box, ChannelFacts, PartFacts
-from exr_inspector.embedding.text import OCTAVE, UNIT, digit_runs, fold, octaves, soft_bins, specific_words, words
+from exr_inspector.embedding.text import OCTAVE, UNIT, canonical, component, digit_runs, fold, octaves, soft_bins, words
 
 Bag = dict[bytes, int]
 
 # Layers. A rename keeps some of the canonical tokens; an added layer adds one unit beside `SMOOTHING` and the others.
 RAW_NAME = 3 * UNIT // 10
-CANONICAL_NAME = 4 * UNIT // 10
-LAYER_TRIGRAMS = 3 * UNIT // 10
-SMOOTHING = 2 * UNIT
+CANONICAL_NAME = UNIT // 2
+LAYER_TRIGRAMS = 2 * UNIT // 10
+SMOOTHING = UNIT
 
 FAMILIES = {b"zip": b"deflate", b"zips": b"deflate", b"dwaa": b"dwa", b"dwab": b"dwa", b"b44": b"b44", b"b44a": b"b44"}
 LOSSY = frozenset(b"pxr24 b44 b44a dwaa dwab lj2k".split())
@@ -34,8 +34,8 @@ WRITER_LEVELS = (10, 2, 2, 2)
 def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
     components: defaultdict[bytes, defaultdict[bytes, int]] = defaultdict(lambda: defaultdict(int))
-    for _, layer, component in {channel[:3] for channel in channels}:
-        components[layer][component] += 1
+    for _, layer, own in {channel[:3] for channel in channels}:
+        components[layer][own] += 1
     bag: defaultdict[bytes, int] = defaultdict(int, {b"b:": SMOOTHING})
     for layer, parts in components.items():
         times = max(parts.values())
@@ -53,13 +53,13 @@ def _tokens_bytes(arguments: tuple[bytes, tuple[bytes, ...]], tokens: tuple[tupl
 @bounded_cache(4 * MB, size=_tokens_bytes)
 def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[bytes, int], ...]:
     """One layer's tokens, its energy split over its components, words and trigrams."""
-    canonical = b"".join(specific_words(layer))
+    name = canonical(layer)
     share = len(components)
-    tokens = [(b"r:" + layer + b"." + component, RAW_NAME // share) for component in components]
-    tokens += [(b"c:" + canonical + b"." + component.lower(), CANONICAL_NAME // share) for component in components]
-    if not canonical:
+    tokens = [(b"r:" + layer + b"." + own, RAW_NAME // share) for own in components]
+    tokens += [(b"c:" + name + b"." + component(own), CANONICAL_NAME // share) for own in components]
+    if not name:
         return (*tokens, (b"l:", LAYER_TRIGRAMS))
-    framed = b"^" + canonical + b"$"
+    framed = b"^" + name + b"$"
     tokens += _split(b"t:", [framed[at : at + 3] for at in range(len(framed) - 2)], LAYER_TRIGRAMS)
     return tuple(tokens)
 
@@ -83,11 +83,12 @@ def types(channels: tuple[ChannelFacts, ...]) -> Bag:
         bag[b"c:" + component_type] += by_component * count
         bag[b"s:" + sampling] += by_component // 2 * count
     subsampled = sorted({channel.sampling for channel in channels} - {FULL_SAMPLING})
-    bag[b"y:" + b",".join(subsampled)[:SIGNATURE_LIMIT]] += 12 * UNIT
+    bag[b"y:" + b",".join(subsampled)[:SIGNATURE_LIMIT]] += 14 * UNIT
     layers: defaultdict[bytes, set[bytes]] = defaultdict(set)
     for channel in channels:
         layers[channel.layer].add(channel.component_type)
-    _add(bag, _split(b"n:", [layer + b"." + b",".join(sorted(own))[:SIGNATURE_LIMIT] for layer, own in layers.items()], 8 * UNIT))
+    held = [canonical(layer) + b"." + b",".join(sorted(own)) for layer, own in layers.items()]
+    _add(bag, _split(b"n:", [layer[:SIGNATURE_LIMIT] for layer in held], 8 * UNIT))
     return bag
 
 

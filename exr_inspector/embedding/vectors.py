@@ -63,16 +63,16 @@ class Block:
 
 
 BLOCKS = (
-    Block("names", 96, 180, "layer and channel names"),
-    Block("types", 32, 70, "pixel types, sampling and number of channels"),
+    Block("names", 96, 165, "layer and channel names"),
+    Block("types", 32, 60, "pixel types, sampling and number of channels"),
     Block("compression", 23, 80, "compression"),
     Block("format", 54, 125, "resolution and aspect"),
     Block("window", 20, 35, "overscan or crop"),
-    Block("storage", 20, 120, "deep or flat, tiles, line order, number of parts"),
+    Block("storage", 20, 125, "deep or flat, tiles, line order, number of parts"),
     Block("parts", 20, 35, "views and parts"),
-    Block("source", 38, 155, "colour space and software"),
-    Block("attrs", 52, 150, "which attributes there are"),
-    Block("values", 29, 50, "values of attributes"),
+    Block("source", 38, 160, "colour space and software"),
+    Block("attrs", 52, 155, "which attributes there are"),
+    Block("values", 29, 60, "values of attributes"),
 )
 FINGERPRINT_BLOCKS = BLOCKS[:2]
 
