@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exr_inspector.embedding import tokens
-from exr_inspector.embedding.facts import read_attributes
-from exr_inspector.embedding.text import fold
+from exr_inspector.embedding.attributes import setup_attributes
+from exr_inspector.embedding.facts import read_attributes, read_parts
 
 _PART_FIELDS = {
     "compression": ("compression",),
@@ -15,7 +14,6 @@ _PART_FIELDS = {
     "window": ("width", "height", "data_x_offset", "data_y_offset"),
     "storage": ("type", "tile_width", "tile_height", "line_order"),
     "parts": ("name", "view"),
-    "source": ("color_space", "render_software"),
 }
 
 
@@ -34,6 +32,9 @@ def _facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     if block in ("attrs", "values"):
         yield from _attribute_facts(block, payload)
         return
+    if block == "source":
+        yield from _source_facts(payload)
+        return
     for text in _texts(block, payload):
         yield text, text
 
@@ -41,11 +42,21 @@ def _facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
 def _attribute_facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     for entries in (payload.get("attributes") or {}).get("parts", []):
         for entry in entries:
-            kinds, assignments = tokens.setup_attributes(read_attributes([[entry]]))
+            named, valued = setup_attributes(read_attributes([[entry]]))
             if block == "attrs":
-                yield from ((fold(name) + kind, entry["name"]) for name, kind in kinds)
+                yield from ((tokens, entry["name"]) for tokens in named)
             else:
-                yield from ((token, f"{entry['name']} = {entry.get('value')}"[:80]) for token in assignments)
+                yield from ((tokens, f"{entry['name']} = {entry.get('value')}"[:80]) for tokens in valued)
+
+
+def _source_facts(payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    entries = payload.get("parts") or []
+    for entry, part in zip(entries, read_parts(list(entries)), strict=True):
+        if part.color_space:
+            yield ("color_space", part.color_space), f"color_space {entry.get('color_space')}"
+        if part.product:
+            written = b" ".join(filter(None, (part.product, part.version))).decode("utf-8", "replace")
+            yield ("render_product", part.product, part.version), f"render_product {written}"
 
 
 def _texts(block: str, payload: Mapping[str, Any]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """What the attributes of a header say about how it was made: the bags of the last two blocks, `attrs` and `values`.
 
-The name of an attribute tells what wrote the file, since families of tools have names of their own; its value tells how the render
-was set up. What every file has, what a part of the payload states already, and what differs between two frames, machines or runs of
-one setup is left out.
+The name of an attribute tells what wrote the file, since families of tools have names of their own; its value tells how the
+render was set up. What every file has, what a part of the payload states already, and what differs between two frames, machines
+or runs of one setup is left out.
 """
 
 from __future__ import annotations
@@ -31,18 +31,20 @@ Bag = dict[bytes, int]
 Tokens = tuple[tuple[bytes, int], ...]
 """(token, energy) pairs, of the energy of one attribute, which is `UNIT`."""
 
-# Attributes that a part of the payload states already under names of its own, and the two of the required ones that only say how a
-# camera projects: every file has them, most at their defaults.
+# Attributes that a part of the payload states already under names of its own, and the width of the screen window: every file has
+# one, and a zoom changes it from frame to frame.
 PART_ATTRIBUTES = frozenset(
-    b"channels compression datawindow displaywindow lineorder pixelaspectratio screenwindowcenter screenwindowwidth tiles type name "
-    b"view chunkcount version software multiview preview oiio:colorspace".split()
+    b"channels compression datawindow displaywindow lineorder pixelaspectratio screenwindowwidth tiles type name view chunkcount "
+    b"version software multiview preview oiio:colorspace".split()
 )
+# Every file has this one as well; it says something where it is not (0, 0).
+CENTRE = b"screenwindowcenter"
 PART_ATTRIBUTES_PREFIX = b"openexr:"
 # Values that differ from frame to frame, machine to machine or run to run, without the render being another.
 VOLATILE_WORDS = frozenset(
     b"time date frame utc clock capdate elapsed rendertime mtime ctime host computer computername hostname machine node cpu pid "
-    b"user owner artist uuid guid id hash sha seed memory mem ram vmem stats statistics primitives peak total size filesize bounds "
-    b"manifest timecode keycode filename file path rib document session temp tmp command history log xmp".split()
+    b"user owner artist uuid guid id hash sha seed memory mem ram vmem stats statistics primitives peak total size filesize "
+    b"bounds manifest timecode keycode filename file path rib document session temp tmp command history log xmp".split()
 )
 # Names whose text says which one it is, so that its digits are no counter.
 IDENTITY_WORDS = frozenset(
@@ -122,7 +124,7 @@ def _is_short(value: Any) -> bool:
 
 def _say(stated_name: Any, stated_type: Any, value: Any) -> Said:
     name, kind = _read_name(text(stated_name)), attribute_type(stated_type, value)
-    if not name.counts:
+    if not name.counts or (name.folded == CENTRE and not any(numbers(value))):
         return NOTHING
     named: Tokens = ((b"n:" + name.folded + b":" + kind, UNIT),)
     if name.namespace:
@@ -193,7 +195,9 @@ def _spell_text(value: bytes, is_identity: bool) -> Tokens:
     steady = _CLOCK.sub(b"#", fold_hashes(stated))
     if b"/" in steady or b"\\" in steady:
         return _spell_path(steady.replace(b"\\", b"/"), is_identity)
-    if len(steady) > SHORT_TEXT:
+    if is_identity:
+        steady = steady[:SHORT_TEXT]
+    elif len(steady) > SHORT_TEXT:
         return LONG
     exact = steady if is_identity else _COUNTER.sub(b"#", steady)
     return (exact, UNIT // 2), (b"~" + fold_digits(steady), UNIT // 2)

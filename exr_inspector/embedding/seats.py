@@ -1,10 +1,11 @@
 """Tokens that most files have, block by block: each has a place of its own in the vector.
 
-A hashed token shares its places with others, and what it shares is noise. What the file format itself enumerates (compressions,
-pixel types, line orders), what a plain file is (one flat part of scanlines, R, G, B and A, square pixels, a full window) and what is
-missing need not be hashed. A token's seat is its index in the list of its block; the rest of the block is hashed into.
+A hashed token shares its places with others, and what it shares is noise. What the file format enumerates (compressions, pixel
+types, line orders), what a plain file is (one flat part of scanlines, R, G, B and A, square pixels, a full window), the products
+that write most files, and what is missing need not be hashed. A token's seat is its index in the list of its block; the rest of
+the block is hashed into.
 
-The lists follow from the format and its defaults. Nothing here was learned, and a change needs a new `EMBEDDING_VERSION`.
+Nothing here was learned from files. A change needs a new `EMBEDDING_VERSION`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,21 @@ from collections.abc import Iterable
 
 from exr_inspector.embedding.text import COMPRESSIONS, EMPTY, LINE_ORDERS
 
+# As `tokens.writer_levels` folds them: a digit is #.
 PRODUCTS = (
-    *(b"arnold", b"v-ray", b"renderman", b"redshift", b"karma", b"mantra", b"cycles", b"blender", b"mitsuba", b"moonray", b"#delight"),
+    *(
+        b"arnold",
+        b"v-ray",
+        b"renderman",
+        b"redshift",
+        b"karma",
+        b"mantra",
+        b"cycles",
+        b"blender",
+        b"mitsuba",
+        b"moonray",
+        b"#delight",
+    ),
     *(b"nuke", b"houdini", b"gaffer", b"unreal engine", b"openimageio"),
 )
 _PLAIN_COMPONENTS = (b"r", b"g", b"b", b"a")

@@ -13,7 +13,6 @@ from typing import Any
 
 from exr_inspector.embedding.cache import MB, bounded_cache
 
-
 UNIT = 1 << 24
 OCTAVE = 1 << 16
 TEXT_LIMIT = 512
@@ -41,6 +40,7 @@ _WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[\x80-\xff]+")
 _HEX_RUN = re.compile(rb"(?<![a-z0-9])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![a-z0-9])")
 _DIGITS = re.compile(rb"[0-9]+")
 _VERSION = re.compile(rb"(?<![0-9A-Za-z.])[vV]?([0-9]+(?:\.[0-9A-Za-z]+)+|[0-9]+(?:v[0-9]+)?)(?![0-9A-Za-z])")
+_OPTIONS = re.compile(rb"\s--?[A-Za-z]")
 _VERSION_SUFFIX = re.compile(rb"[_.-][vV][0-9]+$")
 # What may stand between a program and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
 _SEPARATORS = b" \t-_/.,:;@+()[]'\""
@@ -178,10 +178,10 @@ def line_order(value: Any) -> bytes:
 def cut_software(software: bytes) -> tuple[bytes, bytes]:
     """The program that a `Software` text names, and its version; without what follows " : ", which is a command line or a hash.
 
-    >>> cut_software(b"Renderer version 3.1 (linux)"), cut_software(b"OpenImageIO 2.3.14 : oiiotool a.exr"), cut_software(b"handmade")
-    ((b'Renderer', b'3.1'), (b'OpenImageIO', b'2.3.14'), (b'handmade', b''))
+    >>> cut_software(b"Renderer version 3.1 (linux)"), cut_software(b"OpenImageIO 2.3.14 : oiiotool a.exr")
+    ((b'Renderer', b'3.1'), (b'OpenImageIO', b'2.3.14'))
     """
-    stated = software.partition(b" : ")[0]
+    stated = _OPTIONS.split(software.partition(b" : ")[0], maxsplit=1)[0]
     version = _VERSION.search(stated)
     if version is None:
         return stated.strip(_SEPARATORS), b""

@@ -31,6 +31,7 @@ MARGIN_BIAS = 16 << 16
 SIGNATURE_LIMIT = 200
 WRITER_LEVELS = (10, 2, 2, 2)
 
+
 def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
     components: defaultdict[bytes, defaultdict[bytes, int]] = defaultdict(lambda: defaultdict(int))
@@ -199,7 +200,12 @@ def writer_levels(product: bytes, version: bytes) -> tuple[bytes, bytes, bytes, 
     """
     name = fold(product)
     major, minor = [*digit_runs(version), b"", b""][:2]
-    return b"p:" + name, b"j:" + name + b" " + major, b"m:" + name + b" " + major + b"." + minor, b"f:" + name + b" " + version.lower()
+    return (
+        b"p:" + name,
+        b"j:" + name + b" " + major,
+        b"m:" + name + b" " + major + b"." + minor,
+        b"f:" + name + b" " + version.lower(),
+    )
 
 
 def _each(parts: tuple[PartFacts, ...]) -> int:

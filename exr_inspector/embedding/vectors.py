@@ -1,12 +1,13 @@
 """Two vectors per file: how it was made (384 numbers), and which channels it has (128 numbers).
 
-A file is described by ten bags of tokens (`embedding.tokens`). Each bag is hashed into a block of the vector, and a block's
-length is the root of its weight. The cosine distance of two files is therefore a sum over blocks, and `explain_distance` reads
-it back. Same payload, same bits, on every machine and Python version: accumulators are integers, and the only floating-point
-steps are divisions, products and `math.sqrt`, which IEEE 754 rounds correctly, and a final rounding to float32.
+A file is described by ten bags of tokens (`embedding.tokens`, `embedding.attributes`). Each bag becomes a block of the vector: a
+token that most files have has a place of its own (`embedding.seats`), any other is hashed to three. A block's length is the root
+of its weight. The cosine distance of two files is therefore a sum over blocks, and `explain_distance` reads it back. Same payload,
+same bits, on every machine and Python version: accumulators are integers, and the only floating-point steps are divisions,
+products and `math.sqrt`, which IEEE 754 rounds correctly, and a final rounding to float32.
 
-`EMBEDDING_VERSION` is part of every hash: vectors of two versions are nearly orthogonal, and stored beside the vectors so that
-queries compare like with like. Any change to a list, pattern, energy, weight or layout needs a new one.
+`EMBEDDING_VERSION` is part of every hash, and stored beside the vectors so that queries compare like with like. Any change to a
+list, pattern, energy, weight or layout needs a new one. docs/VECTOR_SPECIFICATION.md defines the vectors without this code.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def block_slices(blocks: tuple[Block, ...], dim: int) -> tuple[slice, ...]:
 
 
 def _blocks_bytes(arguments: tuple[Any, ...], result: tuple[float, ...]) -> int:
-    """At least what channels, parts and the blocks made of them take; what a channel holds is measured, texts of a part are cut."""
+    """At least what channels, parts and the blocks made of them take: channels count by their names, the rest is measured."""
     *_, channels = arguments
     rest = size_of(tuple([argument for argument in arguments if argument is not channels]))
     return rest + 40 * len(result) + sum([400 + len(channel.layer) + len(channel.component) for channel in channels])
@@ -264,7 +265,7 @@ def _draw_places(hashing: Hashing, token: bytes) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=32)
 def _hashing(block: Block, size: int) -> tuple[dict[bytes, int], Hashing]:
-    """The seats of a block, which only a block of full size has, and how the rest of it is hashed into."""
+    """The seats of a block, if it is as large as at 384 dimensions, and how the rest of it is hashed into."""
     seats = SEATS[block.name] if size >= block.dims else {}
     free = size - len(seats)
     count = min(HASHED_PLACES, free)
