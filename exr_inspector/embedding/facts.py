@@ -124,13 +124,13 @@ def _channel_bytes(arguments: tuple[Any, ...], channel: ChannelFacts) -> int:
     """At least what a channel takes: texts that come in, of up to four bytes a character, and those that are made of them."""
     _, layer, component, name, kind, _, _ = arguments
     try:
-        return 900 + 5 * (len(layer) + len(component) + len(name) + len(kind))
+        return 700 + 5 * (len(layer) + len(component) + len(name) + len(kind))
     except TypeError:
         return size_of((arguments, channel))
 
 
-# Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file.
-_channel = bounded_cache(20 * MB, typed=True, size=_channel_bytes)(_make_channel)
+# Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file, if their names are of ordinary length.
+_channel = bounded_cache(24 * MB, typed=True, size=_channel_bytes)(_make_channel)
 
 
 def read_parts(entries: list[Any]) -> tuple[PartFacts, ...]:

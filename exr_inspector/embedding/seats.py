@@ -2,17 +2,18 @@
 
 A hashed token shares its places with others, and what it shares is noise. What the file format enumerates (compressions, pixel
 types, line orders), what a plain file is (one flat part of scanlines, R, G, B and A, square pixels, a full window), the products
-that write most files, and what is missing need not be hashed. A token's seat is its index in the list of its block; the rest of
-the block is hashed into.
+that write most files, and what is missing need not be hashed. The rest of a block is hashed into.
 
-Nothing here was learned from files. A change needs a new `EMBEDDING_VERSION`.
+The tokens of a block sit in the order of their hashes, with the sign that the hash says, so that vectors of two versions have as
+little in common as if all was hashed. Nothing here was learned from files. A change needs a new `EMBEDDING_VERSION`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 
-from exr_inspector.embedding.text import COMPRESSIONS, EMPTY, LINE_ORDERS
+from exr_inspector.embedding.text import COMPRESSIONS, EMPTY, LINE_ORDERS, hash_prefix
 
 # As `tokens.writer_levels` folds them: a digit is #.
 PRODUCTS = (
@@ -65,4 +66,12 @@ _LISTS: dict[str, list[bytes]] = {
     "attrs": [EMPTY],
     "values": [b"b:"],
 }
-SEATS: dict[str, dict[bytes, int]] = {block: {token: at for at, token in enumerate(tokens)} for block, tokens in _LISTS.items()}
+
+
+def _seat(block: str, tokens: list[bytes]) -> dict[bytes, int]:
+    """Token -> twice its place, and one more where it is subtracted."""
+    drawn = sorted((sha256(hash_prefix(block) + token).digest(), token) for token in tokens)
+    return {token: 2 * place + (digest[0] & 1) for place, (digest, token) in enumerate(drawn)}
+
+
+SEATS = {block: _seat(block, tokens) for block, tokens in _LISTS.items()}

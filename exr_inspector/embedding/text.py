@@ -13,6 +13,7 @@ from typing import Any
 
 from exr_inspector.embedding.cache import MB, bounded_cache
 
+EMBEDDING_VERSION = 2
 UNIT = 1 << 24
 OCTAVE = 1 << 16
 TEXT_LIMIT = 512
@@ -45,6 +46,11 @@ _VERSION_SUFFIX = re.compile(rb"[_.-][vV][0-9]+$")
 # What may stand between a program and its version: "Nuke 14", "Gaffer-1.4", "Renderer version 3.1".
 _SEPARATORS = b" \t-_/.,:;@+()[]'\""
 _INTRODUCTIONS = (b" version", b" v")
+
+
+def hash_prefix(block: str) -> bytes:
+    """What precedes every token of a block in its hash."""
+    return f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block}\0".encode("ascii")
 
 
 def encode(value: Any) -> bytes:

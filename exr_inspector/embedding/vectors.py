@@ -2,9 +2,9 @@
 
 A file is described by ten bags of tokens (`embedding.tokens`, `embedding.attributes`). Each bag becomes a block of the vector: a
 token that most files have has a place of its own (`embedding.seats`), any other is hashed to three. A block's length is the root
-of its weight. The cosine distance of two files is therefore a sum over blocks, and `explain_distance` reads it back. Same payload,
-same bits, on every machine and Python version: accumulators are integers, and the only floating-point steps are divisions,
-products and `math.sqrt`, which IEEE 754 rounds correctly, and a final rounding to float32.
+of its weight. The cosine distance of two files is therefore a sum over blocks, and `explain_distance` reads it back. Same
+payload, same bits, on every machine and Python version: accumulators are integers, and the only floating-point steps are
+divisions, products and `math.sqrt`, which IEEE 754 rounds correctly, and a final rounding to float32.
 
 `EMBEDDING_VERSION` is part of every hash, and stored beside the vectors so that queries compare like with like. Any change to a
 list, pattern, energy, weight or layout needs a new one. docs/VECTOR_SPECIFICATION.md defines the vectors without this code.
@@ -24,7 +24,7 @@ from exr_inspector.embedding import attributes, tokens
 from exr_inspector.embedding.cache import MB, bounded_cache, size_of
 from exr_inspector.embedding.facts import ChannelFacts, PartFacts, read_attributes, read_channels, read_parts
 from exr_inspector.embedding.seats import SEATS
-from exr_inspector.embedding.text import EMPTY, UNIT
+from exr_inspector.embedding.text import EMBEDDING_VERSION, EMPTY, UNIT, hash_prefix
 from exr_inspector.errors import VectorEmbeddingError
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "explain_distance",
 ]
 
-EMBEDDING_VERSION = 2
 DEFAULT_METADATA_EMBEDDING_DIM = 384
 DEFAULT_CHANNEL_FINGERPRINT_DIM = 128
 MINIMUM_DIM = 32
@@ -224,14 +223,14 @@ class Hashing:
 
 
 def _accumulate(block: Block, size: int, bag: tokens.Bag) -> list[int]:
-    """The bag as `size` integers: a token adds the root of its energy at its own place, or plus or minus at three hashed ones."""
+    """The bag as `size` integers: a token adds the root of its energy, signed, at its own place or at three hashed ones."""
     seats, hashing = _hashing(block, size)
     known = hashing.known
     sums = [0] * (2 * size + 2)
     for token, energy in (bag or {EMPTY: UNIT}).items():
         seat = seats.get(token)
         if seat is not None:
-            sums[2 * seat] += math.isqrt(HASHED_PLACES * energy << 16)
+            sums[seat] += math.isqrt(HASHED_PLACES * energy << 16)
             continue
         amplitude = math.isqrt(energy << 16)
         first, second, third = known.get(token) or _draw_places(hashing, token)
@@ -272,8 +271,7 @@ def _hashing(block: Block, size: int) -> tuple[dict[bytes, int], Hashing]:
     edges = [2 * (len(seats) + at * free // count) for at in range(count + 1)]
     segments = [(low, high - low) for low, high in pairwise(edges)]
     first, second, third = segments + [(2 * size, 0)] * (HASHED_PLACES - count)
-    prefix = f"exr-inspector/embedding/{EMBEDDING_VERSION}/{block.name}\0".encode("ascii")
-    return seats, Hashing(prefix, (first, second, third), {})
+    return seats, Hashing(hash_prefix(block.name), (first, second, third), {})
 
 
 def _uniform(dim: int) -> list[float]:

@@ -104,7 +104,7 @@ def test_both_vectors_are_stored_bit_for_bit(chain: Chain, relative: str) -> Non
     payload, (row,) = chain.results[relative], chain.of("files", relative)
     assert bits(row["metadata_embedding"]) == bits(compute_metadata_embedding(payload))
     assert bits(row["channel_fingerprint"]) == bits(compute_channel_fingerprint(payload["channels"]))
-    assert row["embedding_version"] == 1
+    assert row["embedding_version"] == 2
 
 
 @pytest.mark.parametrize("relative", SAMPLES)

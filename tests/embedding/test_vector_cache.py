@@ -7,12 +7,12 @@ import gc
 import tracemalloc
 from typing import Any
 
-from exr_inspector.embedding import facts, tokens, vectors
+from exr_inspector.embedding import attributes, facts, tokens, vectors
 from exr_inspector.embedding import text as exr_embedding_text
 from exr_inspector.embedding.cache import MB, bounded_cache, size_of
 from sample_payloads import channel, part
 
-MODULES = (vectors, tokens, facts, exr_embedding_text)
+MODULES = (vectors, attributes, tokens, facts, exr_embedding_text)
 
 
 def wide_payload(number: int, channels: int) -> dict[str, Any]:
@@ -57,15 +57,35 @@ def test_no_cache_is_bounded_by_entries_of_any_size() -> None:
         name for module in MODULES for name, value in vars(module).items()
         if isinstance(value, functools._lru_cache_wrapper) and value.cache_parameters()["maxsize"] is not None
     }  # fmt: skip
-    assert counted == {"_cached_places", "_hashing", "block_slices"}
+    assert counted == {"_hashing", "block_slices"}
 
 
-def test_long_tokens_are_not_kept() -> None:
-    """A place is kept for tokens of up to 96 bytes; the longer ones have the same places, drawn again."""
-    name = "a" * 200
-    vectors._cached_places.cache_clear()
-    vectors._accumulate("names", 96, {name.encode(): 1 << 24})
-    assert vectors._cached_places.cache_info().currsize == 0
+def test_the_places_of_tokens_are_kept_up_to_a_number_and_a_length() -> None:
+    """Those of longer tokens are drawn again, and are the same."""
+    block = vectors.BLOCKS[0]
+    _, hashing = vectors._hashing(block, 96)
+    hashing.known.clear()
+    vectors._accumulate(block, 96, {b"a" * 200: 1 << 24})
+    assert not hashing.known
+    vectors._accumulate(block, 96, {b"%d" % at: 1 << 24 for at in range(2 * vectors.KNOWN_TOKENS + 5)})
+    assert len(hashing.known) == 5
+    assert hashing.known[b"%d" % (2 * vectors.KNOWN_TOKENS)] == vectors._draw_places(hashing, b"%d" % (2 * vectors.KNOWN_TOKENS))
+
+
+def test_sizes_that_are_not_measured_are_no_less_than_the_measured_ones() -> None:
+    """Of channels, layers, attributes and blocks."""
+    entry = (0, "diffuse_direct.left", "R", "diffuse_direct.left.R", "HALF", 1, 1)
+    made = facts._make_channel(*entry)
+    assert facts._channel_bytes(entry, made) >= size_of((entry, made))
+    layer = (b"diffuse_direct_left", (b"A", b"B", b"G", b"R"))
+    assert tokens._tokens_bytes(layer, tokens._layer_tokens(*layer)) >= size_of((layer, tokens._layer_tokens(*layer)))
+    for value in (12.5, "take 12", "y" * 64):
+        said = attributes._say("vendor/option_of_a_long_name", "string" if isinstance(value, str) else "float", value)
+        arguments = ("vendor/option_of_a_long_name", "string", value)
+        assert attributes._said_bytes(arguments, said) >= size_of((arguments, said))
+    blocks = vectors._channel_blocks(vectors.FINGERPRINT_BLOCKS, 128, (made,))
+    arguments = (vectors.FINGERPRINT_BLOCKS, 128, (made,))
+    assert vectors._blocks_bytes(arguments, blocks) >= size_of((arguments, blocks))
 
 
 def test_results_are_forgotten_when_they_take_too_many_bytes() -> None:

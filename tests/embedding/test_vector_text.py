@@ -9,14 +9,16 @@ import pytest
 from exr_inspector.embedding.text import (
     NUMBER_LIMIT,
     OCTAVE,
+    canonical,
+    component,
     compression,
+    cut_software,
     fold,
     line_order,
     number,
     octaves,
     pixel_type,
     soft_bins,
-    specific_words,
     text,
     words,
 )
@@ -45,14 +47,14 @@ def test_text_is_the_first_512_bytes_of_utf8(value, expected):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        (b"diffuse_direct", (b"diffuse", b"direct")),
-        (b"diffuseDirect", (b"diffuse", b"direct")),
-        (b"DiffDir", (b"diff", b"dir")),
-        (b"SSSFilter", (b"sss", b"filter")),
-        (b"SSS_filter", (b"sss", b"filter")),
-        (b"crypto_object00", (b"crypto", b"object", b"#")),
-        ("é_x".encode(), ("é".encode(), b"x")),
-        (b"__", ()),
+        (b"diffuse_direct", [b"diffuse", b"direct"]),
+        (b"diffuseDirect", [b"diffuse", b"direct"]),
+        (b"DiffDir", [b"diff", b"dir"]),
+        (b"SSSFilter", [b"sss", b"filter"]),
+        (b"SSS_filter", [b"sss", b"filter"]),
+        (b"crypto_object00", [b"crypto", b"object", b"00"]),
+        ("é_x".encode(), ["é".encode(), b"x"]),
+        (b"__", []),
     ],
 )
 def test_words_follow_case_digits_and_separators(name, expected):
@@ -60,11 +62,54 @@ def test_words_follow_case_digits_and_separators(name, expected):
     assert words(name) == expected
 
 
-def test_generic_words_say_nothing_unless_there_is_nothing_else():
-    """A prefix such as ViewLayer or rgba is no name."""
-    assert specific_words(b"ViewLayer.DiffDir") == (b"diff", b"dir")
-    assert specific_words(b"AOV_albedo_02") == (b"albedo",)
-    assert specific_words(b"rgba") == (b"rgba",)
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (b"ViewLayer.DiffDir", b"diffdir"),
+        (b"diffuse_direct", b"diffusedirect"),
+        (b"AOV_albedo_02", b"albedo"),
+        (b"albedo_v012", b"albedo"),
+        (b"dev2", b"dev"),
+        (b"rgba", b"rgba"),
+        (b"Layer1", b"layer1"),
+        (b"Layer1_v2", b"layer1"),
+        (b"360.00-407", b"36000407"),
+        (b"", b""),
+    ],
+)
+def test_a_layer_is_known_without_case_separators_versions_counters_and_generic_words(layer, expected):
+    """Where nothing else is left, generic words and counters say which layer it is."""
+    assert canonical(layer) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [(b"R", b"r"), (b"red", b"r"), (b"Alpha", b"a"), (b"Z", b"z"), (b"reds", b"reds")])
+def test_colours_are_components_by_either_name(name, expected):
+    """Some programs write red, green, blue and alpha."""
+    assert component(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("software", "program", "version"),
+    [
+        (b"Arnold 7.2.1.0", b"Arnold", b"7.2.1.0"),
+        (b"Nuke 14.0v5", b"Nuke", b"14.0v5"),
+        (b"V-Ray 6.10.02", b"V-Ray", b"6.10.02"),
+        (b"Renderer version 3.1", b"Renderer", b"3.1"),
+        (b"Gaffer v1.4", b"Gaffer", b"1.4"),
+        (b"3Delight 9.0.8 linux64 (Jan 14 2010)", b"3Delight", b"9.0.8"),
+        (b"3ds Max 2024", b"3ds Max", b"2024"),
+        (b"OpenImageIO 2.6.3.0dev : CE1F1D8D6B7505C9", b"OpenImageIO", b"2.6.3.0dev"),
+        (b"OpenImageIO 2.3.14 : oiiotool a.1001.exr -o b.exr", b"OpenImageIO", b"2.3.14"),
+        (b"tool --threads 4 a.1001.exr", b"tool", b""),
+        ("渲染 3.1".encode(), "渲染".encode(), b"3.1"),
+        (b"handmade", b"handmade", b""),
+        (b"", b"", b""),
+        (b" " * 400 + b"a" + b" " * 100 + b"1.2", b"a", b"1.2"),
+    ],
+)
+def test_software_is_cut_to_program_and_version(software, program, version):
+    """A command line or a hash differs from frame to frame."""
+    assert cut_software(software) == (program, version)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_split_names_and_full_names_are_the_same_channels(payload):
 def test_the_first_blocks_rescaled_are_the_fingerprint_of_the_same_channels(payload):
     """The same channels give the same fingerprint whether asked through the payload or the list."""
     if payload["channels"]:
-        scaled = [value / math.sqrt(0.32) for value in compute_metadata_embedding(payload)[:128]]
+        scaled = [value / math.sqrt(0.225) for value in compute_metadata_embedding(payload)[:128]]
         fingerprint = compute_channel_fingerprint(payload["channels"])
         assert max(abs(x - y) for x, y in zip(scaled, fingerprint, strict=True)) < 1e-7
 
@@ -191,14 +191,14 @@ def test_the_explanation_adds_up_to_the_cosine_distance(one, other, dim):
 @tried
 @given(PAYLOAD, st.text("abcdefghij", min_size=3, max_size=12), NAMES)
 def test_an_unknown_attribute_moves_the_vector_by_its_share_at_most(payload, name, value):
-    """Attribute names weigh 0.07, and so do their values."""
+    """Attribute names weigh 0.155, and their values 0.06."""
     more = copy.deepcopy(payload)
     more["attributes"]["parts"].append([{"name": "vendor" + name, "type": "string", "value": value}])
     if payload["channels"] or payload["parts"]:
         a, b = compute_metadata_embedding(payload), compute_metadata_embedding(more)
         moved = {part.block: part.distance for part in explain_distance(a, b)}
         assert {block for block, distance in moved.items() if distance} <= {"attrs", "values"}
-        assert sum(moved.values()) <= 2 * 0.14
+        assert sum(moved.values()) <= 2 * 0.215
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4242"])

@@ -35,4 +35,4 @@ def test_the_slice_that_is_the_fingerprint_is_the_documented_one():
     """Its root is taken of the weights' share."""
     share = sum(block.weight for block in FINGERPRINT_BLOCKS) / sum(block.weight for block in BLOCKS)
     assert f"`metadata_embedding[1:{sum(block.dims for block in FINGERPRINT_BLOCKS)}]` divided by root({share})" in DOCUMENT
-    assert EMBEDDING_VERSION == 1
+    assert EMBEDDING_VERSION == 2

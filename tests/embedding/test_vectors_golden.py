@@ -55,10 +55,10 @@ def test_vectors_are_the_recorded_ones(digest):
     assert digest.report()["differing"] == []
 
 
-def test_the_record_holds_twenty_payloads_at_three_dimensions(digest):
+def test_the_record_holds_24_payloads_at_three_dimensions(digest):
     """And the fingerprint of each."""
     names = set(digest.payloads())
-    assert len(names) == 20
+    assert len(names) == 24
     assert digest.golden()["digests"].keys() == {f"{name} @ {what}" for name in names for what in (384, 512, 128, "channels")}
 
 
@@ -77,7 +77,7 @@ def test_another_interpreter_computes_the_same_bits(python):
     if python is None:
         pytest.skip("no other Python from 3.11 on is installed")
     done = check_digests(python, "--pyodide", "/nonexistent")
-    assert (done.returncode, done.stdout.count("same    80 vectors")) == (0, 1), done.stdout
+    assert (done.returncode, done.stdout.count("same    96 vectors")) == (0, 1), done.stdout
 
 
 def test_pyodide_computes_the_same_bits():
@@ -86,7 +86,7 @@ def test_pyodide_computes_the_same_bits():
     if not (built / "node_modules/pyodide/pyodide.mjs").is_file() or shutil.which("node") is None:
         pytest.skip("needs node, and `npm install --prefix build/pyodide pyodide`")
     done = check_digests(sys.executable, "--require", "2")
-    assert (done.returncode, done.stdout.count("same    80 vectors")) == (0, 2), done.stdout
+    assert (done.returncode, done.stdout.count("same    96 vectors")) == (0, 2), done.stdout
 
 
 def test_an_interpreter_that_does_not_run_is_a_failure():
