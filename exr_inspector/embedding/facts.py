@@ -129,7 +129,8 @@ def _channel_bytes(arguments: tuple[Any, ...], channel: ChannelFacts) -> int:
         return size_of((arguments, channel))
 
 
-# Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file, if their names are of ordinary length.
+# Typed, because True, 1 and 1.0 are one key otherwise and differ as numbers. It holds the 16,384 channels of one file, if their
+# names are of ordinary length.
 _channel = bounded_cache(24 * MB, typed=True, size=_channel_bytes)(_make_channel)
 
 
