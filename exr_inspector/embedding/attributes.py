@@ -149,11 +149,11 @@ def _name_bytes(arguments: tuple[bytes], _: Name) -> int:
 @bounded_cache(MB, size=_name_bytes)
 def _read_name(name: bytes) -> Name:
     lowered, folded, spoken = name.lower(), fold(name), words(name)
-    namespace, *rest = _NAMESPACE_END.split(folded, maxsplit=1)
+    separator = _NAMESPACE_END.search(folded)
     counts = lowered not in PART_ATTRIBUTES and not lowered.startswith(PART_ATTRIBUTES_PREFIX)
     return Name(
         folded,
-        namespace if rest else b"",
+        folded[: separator.start()] if separator else b"",
         counts,
         counts and VOLATILE_WORDS.isdisjoint(spoken),
         not IDENTITY_WORDS.isdisjoint(spoken),

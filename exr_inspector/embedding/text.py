@@ -82,16 +82,17 @@ def words(name: bytes) -> list[bytes]:
     return [word.lower() for word in _WORD.findall(name)]
 
 
-def canonical(layer: bytes) -> bytes:
-    """A layer's name without case, separators, version, counters and the words that every layer may have.
+def canonical_words(layer: bytes) -> list[bytes]:
+    """A layer's words without those that every layer may have, a version and counters.
 
-    Where nothing else is left, these words and counters are the name.
+    Where nothing else is left, counters say which layer it is, and else the words that every layer may have, once each.
 
-    >>> canonical(b"ViewLayer.DiffDir_v002"), canonical(b"AOV_albedo_02"), canonical(b"Layer1_v2"), canonical(b"rgba")
-    (b'diffdir', b'albedo', b'layer1', b'rgba')
+    >>> canonical_words(b"ViewLayer.DiffDir_v002"), canonical_words(b"AOV_02"), canonical_words(b"rgba")
+    ([b'diff', b'dir'], [b'02'], [b'rgba'])
     """
     spoken = words(_VERSION_SUFFIX.sub(b"", layer))
-    return b"".join([word for word in spoken if word not in GENERIC_WORDS and not word.isdigit()] or spoken)
+    specific = [word for word in spoken if word not in GENERIC_WORDS]
+    return [word for word in specific if not word.isdigit()] or specific or list(dict.fromkeys(spoken))
 
 
 def fold(name: bytes) -> bytes:

@@ -11,15 +11,17 @@ from collections.abc import Iterable
 
 from exr_inspector.embedding.cache import MB, bounded_cache
 from exr_inspector.embedding.facts import FULL_SAMPLING, Box, ChannelFacts, PartFacts
-from exr_inspector.embedding.text import OCTAVE, UNIT, canonical, component, digit_runs, fold, octaves, soft_bins, words
+from exr_inspector.embedding.text import OCTAVE, UNIT, canonical_words, component, digit_runs, fold, octaves, soft_bins, words
 
 Bag = dict[bytes, int]
 
 # Layers. A rename keeps some of the canonical tokens; an added layer adds one unit beside `SMOOTHING` and the others.
 RAW_NAME = 3 * UNIT // 10
 CANONICAL_NAME = UNIT // 2
-LAYER_TRIGRAMS = 2 * UNIT // 10
+LAYER_STEMS = 2 * UNIT // 10
 SMOOTHING = UNIT
+STEM = 3
+"""Letters that a word and its abbreviations have in common: diff, dif and diffuse."""
 
 FAMILIES = {b"zip": b"deflate", b"zips": b"deflate", b"dwaa": b"dwa", b"dwab": b"dwa", b"b44": b"b44", b"b44a": b"b44"}
 LOSSY = frozenset(b"pxr24 b44 b44a dwaa dwab lj2k".split())
@@ -35,7 +37,7 @@ WRITER_LEVELS = (10, 2, 2, 2)
 def names(channels: tuple[ChannelFacts, ...]) -> Bag:
     """Block 1: which layers there are, by name, by canonical name, and by what the names are made of."""
     components: defaultdict[bytes, defaultdict[bytes, int]] = defaultdict(lambda: defaultdict(int))
-    for _, layer, own in {channel[:3] for channel in channels}:
+    for _, layer, own in {(channel.part, channel.layer, channel.component) for channel in channels}:
         components[layer][own] += 1
     bag: defaultdict[bytes, int] = defaultdict(int, {b"b:": SMOOTHING})
     for layer, parts in components.items():
@@ -53,16 +55,15 @@ def _tokens_bytes(arguments: tuple[bytes, tuple[bytes, ...]], tokens: tuple[tupl
 
 @bounded_cache(4 * MB, size=_tokens_bytes)
 def _layer_tokens(layer: bytes, components: tuple[bytes, ...]) -> tuple[tuple[bytes, int], ...]:
-    """One layer's tokens, its energy split over its components, words and trigrams."""
-    name = canonical(layer)
+    """One layer's tokens, its energy split over its components and the first letters of its words."""
+    spoken = canonical_words(layer)
+    name = b"".join(spoken)
     share = len(components)
     tokens = [(b"r:" + layer + b"." + own, RAW_NAME // share) for own in components]
     tokens += [(b"c:" + name + b"." + component(own), CANONICAL_NAME // share) for own in components]
     if not name:
-        return (*tokens, (b"l:", LAYER_TRIGRAMS))
-    framed = b"^" + name + b"$"
-    tokens += _split(b"t:", [framed[at : at + 3] for at in range(len(framed) - 2)], LAYER_TRIGRAMS)
-    return tuple(tokens)
+        return (*tokens, (b"l:", LAYER_STEMS))
+    return (*tokens, *_split(b"w:", [word[:STEM] for word in spoken], LAYER_STEMS))
 
 
 def _split(prefix: bytes, tokens: Iterable[bytes], energy: int) -> list[tuple[bytes, int]]:
@@ -79,7 +80,9 @@ def types(channels: tuple[ChannelFacts, ...]) -> Bag:
     if not channels:
         return bag
     by_type, by_component = 16 * UNIT // len(channels), 8 * UNIT // len(channels)
-    for (kind, component_type, sampling), count in Counter([channel[3:] for channel in channels]).items():
+    for (kind, component_type, sampling), count in Counter(
+        [(channel.type, channel.component_type, channel.sampling) for channel in channels]
+    ).items():
         bag[b"t:" + kind] += by_type * count
         bag[b"c:" + component_type] += by_component * count
         bag[b"s:" + sampling] += by_component // 2 * count
@@ -88,7 +91,7 @@ def types(channels: tuple[ChannelFacts, ...]) -> Bag:
     layers: defaultdict[bytes, set[bytes]] = defaultdict(set)
     for channel in channels:
         layers[channel.layer].add(channel.component_type)
-    held = [canonical(layer) + b"." + b",".join(sorted(own)) for layer, own in layers.items()]
+    held = [b"".join(canonical_words(layer)) + b"." + b",".join(sorted(own)) for layer, own in layers.items()]
     _add(bag, _split(b"n:", [layer[:SIGNATURE_LIMIT] for layer in held], 8 * UNIT))
     return bag
 

@@ -58,23 +58,23 @@ def test_each_block_has_the_length_of_its_weight():
 
 
 def test_a_layer_is_one_unit_of_energy_over_its_names():
-    """Raw names, canonical names, and trigrams of the canonical name."""
+    """Raw names, canonical names, and the first letters of words."""
     close(
-        names_of(*layers_of("AOV_ab.R", "AOV_ab.green")),
+        names_of(*layers_of("AOV_keyLight.R", "AOV_keyLight.green")),
         {
             b"b:": 1,
-            b"r:AOV_ab.R": 0.15,
-            b"r:AOV_ab.green": 0.15,
-            b"c:ab.r": 0.25,
-            b"c:ab.g": 0.25,
-            b"t:^ab": 0.1,
-            b"t:ab$": 0.1,
+            b"r:AOV_keyLight.R": 0.15,
+            b"r:AOV_keyLight.green": 0.15,
+            b"c:keylight.r": 0.25,
+            b"c:keylight.g": 0.25,
+            b"w:key": 0.1,
+            b"w:lig": 0.1,
         },
     )
 
 
 def test_the_unnamed_layer_has_a_token_of_its_own():
-    """It has no trigrams."""
+    """It has no words."""
     close(names_of({"name": "R"}), {b"b:": 1, b"r:.R": 0.3, b"c:.r": 0.5, b"l:": 0.2})
 
 

@@ -9,7 +9,7 @@ import pytest
 from exr_inspector.embedding.text import (
     NUMBER_LIMIT,
     OCTAVE,
-    canonical,
+    canonical_words,
     component,
     compression,
     cut_software,
@@ -65,21 +65,22 @@ def test_words_follow_case_digits_and_separators(name, expected):
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
-        (b"ViewLayer.DiffDir", b"diffdir"),
-        (b"diffuse_direct", b"diffusedirect"),
-        (b"AOV_albedo_02", b"albedo"),
-        (b"albedo_v012", b"albedo"),
-        (b"dev2", b"dev"),
-        (b"rgba", b"rgba"),
-        (b"Layer1", b"layer1"),
-        (b"Layer1_v2", b"layer1"),
-        (b"360.00-407", b"36000407"),
-        (b"", b""),
+        (b"ViewLayer.DiffDir", [b"diff", b"dir"]),
+        (b"diffuse_direct", [b"diffuse", b"direct"]),
+        (b"AOV_albedo_02", [b"albedo"]),
+        (b"albedo_v012", [b"albedo"]),
+        (b"dev2", [b"dev"]),
+        (b"rgba", [b"rgba"]),
+        (b"Layer1", [b"1"]),
+        (b"Layer1_v2", [b"1"]),
+        (b"360.00-407", [b"360", b"00", b"407"]),
+        (b"ViewLayer.ViewLayer", [b"view", b"layer"]),
+        (b"", []),
     ],
 )
 def test_a_layer_is_known_without_case_separators_versions_counters_and_generic_words(layer, expected):
-    """Where nothing else is left, generic words and counters say which layer it is."""
-    assert canonical(layer) == expected
+    """Where nothing else is left, counters say which layer it is, and else generic words."""
+    assert canonical_words(layer) == expected
 
 
 @pytest.mark.parametrize(("name", "expected"), [(b"R", b"r"), (b"red", b"r"), (b"Alpha", b"a"), (b"Z", b"z"), (b"reds", b"reds")])
