@@ -1,13 +1,18 @@
-"""docs/VECTOR_STRATEGY.md says what the code does."""
+"""docs/VECTOR_STRATEGY.md and docs/VECTOR_SPECIFICATION.md say what the code does."""
 
 from __future__ import annotations
 
 import re
 
+from exr_inspector.embedding import attributes, text
+from exr_inspector.embedding import tokens as tokens_of
+from exr_inspector.embedding.seats import SEATS
+from exr_inspector.embedding.text import EMPTY
 from exr_inspector.embedding.vectors import BLOCKS, EMBEDDING_VERSION, FINGERPRINT_BLOCKS
 from project import ROOT
 
 DOCUMENT = (ROOT / "docs/VECTOR_STRATEGY.md").read_text(encoding="utf-8")
+SPECIFICATION = (ROOT / "docs/VECTOR_SPECIFICATION.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_blocks_is_that_of_the_code():
@@ -36,3 +41,39 @@ def test_the_slice_that_is_the_fingerprint_is_the_documented_one():
     share = sum(block.weight for block in FINGERPRINT_BLOCKS) / sum(block.weight for block in BLOCKS)
     assert f"`metadata_embedding[1:{sum(block.dims for block in FINGERPRINT_BLOCKS)}]` divided by root({share})" in DOCUMENT
     assert EMBEDDING_VERSION == 2
+
+
+def test_the_specification_lists_what_the_code_lists():
+    """Blocks, seats, and every list of words."""
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\d+) \|$", SPECIFICATION, re.MULTILINE)
+    assert [(name, *map(int, numbers)) for name, *numbers in rows] == [
+        (block.name, block.dims, block.weight, len(SEATS[block.name])) for block in BLOCKS
+    ]
+    assert f"exr-inspector/embedding/{EMBEDDING_VERSION}/" in SPECIFICATION
+    seats = SPECIFICATION.partition("## Seats")[2]
+    for block, tokens in SEATS.items():
+        (line,) = re.findall(rf"^\* `{block}`: (.*(?:\n  .*)*)", seats, re.MULTILINE)
+        listed = " ".join(re.findall(r"`([^`]*)`", line))
+        missing = [token for token in tokens if token != EMPTY and token.decode().removeprefix("p:") not in listed]
+        assert not missing, block
+    plain = " ".join(SPECIFICATION.split())
+    for words in (
+        attributes.VOLATILE_WORDS,
+        attributes.IDENTITY_WORDS,
+        attributes.PART_ATTRIBUTES,
+        text.GENERIC_WORDS,
+        tokens_of.LOSSY,
+    ):
+        lists = [frozenset(listed.split()) for listed in re.findall(r"`([^`]*)`", plain)]
+        assert {word.decode() for word in words} in lists
+
+
+def test_the_specification_spells_patterns_as_the_code_does():
+    """Those that cut and fold text."""
+    spelled = "".join(SPECIFICATION.split())
+    for module, names in (
+        (text, ("_WORD", "_HEX_RUN", "_VERSION", "_OPTIONS", "_VERSION_SUFFIX")),
+        (attributes, ("_NUMBER", "_CLOCK", "_COUNTER")),
+    ):
+        for name in names:
+            assert "".join(getattr(module, name).pattern.decode().split()) in spelled, name
