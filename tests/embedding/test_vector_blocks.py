@@ -36,10 +36,10 @@ def names_of(*channels):
     return {token: energy / UNIT for token, energy in tokens.names(read_channels([*channels])).items()}
 
 
-def close(found, expected):
+def close(result, expected):
     """Equal keys, and values equal but for integer division."""
-    assert found.keys() == expected.keys()
-    assert all(abs(found[key] - value) < 1e-5 for key, value in expected.items())
+    assert result.keys() == expected.keys()
+    assert all(abs(result[key] - value) < 1e-5 for key, value in expected.items())
 
 
 def test_weights_and_dimensions_of_the_blocks_add_up():
@@ -88,13 +88,13 @@ def test_a_layer_counts_once_per_part_that_carries_one_of_its_channels():
 def test_types_count_channels_by_type_component_and_sampling():
     """Per channel 16 for the type, 8 for the type per component, 4 for the sampling; 14 for what is subsampled, 8 over layers."""
     bag = tokens.types(read_channels([{"name": "a.R", "type": "HALF"}, {"name": "Z", "type": "float32", "x_sampling": 2}]))
-    found = {token: energy / UNIT for token, energy in bag.items()}
-    assert (found[b"t:half"], found[b"t:float"]) == (8, 8)
-    assert (found[b"c:r:half"], found[b"c:z:float"]) == (4, 4)
-    assert (found[b"s:1:1"], found[b"s:2:1"]) == (2, 2)
-    assert found[b"y:2:1"] == 14
-    assert (found[b"n:a.r:half"], found[b"n:.z:float"]) == (4, 4)
-    assert abs(sum(found.values()) - 54) < 1e-5
+    result = {token: energy / UNIT for token, energy in bag.items()}
+    assert (result[b"t:half"], result[b"t:float"]) == (8, 8)
+    assert (result[b"c:r:half"], result[b"c:z:float"]) == (4, 4)
+    assert (result[b"s:1:1"], result[b"s:2:1"]) == (2, 2)
+    assert result[b"y:2:1"] == 14
+    assert (result[b"n:a.r:half"], result[b"n:.z:float"]) == (4, 4)
+    assert abs(sum(result.values()) - 54) < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -123,18 +123,18 @@ def test_compressions_have_families_and_some_lose(name, family, kind):
 
 def test_parts_share_the_energy_of_a_block():
     """A file of two parts is half the one and half the other."""
-    found = bag_of("compression", {"compression": "zip"}, {"compression": "piz"})
-    assert (found[b"x:zip"], found[b"f:deflate"], found[b"x:piz"], found[b"l:lossless"]) == (3, 2, 5, 2)
+    bag = bag_of("compression", {"compression": "zip"}, {"compression": "piz"})
+    assert (bag[b"x:zip"], bag[b"f:deflate"], bag[b"x:piz"], bag[b"l:lossless"]) == (3, 2, 5, 2)
 
 
 def test_format_says_the_display_size_exactly_and_by_octave():
     """The size counts 4, the pixel aspect 6, the width 6 by octave and 3 by its eighth, the aspect 6."""
     sizes = {"display_width": 1023, "display_height": 511, "width": 5, "height": 5}
-    found = bag_of("resolution", {**sizes, "pixel_aspect_ratio": 2.0})
-    assert (found[b"x:1023x511"], found[b"p:2048"]) == (4, 6)
-    assert (found[b"w~10"], found[b"w8~80"]) == (6, 3)
-    assert found[b"a~68"] > 5.9
-    assert abs(sum(found.values()) - 25) < 1e-5
+    bag = bag_of("resolution", {**sizes, "pixel_aspect_ratio": 2.0})
+    assert (bag[b"x:1023x511"], bag[b"p:2048"]) == (4, 6)
+    assert (bag[b"w~10"], bag[b"w8~80"]) == (6, 3)
+    assert bag[b"a~68"] > 5.9
+    assert abs(sum(bag.values()) - 25) < 1e-5
 
 
 def test_format_falls_back_to_the_data_size():
@@ -156,9 +156,9 @@ DISPLAY = window(0, 0, 99, 99)
 )
 def test_window_says_of_each_side_how_far_it_lies_from_that_of_the_display(data, expected):
     """In octaves of a sixty-fourth of the display, beyond it or within; overscan, which is chosen, also to the pixel."""
-    found = bag_of("window", {"data_window": data, "display_window": DISPLAY})
-    assert {token: round(energy) for token, energy in found.items() if energy > 0.5} == expected
-    assert abs(sum(found.values()) - sum(expected.values())) < 1e-5
+    bag = bag_of("window", {"data_window": data, "display_window": DISPLAY})
+    assert {token: round(energy) for token, energy in bag.items() if energy > 0.5} == expected
+    assert abs(sum(bag.values()) - sum(expected.values())) < 1e-5
 
 
 def test_a_side_far_away_is_as_far_as_one_at_four_displays():
@@ -171,9 +171,9 @@ def test_a_side_far_away_is_as_far_as_one_at_four_displays():
 
 def test_storage_says_how_pixels_are_laid_out():
     """Deep counts 10, tiles 6, their size 2, line order 5, the number of parts 6 and 2."""
-    found = bag_of("storage", {"type": "deeptile", "tile_width": 64, "tile_height": 32, "line_order": "RANDOM_Y"})
+    bag = bag_of("storage", {"type": "deeptile", "tile_width": 64, "tile_height": 32, "line_order": "RANDOM_Y"})
     expected = {b"d:deep": 10, b"k:tiled": 6, b"z:64x32": 2, b"o:random": 5, b"n~1": 6, b"m:single": 2}
-    assert found == expected
+    assert bag == expected
     assert bag_of("storage", {}) == {b"d:flat": 10, b"k:scan": 6, b"z:-": 2, b"n~1": 6, b"m:single": 2}
     assert bag_of("storage", {}, {})[b"m:multi"] == 2
 
@@ -181,9 +181,9 @@ def test_storage_says_how_pixels_are_laid_out():
 def test_parts_are_told_by_view_name_and_what_they_hold():
     """The name's words share 4; the signature of components and types is sorted."""
     channels = [{"name": "b.R", "type": "HALF"}, {"name": "a.R", "type": "HALF"}, {"name": "A", "type": "FLOAT", "part_index": 1}]
-    found = bag_of("arrangement", {"name": "key_light", "view": "left"}, channels=channels)
+    bag = bag_of("arrangement", {"name": "key_light", "view": "left"}, channels=channels)
     expected = {b"v:left": 4, b"n:key_light": 2, b"w:key": 2, b"w:light": 2, b"p:r:half": 2, b"p:a:float": 2}
-    assert found == expected
+    assert bag == expected
     assert bag_of("arrangement", {}) == {b"v:": 4, b"n:": 2}
 
 
@@ -212,8 +212,8 @@ def test_signatures_of_parts_end_at_200_bytes():
 def test_what_wrote_a_file_has_four_levels(part, levels):
     """Product 10, with each version 2, colour space 8; what the payload calls it comes before what the file says."""
     product, major, minor, whole = levels
-    found = bag_of("source", {"color_space": "ACEScg", **part})
-    assert found == {
+    bag = bag_of("source", {"color_space": "ACEScg", **part})
+    assert bag == {
         b"c:ACEScg": 8,
         b"p:" + product: 10,
         b"j:" + product + b" " + major: 2,
