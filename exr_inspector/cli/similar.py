@@ -4,7 +4,7 @@
     %(prog)s FILE_ID --by channels --top 5     or a stored file, by its file_id or its path
 
 `--by metadata` compares how files were made, `--by channels` which channels they have. Distances are cosine distances: 0 is
-alike; by metadata the same setup lies below about 0.09. One frame stands for its sequence. Below the files stands what makes the
+alike; by metadata the same setup lies below about 0.05. One frame stands for its sequence. Below the files stands what makes the
 distances, each difference once: `-` what the reference alone has, `+` what the others have instead.
 Exit status: 0 with an answer, also an empty one; 2 for a reference that is none; 1 where the database did not answer.
 """

@@ -2,7 +2,7 @@
 -- Group: similar
 -- Asked by: lighting and compositing TDs who look for a setup to reuse, or for what else a bad setup went into
 -- Nothing: no similar renders
--- Note: cosine distance of metadata_embedding; 0 is made alike, below about 0.09 is the same setup. One frame stands for
+-- Note: cosine distance of metadata_embedding; 0 is made alike, below about 0.05 is the same setup. One frame stands for
 --   its sequence: the one whose path sorts first.
 -- $file_id text: the reference, as files.file_id
 -- $show text = null: only this show; null asks all
