@@ -56,13 +56,13 @@ def ask_similar(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dic
 def test_an_exr_on_disk_finds_its_older_version_first(
     samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str], way: list[str]
 ) -> None:
-    """Its own sequence is left out; the version before is nearest, and explained by its build alone."""
+    """Its own sequence is left out; the version before is nearest, and explained by its build and its settings."""
     answer = ask_similar(capsys, str(samples[0] / BEAUTY), "--explain", *way)
     assert str(answer[0]["file_path"]).endswith(OLDER)
     assert not any("beauty_v003" in str(one["file_path"]) for one in answer)
     fields = {entry["field"]: entry for entry in answer[0]["explanation"]}  # type: ignore[attr-defined]
-    assert set(fields) == {"colour space and software"}
-    assert "render_software Blender 4.1.1" in fields["colour space and software"]["only_other"]
+    assert set(fields) == {"colour space and software", "values of attributes"}, fields
+    assert "render_product Blender 4.1.1" in fields["colour space and software"]["only_other"]
     assert [one["distance"] for one in answer] == sorted(one["distance"] for one in answer)  # type: ignore[type-var]
 
 
@@ -123,14 +123,14 @@ def test_channels_alone_are_compared_when_asked_for(samples: tuple[Path, LocalVa
 
 
 def test_an_explanation_names_only_what_the_vector_sees() -> None:
-    """An artist is one, a date is none, and two counters that differ by their digits are the same to the vector."""
+    """A camera is one; a date, an artist and a frame in the path of a texture are none."""
 
-    def payload(artist: str, date: str, folder: str) -> dict[str, object]:
-        texts = {"artist": artist, "capDate": date, "camera": folder}
+    def payload(artist: str, date: str, camera: str, frame: int) -> dict[str, object]:
+        texts = {"artist": artist, "capDate": date, "camera": camera, "texture": f"/tex/wall.{frame}.tx"}
         return {"attributes": {"parts": [[{"name": name, "type": "string", "value": text} for name, text in texts.items()]]}}
 
-    one, other = payload("mira", "2026:03:02", "cam 12"), payload("jonas", "2026:03:03", "cam 13")
-    assert differences("values", one, other) == (["artist = mira"], ["artist = jonas"])
+    one, other = payload("mira", "2026:03:02", "cam 12", 1001), payload("jonas", "2026:03:03", "cam 13", 1002)
+    assert differences("values", one, other) == (["camera = cam 12"], ["camera = cam 13"])
     assert differences("attrs", one, other) == ([], [])
 
 
@@ -163,5 +163,5 @@ def test_the_table_for_people_explains_each_difference_once(
     table, legend = capsys.readouterr().out.split("\n1  ")
     assert table.startswith("Nearest to sq010_sh020_beauty_v003.1001.exr\n")
     assert "v003  1001-1003         0  nothing" in table
-    assert " ".join(legend.split()).count("-render_software Blender 4.2.3 LTS +render_software Blender 4.1.1") == 1
+    assert " ".join(legend.split()).count("-render_product Blender 4.2.3 +render_product Blender 4.1.1") == 1
     assert max(map(len, table.splitlines())) <= 80
