@@ -184,6 +184,14 @@ FILES = TableSpec(
             since="1.1.0",
             role=Role.OBSERVED,
         ),
+        Column("version_number", INT, "Number of the version, to order by", since="1.1.0", role=Role.OBSERVED),
+        Column(
+            "layer_key",
+            TEXT,
+            "sequence_key, or a still's path, with v# for the version: the same in all versions of a layer",
+            since="1.1.0",
+            role=Role.OBSERVED,
+        ),
         Column(
             "chunk_sizes_sha256",
             TEXT,

@@ -26,6 +26,7 @@ from exr_inspector.errors import BadPayload, VectorEmbeddingError
 from exr_inspector.path_templates import Template
 from exr_inspector.payload.aovs import describe_channels
 from exr_inspector.payload.document import normalize_path
+from exr_inspector.payload.names import layer_key, version_number
 from exr_inspector.payload.places import place_of
 from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
 
@@ -293,7 +294,15 @@ def _file_rows(document: Document) -> list[Row]:
     computed = computed_columns("files", _file_values(document))
     place = place_columns(path, document.templates)
     told = {name: value for name, value in _told_place(document).items() if place[name] is None}
-    return [document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | place | told]
+    row = document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | place | told
+    return [row | _version_columns(row)]
+
+
+def _version_columns(row: Row) -> Row:
+    """The columns that make versions of a layer comparable."""
+    version = row["version_token"]
+    key = layer_key(row["sequence_key"] or row["file_path_normalized"], version)
+    return {"version_number": version_number(version), "layer_key": key}
 
 
 def _told_place(document: Document) -> Row:

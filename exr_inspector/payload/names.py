@@ -24,6 +24,8 @@ _UDIM_WORD = re.compile(r"(?<![a-z])(?:udims?|tex|textures?|sourceimages|maps)(?
 _MAX_NAME = 1024
 # Longer runs of digits are dates or identifiers.
 _MAX_DIGITS = 9
+# What 63 bits hold, whatever the digits are.
+_MAX_VERSION_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,29 @@ def parse_name(path: str, *, is_texture: bool = False) -> Name:
     if _is_udim(frame, is_texture or _UDIM_WORD.search(path.lower()) is not None):
         return Name(None, f"{directory}{slash}{base}<UDIM>{tail}", version, frame)
     return Name(int(frame), f"{directory}{slash}{base}#{tail}", version)
+
+
+def version_number(version: str | None) -> int | None:
+    """The number of a version token; None without one, and of digits that are a date or an identifier rather than a number.
+
+    >>> version_number("v003"), version_number(None)
+    (3, None)
+    """
+    digits = version.lstrip("v") if version else ""
+    return int(digits) if 0 < len(digits) <= _MAX_VERSION_DIGITS else None
+
+
+def layer_key(key: str, version: str | None) -> str:
+    """A sequence_key, or the path of a still, with `v#` wherever its version stands: the same in all versions of a layer.
+
+    >>> layer_key("/s/tool_v001/sh010/v003/beauty_V3.#.exr", "v003")
+    '/s/tool_v001/sh010/v#/beauty_v#.#.exr'
+    """
+    if version is None:
+        return key
+    digits = version.lstrip("v0") or "0"
+    token = rf"(?<![A-Za-z0-9])v(?:er(?:sion)?)?[._-]?0*{digits}(?![A-Za-z0-9])"
+    return re.sub(token, "v#", key, flags=re.ASCII | re.IGNORECASE)
 
 
 def _is_udim(frame: str, context: bool) -> bool:

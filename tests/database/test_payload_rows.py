@@ -17,6 +17,7 @@ from exr_inspector.database import rows as vast_rows
 from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
 from exr_inspector.errors import BadPayload, VectorEmbeddingError
 from exr_inspector.path_templates import parse_templates
+from exr_inspector.payload.names import parse_name
 from sample_payloads import PATH, channel, part, payload, unreadable
 from vast_schemas import MAX_CELL_BYTES, TABLES, schema_for
 
@@ -80,6 +81,27 @@ def test_a_file_is_stored_where_it_belongs(path, template, place):
     row = vast_rows.rows_of(document, templates=templates).file
     names = ("show_name", "sequence_name", "shot_name", "task_name", "layer_name", "version_token")
     assert tuple(row[name] for name in names) == place
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "version", "key"),
+    [
+        ("/s/v010/beauty_v010.1001.exr", "", 10, "/s/v#/beauty_v#.#.exr"),
+        ("/s/tool_v2/beauty_V010.1001.exr", "", 10, "/s/tool_v2/beauty_v#.#.exr"),
+        ("/s/beauty_v003.exr", "", 3, "/s/beauty_v#.exr"),
+        ("/s/10/VER.003/beauty.1001.exr", "/s/{shot}/{version}/*", 3, "/s/10/v#/beauty.#.exr"),
+        ("/s/beauty.1001.exr", "", None, "/s/beauty.#.exr"),
+        ("/s/v20260131123059000001/a.1001.exr", "", None, "/s/v#/a.#.exr"),
+    ],
+)  # fmt: skip
+def test_versions_of_a_layer_share_a_key_and_have_numbers(path, template, version, key):
+    """Written in any way, but not the version of something else in the path; without a version the key is the sequence's."""
+    document = payload(path)
+    document["file"] |= {
+        name: getattr(parse_name(path), name) for name in ("sequence_key", "version_token", "frame_number")
+    }
+    row = vast_rows.rows_of(document, templates=parse_templates(template) if template else ()).file
+    assert (row["version_number"], row["layer_key"]) == (version, key)
 
 
 def test_vectors_are_the_computed_ones_bit_for_bit():
