@@ -194,10 +194,11 @@ def test_whatever_the_vector_sees_is_said(block: str, odd: int) -> None:
     assert said.get(block, block) in row["differs_in"]
 
 
-def test_the_sequence_without_a_family_is_found_alone() -> None:
-    """The pass that another program wrote, at another size."""
-    (row,) = query_cases.golden("sequences_unlike_family")
+def test_the_sequences_without_a_family_are_found_alone() -> None:
+    """The pass that another program wrote, at another size, and the version of which almost everything is new."""
+    row, later = query_cases.golden("sequences_unlike_family")
     assert row["sequence_key"] == sequence_key(*PLANTED["odd_family"])
+    assert later["sequence_key"] == sequence_key(*PLANTED["versions"], "v003")
     assert row["nearest_path"].split("/")[6:8] == ["sh010", "fx"]
     said = "channel names (+fire.B, -diffuse_indirect.R and 14 more), compression, type, tiles, data_window, "
     assert row["differs_in"].startswith(f"{said}display_window, software")
@@ -350,3 +351,97 @@ def test_the_aovs_of_a_shot_are_listed_by_view_and_category() -> None:
     assert ("P", "utility", "position") in utility
     assert ("N", "utility", "normal") in utility
     assert ("", "depth", "depth") in utility
+
+
+def test_bad_pixels_are_found_with_their_frames_and_the_first_position() -> None:
+    """Three frames with NaN, one with Infinity, two with negative colour; negative normals and positions are no fault."""
+    rows = query_cases.golden("bad_pixels")
+    assert {row["sequence_or_file"] for row in rows} == {sequence_key(*PLANTED["nan"][:4])}
+    ranges = {row["fault"]: (row["channel_name"], row["first_frame"], row["last_frame"], row["frame_count"]) for row in rows}
+    assert ranges == {
+        "NaN": (seeded_catalogue.NAN_CHANNEL, 1011, 1013, 3),
+        "Infinity": (seeded_catalogue.INFINITY_CHANNEL, 1020, 1020, 1),
+        "negative colour": (seeded_catalogue.NEGATIVE_CHANNEL, 1030, 1031, 2),
+    }
+    positions = {row["fault"]: (row["first_x"], row["first_y"]) for row in rows}
+    assert positions == {"NaN": seeded_catalogue.NAN_AT, "Infinity": (None, None), "negative colour": (None, None)}
+
+
+def test_black_and_constant_pictures_are_told_apart() -> None:
+    """Two black frames and one of one colour; opaque alpha is not a picture, and lights that are off are not asked for."""
+    rows = query_cases.golden("black_or_constant_frames")
+    assert {row["sequence_or_file"] for row in rows} == {sequence_key(*PLANTED["black"][:4])}
+    ranges = {row["kind"]: (row["layer_name"], row["first_frame"], row["last_frame"], row["frame_count"]) for row in rows}
+    assert ranges == {"black": ("", 1001, 1002, 2), "constant": ("", 1045, 1045, 1)}
+
+
+def test_of_every_colour_the_lights_that_are_off_are_black_in_all_frames() -> None:
+    """The emission of each measured pass of the first show."""
+    with query_cases.over(seeded_catalogue.tables()) as sql:
+        rows = engine.run(sql, questions.load("black_or_constant_frames").bind({"role": "emission"})).to_pylist()
+    passes = {sequence_key(*place) for place in seeded_catalogue.MEASURED if place[0] == "apollo"}
+    assert {row["sequence_or_file"] for row in rows} == passes
+    assert {(row["kind"], row["frame_count"], row["frames_of_sequence"]) for row in rows} == {("black", 45, 45)}
+
+
+def test_a_flash_goes_back_and_a_jump_stays() -> None:
+    """Each once, at its frame, with the means on both sides; a black beginning and a constant end are jumps as well."""
+    rows = {(row["sequence_key"], row["frame_number"]): row for row in query_cases.golden("flicker")}
+    flash, jump = place(*PLANTED["flash"]), place(*PLANTED["jump"])
+    dark = sequence_key(*PLANTED["black"][:4])
+    assert {key: row["returns"] for key, row in rows.items()} == {
+        flash: "back", jump: "stays", (dark, 1003): "stays", (dark, 1045): None,
+    }  # fmt: skip
+    assert 3.9 < rows[flash]["mean_value"] / rows[flash]["mean_before"] < 4.1
+    assert 1.7 < rows[jump]["mean_after"] / rows[jump]["mean_before"] < 1.9
+    # All but alpha and the emission, of which every frame is the same.
+    assert rows[flash]["channel_count"] == len(seeded_catalogue.BEAUTY) - 4
+    assert rows[dark, 1003]["channel_count"] == 3
+
+
+def test_renders_that_changed_nothing_and_repeated_frames_are_found() -> None:
+    """The second version repeats all frames of the first, and one frame repeats the one before it."""
+    rows = query_cases.golden("same_picture")
+    first, second = sequence_key(*PLANTED["versions"]), sequence_key(*PLANTED["versions"], "v002")
+    key, number = place(*PLANTED["same_frame"])
+    said = {
+        (row["sequence_or_file"], row["same_as"]): (row["file_count"], row["first_frame"], row["same_as_first_frame"])
+        for row in rows
+    }
+    assert said == {(second, first): (seeded_catalogue.FRAMES, 1001, 1001), (key, key): (1, number, number - 1)}
+
+
+def test_versions_are_listed_latest_first_with_what_changed() -> None:
+    """First the layer that was written last: of its third version everything changed, of the second nothing."""
+    layer = sequence_key(*PLANTED["versions"]).replace("v001", "v#")
+    rows = query_cases.golden("versions")[:3]
+    assert {row["layer_key"] for row in rows} == {layer}
+    assert [(row["version"], row["frame_count"], row["last_frame"]) for row in rows] == [
+        ("v003", 48, 1048), ("v002", 45, 1045), ("v001", 45, 1045),
+    ]  # fmt: skip
+    assert [row["changed"] for row in rows] == [
+        "channels (+Z), resolution 4096x2160 to 4096x1716, compression zip to piz, renderer V-Ray 6.20.02 to Mantra 20.5.370, "
+        "frames 1001-1045 to 1001-1048",
+        "nothing of these",
+        None,
+    ]
+
+
+def test_what_a_shot_could_lose_is_what_has_a_later_version() -> None:
+    """The bytes of the first and second of three versions; of other shots, 0 where all versions are the latest."""
+    bytes_of = {row["version"]: row["total_bytes"] for row in query_cases.golden("versions") if "/fx/v#" in row["layer_key"]
+                and row["sequence_name"] == PLANTED["versions"][1]}  # fmt: skip
+    rows = query_cases.golden("shot_cost")
+    superseded = {(row["show_name"], row["sequence_name"], row["shot_name"]): row["superseded_bytes"] for row in rows}
+    assert {shot: count for shot, count in superseded.items() if count} == {
+        PLANTED["versions"][:3]: bytes_of["v001"] + bytes_of["v002"]
+    }
+    overwritten = {(row["show_name"], row["sequence_name"], row["shot_name"]) for row in rows if row["overwritten_hours"]}
+    assert overwritten == {PLANTED["rerendered"][:3], PLANTED["deleted"][:3]}
+
+
+def test_only_what_came_since_is_new() -> None:
+    """The frames of the latest version."""
+    (row,) = query_cases.golden("new_files")
+    assert row["sequence_or_file"] == sequence_key(*PLANTED["versions"], "v003")
+    assert (row["file_count"], row["ok"], row["first_frame"], row["last_frame"]) == (48, 48, 1001, 1048)

@@ -127,7 +127,7 @@ def test_an_explanation_says_what_is_read_where(ask) -> None:
         "--endpoint",
         "http://127.0.0.1:1",
     )[1]
-    assert "files: 3 of 45 columns (file_path, is_current, show_name)" in out
+    assert "files: 3 of 47 columns (file_path, is_current, show_name)" in out
     assert "rows: is_current and show_name = 'apollo'" in out
 
 

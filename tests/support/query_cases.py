@@ -44,6 +44,8 @@ def parameters(name: str) -> dict[str, str]:
         "files_without_attribute": {"show": "borealis"},
         "frame_coverage": {"only_gaps": "1"},
         "storage_what_if": {"limit": "40"},
+        "new_files": {"since": seeded_catalogue.LATEST.isoformat()},
+        "versions": {"show": "caldera", "shot": "sh010"},
     }
     if name == "similar_renders":
         return {"file_id": file_id(REFERENCE), "limit": "30"}

@@ -234,8 +234,27 @@ PLANTED: dict[str, Any] = {
     "stale": ("caldera", "sq040", "sh060"),
     "rerendered": ("apollo", "sq010", "sh010", "beauty"),
     "deleted": ("apollo", "sq020", "sh060", "deep", 1045),
+    "nan": ("apollo", "sq040", "sh020", "beauty", (1011, 1012, 1013)),
+    "infinity": ("apollo", "sq040", "sh020", "beauty", 1020),
+    "negative": ("apollo", "sq040", "sh020", "beauty", (1030, 1031)),
+    "black": ("apollo", "sq040", "sh030", "beauty", (1001, 1002)),
+    "constant": ("apollo", "sq040", "sh030", "beauty", 1045),
+    "flash": ("apollo", "sq040", "sh040", "beauty", 1022),
+    "jump": ("apollo", "sq040", "sh040", "beauty", 1036),
+    "same_frame": ("apollo", "sq040", "sh040", "beauty", 1009),
+    "versions": ("caldera", "sq020", "sh010", "fx"),
 }
 """What is wrong, and where. Frames are numbers; a tuple of four names is a pass of a shot, of three a shot."""
+
+
+MEASURED = (
+    ("apollo", "sq040", "sh020", "beauty"), ("apollo", "sq040", "sh030", "beauty"), ("apollo", "sq040", "sh040", "beauty"),
+    ("caldera", "sq020", "sh010", "fx"), ("caldera", "sq040", "sh020", "utility"),
+)  # fmt: skip
+"""The passes whose pixels were read; their faults in pixels are planted there."""
+NAN_AT, NAN_CHANNEL, INFINITY_CHANNEL, NEGATIVE_CHANNEL = (640, 360), "R", "specular_direct.G", "diffuse_direct.B"
+LATEST = datetime(2026, 3, 29, 0, 0, 0)  # noqa: DTZ001
+"""Only the latest version of the pass with several was written after it."""
 
 
 def planted(frame: Frame) -> Frame | None:
@@ -320,6 +339,7 @@ def frames() -> list[Frame]:
     """Every file: 10,000 that are there or were, and the earlier versions of the pass that was rendered again."""
     present = [frame for clean in clean_frames() if (frame := planted(_drifted(_hosted(clean)))) is not None]
     present += _extra(present)
+    present += _later_versions(present)
     stills = FILES - len(present)
     present += [_still(index) for index in range(stills)]
     return [*_superseded(present), *present]
@@ -338,6 +358,22 @@ def _extra(present: Sequence[Frame]) -> list[Frame]:
     """The same frame a second time, its number written with five digits."""
     (key, number), *_ = PLANTED["duplicate"].items()
     return [replace(frame, pad=5) for frame in present if sequence_key(*frame.key) == key and frame.number == number]
+
+
+THIRD = {
+    "software": "Mantra 20.5.370",
+    "compression": "piz",
+    "size": (UHD[0], 1716),
+    "channels": (*BEAUTY[:10], ("Z", "FLOAT")),
+}
+
+
+def _later_versions(present: Sequence[Frame]) -> list[Frame]:
+    """The second version is rendered as the first was, and holds the same pictures; of the third almost everything is new."""
+    first = [frame for frame in present if frame.key == PLANTED["versions"]]
+    third = [replace(frame, setup=replace(frame.setup, **THIRD), version="v003", day=28) for frame in first]
+    more = [replace(third[-1], number=third[-1].number + extra) for extra in (1, 2, 3)]
+    return [*(replace(frame, version="v002", day=25) for frame in first), *third, *more]
 
 
 TEXTURE = RenderSetup("textures", "maketx 2.5.12", rgb(""), "zip", (2048, 2048), kind="tiledimage", color_space=None, artist=None)
@@ -436,6 +472,8 @@ def _described(document: JsonObject, frame: Frame) -> None:
     document["attributes"] = {"parts": [_attributes(frame) for _ in setup.views]}
     if frame.rules:
         document["validation"] = {"results": list(frame.rules)}
+    if frame.key in MEASURED:
+        document["stats"] = {"channels": [_measured(frame, channel["name"]) for channel in document["channels"]]}
 
 
 def _channel(name: str, kind: str, part: int) -> JsonObject:
@@ -444,6 +482,59 @@ def _channel(name: str, kind: str, part: int) -> JsonObject:
         "part_index": part, "name": name, "layer_name": layer, "component_name": component, "type": kind,
         "x_sampling": 1, "y_sampling": 1, "p_linear": False,
     }  # fmt: skip
+
+
+def _measured(frame: Frame, channel: str) -> JsonObject:
+    """What was measured of a channel: a level that drifts a little, and the faults that are planted in pixels."""
+    width, height = frame.setup.size
+    pixels = width * height
+    value = _constant(frame, channel)
+    picture = _picture(frame)
+    mean = _mean(frame, channel, picture) if value is None else value
+    nan = 12 if _is_planted("nan", frame) and channel == NAN_CHANNEL else 0
+    infinite = 5 if _is_planted("infinity", frame) and channel == INFINITY_CHANNEL else 0
+    signed = channel[0] in "PN" or (_is_planted("negative", frame) and channel == NEGATIVE_CHANNEL)
+    noise = 0.0 if value is not None else 0.2 * mean
+    return {
+        "part_index": 0, "channel_name": channel, "pixel_count": pixels, "finite_count": pixels - nan - infinite,
+        "nan_count": nan, "pos_inf_count": infinite, "neg_inf_count": 0, "negative_count": 300 if signed else 0,
+        "zero_count": pixels if value == 0 else 0, "min_value": -0.25 if signed else mean - noise, "max_value": mean + 4 * noise,
+        "mean_value": mean, "stddev_value": noise, "p01": mean - noise, "p50": mean, "p99": mean + 3 * noise,
+        "first_nan_x": NAN_AT[0] if nan else None, "first_nan_y": NAN_AT[1] if nan else None,
+        "is_constant": value is not None, "is_sampled": False, "is_partial": False,
+        "sample_hash": hashlib.sha256((f"{picture}/{channel}" if value is None else f"{value}").encode()).hexdigest(),
+        "details": {},
+    }  # fmt: skip
+
+
+def _is_planted(name: str, frame: Frame) -> bool:
+    return _stands((*frame.key, frame.number), PLANTED[name])
+
+
+def _constant(frame: Frame, channel: str) -> float | None:
+    """The value of all its samples: opaque alpha, an emission that no light has, and the frames that are planted so."""
+    if channel == "A":
+        return 1.0
+    if channel.startswith("emission.") or (_is_planted("black", frame) and "." not in channel):
+        return 0.0
+    return 0.18 if _is_planted("constant", frame) and "." not in channel else None
+
+
+def _picture(frame: Frame) -> str:
+    """What the frame shows; two frames that show the same have the same samples."""
+    number = frame.number - 1 if _is_planted("same_frame", frame) else frame.number
+    version = "v001" if frame.version == "v002" else frame.version
+    return "/".join((*frame.key, version, str(number)))
+
+
+def _mean(frame: Frame, channel: str, picture: str) -> float:
+    """A level for each channel of a pass, a slow drift, noise of a percent, a flash and a jump."""
+    level = Random(f"{SEED}/level/{frame.key}/{channel}").uniform(0.1, 0.6)
+    drift = 1 + 0.004 * (int(picture.rpartition("/")[2]) - FIRST_FRAME)
+    *where, first = PLANTED["jump"]
+    brighter = frame.key == tuple(where) and frame.number >= first
+    factor = 4.0 if _is_planted("flash", frame) else 1.8 if brighter else 1.0
+    return level * drift * factor * Random(f"{SEED}/mean/{picture}/{channel}").uniform(0.99, 1.01)
 
 
 def _part(frame: Frame, index: int, view: str | None) -> JsonObject:
