@@ -97,9 +97,7 @@ def test_a_file_is_stored_where_it_belongs(path, template, place):
 def test_versions_of_a_layer_share_a_key_and_have_numbers(path, template, version, key):
     """Written in any way, but not the version of something else in the path; without a version the key is the sequence's."""
     document = payload(path)
-    document["file"] |= {
-        name: getattr(parse_name(path), name) for name in ("sequence_key", "version_token", "frame_number")
-    }
+    document["file"] |= {name: getattr(parse_name(path), name) for name in ("sequence_key", "version_token", "frame_number")}
     row = vast_rows.rows_of(document, templates=parse_templates(template) if template else ()).file
     assert (row["version_number"], row["layer_key"]) == (version, key)
 
