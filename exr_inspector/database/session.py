@@ -221,6 +221,17 @@ class Store:
         """
         return Work(self, self.session.transaction(), ledger, {} if tables is None else tables)
 
+    def resume(self, txid: int, tables: Mapping[str, Any]) -> Work:
+        """The transaction with this id, whatever state it is in; not for a `with` block."""
+        transaction = self.session.transaction()
+        transaction.txid = txid
+        return Work(self, transaction, Ledger(), tables)
+
+    def roll_back(self, txid: int) -> None:
+        """Roll back the transaction with this id."""
+        with translate_errors(self.translate):
+            self.session.api.rollback_transaction(txid)
+
     def translate(self, error: BaseException, ruling: Ruling) -> InspectorError:
         """The error to raise for one of the client's."""
         if ruling.code in ("database_not_found", "database_stale"):
@@ -281,8 +292,13 @@ class Work:
     def _abandon(self, txid: int) -> None:
         """Roll the transaction back if it is still open: it would keep its rows locked, and could take effect later."""
         self._ledger.requests += 1
-        with suppress(InspectorError), translate_errors(partial(rulings.as_inspector_error, place="rollback")):
-            self.store.session.api.rollback_transaction(txid)
+        with suppress(InspectorError):
+            self.store.roll_back(txid)
+
+    @property
+    def txid(self) -> int:
+        """The server's number of the transaction, while it is open."""
+        return int(self._transaction.txid)
 
     def select(self, table: str, columns: Sequence[str], key: str, values: Sequence[str]) -> pa.Table:
         """The rows whose `key` is one of `values`, with these columns and `$row_id`."""
@@ -335,23 +351,64 @@ class Work:
             return None
         return metadata
 
-    def create(self, tables: Mapping[str, tuple[pa.Schema, VectorIndex | None]]) -> None:
-        """Create the schema and these tables where they are missing, with the vector index where the server offers one."""
+    def load_all(self, tables: Iterable[str]) -> dict[str, Any]:
+        """The metadata of these tables, without those that are not there; two requests each, side by side."""
+        futures = {table: self.store.inserters.submit(self.load, table) for table in tables}
+        wait(futures.values())
+        loaded = {table: future.result() for table, future in futures.items()}
+        return {table: metadata for table, metadata in loaded.items() if metadata is not None}
+
+    def create(self, tables: Mapping[str, tuple[pa.Schema, VectorIndex | None]]) -> list[str]:
+        """Create the schema and these tables where they are missing, with the vector index where the server offers one.
+
+        The names of the tables that were made. One request, one for each of them, and two for the schema.
+        """
         from vastdb import VectorIndexSpec
 
-        indexes = self.store.session.features.vast_version >= (5, 5)
-        schema = self._transaction.bucket(self.store.bucket).create_schema(self.store.schema, fail_if_exists=False)
-        self._ledger.requests += 4
-        for name, (columns, index) in tables.items():
+        api, txid, indexes = self.store.session.api, self._transaction.txid, self.store.session.features.vast_version >= (5, 5)
+        names = self._listed()
+        if names is None:
+            self._ledger.requests += 1
+            api.create_schema(self.store.bucket, self.store.schema, txid=txid)
+        missing = [name for name in tables if name not in (names or ())]
+        for name in missing:
+            columns, index = tables[name]
             spec = VectorIndexSpec(index.column, index.metric) if index and indexes else None
-            schema.create_table(name, wire_schema(columns), fail_if_exists=False, vector_index=spec)
-            self._ledger.requests += 5
+            self._ledger.requests += 1
+            api.create_table(self.store.bucket, self.store.schema, name, wire_schema(columns), txid=txid, vector_index=spec)
+        return missing
+
+    def metadata_of(self, table: str, columns: pa.Schema) -> Any:
+        """What `load` answers about a table without a vector index that was made with these columns a moment ago; no request."""
+        from vastdb import TableRef
+        from vastdb.table_metadata import TableType
+
+        return _shared_metadata()(TableRef(self.store.bucket, self.store.schema, table), wire_schema(columns), TableType.Regular)
 
     def names(self) -> list[str]:
-        """The names of the schema's tables, sorted; none where there is no such schema. Two requests."""
-        self._ledger.requests += 2
-        schema = self._transaction.bucket(self.store.bucket).schema(self.store.schema, fail_if_missing=False)
-        return sorted(schema.tablenames()) if schema is not None else []
+        """The names of the schema's tables, sorted; none where there is no such schema. One request for each thousand."""
+        return self._listed() or []
+
+    def _listed(self) -> list[str] | None:
+        """The names of the schema's tables, sorted; None where there is no such schema. Raises for a bucket that is not there."""
+        from vastdb.errors import Missing, NotFound
+
+        names: list[str] = []
+        next_key, more = 0, True
+        try:
+            while more:
+                self._ledger.requests += 1
+                with _expect_missing():
+                    answer = self.store.session.api.list_tables(
+                        self.store.bucket, self.store.schema, txid=self._transaction.txid, next_key=next_key
+                    )
+                _, _, tables, next_key, more, _ = answer
+                names += [table.name for table in tables]
+        except (NotFound, Missing):
+            self._ledger.requests += 1
+            self._transaction.bucket(self.store.bucket)  # raises where it is the bucket that is missing
+            return None
+        return sorted(names)
 
     def scan(
         self,
@@ -397,6 +454,13 @@ class Work:
         """Drop a table with all its rows."""
         self._ledger.requests += 1
         self._editable_table(table).drop()
+
+    def drop_schema(self) -> None:
+        """Drop the schema with all its tables."""
+        for table in self.names():
+            self.drop(table)
+        self._ledger.requests += 1
+        self.store.session.api.drop_schema(self.store.bucket, self.store.schema, txid=self.txid)
 
     def _editable_table(self, table: str) -> Any:
         """A table that can be changed as such; four requests."""

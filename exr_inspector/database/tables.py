@@ -33,24 +33,17 @@ def ensure_tables(store: Store, ledger: Ledger) -> Mapping[str, Any]:
 
 
 def _load_or_create(store: Store, ledger: Ledger) -> Mapping[str, Any]:
-    stored = _load(store, ledger)
-    missing = [table for table in tables_at() if table.name not in stored]
-    if not missing:
-        return stored
+    """All in one transaction, which an error rolls back: where a table differs, none is made either."""
+    wanted = {table.name: (schema_for(table.name), table.vector_index) for table in tables_at()}
     with store.transaction(ledger) as work:
-        work.create({table.name: (schema_for(table.name), table.vector_index) for table in missing})
-    return _load(store, ledger)
-
-
-def _load(store: Store, ledger: Ledger) -> dict[str, Any]:
-    """The tables that are there, each checked."""
-    with store.transaction(ledger) as work:
-        loaded = {table.name: work.load(table.name) for table in tables_at()}
-    stored = {name: metadata for name, metadata in loaded.items() if metadata is not None}
-    differences = [text for name, metadata in stored.items() for text in drift(TABLES[name], metadata.arrow_schema)]
-    if differences:
-        raise _drift_error(store, differences)
-    return stored
+        made = work.create(wanted)
+        # What was made here without an index is known; of the others, and of the index, the server says what there is.
+        known = [name for name in made if wanted[name][1] is None]
+        loaded = work.load_all(name for name in wanted if name not in known)
+        differences = [text for name, metadata in loaded.items() for text in drift(TABLES[name], metadata.arrow_schema)]
+        if differences:
+            raise _drift_error(store, differences)
+        return loaded | {name: work.metadata_of(name, wanted[name][0]) for name in known}
 
 
 def drift(table: TableSpec, stored: pa.Schema) -> list[tuple[str, str, str]]:

@@ -9,6 +9,8 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, prepared
+from exr_inspector.database.session import Ledger
+from exr_inspector.database.tables import ensure_tables
 from sample_payloads import channel, payload
 
 
@@ -141,7 +143,7 @@ def test_the_first_file_of_a_process_reports_its_look_ups(db: Database) -> None:
     cold = db.store()
     db.server.clear_requests()
     result = persistence.persist_to_vast_database(payload("/counted.exr"), session=cold)
-    assert result["requests"] == len(db.server.requests) == 10 + 2 + 12
+    assert result["requests"] == len(db.server.requests) == 10 + 2 + 1 + 12
 
 
 def test_a_warm_store_opens_no_connection(db: Database, store: persistence.Store) -> None:
@@ -166,3 +168,25 @@ def test_threads_side_by_side_keep_their_connections(db: Database, store: persis
 
     known = store_all() | store_all()
     assert len(store_all() - known) < len(paths) // 2
+
+
+def test_the_first_file_of_a_schema_makes_what_is_missing_in_one_transaction(db: Database) -> None:
+    """Begin, a look at the schema and its bucket, the schema, six tables, what the index of `files` is, commit; then the file."""
+    store = db.at("first_file").store()
+    db.server.clear_requests()
+    result = persistence.persist_to_vast_database(payload("/first.exr"), session=store)
+    assert result["requests"] == len(db.server.requests) == 1 + 2 + 1 + 6 + 2 + 1 + 10
+
+
+def test_what_is_known_of_new_tables_is_what_the_server_says(db: Database) -> None:
+    """Columns, types and the kind of row ids, as another process loads them."""
+    new, later = db.at("as_made"), db.at("as_made")
+    made = ensure_tables(new.store(), Ledger())
+    loaded = ensure_tables(later.store(), Ledger())
+    assert list(made) and set(made) == set(loaded)
+    for name, metadata in loaded.items():
+        assert [(field.name, field.type) for field in made[name].arrow_schema] == [
+            (field.name, field.type) for field in metadata.arrow_schema
+        ]
+        assert made[name].table_type == metadata.table_type
+        assert made[name].non_updatable_column_names() == metadata.non_updatable_column_names()
