@@ -43,6 +43,7 @@ def _start(options: argparse.Namespace) -> LocalVast:
         trigger_suffix=options.trigger_suffix,
         latency_ms=options.latency_ms,
         faults=options.fault,
+        deviates=options.deviate,
         port=options.port,
         cell_limit=options.cell_limit,
         idle_seconds=options.idle_seconds,
@@ -62,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trigger-suffix", default=".exr", help="only for keys that end so; default: .exr")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every request")
     parser.add_argument("--fault", metavar="SPEC", action="append", default=[], help="such as 409@commit; see docs/LOCAL_VAST.md")
+    parser.add_argument(
+        "--deviate", metavar="NAME", action="append", default=[], help="such as nan-is-null; see docs/LOCAL_VAST.md"
+    )
     parser.add_argument("--cell-limit", type=int, metavar="BYTES", help="the largest cell; default: what the version allows")
     parser.add_argument(
         "--idle-seconds", type=float, metavar="N", default=IDLE_SECONDS,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import duckdb
 import pyarrow as pa
 
-from . import auth, routes
+from . import auth, deviations, routes
 from .engine import Engine, is_engine
 from .errors import VastError, bad_request, disk_full, first_line, is_disk_full
 from .faults import BadFault, Fault, Faults
@@ -60,7 +60,8 @@ class LocalVast:
 
     Starts on construction and listens on 127.0.0.1. `data` is a directory that keeps tables across restarts, None memory;
     `objects` likewise for S3 objects. `cell_limit` is the largest cell in bytes (default: what `version` allows),
-    `idle_seconds` after how long, by `clock`, an idle transaction expires (None: never), `latency_ms` is added to every request.
+    `idle_seconds` after how long, by `clock`, an idle transaction expires (None: never), `latency_ms` is added to every request,
+    `deviates` are ways of `deviations` to behave unlike VAST.
     """
 
     def __init__(
@@ -79,7 +80,9 @@ class LocalVast:
         cell_limit: int | None = None,
         idle_seconds: float | None = IDLE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        deviates: Iterable[str] = (),
     ) -> None:
+        self.deviates = deviations.check(deviates)
         self.access_key, self.secret_key, self.version = access_key, secret_key, version
         self.faults = Faults(faults)
         self.latency_ms = latency_ms
@@ -193,9 +196,11 @@ class LocalVast:
         engine, tabular = is_engine(request), is_tabular(request)
         if not (engine or tabular):
             self._check_signature(request, None)
+            deviations.ignore_headers(self.deviates, environ[HEADERS])
             return self._objects(environ, _with_server(start_response, self.version))
         request = replace(request, body=_body(environ))
         self._check_signature(request, hashlib.sha256(request.body).hexdigest())
+        request = deviations.rewrite(self.deviates, request)
         response = self._engine.answer(request) if engine else routes.answer(self._tabular, request)
         return _send(response, start_response, self.version)
 

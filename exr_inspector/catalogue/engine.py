@@ -55,11 +55,11 @@ def ask_server(target: Target, statement: exp.Query) -> pa.Table:
         except Error as error:
             absent = connection.nothing_stored(target, {table.name for table in questions.tables_of(statement)})
             raise absent or QueryFailed(
-                f"{target.place}: the query engine refused the statement: {_engine_message(error)}"
+                f"{target.place}: the query engine refused the statement: {engine_message(error)}"
             ) from error
 
 
-def _engine_message(error: Exception) -> str:
+def engine_message(error: Exception) -> str:
     """The engine's own words; around them the driver's text repeats the request."""
     message = _MESSAGE.search(str(error))
     return message[1].replace('\\"', '"') if message else str(error).splitlines()[0]

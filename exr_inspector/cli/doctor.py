@@ -5,6 +5,8 @@
 Steps: settings, dns, endpoint, tls, credentials, bucket, schema, tables, payload, vectors, rows, write. Nothing stays behind: the
 write is rolled back, and looked for afterwards; --dry-run leaves it out. Without an argument the payload is that of a file that
 cannot be read. `--bundle FILE` writes versions, settings, steps and last errors as JSON; read it before you send it.
+`--assumptions` tries instead what the product assumes of VAST, in a schema of its own that it removes; docs/ASSUMPTIONS.md has
+the list.
 Exit status: 0 all is well; 3 a step failed; others as in docs/OPERATIONS.md.
 """
 
@@ -31,13 +33,29 @@ def main(
     input: Annotated[Path | None, typer.Argument(metavar="EVENT.json|FILE.exr", help="what to inspect")] = None,
     bundle: Annotated[Path | None, typer.Option(metavar="FILE", help="write there what an issue needs, without secrets")] = None,
     explain: Annotated[str | None, typer.Option(metavar="CODE", help="say what the code of an error means")] = None,
+    assumptions: Annotated[bool, typer.Option("--assumptions", help="try what is assumed of VAST, each by itself")] = False,
+    objects: Annotated[
+        str | None, typer.Option(metavar="BUCKET/PREFIX", help="with --assumptions: where objects may be written and removed")
+    ] = None,
     json: common.Json = False,
     dry_run: common.DryRun = False,
     endpoint: common.Endpoint = None,
     schema: common.Schema = None,
 ) -> int:
     """The command line; returns the exit status."""
-    return common.run(examine, locals())
+    return common.run(assume if assumptions else examine, locals())
+
+
+def assume(options: common.Options) -> common.Answer:
+    """Every assumption that can be tried; with --dry-run, what would be."""
+    from exr_inspector.operations import assumptions
+
+    common.silence_client()
+    if options.dry_run:
+        return {"lines": [f"{one.name}: {one.statement}" for one in assumptions.ASSUMPTIONS]}
+    tried = assumptions.try_all(common.settings_of(options), options.objects, options.input)
+    holds = all(one["verdict"] != "broken" for one in tried)
+    return {"ok": holds, "assumptions": tried, "lines": list(assumptions.lines(tried))}
 
 
 def examine(options: common.Options) -> common.Answer:

@@ -1,0 +1,78 @@
+"""docs/ASSUMPTIONS.md, made from the trials in exr_inspector/operations/assumptions.
+
+scripts/generate assumptions [--check]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from exr_inspector.operations.assumptions import ASSUMPTIONS
+from exr_inspector.operations.assumptions.bench import INFERRED, SAID, SEEN, Assumption
+from generators import ROOT
+
+PAGE = ROOT / "docs/ASSUMPTIONS.md"
+
+HEAD = """# What is assumed of VAST
+
+This page is generated from `exr_inspector/operations/assumptions` by `scripts/generate assumptions`.
+
+Nobody who wrote exr-inspector had a cluster. What it rests on was read in the vendor's client, its tests, its documents and
+public code, and is listed here with its source, how sure it is, and what depends on it. The first hour on a cluster settles it:
+
+<!-- cluster -->
+```console
+exr-inspector doctor --assumptions --objects BUCKET/PREFIX
+exr-inspector doctor --assumptions EVENT.json
+```
+
+tries each of the {count} by itself against the endpoint that is configured, in a schema of its own that it removes at the end,
+and prints what was seen; beneath one that does not hold stands what depends on it. Below BUCKET/PREFIX it writes and removes
+small objects. EVENT.json is an event from the function's log. With `--dry-run` nothing is written, and the list is printed. Exit
+status 3 says that one does not hold.
+
+On a laptop all of it holds, because `local_vast` was made to be so; `--deviate` tells it to behave otherwise in one respect
+([LOCAL_VAST.md](LOCAL_VAST.md#faults)), and the tests look for what notices.
+"""
+UNTRIED = (
+    (
+        "Events come at least once, in any order, and where the function raises four times at most, with the same id",
+        "a course that was checked on a cluster", SEEN, "the upsert is idempotent, and the order of deliveries plays no part",
+    ),
+    (
+        "A container gets up to 20 events at a time, in threads",
+        "the runtime's log on a cluster", SEEN, "grouping, and the sizes of pools",
+    ),
+    (
+        "A commit whose answer was lost took effect or did not, and never in part",
+        "the vendor's connectors tell users to look", INFERRED, "reading back after a lost answer",
+    ),
+    (
+        "Batches are lists, answered by lists of the same length",
+        "the vendor's guide to the SDK, 5.5", SAID, "`handler` with a list",
+    ),
+    (
+        "An idle transaction lives for a minute and more",
+        "the connectors say every 60 s that theirs are alive", INFERRED, "backups and copies, which read for long",
+    ),
+)  # fmt: skip
+"""What no trial shows: assumption, source, how sure, what depends on it."""
+
+
+def page() -> str:
+    """The whole page."""
+    areas = groupby(ASSUMPTIONS, key=lambda one: one.area)
+    tried = "".join(section(area, map(cells, ones)) for area, ones in areas)
+    return HEAD.format(count=len(ASSUMPTIONS)) + tried + section("What no trial shows", UNTRIED)
+
+
+def cells(one: Assumption) -> tuple[str, ...]:
+    """One row of a table."""
+    return f"`{one.name}`: {one.statement}", one.source, one.sure, one.depends
+
+
+def section(area: str, rows: Iterable[tuple[str, ...]]) -> str:
+    """One area as a table."""
+    lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"\n## {area}\n\n| assumption | source | how sure | what depends on it |\n|---|---|---|---|\n{lines}\n"

@@ -1,0 +1,105 @@
+"""What is assumed of VAST holds on the local endpoint, and a trial notices where the endpoint deviates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exr_inspector.cli import doctor
+from exr_inspector.operations import assumptions
+from exr_inspector.settings import Settings
+from local_vast import LocalVast
+from local_vast.deviations import IGNORED_HEADERS, REWRITES
+
+NOTICES = {
+    "autocommit": "rollback-leaves-nothing",
+    "half-vectors": "vectors-are-kept-bit-for-bit",
+    "latest-reads": "reads-are-snapshots",
+    "milliseconds": "times-have-microseconds-and-no-zone",
+    "nan-is-null": "doubles-may-be-nan-or-infinite",
+    "no-if-match": "if-match-guards-a-range",
+    "no-range": "ranges-are-answered",
+    "rollback-commits": "making-tables-can-be-rolled-back",
+}
+"""Deviation -> a trial that notices it."""
+EVENT = {
+    "specversion": "1.0",
+    "type": "vastdata.com:Element.ElementCreated",
+    "id": "105849469009922",
+    "elementpath": "renders/a b.exr",
+    "data": {"Records": [{"s3": {"bucket": {"name": "renders"}, "object": {"key": "a%20b.exr", "eTag": "0"}}}]},
+}
+
+
+def tried(server: LocalVast, event: Path | None = None) -> dict[str, dict[str, str]]:
+    """Every verdict, by the assumption's name."""
+    settings = Settings(
+        db_endpoint=server.url,
+        db_access_key=server.access_key,
+        db_secret_key=server.secret_key,
+        db_bucket="renders",
+        s3_endpoint=server.url,
+        s3_access_key=server.access_key,
+        s3_secret_key=server.secret_key,
+    )
+    return {one["name"]: one for one in assumptions.try_all(settings, "objects/trials", event)}
+
+
+def broken(verdicts: dict[str, dict[str, str]]) -> set[str]:
+    """The names of those that do not hold."""
+    return {name for name, one in verdicts.items() if one["verdict"] == "broken"}
+
+
+@pytest.mark.filterwarnings("ignore:Cannot disable autocommit")
+def test_all_hold_on_the_local_endpoint_and_nothing_stays(tmp_path: Path) -> None:
+    """But what needs an object that the event names; schema and objects are gone afterwards."""
+    (tmp_path / "event.json").write_text(json.dumps(EVENT))
+    with LocalVast(buckets=("renders", "objects")) as server:
+        verdicts = tried(server, tmp_path / "event.json")
+        left = [*server.store.catalogue.buckets_in_use()]
+    assert len(verdicts) >= 50
+    assert broken(verdicts) == {"an-event-tells-the-etag-of-its-object"}
+    assert {one["verdict"] for one in verdicts.values()} == {"holds", "broken"}
+    assert left == []
+
+
+@pytest.mark.parametrize("deviation", sorted({*REWRITES, *IGNORED_HEADERS}))
+def test_a_deviation_is_noticed(deviation: str) -> None:
+    """By the trial that is about it, whose answer says what depends on it; what no event tells is not tried."""
+    with LocalVast(buckets=("renders", "objects"), deviates=(deviation,)) as server:
+        verdicts = tried(server)
+    assert NOTICES[deviation] in broken(verdicts)
+    assert verdicts[NOTICES[deviation]]["depends"]
+    assert verdicts["an-event-names-its-object"]["verdict"] == "not tried"
+
+
+def test_an_older_server_and_small_cells_are_noticed() -> None:
+    """The index is not tried before 5.5; a cell of 126 KB is refused where less fits."""
+    with LocalVast(buckets=("renders", "objects"), version="5.4.0.0", cell_limit=50_000) as server:
+        verdicts = tried(server)
+    assert verdicts["a-vector-index-can-be-had"]["verdict"] == "not tried"
+    assert broken(verdicts) == {"cells-hold-126-kb"}
+
+
+def test_the_command_says_what_depends_on_what_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 3, and beneath the verdict the part of the product that rests on it."""
+    with LocalVast(buckets=("renders",), deviates=("nan-is-null",)) as server:
+        for name, value in (("ENDPOINT", server.url), ("ACCESS_KEY", server.access_key), ("SECRET_KEY", server.secret_key)):
+            monkeypatch.setenv(f"VAST_DB_{name}", value)
+        monkeypatch.setenv("VAST_DB_BUCKET", "renders")
+        assert doctor.main(["--assumptions"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    place = next(number for number, line in enumerate(lines) if "doubles-may-be-nan" in line)
+    assert lines[place].startswith("BROKEN")
+    assert "Pixel statistics" in lines[place + 1]
+
+
+def test_names_differ_and_each_says_its_source() -> None:
+    """So that the page has one row for each."""
+    names = [one.name for one in assumptions.ASSUMPTIONS]
+    assert len(set(names)) == len(names)
+    assert all(one.statement.endswith(".") and one.source and one.depends for one in assumptions.ASSUMPTIONS)
