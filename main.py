@@ -19,7 +19,17 @@ from exr_inspector.errors import InspectorError, Reject, Retry, Verdict
 from exr_inspector.function import context
 from exr_inspector.function.batch import answer_batch
 from exr_inspector.function.events import is_batch
-from exr_inspector.function.job import EXHAUSTED, STATE, Answer, Job, exit_status, failures, make_runtime, runtime_of
+from exr_inspector.function.job import (
+    EXHAUSTED,
+    STATE,
+    Answer,
+    Job,
+    exit_status,
+    failures,
+    make_runtime,
+    nothing_will_be_stored,
+    runtime_of,
+)
 from exr_inspector.settings import load
 from exr_inspector.terminal import on_one_line
 
@@ -30,7 +40,11 @@ def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line re
     Raises BadSettings with every wrong setting at once, or BadPolicy where every file is to be judged by a policy that cannot be
     used: such a container never becomes ready, and so loses no event.
     """
-    for connect in runtime_of(ctx).clients.connectors():
+    runtime = runtime_of(ctx)
+    missing = runtime.settings.missing_for_database()
+    if missing:
+        context.write_log(ctx, "error", nothing_will_be_stored(missing))
+    for connect in runtime.clients.connectors():
         try:
             connect()
         except InspectorError as error:

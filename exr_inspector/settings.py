@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,14 @@ from exr_inspector.path_templates import BadTemplate, Template, parse_templates
 
 KIB = 1024
 MIB = 1024 * KIB
+# What other functions for EXR on VAST call the secret of their database, and its keys; see docs/COMING_FROM.md.
+DATABASE_SECRET = ("VAST_DB_SECRET_NAME", "vast-db")
+DATABASE_SECRET_KEYS = {"endpoint": "VAST_DB_ENDPOINT", "accesskey": "VAST_DB_ACCESS_KEY", "secretkey": "VAST_DB_SECRET_KEY"}
 EVENT_CREDENTIALS = ("vastdb_endpoint", "vastdb_access_key", "vastdb_secret_key")
 _SIZE_UNITS = {"KIB": KIB, "MIB": MIB, "GIB": 1024 * MIB}
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_SECRET_NAMES = ("exr-inspector",)
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -37,11 +41,12 @@ class Kind:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
+    """The address; one without a scheme, as VAST's own examples have it, is http."""
+    parts = urlsplit(text if "://" in text else f"http://{text}")
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError
     _ = parts.port  # raises ValueError when it is not a number of 0 to 65535
-    return text.rstrip("/")
+    return parts.geturl().rstrip("/")
 
 
 def _flag(text: str) -> bool:
@@ -143,10 +148,13 @@ def _setting(
 
 
 def default_local_roots() -> tuple[Path, ...]:
-    """The working folder and the system's folder for temporary files: what a function's container may hold of its own."""
+    """The working folder and the system's folder for temporary files, where it has one that can be written to."""
     import tempfile  # late: it takes longer to load than this module
 
-    return (Path.cwd(), Path(tempfile.gettempdir()))
+    try:
+        return (Path.cwd(), Path(tempfile.gettempdir()))
+    except FileNotFoundError:  # a container whose file system is read-only
+        return (Path.cwd(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +300,7 @@ class Settings:
         help="Lowest level that is logged. `DEBUG=true` is another way to say DEBUG.",
     )  # fmt: skip
     secret_names: tuple[str, ...] = _setting(
-        "EXR_SECRET_NAMES", kind=NAMES, group="Answering", default=("exr-inspector",),
+        "EXR_SECRET_NAMES", kind=NAMES, group="Answering", default=_SECRET_NAMES,
         help="Names of the platform's secrets to look into. Where none of them is there, every secret of the function counts.",
     )  # fmt: skip
 
@@ -345,6 +353,7 @@ def load(environ: Mapping[str, str] | None = None, secrets: Mapping[str, str] | 
         values["local_roots"] = ()
     if environ.get("DEBUG", "").lower() in _TRUE:
         values["log_level"] = "DEBUG"
+    _borrow_from_objects(values, problems)
     settings = Settings(**values)
     problems += _incomplete(settings, wrong={name for name, _ in problems})
     if problems:
@@ -355,7 +364,36 @@ def load(environ: Mapping[str, str] | None = None, secrets: Mapping[str, str] | 
 def secret_names(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The setting that says where to find others; see `Settings.secret_names`."""
     text = (os.environ if environ is None else environ).get(environment_name("secret_names"), "")
-    return _names(text) or Settings().secret_names
+    return _names(text) or _SECRET_NAMES
+
+
+def database_secret(environ: Mapping[str, str] | None = None) -> str:
+    """The name of the secret in which other functions for EXR on VAST keep endpoint and keys of the database."""
+    name, default = DATABASE_SECRET
+    return (os.environ if environ is None else environ).get(name, "").strip() or default
+
+
+def named_for_database(entries: Mapping[str, str]) -> dict[str, str]:
+    """The entries of that secret, under the names that `load` knows."""
+    keyed = {_plain(key): value for key, value in entries.items()}
+    return {name: keyed[key] for key, name in DATABASE_SECRET_KEYS.items() if key in keyed}
+
+
+def _borrow_from_objects(values: dict[str, Any], problems: Sequence[tuple[str, str]]) -> None:
+    """Where a database bucket is named and not where it is, or not with which keys, take the object store's, with a warning.
+
+    So do other functions for EXR on VAST. Without a bucket nobody said that rows are wanted.
+    """
+    if "db_bucket" not in values or problems:
+        return
+    wanted = ([] if "db_endpoint" in values else ["endpoint"]) + (
+        [] if {"db_access_key", "db_secret_key"} & values.keys() else ["access_key", "secret_key"]
+    )
+    if not wanted or any(f"s3_{name}" not in values for name in wanted):
+        return
+    values |= {f"db_{name}": values[f"s3_{name}"] for name in wanted}
+    missing, instead = (", ".join(environment_name(f"{prefix}_{name}") for name in wanted) for prefix in ("db", "s3"))
+    warnings.warn(f"{missing}: not set although VAST_DB_BUCKET is; {instead} used instead", stacklevel=3)
 
 
 def with_event_credentials(settings: Settings, data: Mapping[str, Any]) -> tuple[Settings, dict[str, Any] | None]:
@@ -417,6 +455,8 @@ def _parse(item: Field[Any], where: str, text: str, values: dict[str, Any], prob
     kind: Kind = item.metadata["kind"]
     try:
         values[item.name] = kind.parse(text)
+        if kind is URL and "://" not in text:
+            warnings.warn(f"{where} has no scheme and is taken as http; write http:// or https:// before it", stacklevel=4)
     except BadTemplate as error:
         problems.append((item.name, f"{where}: expected {kind.shape}; {error}"))
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def test_secrets_win_over_the_environment() -> None:
 def test_all_wrong_settings_are_reported_at_once_each_with_its_shape() -> None:
     """One error names every wrong setting, what was expected, and what came."""
     wrong = {
-        "VAST_DB_ENDPOINT": "db:80",
+        "VAST_DB_ENDPOINT": "ftp://db",
         "VAST_DB_TIMEOUT": "soon",
         "S3_MAX_ATTEMPTS": "0",
         "EXR_FIRST_RANGE": "64 parsecs",
@@ -93,13 +94,31 @@ def test_an_endpoint_without_keys_names_the_keys_that_are_missing(endpoint: str)
 
 @pytest.mark.parametrize(
     "url",
-    ["store", "ftp://store", "http://", "http://user:hush@store", "http://store:port", "http://s/?k=hush", "http://s:99999"],
+    [
+        "user:hush@store",
+        "ftp://store",
+        "http://",
+        "http://user:hush@store",
+        "http://store:port",
+        "http://s/?k=hush",
+        "http://s:99999",
+    ],
 )
 def test_a_wrong_address_is_refused_and_never_repeated(url: str) -> None:
     """A URL may hold a password, so the message gives its shape alone."""
     with pytest.raises(BadSettings, match="a URL such as") as caught:
         load({"S3_ENDPOINT": url, "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b"})
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("10.0.0.7", "http://10.0.0.7"), ("vip:8070/", "http://vip:8070"), ("[fd00::7]:80", "http://[fd00::7]:80")],
+)
+def test_an_address_without_a_scheme_is_http_with_a_warning(text: str, address: str) -> None:
+    """As VAST's own examples write addresses; who means https has to say so."""
+    with pytest.warns(UserWarning, match="VAST_DB_ENDPOINT has no scheme and is taken as http"):
+        assert load({**DATABASE, "VAST_DB_ENDPOINT": text}).db_endpoint == address
 
 
 @pytest.mark.parametrize(("text", "size"), [("65536", 65536), ("64KiB", 65536), ("1 MiB", 1024**2), ("2mib", 2 * 1024**2)])
@@ -201,7 +220,7 @@ def test_an_event_without_credentials_changes_nothing() -> None:
 def test_a_wrong_address_in_an_event_is_a_reject() -> None:
     """It would not get better by delivering the event again."""
     with pytest.raises(BadSettings, match="vastdb_endpoint"):
-        with_event_credentials(Settings(allow_event_credentials=True), {**EVENT, "vastdb_endpoint": "nowhere"})
+        with_event_credentials(Settings(allow_event_credentials=True), {**EVENT, "vastdb_endpoint": "ftp://nowhere"})
 
 
 def test_the_names_of_secrets_come_from_the_environment_alone() -> None:
@@ -210,6 +229,7 @@ def test_the_names_of_secrets_come_from_the_environment_alone() -> None:
     assert vast_settings.secret_names({}) == Settings().secret_names
 
 
+@pytest.mark.filterwarnings("ignore:.* has no scheme")
 @given(st.dictionaries(st.sampled_from([environment_name(item.name) for item in fields(Settings)]), st.text(max_size=12)))
 def test_any_environment_gives_settings_or_says_what_is_wrong(environ: dict[str, Any]) -> None:
     """No text in a setting raises anything but BadSettings, and that names only settings that exist."""
@@ -228,3 +248,14 @@ def test_the_configuration_page_names_every_setting_and_every_spelling() -> None
     for item in fields(Settings):
         for name in (*item.metadata["names"], *item.metadata["keys"]):
             assert f"`{name}`" in page
+
+
+def test_a_system_without_a_folder_for_temporary_files_has_the_working_folder_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose file system is read-only; the names of secrets are found there as well."""
+
+    def refuse() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    assert load({}).local_roots == (Path.cwd(),)
+    assert vast_settings.secret_names({}) == ("exr-inspector",)

@@ -46,6 +46,8 @@ DOCUMENTS = {
     "README.md": "what it does for you, and the first ten minutes",
     "deploy/README.md": "every command from a build to a running pipeline",
     "docs/SERVERLESS_INTEGRATION.md": "what happens on the platform: events, verdicts, retries, logs, sizing, checklists",
+    "docs/COMING_FROM.md": "settings, secrets and tables of other functions for EXR, used with this one",
+    "docs/ASSUMPTIONS.md": "what is assumed of VAST, its source, and what depends on it",
     "docs/EVENTS.md": "every shape of event that is understood, and what the function answers",
     "docs/CONFIGURATION.md": "every setting",
     "docs/PATHS.md": "where a file belongs: path templates, and the conventions without them",
@@ -82,6 +84,8 @@ READERS = {
         "docs/REFERENCE.md",
     ],
     "a researcher": ["docs/VECTOR_STRATEGY.md", "docs/PERFORMANCE.md"],
+    "somebody with another function for EXR": ["docs/COMING_FROM.md"],
+    "somebody with a cluster, in the first hour": ["docs/ASSUMPTIONS.md"],
     "an operator, before and at a deployment": [
         "deploy/README.md", "docs/CONFIGURATION.md", "docs/PATHS.md", "docs/SERVERLESS_INTEGRATION.md",
     ],

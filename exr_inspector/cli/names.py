@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "schema copy": ("exr_inspector.cli.copy", "copy a sample of the rows into another schema"),
     "schema check": ("exr_inspector.cli.check", "look for rows that contradict each other"),
     "schema recompute": ("exr_inspector.cli.recompute", "compute stored vectors again"),
+    "schema import": ("exr_inspector.cli.import_list", "list what another function for EXR has stored"),
     "schema rehearse": ("exr_inspector.cli.rehearse", "try a migration and its way back on a copy"),
 }
 """Subcommand -> its module, whose `main` takes the arguments and returns the exit status, and what it does."""

@@ -44,6 +44,11 @@ def read_secrets(ctx: Any, names: Sequence[str] = ()) -> dict[str, str]:
     return _merge_secrets(secrets, names) or _merge_secrets(secrets, ask_platform(_list_keys, secrets, default=[]))
 
 
+def read_secret(ctx: Any, name: str) -> dict[str, str]:
+    """The entries of one secret of a context; none where it is not there."""
+    return _entries(ask_platform(getattr, ctx, "secrets"), name)
+
+
 def _merge_secrets(secrets: Any, names: Sequence[str]) -> dict[str, str]:
     """The entries of these secrets; of equal keys, the first."""
     flat: dict[str, str] = {}

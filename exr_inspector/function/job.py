@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from exr_inspector.errors import (
     BadHeader,
     BadPolicy,
+    BadSettings,
     InspectorError,
     ObjectChanged,
     ObjectUnavailable,
@@ -32,7 +33,14 @@ from exr_inspector.exr.header import Header, read_header
 from exr_inspector.function import context, events, objects
 from exr_inspector.function.events import Request
 from exr_inspector.payload import document
-from exr_inspector.settings import Settings, load, secret_names, with_event_credentials
+from exr_inspector.settings import (
+    Settings,
+    database_secret,
+    load,
+    named_for_database,
+    secret_names,
+    with_event_credentials,
+)
 
 if TYPE_CHECKING:
     from exr_inspector.database.session import Store
@@ -101,7 +109,8 @@ def runtime_of(ctx: Any) -> Runtime:
 
 def make_runtime(ctx: Any, **overrides: Any) -> Runtime:
     """A runtime for the settings in the context's secrets and the environment, some of them overridden."""
-    secrets = context.read_secrets(ctx, secret_names())
+    other = named_for_database(context.read_secret(ctx, database_secret()))
+    secrets = other | context.read_secrets(ctx, secret_names())
     settings = replace(load(secrets=secrets), **overrides)
     if settings.validate:
         policy_of(None, settings)
@@ -494,6 +503,16 @@ def exit_status(answer: Answer) -> int:
 def skip_persistence(missing: str) -> dict[str, Any]:
     """What becomes of rows where a setting is missing that storing needs."""
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
+
+
+def nothing_will_be_stored(missing: str) -> dict[str, Any]:
+    """The log line of a container that inspects and stores nothing because a setting is missing."""
+    remedy = (
+        "Set VAST_DB_ENDPOINT, VAST_DB_ACCESS_KEY, VAST_DB_SECRET_KEY and VAST_DB_BUCKET, or name the secret that holds them in "
+        "EXR_SECRET_NAMES; docs/COMING_FROM.md has what other functions for EXR call them"
+    )
+    error = BadSettings(f"{missing} is not set", remedy=remedy, settings=[missing])
+    return {"message": "nothing will be stored", "error": error.as_dict()}
 
 
 def policy_of(named: str | None, settings: Settings) -> Policy:

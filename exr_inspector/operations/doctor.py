@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import socket
 import ssl
 from collections.abc import Callable, Collection
@@ -111,9 +112,7 @@ def check_tls(patient: Patient) -> str:
     if not str(patient.settings.db_endpoint).startswith("https:"):
         return "the endpoint is http, so nothing is encrypted"
     verify = patient.settings.verify()
-    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
-    if verify is False:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = _trust(verify)
     host, port = patient.address
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain, context.wrap_socket(plain, server_hostname=host) as secure:
@@ -121,6 +120,20 @@ def check_tls(patient: Patient) -> str:
     except OSError as error:
         remedy = "Set VAST_CA_BUNDLE to the cluster's certificate authority, or the endpoint to http"
         raise StepFailed(f"{host}:{port}: {error}", remedy=remedy) from error
+
+
+def _trust(verify: bool | str) -> ssl.SSLContext:
+    """What the database's client trusts: the settings' authorities, else those that its library finds in the environment."""
+    named = verify if isinstance(verify, str) else os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    folder = named is not None and Path(named).is_dir()
+    try:
+        context = ssl.create_default_context(cafile=None if folder else named, capath=named if folder else None)
+    except OSError as error:
+        remedy = "Name an existing PEM file in VAST_CA_BUNDLE, or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE"
+        raise StepFailed(f"{named} cannot be read: {error}", remedy=remedy) from error
+    if verify is False:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def begin_transaction(patient: Patient) -> str:

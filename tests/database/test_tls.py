@@ -17,10 +17,13 @@ import vastdb
 import vast_db_persistence as persistence
 from databases import BUCKET, Database, database
 from exr_inspector.catalogue.connection import open_target
+from exr_inspector.cli import backfill
 from exr_inspector.database import rulings
 from exr_inspector.database.session import connect
 from exr_inspector.errors import StorageUnavailable, VASTDatabaseError
 from exr_inspector.function import objects
+from exr_inspector.operations import doctor
+from exr_inspector.operations.samples import write_samples
 from exr_inspector.settings import Settings
 from sample_payloads import payload
 from tls import TlsEndpoint, make_certificates, tls_before
@@ -203,3 +206,42 @@ def test_a_bundle_that_is_not_there_is_named(db: Database, endpoint: TlsEndpoint
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authority.pem")
     with pytest.raises(VASTDatabaseError, match="that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names is not there"):
         connect(at(db, endpoint))
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_doctor_trusts_what_the_client_trusts(
+    name: str, db: Database, endpoint: Endpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's authorities where the settings name none, the settings' before them, and none with the check off."""
+    plain = at(db, endpoint)
+    assert "VAST_CA_BUNDLE" in tls_step(plain)
+    monkeypatch.setenv(name, endpoint.authority)
+    assert tls_step(plain) == "ok"
+    monkeypatch.setenv(name, elsewhere)
+    assert [tls_step(replace(plain, **more)) for more in ({"ca_bundle": endpoint.authority}, {"tls_verify": False})] == ["ok"] * 2
+    assert "VAST_CA_BUNDLE" in tls_step(plain)
+
+
+def tls_step(settings: Settings) -> str:
+    """How the doctor's look at the certificate ends: ok, or the remedy."""
+    try:
+        doctor.check_tls(doctor.Patient(settings=settings))
+    except doctor.StepFailed as failure:
+        return str(failure.remedy)
+    return "ok"
+
+
+def test_backfill_stores_by_the_same_certificates(
+    db: Database, endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its workers, processes of their own, trust the cluster's authority in VAST_CA_BUNDLE as well."""
+    write_samples(tmp_path)
+    given = {"ENDPOINT": endpoint.url, "ACCESS_KEY": db.settings.db_access_key, "SECRET_KEY": db.settings.db_secret_key}
+    for key, value in given.items():
+        monkeypatch.setenv(f"VAST_DB_{key}", str(value))
+    monkeypatch.setenv("VAST_DB_BUCKET", BUCKET)
+    monkeypatch.setenv("VAST_DB_SCHEMA", "by_tls")
+    monkeypatch.setenv("VAST_CA_BUNDLE", endpoint.authority)
+    shot = next(path for path in sorted(tmp_path.rglob("*.exr"))).parent
+    assert backfill.main([str(shot), "--workers", "1"]) == 0
+    assert db.at("by_tls").rows("files")

@@ -36,6 +36,9 @@ print(json.dumps(main.handler(context, {"data": {"path": sys.argv[3]}})))
 """
 """Runs the handler where the named packages cannot be imported, although they are installed."""
 
+NO_INDEX = re.compile("NewConnectionError|Name or service not known|Temporary failure in name resolution|Max retries exceeded")
+"""What pip says where the index is out of reach."""
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -99,10 +102,27 @@ def test_no_requirement_pins_the_platforms_own_telemetry() -> None:
 
 def test_the_function_works_from_the_stage_with_its_requirements_alone(stage: Path, tmp_path: Path) -> None:
     """Whatever else is installed here cannot be imported; reading, the vectors and the database still work."""
-    write_samples(tmp_path)
     hidden = development_only()
     assert {"duckdb", "moto", "pytest"} <= hidden
-    command = [sys.executable, "-I", "-c", GUARDED, ",".join(hidden), str(stage), str(tmp_path / BEAUTY)]
+    assert answer_of(sys.executable, hidden, stage, tmp_path) == ("ok", "stored", True)
+
+
+def test_the_function_works_in_an_environment_made_of_its_requirements(stage: Path, tmp_path: Path) -> None:
+    """As the platform's builder makes one: a new environment, the newest versions that requirements.txt allows, nothing else."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "fresh"], check=True)
+    python = tmp_path / "fresh/bin/python"
+    install = [python, "-m", "pip", "install", "--quiet", "-r", stage / "requirements.txt"]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if NO_INDEX.search(done.stderr):
+        pytest.skip("no package index can be reached from here")
+    assert done.returncode == 0, done.stderr[-600:]
+    assert answer_of(str(python), set(), stage, tmp_path) == ("ok", "stored", True)
+
+
+def answer_of(python: str, hidden: set[str], stage: Path, folder: Path) -> tuple[str, str, bool]:
+    """What becomes of one render: its status, that of its rows, and whether they are new."""
+    write_samples(folder / "renders")
+    command = [python, "-I", "-c", GUARDED, ",".join(hidden), str(stage), str(folder / "renders" / BEAUTY)]
     with LocalVast(buckets=("renders",)) as server:
         settings = {
             "VAST_DB_ENDPOINT": server.url,
@@ -110,7 +130,7 @@ def test_the_function_works_from_the_stage_with_its_requirements_alone(stage: Pa
             "VAST_DB_SECRET_KEY": server.secret_key,
             "VAST_DB_BUCKET": "renders",
         }
-        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-600:]
     answer = json.loads(done.stdout)
-    assert (answer["status"], answer["persistence"]["status"], answer["inserted"]) == ("ok", "stored", True)
+    return answer["status"], answer["persistence"]["status"], answer["inserted"]
