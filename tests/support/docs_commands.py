@@ -90,6 +90,9 @@ def _platform_faults(program: str, words: list[str], flags: list[str]) -> Iterat
         return
     allowed = {*known["flags"], *known["commands"][command]["flags"], "--help"}
     yield from (f"{program} {command} has no {flag}" for flag in flags if flag not in allowed)
+    # A command that is only mentioned stands without any flag.
+    needed = known["commands"][command].get("required", []) if flags else []
+    yield from (f"{program} {command} needs {flag}" for flag in needed if flag not in flags)
 
 
 def own_program(program: str, words: list[str]) -> tuple[str, ...] | None:
