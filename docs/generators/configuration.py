@@ -27,9 +27,10 @@ Everything is read once, when the function starts. For each setting the first so
 2. the environment, under the names below, the first one first. An empty value is no value;
 3. the default.
 
-Two habits of other functions for EXR are understood as well ([COMING_FROM.md](COMING_FROM.md)): the secret `vast-db`, or the one that
-`VAST_DB_SECRET_NAME` names, may hold the database's `endpoint`, `access_key` and `secret_key`; and where `VAST_DB_BUCKET` is set and the
-database's address or keys are not, those of the objects are used, with a warning. An address without a scheme is http, with a warning.
+Two habits of other functions for EXR are understood as well ([COMING_FROM.md](COMING_FROM.md)): the secret `vast-db`, or the one
+that `VAST_DB_SECRET_NAME` names, may hold the database's `endpoint`, `access_key` and `secret_key`; and where `VAST_DB_BUCKET` is
+set and the database's address or keys are not, those of the objects are used, with a warning. An address without a scheme is
+http, with a warning.
 
 All wrong settings are reported at once, each with what was expected, and the function does not become ready with any of them;
 [TROUBLESHOOTING.md](TROUBLESHOOTING.md) has each message with its remedy; `exr-inspector doctor` tries the settings.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+from contexts import Context
 from docs_commands import Commands
 from exr_inspector.function.events import read_envelope, read_requests
 from exr_inspector.settings import NAMES, Settings, load
@@ -77,6 +81,48 @@ def test_the_manifest_hangs_together() -> None:
         assert set(link["destination"]) <= functions
     created = re.findall(r"triggers create element -n (\S+)", (DEPLOY / "README.md").read_text(encoding="utf-8"))
     assert set(created) == triggers
+
+
+def test_the_handler_file_for_batches_answers_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the platform's decorator in its place, and `init` and `handler` in the file itself, where the builder looks for them."""
+    decorated = []
+    sdk = ModuleType("vast.dataengine.sdk")
+    monkeypatch.setattr(sdk, "event_batching_handler", lambda handler: decorated.append(handler) or handler, raising=False)
+    for name, module in {"vast": ModuleType("vast"), "vast.dataengine": ModuleType("vast.dataengine"), sdk.__name__: sdk}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    found = runpy.run_path(str(DEPLOY / "batches.py"))
+    assert decorated == [found["handler"]]
+    context = Context()
+    found["init"](context)
+    answers = found["handler"](context, [{"data": {"path": "notes.txt"}}] * 3)
+    assert [answer["status"] for answer in answers] == ["skipped"] * 3
+
+
+def test_resources_are_written_as_the_platform_writes_them() -> None:
+    """Memory and processors as text, the least before the most; VAST's own manifests have all of them."""
+    (function,) = template("pipeline.yaml")["manifest"]["function_deployments"]
+    resources = function["resources"]
+    assert {f"{bound}_{what}" for bound in ("min", "max") for what in ("cpu", "memory", "concurrency")} <= set(resources)
+    assert re.fullmatch(r"\d+Mi", resources["min_memory"])
+    assert re.fullmatch(r"\d+Gi", resources["max_memory"])
+
+
+def test_resources_of_the_platform_are_named_by_name() -> None:
+    """Numbers in VRNs were seen nowhere; what the page creates has the names that the manifest uses."""
+    text = (DEPLOY / "pipeline.yaml").read_text(encoding="utf-8") + (DEPLOY / "secret.yaml").read_text(encoding="utf-8")
+    assert "<number>" not in text
+    page = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    for kind, command in (("triggers", "triggers create element -n"), ("functions", "functions create -n")):
+        named = re.findall(rf"vast:dataengine:{kind}:([\w-]+)", text)
+        assert named
+        assert all(f"{command} {name}" in page for name in named)
+
+
+def test_a_command_that_lacks_what_the_reference_requires_is_found() -> None:
+    """`topics list` needs the database's name; a command that is only mentioned needs nothing."""
+    known = Commands()
+    assert known.unknown("vastde topics list -o json") == ["vastde topics list needs --database-name"]
+    assert known.unknown("vastde topics list") == []
 
 
 def test_the_event_by_hand_is_one_that_the_function_reads() -> None:
