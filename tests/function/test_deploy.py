@@ -84,7 +84,7 @@ def test_the_manifest_hangs_together() -> None:
 
 
 def test_the_handler_file_for_batches_answers_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the platform's decorator in its place, and `init` and `handler` in the file itself, where the builder looks for them."""
+    """With the decorator in its place, and `init` and `handler` in the file itself, where the builder looks for them."""
     decorated = []
     sdk = ModuleType("vast.dataengine.sdk")
     monkeypatch.setattr(sdk, "event_batching_handler", lambda handler: decorated.append(handler) or handler, raising=False)
