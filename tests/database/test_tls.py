@@ -210,7 +210,7 @@ def test_a_bundle_that_is_not_there_is_named(db: Database, endpoint: TlsEndpoint
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_the_doctor_trusts_what_the_client_trusts(
-    name: str, db: Database, endpoint: Endpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch
+    name: str, db: Database, endpoint: TlsEndpoint, elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The environment's authorities where the settings name none, the settings' before them, and none with the check off."""
     plain = at(db, endpoint)
@@ -232,7 +232,7 @@ def tls_step(settings: Settings) -> str:
 
 
 def test_backfill_stores_by_the_same_certificates(
-    db: Database, endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: Database, endpoint: TlsEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its workers, processes of their own, trust the cluster's authority in VAST_CA_BUNDLE as well."""
     write_samples(tmp_path)
