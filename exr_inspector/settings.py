@@ -45,6 +45,8 @@ def _url(text: str) -> str:
     parts = urlsplit(text if "://" in text else f"http://{text}")
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError
+    if len(parts.hostname) > 253 or any(len(label) > 63 for label in parts.hostname.split(".")):  # RFC 1035, 2.3.4
+        raise ValueError
     _ = parts.port  # raises ValueError when it is not a number of 0 to 65535
     return parts.geturl().rstrip("/")
 
@@ -382,9 +384,10 @@ def named_for_database(entries: Mapping[str, str]) -> dict[str, str]:
 def _borrow_from_objects(values: dict[str, Any], problems: Sequence[tuple[str, str]]) -> None:
     """Where a database bucket is named and not where it is, or not with which keys, take the object store's, with a warning.
 
-    So do other functions for EXR on VAST. Without a bucket nobody said that rows are wanted.
+    So do other functions for EXR on VAST. Without a bucket nobody said that rows are wanted, and where events may bring a
+    database, they say which.
     """
-    if "db_bucket" not in values or problems:
+    if "db_bucket" not in values or values.get("allow_event_credentials") or problems:
         return
     wanted = ([] if "db_endpoint" in values else ["endpoint"]) + (
         [] if {"db_access_key", "db_secret_key"} & values.keys() else ["access_key", "secret_key"]

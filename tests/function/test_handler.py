@@ -612,7 +612,7 @@ def test_secrets_that_cannot_be_listed_are_asked_for_by_name(clean: pytest.Monke
 
 def test_init_reports_wrong_settings_at_once(clean: pytest.MonkeyPatch) -> None:
     """A container with wrong settings never becomes ready, and so loses no event."""
-    clean.setenv("VAST_DB_ENDPOINT", "nowhere")
+    clean.setenv("VAST_DB_ENDPOINT", "ftp://nowhere")
     clean.setenv("EXR_FIRST_RANGE", "much")
     with pytest.raises(BadSettings, match="2 settings are wrong") as caught:
         main.init(Context())
