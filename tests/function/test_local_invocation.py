@@ -215,7 +215,7 @@ def test_wrong_settings_have_status_two_and_are_all_named(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is read."""
-    monkeypatch.setenv("VAST_DB_ENDPOINT", "nowhere")
+    monkeypatch.setenv("VAST_DB_ENDPOINT", "ftp://nowhere")
     monkeypatch.setenv("EXR_FIRST_RANGE", "much")
     status, answers, errors = run(capsys, here / BEAUTY)
     assert (status, answers) == (2, [])
