@@ -11,7 +11,7 @@ COPY requirements.txt constraints.txt /tmp/build/
 RUN python3 -m venv /opt/python \
     && cd /tmp/build \
     && /opt/python/bin/python -m pip install --no-cache-dir --disable-pip-version-check -c constraints.txt \
-        -r requirements.txt cloudevents uvicorn \
+        -r requirements.txt cloudevents prometheus-client uvicorn \
     && /opt/python/bin/python -m pip uninstall --yes --quiet pip setuptools \
     && cd /opt/python/lib/python3*/site-packages \
     && find . -type d \( -name tests -o -name include \) -prune -exec rm -r {} + \
@@ -34,4 +34,4 @@ USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["python", "-c", \
     "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/readiness', timeout=2)"]
-ENTRYPOINT ["python", "-m", "exr_inspector.function.host", "--host", "0.0.0.0"]
+ENTRYPOINT ["python", "-m", "exr_inspector.function.host", "--host", "0.0.0.0", "--log-format", "json"]

@@ -31,6 +31,7 @@ HOMES = {
     "numpy": {"pixels"},
     "uvicorn": {"function/host.py"},
     "cloudevents": {"function"},
+    "prometheus_client": {"function/host_metrics.py"},
 }
 """Third-party package -> the folders or modules that ship and may import it. One that is not here may not be imported there."""
 LATE = {"vastdb", "boto3", "botocore", "OpenEXR", "numpy"}

@@ -127,7 +127,7 @@ def store_apart(
 
     What the surroundings cause is the answer of each. `committed` is called after the commit of all.
     """
-    ledger = Ledger()
+    ledger = Ledger(files=len(changes))
     try:
         outcomes = store_changes(store, changes, ledger, read_back=read_back, committed=committed)
     except InspectorError as error:
@@ -135,4 +135,6 @@ def store_apart(
             return [Settled(error, ledger) for _ in changes]
         half = len(changes) // 2
         return [one for part in (changes[:half], changes[half:]) for one in store_apart(store, part, read_back=read_back)]
+    finally:
+        store.ledgers.append(ledger)
     return [Settled(outcome, ledger) for outcome in outcomes]

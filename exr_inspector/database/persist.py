@@ -180,6 +180,11 @@ def _remove_one(path: str, removed_at: datetime, store: Store, read_back: bool) 
     return _settled_result(_store_grouped(store, Removal(path, removed_at), read_back))
 
 
+def known_store(settings: Settings) -> Store | None:
+    """The store that calls without a session share for these settings, where one was opened."""
+    return _stores.get(settings)
+
+
 def group_of(store: Store) -> Group:
     """The changes that wait for a transaction of this store."""
     with _stores_guard:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
@@ -37,20 +38,28 @@ _INSERTERS = 20
 # The client repeats what the server answered with SlowDown; longer waits are the platform's business, not a worker thread's.
 _SLOW_DOWN = {"max_tries": 4, "max_time": 10.0, "max_value": 2.0}
 
+_KEPT_LEDGERS = 1_000
 # As the client has it.
 _ENTITIES_PER_PAGE = 10_000
 # Of VAST.
 _OLDEST = (5, 1)
 # Answers to a commit after which it certainly did not take effect.
-_NOT_COMMITTED = frozenset({"database_conflict", "database_slow_down"})
+CONFLICT = "database_conflict"
+_NOT_COMMITTED = frozenset({CONFLICT, "database_slow_down"})
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What one call has cost: `requests` counts transactions' ends and statements, not the repetitions that the client makes."""
+    """What one call has cost: `requests` counts transactions' ends and statements, not the repetitions that the client makes.
+
+    `attempts` counts writes of its transaction, `conflicts` those of all its transactions that met another writer's; `files` is
+    how many changes it was to store.
+    """
 
     requests: int = 0
     attempts: int = 0
+    conflicts: int = 0
+    files: int = 0
 
 
 class PathLocks:
@@ -194,7 +203,8 @@ class Store:
     """A session and what all threads share of it: the schema's place, the tables' metadata once loaded, a lock per path, workers.
 
     `templates` say where the files that are stored belong; at most `group_files` changes that wait go into one transaction.
-    `tables` is filled on first use and forgotten when the server says that it no longer fits.
+    `tables` is filled on first use and forgotten when the server says that it no longer fits. `ledgers` has what transactions
+    have cost, for whoever counts it; of those that nobody takes, the last ones.
     """
 
     session: Any = field(repr=False)
@@ -206,6 +216,7 @@ class Store:
     paths: PathLocks = field(default_factory=PathLocks, repr=False)
     loading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     tables: Mapping[str, Any] | None = field(default=None, repr=False)
+    ledgers: deque[Ledger] = field(default_factory=partial(deque, maxlen=_KEPT_LEDGERS), repr=False)
     inserters: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, _INSERTERS, "insert"), repr=False)
 
     @property
@@ -271,7 +282,7 @@ class Work:
         # A rollback that fails changes nothing: the server rolls back what is never committed.
         with suppress(InspectorError), translate_errors(self.store.translate):
             self._transaction.__exit__(kind, error, trace)
-        with translate_errors(self.store.translate):
+        with translate_errors(self._translate):
             raise error
 
     def _commit(self) -> None:
@@ -283,10 +294,14 @@ class Work:
             self._abandon(txid)
             raise
 
+    def _translate(self, error: BaseException, ruling: Ruling) -> InspectorError:
+        self._ledger.conflicts += ruling.code == CONFLICT
+        return self.store.translate(error, ruling)
+
     def _translate_commit(self, error: BaseException, ruling: Ruling) -> InspectorError:
         answered = getattr(error, "status", None) is not None
         if answered and (ruling.code in _NOT_COMMITTED or ruling.error is not Transient):
-            return self.store.translate(error, ruling)
+            return self._translate(error, ruling)
         return CommitLost(f"{self.store.place}: no clear answer to the commit: {rulings.summarize(error)}")
 
     def _abandon(self, txid: int) -> None:

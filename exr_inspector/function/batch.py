@@ -38,6 +38,7 @@ class Delivery:
     event: Any
     objects: list[Prepared | Answer] = field(default_factory=list)
     failure: InspectorError | None = None
+    is_reported: bool = False
 
     def prepare(self) -> None:
         """Read what the event is about; record what was removed."""
@@ -68,7 +69,7 @@ class Delivery:
         except EXHAUSTED as error:
             self.objects = [self.job.exhaustion(error)]
         except Exception as error:  # noqa: BLE001 - as in the handler of one event
-            self.failure = self.job.report_fault(error)
+            self.failure, self.is_reported = self.job.report_fault(error), True
 
     def _settle(self, persistence: dict[int, dict[str, Any]]) -> list[Prepared | Answer]:
         return [
@@ -77,7 +78,9 @@ class Delivery:
         ]
 
     def finish(self) -> Answer:
-        """Write the event's log line, and return its answer."""
+        """Write the event's log line, and return its answer; a fault of this program has its line already."""
+        if self.failure is not None and self.is_reported:
+            return self.job.refusal(self.failure)
         return self.job.finish([one for one in self.objects if not isinstance(one, Prepared)])
 
 
@@ -116,7 +119,8 @@ def _persist(payloads: list[dict[str, Any]], place: Settings, job: Job) -> list[
     from exr_inspector.database import persist  # late: it brings pyarrow
 
     try:
-        return persist.persist_batch(payloads, session=job.store_of(place), settings=place, read_back=place.db_read_back)
+        with job.storing(place) as store:
+            return persist.persist_batch(payloads, session=store, settings=place, read_back=place.db_read_back)
     except InspectorError as error:  # there is no session
         status = "retry" if error.verdict is Verdict.RETRY else "error"
         return [persist.error_result(error, status) for _ in payloads]

@@ -93,23 +93,6 @@ class span:  # noqa: N801 - used as a `with` statement
         ask_platform(call_method, self._current, "__exit__", kind, error, trace)
 
 
-class Metrics:
-    """The function's counter and histograms. Without an offer by the context every call does nothing."""
-
-    def __init__(self, ctx: Any) -> None:
-        """Ask the context for the instruments, once."""
-        self._events = ask_platform(call_method, ctx, "counter", "exr_inspector.events")
-        self._milliseconds = ask_platform(call_method, ctx, "histogram", "exr_inspector.duration_ms")
-        self._bytes = ask_platform(call_method, ctx, "histogram", "exr_inspector.bytes_read")
-
-    def record(self, status: str, milliseconds: float, bytes_read: int) -> None:
-        """One event: its status, its duration, and how much of the object was read."""
-        labels = {"status": status}
-        ask_platform(call_method, self._events, "add", 1, labels)
-        ask_platform(call_method, self._milliseconds, "record", milliseconds, labels)
-        ask_platform(call_method, self._bytes, "record", bytes_read, labels)
-
-
 class NoSpan(ContextDecorator):
     """A span that records nothing: OpenTelemetry's methods, also as a decorator."""
 

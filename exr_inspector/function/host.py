@@ -1,19 +1,23 @@
 """Runs a function as the platform does, for laptops and for any Knative platform: CloudEvents in over HTTP, a status out.
 
-    exr-inspector serve [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20]
-                            [--secrets FILE.json] [--grace 30] [--log-level INFO]
+    exr-inspector serve [--app-path DIR] [--handler main.py] [--host 127.0.0.1] [--port 8080] [--threads 20] [--name NAME]
+                            [--secrets FILE.json] [--grace 30] [--log-level INFO] [--log-format text|json]
 
 POST a CloudEvent, structured or binary, or a batch of them (`application/cloudevents-batch+json`), to any path: 204 when the
 handler returned, 500 with the error's text when it raised or the event is malformed, 400 when the request is not a CloudEvent,
-413 when its body is over 16 MiB, 408 when that takes over 30 seconds to arrive. GET /readiness is 200 once `init` is done and
-503 before, or for ever when it failed; GET /liveness is 200. SIGTERM and SIGINT end the host after the events that it already
-accepted, at the latest after `--grace` seconds.
+413 when its body is over 16 MiB, 408 when that takes over 30 seconds to arrive. With `Prefer: return=representation` (RFC 7240)
+the answer is 200 and what the handler returned, as JSON. What is posted to /dead-letters is counted and logged, not handled: for
+the dead-letter sink of a Knative trigger.
+
+GET /readiness is 200 once `init` is done and 503 before, or for ever when it failed; GET /liveness is 200; GET /metrics is a page
+for Prometheus. SIGTERM and SIGINT end the host after the events that it already accepted, at the latest after `--grace` seconds.
 
 One thread, as on the platform with uvicorn, reads all requests and answers probes, however many events wait and however slowly
 others arrive; `--threads` handlers run beside it.
 
-The module has `init(ctx)` and `handler(ctx, event)`, the latter sync or async. `ctx` has `logger`, `secrets` and `function_name`,
-and keeps what the function assigns to it; its tracer and instruments record nothing. What is returned is logged, not forwarded.
+The module has `init(ctx)` and `handler(ctx, event)`, the latter sync or async. `ctx` has `logger`, `secrets`, `function_name` and
+instruments, whose values are on the page of metrics, and keeps what the function assigns to it; its tracer records nothing. What
+is returned is not forwarded; the level DEBUG logs it.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import inspect
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -34,13 +39,14 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import uvicorn
 
 from exr_inspector.arguments import Parser
-from exr_inspector.function.context import NoTelemetry
-from exr_inspector.function.host_events import NoCloudEvent, VastEvent, parse_request
+from exr_inspector.errors import InspectorError
+from exr_inspector.function import host_log, host_metrics
+from exr_inspector.function.host_events import NoCloudEvent, VastEvent, parse_request, read_cloudevent
 
 THREADS = 20
 MAX_BODY = 16 * 1024**2
@@ -48,14 +54,25 @@ BODY_SECONDS = 30.0
 GRACE_SECONDS = 30.0
 # Connections that the system accepts while this process is busy; beyond it a burst is reset.
 BACKLOG = 1024
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+DEAD_LETTERS = "/dead-letters"
+REPRESENTATION = "return=representation"
+# A preference (RFC 7240, 2) up to the comma behind it; a comma within quotes is none.
+_PREFERENCE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 _log = logging.getLogger("exr_inspector.function.host")
 
 T = TypeVar("T")
-Answer = tuple[int, str]
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+class HttpAnswer(NamedTuple):
+    """Status, content, and what kind of content that is; whether it is as the request's `Prefer` asked for."""
+
+    status: int
+    content: str
+    kind: str = "text/plain; charset=utf-8"
+    is_preferred: bool = False
 
 
 class SecretNotFound(Exception):
@@ -88,10 +105,10 @@ class Unreadable(Exception):
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
-        self.answer: Answer = (status, text)
+        self.answer = HttpAnswer(status, text)
 
 
-class HostContext(NoTelemetry):
+class HostContext(host_metrics.HostTelemetry):
     """What `init` and `handler` get. Functions keep their state by assigning attributes."""
 
     def __init__(self, function_name: str, secrets: Mapping[str, Any]) -> None:
@@ -121,6 +138,12 @@ class FunctionHost:
     ) -> None:
         self.context = HostContext(function_name, secrets or {})
         self._handler = _as_sync(handler)
+        context = self.context
+        self._deliveries = context.counter("exr_inspector.deliveries", description="POST requests, by the answer's status.")
+        self._waiting = context.updowncounter("exr_inspector.events_waiting", description="Events that wait for a thread.")
+        self._dead_letters = context.counter("exr_inspector.dead_letters", description="Events posted to /dead-letters.")
+        for instrument in (self._waiting, self._dead_letters):
+            instrument.add(0)
         self._socket = _listen(host, port)
         self._url = _url_of(self._socket)
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="worker")
@@ -159,32 +182,43 @@ class FunctionHost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI 3)."""
-        status, text = await self._answer(scope, receive)
-        content = text.encode("utf-8", "replace")
-        length = [] if status == 204 else [(b"content-length", str(len(content)).encode())]
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), *length] if length else []
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        answer = await self._answer(scope, receive)
+        if scope["method"] == "POST":
+            self._deliveries.add(1, {"status": answer.status})
+        content = answer.content.encode("utf-8", "replace")
+        headers = [] if answer.status == 204 else [("content-type", answer.kind), ("content-length", str(len(content)))]
+        headers += [("preference-applied", REPRESENTATION)] if answer.is_preferred else []
+        encoded = [(name.encode(), value.encode()) for name, value in headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
         await send({"type": "http.response.body", "body": content})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> HttpAnswer:
         method, path = scope["method"], scope["path"]
         if method in ("GET", "HEAD"):
-            return self._probe(path) if path in ("/readiness", "/liveness") else (404, "post CloudEvents here")
+            return self._show(path)
         try:
             body = await asyncio.wait_for(_read_body(receive), BODY_SECONDS)
         except Unreadable as error:
             return error.answer
         except TimeoutError:
-            return 408, f"the request's body did not arrive within {BODY_SECONDS:.0f} seconds"
+            return HttpAnswer(408, f"the request's body did not arrive within {BODY_SECONDS:.0f} seconds")
         if method != "POST":
-            return 405, "post CloudEvents here"
-        return await self._deliver(_headers(scope), body)
+            return HttpAnswer(405, "post CloudEvents here")
+        headers = _headers(scope)
+        if path == DEAD_LETTERS:
+            return self._note_dead_letter(headers, body)
+        return await self._deliver(headers, body)
 
-    def _probe(self, path: str) -> Answer:
+    def _show(self, path: str) -> HttpAnswer:
+        if path == "/metrics":
+            return HttpAnswer(200, self.context.page.text(), host_metrics.CONTENT_TYPE)
+        return self._probe(path) if path in ("/readiness", "/liveness") else HttpAnswer(404, "post CloudEvents here")
+
+    def _probe(self, path: str) -> HttpAnswer:
         if path == "/liveness":
-            return 200, "alive"
+            return HttpAnswer(200, "alive")
         problem = "the host is stopping" if self._stopping.is_set() else self._not_ready()
-        return (503, problem) if problem else (200, "ready")
+        return HttpAnswer(503, problem) if problem else HttpAnswer(200, "ready")
 
     def _not_ready(self) -> str | None:
         if not self._ready.done():
@@ -192,29 +226,50 @@ class FunctionHost:
         error = self._ready.exception()
         return f"init failed: {error}" if error else None
 
-    async def _deliver(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _note_dead_letter(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """An event that no more deliveries are made of: its id and object are logged, whatever else is wrong with it."""
+        try:
+            event = read_cloudevent(headers, body).get_attributes()
+        except NoCloudEvent as error:
+            return HttpAnswer(400, str(error))
+        self._dead_letters.add(1)
+        named = {"event_id": event["id"], "source": event["source"], "location": event.get("elementpath")}
+        _log.error("%s", json.dumps({"message": "dead letter", **named}))
+        return HttpAnswer(204, "")
+
+    async def _deliver(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         if problem := self._not_ready():
-            return 503, problem
+            return HttpAnswer(503, problem)
         parsed = await _wait_for(self._parser.submit(parse_request, headers, body))
         error = parsed.exception()
         if isinstance(error, NoCloudEvent):
-            return 400, str(error)
+            return HttpAnswer(400, str(error))
         if error is not None:
             _log.error("event refused: %s", error)
-            return 500, str(error)
-        return await self._run(parsed.result())
+            return HttpAnswer(500, str(error))
+        return await self._run(parsed.result(), is_preferred=prefers_representation(headers.get("prefer", "")))
 
-    async def _run(self, event: VastEvent | list[VastEvent]) -> Answer:
+    async def _run(self, event: VastEvent | list[VastEvent], *, is_preferred: bool) -> HttpAnswer:
         name = f"event {event.id}" if isinstance(event, VastEvent) else f"batch of {len(event)} events"
         started = time.perf_counter()
-        call = await _wait_for(self._workers.submit(self._handler, self.context, event))
+        self._waiting.add(1)
+        call = await _wait_for(self._workers.submit(self._call, event))
         error = call.exception()
         spent = (time.perf_counter() - started) * 1000
         if error is not None:
-            _log.error("%s: the function raised after %.1f milliseconds", name, spent, exc_info=error)
-            return 500, str(error)
-        _log.info("%s: the function returned %r with duration %.1f milliseconds", name, call.result(), spent)
-        return 204, ""
+            # An error that has a verdict has its line in the log, written by the function.
+            level = logging.DEBUG if isinstance(error, InspectorError) else logging.ERROR
+            _log.log(level, "%s: the function raised after %.1f milliseconds", name, spent, exc_info=error)
+            return HttpAnswer(500, str(error))
+        _log.debug("%s: the function returned %r with duration %.1f milliseconds", name, call.result(), spent)
+        if not is_preferred:
+            return HttpAnswer(204, "")
+        return HttpAnswer(200, json.dumps(call.result(), default=str), "application/json", is_preferred)
+
+    def _call(self, event: VastEvent | list[VastEvent]) -> Any:
+        """Handle an event, in a worker's thread."""
+        self._waiting.add(-1)
+        return self._handler(self.context, event)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -300,7 +355,19 @@ def _as_sync(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """By lower-case names; of a header that stands several times, its values behind each other (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        said, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[said] = f"{headers[said]}, {text}" if said in headers else text
+    return headers
+
+
+def prefers_representation(prefer: str) -> bool:
+    """Whether a `Prefer` header asks for what the request led to: the first preference `return` counts (RFC 7240, 2)."""
+    preferences = (text.partition(";")[0].partition("=") for text in _PREFERENCE.findall(prefer))
+    values = [value.strip().strip('"') for name, _, value in preferences if name.strip().lower() == "return"]
+    return values[:1] == ["representation"]
 
 
 def load(app_path: Path, handler_file: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any], Any]]:
@@ -328,7 +395,7 @@ def main(arguments: list[str] | None = None) -> int:
     when the function or its secrets cannot be loaded.
     """
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format=LOG_FORMAT)
+    host_log.configure(options.log_level, options.log_format)
     try:
         secrets = read_secrets(options.secrets)
         handler, init = load(options.app_path, options.handler)
@@ -336,17 +403,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"function_host: {error}", file=sys.stderr)
         return 2
     stopped = _stop_signal()
-    name = os.environ.get("K_SERVICE") or options.app_path.resolve().name
     shape = {"host": options.host, "port": options.port, "threads": options.threads, "grace": options.grace}
     try:
-        host = FunctionHost(handler, init, secrets=secrets, function_name=name, **shape)
+        host = FunctionHost(handler, init, secrets=secrets, function_name=options.name, **shape)
     except OSError as error:
         # `socket.create_server` adds the address to the system's words.
         reason = str(error.strerror).partition(" (while")[0]
         print(f"function_host: cannot listen on {options.host} port {options.port}: {reason}", file=sys.stderr)
         return 1
     with host:
-        print(f"FUNCTION_HOST_URL={host.url}", flush=True)
+        print(host_log.address(host.url, options.log_format), flush=True)
         stopped.wait()
         _log.info("stopping: no more events are taken")
         last_resort = threading.Timer(options.grace, _give_up, [options.grace])
@@ -390,7 +456,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=THREADS, help=f"handlers at once; default: {THREADS}, as on VAST")
     parser.add_argument("--secrets", type=Path, metavar="FILE.json", help='{"secret name": {"key": "value"}}')
     parser.add_argument("--grace", type=float, default=GRACE_SECONDS, metavar="SECONDS", help="for running events at the end")
+    name = os.environ.get("K_SERVICE") or "exr-inspector"
+    parser.add_argument("--name", default=name, help="the function's, in the log; default: K_SERVICE, or exr-inspector")
     parser.add_argument("--log-level", default=os.environ.get("LOG_LEVEL", "INFO"))
+    form = "text, or json: one object a line; default: text"
+    parser.add_argument("--log-format", choices=host_log.FORMATS, default="text", help=form)
     return parser
 
 

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from exr_inspector.exr import completeness
 from exr_inspector.exr.header import Header, read_header
 from exr_inspector.function import context, events, objects
 from exr_inspector.function.events import Request
+from exr_inspector.function.metrics import Metrics
 from exr_inspector.payload import document
 from exr_inspector.settings import (
     Settings,
@@ -98,7 +99,7 @@ class Runtime:
     """What all events of a container share."""
 
     settings: Settings
-    metrics: context.Metrics
+    metrics: Metrics
     clients: Clients
 
 
@@ -114,7 +115,7 @@ def make_runtime(ctx: Any, **overrides: Any) -> Runtime:
     settings = replace(load(secrets=secrets), **overrides)
     if settings.validate:
         policy_of(None, settings)
-    return Runtime(settings, context.Metrics(ctx), _clients(settings))
+    return Runtime(settings, Metrics(ctx), _clients(settings))
 
 
 @lru_cache(maxsize=4)
@@ -135,6 +136,10 @@ class Job:
     bytes_read: int = 0
     timings: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
+
+    def __post_init__(self) -> None:
+        """An event is worked on from here until it is finished."""
+        self.runtime.metrics.begin()
 
     def locate(self, event: Any) -> tuple[Request, ...]:
         """The objects that the event is about. Raises NotAnExr or BadEvent."""
@@ -294,9 +299,9 @@ class Job:
 
         with self._step("embed"):
             embedding = compute_metadata_embedding(payload)
-        with self._step("persist"):
+        with self._step("persist"), self.storing(settings) as store:
             return persist.persist_to_vast_database(
-                payload, session=self.store_of(settings), settings=settings, embedding=embedding, read_back=settings.db_read_back
+                payload, session=store, settings=settings, embedding=embedding, read_back=settings.db_read_back
             )
 
     def _check_overtaken(self, payload: dict[str, Any]) -> None:
@@ -329,17 +334,41 @@ class Job:
         """The store's answer for the address under which it knew the object, else for the last spelling of the key."""
         from exr_inspector.database import persist
 
-        with self._step("persist"):
-            store, read_back = self.store_of(settings), settings.db_read_back
+        read_back = settings.db_read_back
+        with self._step("persist"), self.storing(settings) as store:
             results = [
                 persist.mark_removed(path, request.event_time, session=store, settings=settings, read_back=read_back)
                 for path in gone
             ]
         return next((result for result in results if result["file_id"]), results[-1])
 
-    def store_of(self, settings: Settings) -> Store | None:
-        """The container's own store; None, for one of its own, where an event brings its own credentials."""
-        return self.runtime.clients.store() if settings == self.runtime.settings else None
+    @contextmanager
+    def storing(self, settings: Settings) -> Iterator[Store | None]:
+        """The container's own store; None, for one of its own, where an event brings its own credentials.
+
+        At both ends what waits for a transaction is measured, and what transactions have cost meanwhile.
+        """
+        store = self.runtime.clients.store() if settings == self.runtime.settings else None
+        self._measure(store, settings)
+        try:
+            yield store
+        finally:
+            self._measure(store, settings)
+
+    def _measure(self, store: Store | None, settings: Settings) -> None:
+        from exr_inspector.database import persist
+
+        store = store or persist.known_store(settings)
+        if store is None:
+            return
+        metrics = self.runtime.metrics
+        metrics.record_waiting(persist.group_of(store).waiting)
+        with suppress(IndexError):  # another thread may take the last one
+            while store.ledgers:
+                spent = store.ledgers.popleft()
+                metrics.record_transaction(
+                    spent.files, requests=spent.requests, attempts=spent.attempts, conflicts=spent.conflicts
+                )
 
     def _step(self, name: str) -> AbstractContextManager[None]:
         """A span of the platform's tracer, whose milliseconds also go to the log line."""
@@ -395,14 +424,15 @@ class Job:
         """Write the event's one log line, count it, and return its answer; several records give several results in one."""
         answer = answers[0] if len(answers) == 1 else {"status": "several", "results": list(answers)}
         verdict = _gravest(answers)
-        total = round((perf_counter() - self.started) * 1000, 3)
-        self.runtime.metrics.record(status_of(answer), total, self.bytes_read)
+        timings = {**self.timings, "total": round((perf_counter() - self.started) * 1000, 3)}
         level = LOG_LEVEL_OF.get(verdict, "info")
         if self.runtime.settings.logs(level):
-            context.write_log(self.ctx, level, self._log_entry(answer, verdict, total) | more)
+            context.write_log(self.ctx, level, self._log_entry(answer, verdict, timings) | more)
+        outcome = {"status": status_of(answer), "verdict": verdict, "code": _gravest_code(answers, verdict)}
+        self.runtime.metrics.record(outcome, timings, self.bytes_read)
         return answer
 
-    def _log_entry(self, answer: Answer, verdict: str, total: float) -> dict[str, Any]:
+    def _log_entry(self, answer: Answer, verdict: str, timings: dict[str, float]) -> dict[str, Any]:
         request = self.request
         return {
             "message": "exr-inspector event",
@@ -414,7 +444,7 @@ class Job:
             **{key: LOGGED[key](answer[key]) for key in LOGGED if answer.get(key)},
             "requests": self.requests,
             "bytes_read": self.bytes_read,
-            "timings_ms": {**self.timings, "total": total},
+            "timings_ms": timings,
         }
 
     def report_fault(self, error: Exception) -> Retry:
@@ -486,6 +516,13 @@ def _verdict(answer: Answer) -> str:
 
 def _gravest(answers: Sequence[Answer]) -> str:
     return max(map(_verdict, answers), key=GRAVITY.index)
+
+
+def _gravest_code(answers: Sequence[Answer], verdict: str) -> str:
+    """The code of what was skipped, rejected or has to come again; of several records, of the first that decides."""
+    answer = next(one for one in answers if _verdict(one) == verdict)
+    reasons = [answer["persistence"].get("error"), *_shorten(answer["errors"]), answer.get("reason")]
+    return next((str(reason["code"]) for reason in reasons if reason), "") if verdict != "done" else ""
 
 
 def failures(answer: Answer) -> list[str]:

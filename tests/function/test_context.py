@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from contexts import Context
-from exr_inspector.function.context import Metrics, NoTelemetry, ask_platform, read_secrets, span, state, write_log
+from exr_inspector.function.context import NoTelemetry, ask_platform, read_secrets, span, state, write_log
 
 
 def raises(*_: Any) -> Any:
@@ -80,19 +79,9 @@ def test_a_span_measures_and_tells_the_tracer_of_an_error() -> None:
     assert set(timings) == {"fetch", "persist"}
 
 
-def test_metrics_are_recorded_where_they_are_offered() -> None:
-    """And dropped in silence where they are not, or fail."""
-    context = Context()
-    Metrics(context).record("ok", 1.5, 64)
-    assert [value for _, value, _ in context.measured] == [1, 1.5, 64]
-    for odd in (None, SimpleNamespace(counter=raises), SimpleNamespace(counter=lambda name: SimpleNamespace(add=raises))):
-        Metrics(odd).record("ok", 1.5, 64)
-
-
 def test_what_records_nothing_has_the_methods_of_what_does() -> None:
     """Of OpenTelemetry's spans, tracers, meters and instruments, and of the platform's context; errors pass through a span."""
     nothing = NoTelemetry()
-    Metrics(nothing).record("ok", 1.5, 64)
     timings: dict[str, float] = {}
     with pytest.raises(LookupError), span(nothing, "fetch", timings):
         raise LookupError

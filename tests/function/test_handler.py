@@ -486,13 +486,31 @@ def test_the_log_level_is_a_setting(clean: pytest.MonkeyPatch, samples: Path, le
 
 
 def test_steps_are_spans_and_events_are_counted_where_the_context_offers_it(ctx: Context, samples: Path) -> None:
-    """One span a step; one count, one duration and one size an event, by status."""
+    """One span a step; of an event one count, one duration and one size, and the time of each step, as in its log line."""
     main.handler(ctx, path_event(samples, BEAUTY))
+    (entry,) = ctx.entries()
+    spent, ok = entry["timings_ms"], {"status": "ok"}
     assert ctx.spans == ["fetch", "inspect"]
-    assert [name for name, _, _ in ctx.measured] == [
-        "exr_inspector.events", "exr_inspector.duration_ms", "exr_inspector.bytes_read",
+    assert ctx.measured_as("events") == [(1, {"status": "ok", "verdict": "done", "code": ""})]
+    assert ctx.measured_as("duration_ms") == [(spent["total"], ok)]
+    assert ctx.measured_as("bytes_read") == [(entry["bytes_read"], ok)]
+    assert ctx.measured_as("step_ms") == [(spent[step], {"step": step}) for step in ("fetch", "inspect")]
+    assert [value for value, _ in ctx.measured_as("events_in_progress")] == [0, 1, -1]
+    assert len(ctx.measured_as("last_success_timestamp_seconds")) == 1
+
+
+def test_an_event_that_is_not_done_is_counted_by_its_code(ctx: Context, samples: Path) -> None:
+    """The code of what was skipped or rejected; of several records, of the gravest. None of them is a success."""
+    several = {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": key}}} for key in ("a.txt", "a.exr")]}
+    for event in (path_event(samples, NOTES), {"type": "vastdata.com:Schedule.TimerElapsed"}, {"data": {}}, {"data": several}):
+        main.handler(ctx, event)
+    counted = [(labels["status"], labels["verdict"], labels["code"]) for _, labels in ctx.measured_as("events")]
+    assert counted == [
+        ("unreadable", "reject", "bad_magic"), ("skipped", "skip", "not_an_exr"), ("rejected", "reject", "bad_event"),
+        ("several", "reject", "bad_settings"),
     ]  # fmt: skip
-    assert {labels["status"] for _, _, labels in ctx.measured} == {"ok"}
+    assert [entry["verdict"] for entry in ctx.entries()] == [verdict for _, verdict, _ in counted]
+    assert ctx.measured_as("last_success_timestamp_seconds") == []
 
 
 def test_no_secret_reaches_an_answer_a_log_line_or_an_exception(store: ScriptedStore) -> None:

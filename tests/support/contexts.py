@@ -32,6 +32,16 @@ class Context:
         """The log lines, read back."""
         return [json.loads(line) for _, line in self.lines]
 
+    def gauge(self, name: str) -> Any:
+        """An instrument that is set."""
+        return SimpleNamespace(set=lambda value, labels: self.measured.append((name, value, labels)))
+
+    updowncounter = counter
+
+    def measured_as(self, name: str) -> list[tuple[float, Any]]:
+        """Values and labels that an instrument was told."""
+        return [(value, labels) for measured, value, labels in self.measured if measured == f"exr_inspector.{name}"]
+
     def _logs(self, level: str) -> Any:
         return lambda line: self.lines.append((level, line))
 
