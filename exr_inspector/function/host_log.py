@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 FORMATS = ("text", "json")
+CLIENT = "vastdb"
+"""Logs every answer with an error status, also of what is tried again or expected; what an event fails of is in its own line."""
 TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -42,6 +44,8 @@ def configure(level: str, form: str) -> None:
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.captureWarnings(form == "json")
+    if level.upper() != "DEBUG":
+        logging.getLogger(CLIENT).setLevel(logging.CRITICAL)
 
 
 def address(url: str, form: str) -> str:

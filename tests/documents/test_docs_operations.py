@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
-import logging
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -17,8 +14,8 @@ import main
 from contexts import Context
 from exr_bytes import image
 from exr_inspector.errors import Verdict
-from exr_inspector.function import context as vast_context
-from exr_inspector.function import host, job
+from exr_inspector.function import job, metrics
+from exr_inspector.function.host import FunctionHost
 from project import ROOT
 
 TEXT = (ROOT / "docs/SERVERLESS_INTEGRATION.md").read_text(encoding="utf-8")
@@ -62,15 +59,13 @@ def test_the_spans_are_documented() -> None:
 
 
 def test_the_metrics_are_documented() -> None:
-    """Name, kind and label of each instrument."""
-    context = Context()
-    vast_context.Metrics(context).record("ok", 1.5, 10)
-    assert first_column("| metric | kind | labels | unit |") == [name for name, _, _ in context.measured]
-    assert {tuple(labels) for _, _, labels in context.measured} == {("status",)}
-    kinds = dict(re.findall(r"^\| `(exr_inspector\.\w+)` \| (\w+) \|", TEXT, re.MULTILINE))
-    for kind in ("counter", "histogram"):
-        source = inspect.getsource(vast_context.Metrics)
-        assert {name for name, said in kinds.items() if said == kind} == set(re.findall(rf'ctx, "{kind}", "([\w.]+)"', source))
+    """Name, kind and labels of each instrument; of those that the host adds, the names."""
+    rows = re.findall(r"^\| `(exr_inspector\.\w+)` \| (\w+) \| (.*?) ?\|", TEXT, re.MULTILINE)
+    documented = [(name, kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows]
+    assert documented == [(instrument.name, instrument.kind, instrument.labels) for instrument in metrics.INSTRUMENTS]
+    with FunctionHost(main.handler) as function:
+        shown = set(re.findall(r"^# TYPE (exr_\w+)", function.context.page.text(), re.MULTILINE))
+    assert shown < set(first_column("| metric of the host | kind | labels | what |"))
 
 
 def test_every_verdict_is_documented() -> None:
@@ -92,23 +87,3 @@ def test_the_collector_uses_what_it_configures() -> None:
     pipelines = configuration["service"]["pipelines"]
     for part in ("receivers", "processors", "exporters"):
         assert {name for pipeline in pipelines.values() for name in pipeline[part]} == configuration[part].keys()
-
-
-def test_the_collector_reads_the_host_s_lines() -> None:
-    """Of the lines that the host writes for an event it takes the function's, level and JSON; others do not match."""
-    operators = collector()["receivers"]["file_log"]["operators"]
-    (pattern,) = (re.compile(operator["regex"]) for operator in operators if "regex" in operator)
-    lines: list[str] = []
-    context = SimpleNamespace(logger=SimpleNamespace(info=lines.append, warning=lines.append, error=lines.append))
-    main.handler(context, {"type": "vastdata.com:Schedule.TimerElapsed", "data": {}})  # type: ignore[no-untyped-call]
-    match = pattern.fullmatch(as_the_host_writes(lines[0]))
-    assert match
-    assert match["level"] == "INFO"
-    assert json.loads(match["entry"])["verdict"] == "skip"
-    assert not pattern.fullmatch(as_the_host_writes("event 1: the function returned {} with duration 1.0 milliseconds"))
-
-
-def as_the_host_writes(line: str) -> str:
-    """A line of the log as the function host formats it."""
-    record = logging.LogRecord("exr-inspector", logging.INFO, "", 0, line, None, None)
-    return logging.Formatter(host.LOG_FORMAT).format(record)

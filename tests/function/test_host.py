@@ -30,6 +30,8 @@ from exr_inspector.function.host_events import (
     VastEvent,
 )
 from project import ROOT
+from scrapes import scrape
+from waiting import wait_until
 
 ELEMENT: dict[str, Any] = {
     "specversion": "1.0",
@@ -68,6 +70,18 @@ def ask(url: str, method: str, path: str = "/", body: bytes = b"", headers: TEXT
         connection.request(method, path, body or None, headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def ask_whole(url: str, body: str, headers: TEXT) -> tuple[int, str, http.client.HTTPMessage]:
+    """Status, text and headers of a POST."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port)
+    try:
+        connection.request("POST", "/", body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers
     finally:
         connection.close()
 
@@ -273,6 +287,59 @@ class TestRequests:
         with hosted(lambda ctx, event: {"status": "rejected"}) as url:
             assert post(url, ELEMENT) == (204, "")
 
+    @pytest.mark.parametrize(
+        "prefer",
+        [
+            "return=representation", "respond-async, Return = representation; foo=bar", 'return="representation"',
+            'note="a, return=minimal", return=representation', "return=representation, return=minimal",
+        ],
+    )  # fmt: skip
+    def test_what_is_returned_is_an_answer_to_whom_prefers_it(self, prefer: str) -> None:
+        """As JSON, with the preference that was applied (RFC 7240), for one event and for a batch."""
+        with hosted(lambda ctx, event: {"status": "rejected", "path": Path("/a")}) as url:
+            status, text, headers = ask_whole(url, json.dumps(ELEMENT), STRUCTURED | {"Prefer": prefer})
+        assert (status, json.loads(text)) == (200, {"status": "rejected", "path": "/a"})
+        assert headers["Preference-Applied"] == "return=representation"
+        assert headers["Content-Type"] == "application/json"
+
+    @pytest.mark.parametrize(
+        "prefer", ["", "return=minimal", "return=minimal, return=representation", 'note="return=representation"']
+    )
+    def test_other_preferences_change_nothing(self, prefer: str) -> None:
+        """Of several of one name the first counts; what stands in quotes is no preference."""
+        with hosted(lambda ctx, event: {"status": "ok"}) as url:
+            status, text, headers = ask_whole(url, json.dumps(ELEMENT), STRUCTURED | {"Prefer": prefer})
+        assert (status, text, headers["Preference-Applied"]) == (204, "", None)
+
+    def test_an_error_is_an_error_whatever_is_preferred(self) -> None:
+        """No preference was applied; a function that returns nothing is represented by null."""
+
+        def handler(ctx: Any, event: VastEvent) -> None:
+            if event.subtype == "ElementDeleted":
+                raise RuntimeError("no")
+
+        with hosted(handler) as url:
+            headers = STRUCTURED | {"Prefer": "return=representation"}
+            removal = json.dumps({**ELEMENT, "type": "vastdata.com:Element.ElementDeleted"})
+            status, text, answered = ask_whole(url, removal, headers)
+            assert (status, text, answered["Preference-Applied"]) == (500, "no", None)
+            assert ask_whole(url, json.dumps(ELEMENT), headers)[:2] == (200, "null")
+
+    def test_a_dead_letter_is_counted_and_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        """With its object; the handler does not see it, and what is no event is none."""
+        catcher = Catcher()
+        with hosted(catcher) as url:
+            assert ask(url, "POST", "/dead-letters", json.dumps(ELEMENT).encode(), STRUCTURED) == (204, "")
+            assert ask(url, "POST", "/dead-letters", b"{}", STRUCTURED)[0] == 400
+            page = scrape(url)
+        assert catcher.events == []
+        assert page.value("exr_inspector_dead_letters_total") == 1
+        assert page.by("exr_inspector_deliveries_total", "status") == {"204": 1, "400": 1}
+        (entry,) = (json.loads(record.message) for record in caplog.records if "dead letter" in record.message)
+        assert entry == {
+            "message": "dead letter", "event_id": ELEMENT["id"], "source": ELEMENT["source"], "location": ELEMENT["elementpath"],
+        }  # fmt: skip
+
     def test_async_handlers_run_to_their_end(self) -> None:
         """The platform takes both kinds."""
         seen: list[str | None] = []
@@ -318,8 +385,10 @@ class TestThreads:
             for _ in range(2):
                 assert busy.acquire(timeout=20)
             assert [ask(url, "GET", path)[0] for path in ("/liveness", "/readiness")] == [200, 200]
+            wait_until(lambda: scrape(url).value("exr_inspector_events_waiting") == 2)
             release.set()
             assert [call.result()[0] for call in calls] == [204] * 4
+            assert scrape(url).value("exr_inspector_events_waiting") == 0
 
     def test_probes_are_answered_whatever_waits_and_however_slowly_others_send(self) -> None:
         """100 events in work, 20 connections that stopped within their headers, and 20 within their body."""
