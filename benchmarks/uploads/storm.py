@@ -7,21 +7,22 @@ statistics and validation switched on. With the probability `--faults` each, an 
 database, and its event is delivered twice, refused, or loses its answer. `--kills` times another process takes over while events
 are at work, and the former one is killed. Fewer keys than uploads make overwrites, by threads that race;
 `--uploads 10000 --keys 50` shows whether memory stays flat. Retries of events wait a tenth of VAST's 2, 4 and 8 seconds. Exit
-status 1: a row is missing, double or wrong in any of the tables.
+status 1: a row is missing, double or wrong in any of the tables, or the metrics of the last process differ from its log.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
-import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from urllib.request import urlopen
 import boto3
 import vastdb
 from botocore.config import Config
+from prometheus_client.parser import text_string_to_metric_families
 
 import vast_db_persistence as persistence
 from exr_inspector.operations import integrity
@@ -53,8 +55,8 @@ IDLE_SECONDS = 30
 HOST = """
 import sys
 sys.modules["adbc_driver_vastdb"] = None  # the image has no query engine driver; with one, every transaction costs more
-import function_host
-sys.exit(function_host.main())
+from exr_inspector.function import host
+sys.exit(host.main())
 """
 
 
@@ -104,11 +106,11 @@ def function(vast: LocalVast, log: Path) -> Iterator[tuple[str, subprocess.Popen
         environment |= {f"{name}_{key}": value for key, value in named.items()}
     environment |= {"VAST_DB_BUCKET": TABLES, "VAST_DB_SCHEMA": SCHEMA}
     environment |= {"EXR_STATS": "full", "EXR_VALIDATE": "true", "EXR_REPORT_PASSES": "false"}
-    command = [sys.executable, "-c", HOST, "--port", "0"]
+    command = [sys.executable, "-c", HOST, "--port", "0", "--log-format", "json"]
     pipe = subprocess.PIPE
     with log.open("ab") as errors, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=errors) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().decode().strip().removeprefix("FUNCTION_HOST_URL=")
+        url = json.loads(process.stdout.readline())["message"].removeprefix("listening on ")
         try:
             while not ready(url):
                 time.sleep(0.05)
@@ -225,12 +227,32 @@ def misplaced(vast: LocalVast) -> Iterator[str]:
     yield from (f"{path}: a current row without an object" for path in current)
 
 
-def report(run: Run, vast: LocalVast, log: Path, options: argparse.Namespace) -> None:
+def read_events(log: Path) -> list[dict[str, Any]]:
+    """The lines of a process about events; of one that was killed, those that it finished."""
+    whole = (line for line in log.read_text(encoding="utf-8").splitlines() if line.endswith("}"))
+    return [entry for entry in map(json.loads, whole) if "verdict" in entry]
+
+
+def disagreements(url: str, log: Path) -> Iterator[str]:
+    """Verdicts of which the page of metrics says another number than the log of its process."""
+    with urlopen(f"{url}/metrics") as answer:  # noqa: S310  (loopback)
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    shown: Counter[str] = Counter()
+    for sample in (sample for family in families for sample in family.samples):
+        if sample.name == "exr_inspector_events_total":
+            shown[sample.labels["verdict"]] += int(sample.value)
+    logged = Counter(entry["verdict"] for entry in read_events(log))
+    print(f"events of the last process, by metrics {dict(shown)}, by log {dict(logged)}")
+    if shown != logged:
+        yield "metrics and log differ"
+
+
+def report(run: Run, vast: LocalVast, logs: Sequence[Path], options: argparse.Namespace) -> None:
     """Print what was measured."""
     counts = trigger_of(vast).counts
-    text = log.read_text(encoding="utf-8")
-    function_ms = [float(milliseconds) for milliseconds in re.findall(r"with duration ([\d.]+) milliseconds", text)]
-    raised = len(re.findall(r"the function raised after", text))
+    entries = [entry for log in logs for entry in read_events(log)]
+    function_ms = [entry["timings_ms"]["total"] for entry in entries]
+    raised = sum(entry["verdict"] == "retry" for entry in entries)
     print(f"{options.uploads} uploads of {options.keys} keys by {options.threads} threads, faults {options.faults:.0%}")
     print(f"{run.seconds:.1f} s, {options.uploads / run.seconds:.1f} uploads/s from the first upload to the last row")
     print(f"upload:   {spread(run.upload_ms)}")
@@ -253,18 +275,20 @@ def main() -> int:
     sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # here as in the function: see HOST
     endpoint = LocalVast(buckets=(TABLES, SHOWS), trigger_url="http://127.0.0.1:9/", idle_seconds=IDLE_SECONDS)
     with tempfile.TemporaryDirectory() as scratch, endpoint as vast:
-        samples, log = Path(scratch) / "samples", Path(scratch) / "function.log"
+        samples = Path(scratch) / "samples"
+        logs = [Path(scratch) / f"function{number}.log" for number in range(options.kills + 1)]
         write_samples(samples)
         bodies = [(samples / name).read_bytes() for name in SAMPLES]
         with ExitStack() as stack:
             trigger = trigger_of(vast)
-            containers = Containers(trigger, [stack.enter_context(function(vast, log)) for _ in range(options.kills + 1)])
+            containers = Containers(trigger, [stack.enter_context(function(vast, log)) for log in logs])
             trigger.waits = WAITS
             trigger.faults = TriggerFaults(duplicate=options.faults, refuse=options.faults, lose_answer=options.faults)
             run = storm(vast, bodies, options, containers)
+            wrong = list(disagreements(containers.ready[0][0], logs[-1]))
         vast.faults.clear()
-        wrong = list(problems(vast))
-        report(run, vast, log, options)
+        wrong += problems(vast)
+        report(run, vast, logs, options)
         letters = trigger.dead_letter.read_text(encoding="utf-8") if trigger.dead_letter.exists() else ""
     print(letters, end="")
     print("\n".join(wrong) or "every object has exactly one current row, with its ETag, and all tables are sound")
