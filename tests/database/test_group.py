@@ -97,6 +97,23 @@ def test_what_waits_is_stored_in_one_transaction(db: Database, store: persistenc
     assert stored(db, "/together") == {f"/together/{n}.exr": 1 for n in range(6)}
 
 
+def test_a_transaction_leaves_one_ledger_whatever_it_stored(db: Database, store: persistence.Store) -> None:
+    """Of a group; of one that the server refuses, and of its halves; of one that conflicts, with its attempts."""
+    calls = [storing(payload(f"/ledgers/{n}.exr"), store) for n in range(3)]
+    store.ledgers.clear()
+    side_by_side(store, calls, store.ledgers.clear)
+    assert spent(store) == [(4, GROUPED, 1, 0)]  # with the one that held them up
+    side_by_side(store, calls, lambda: (store.ledgers.clear(), db.server.faults.add("400@commit")))
+    assert [(files, attempts) for files, _, attempts, _ in spent(store)] == [(2, 1), (2, 1), (4, 1)]
+    side_by_side(store, calls, lambda: (store.ledgers.clear(), db.server.faults.add("409@commit*2")))
+    assert [(files, attempts, conflicts) for files, _, attempts, conflicts in spent(store)] == [(4, 3, 2)]
+
+
+def spent(store: persistence.Store) -> list[tuple[int, int, int, int]]:
+    """Changes, requests, attempts and conflicts of the store's transactions, in the order of their ends."""
+    return [(ledger.files, ledger.requests, ledger.attempts, ledger.conflicts) for ledger in store.ledgers]
+
+
 def test_one_that_comes_alone_costs_what_it_costs_without_groups(db: Database, store: persistence.Store) -> None:
     """No timer, nobody waits for company: seven requests, and three to read back."""
     db.server.clear_requests()

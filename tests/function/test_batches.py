@@ -14,6 +14,7 @@ import main
 from contexts import Context, element
 from databases import BUCKET, Database
 from exr_inspector.errors import Retry, VASTDatabaseError
+from exr_inspector.exr import completeness
 from exr_inspector.operations.samples import SAMPLES
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
@@ -96,6 +97,37 @@ def test_what_has_to_come_again_is_raised_when_all_are_done(store: ScriptedStore
         with pytest.raises(VASTDatabaseError, match="connection was refused"):
             main.handler(context, [element(KEYS[0]), element("renders/notes.txt"), element(KEYS[1])])
     assert [entry["verdict"] for entry in context.entries()] == ["retry", "skip", "retry"]
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_and_comes_again(
+    database: Database, store: ScriptedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of the batch are stored, and have theirs."""
+    assess = completeness.assess
+
+    def break_once(header: Any, opened: Any, **more: Any) -> Any:
+        if opened.object_key == KEYS[1].partition("/")[2]:
+            raise LookupError("odd")
+        return assess(header, opened, **more)
+
+    monkeypatch.setattr("exr_inspector.exr.completeness.assess", break_once)
+    context = Context()
+    with pytest.raises(Retry, match="LookupError: odd"):
+        main.handler(context, [element(key) for key in KEYS[:3]])
+    assert sorted(entry["verdict"] for entry in context.entries()) == ["done", "done", "retry"]
+    (faulty,) = (entry for entry in context.entries() if entry["verdict"] == "retry")
+    assert (faulty["location"], "in break_once" in faulty["traceback"]) == (f"s3://{KEYS[1]}", True)
+    assert [labels["code"] for _, labels in context.measured_as("events")].count("internal_error") == 1
+
+
+def test_a_batch_is_measured_as_its_events_and_its_transaction(database: Database, store: ScriptedStore) -> None:
+    """Five events, and one transaction with five changes."""
+    context = Context()
+    main.handler(context, [element(key) for key in KEYS])
+    assert len(context.measured_as("events")) == 5
+    assert [value for value, _ in context.measured_as("database_group_files")] == [5]
+    assert sum(value for value, _ in context.measured_as("database_attempts")) == 1
+    assert sum(value for value, _ in context.measured_as("events_in_progress")) == 0
 
 
 def test_one_unreachable_object_lets_the_others_be_stored(database: Database, store: ScriptedStore) -> None:

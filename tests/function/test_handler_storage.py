@@ -239,6 +239,7 @@ def test_credentials_of_an_event_are_used_where_they_are_allowed(
     own = {"vastdb_endpoint": database.url, "vastdb_access_key": database.access_key, "vastdb_secret_key": database.secret_key}
     context = Context()
     assert main.handler(context, {"data": {"path": str(path), **own}})["persistence"]["status"] == "stored"
+    assert [value for value, _ in context.measured_as("database_group_files")] == [1]
     assert main.handler(context, {"data": {"path": str(path)}})["persistence"]["status"] == "skipped"
     assert database.secret_key not in str(context.lines)
 
