@@ -198,6 +198,15 @@ PASSED = (_rule("compression", "PASS"), _rule("timecode", "PASS", "WARN"))
 FAILED = (_rule("compression", "FAIL", actual="none", suggested_fix="Write it again with zip"), _rule("timecode", "PASS", "WARN"))
 WARNED = (_rule("compression", "PASS"), _rule("timecode", "WARN", "WARN", actual=None))
 
+UNSELECTABLE = _rule(
+    "cryptomatte-selectable",
+    "FAIL",
+    policy_id="default",
+    status_code="cryptomatte_metadata_missing",
+    message="Every cryptomatte layer has metadata, without which nothing can be selected from it",
+    suggested_fix="Render it again, or copy the cryptomatte attributes from a file that still has them",
+)
+
 WHOLE = ("ok", "damaged")
 """Statuses of files that have all their bytes."""
 
@@ -243,6 +252,9 @@ PLANTED: dict[str, Any] = {
     "jump": ("apollo", "sq040", "sh040", "beauty", 1036),
     "same_frame": ("apollo", "sq040", "sh040", "beauty", 1009),
     "versions": ("caldera", "sq020", "sh010", "fx"),
+    "stray": ("caldera", "sq040", "sh050", "utility", 1),
+    "mended": ("apollo", "sq010", "sh010", "beauty", 1020),
+    "cryptomatte": ("apollo", "sq020", "sh030", "crypto"),
 }
 """What is wrong, and where. Frames are numbers; a tuple of four names is a pass of a shot, of three a shot."""
 
@@ -278,6 +290,8 @@ def _stands(here: tuple[Any, ...], place: tuple[Any, ...]) -> bool:
 
 
 def _with_rules(frame: Frame) -> Frame:
+    if frame.key == PLANTED["cryptomatte"]:
+        return replace(frame, rules=(UNSELECTABLE,))
     if frame.show != "apollo" or frame.setup.name != "beauty" or frame.sequence != "sq010":
         return frame
     failing, warned = PLANTED["failing_shot"], PLANTED["warned_shot"]
@@ -355,9 +369,11 @@ def _hosted(frame: Frame) -> Frame:
 
 
 def _extra(present: Sequence[Frame]) -> list[Frame]:
-    """The same frame a second time, its number written with five digits."""
+    """The same frame a second time, its number written with five digits; and a test frame far before the others."""
     (key, number), *_ = PLANTED["duplicate"].items()
-    return [replace(frame, pad=5) for frame in present if sequence_key(*frame.key) == key and frame.number == number]
+    *place, stray = PLANTED["stray"]
+    twice = [replace(frame, pad=5) for frame in present if sequence_key(*frame.key) == key and frame.number == number]
+    return twice + [replace(frame, number=stray) for frame in present if (*frame.key, frame.number) == (*place, FIRST_FRAME)]
 
 
 THIRD = {
@@ -385,13 +401,15 @@ def _still(index: int) -> Frame:
 
 
 def _superseded(present: Sequence[Frame]) -> list[Frame]:
-    """What was stored of the pass that was rendered again: the same paths, another build, a week before."""
+    """What was stored of the pass that was rendered again: the same paths, another build, a week before; one was not finished."""
     key = PLANTED["rerendered"]
-    return [
+    earlier = [
         replace(frame, setup=replace(frame.setup, software="Arnold 7.3.3.0"), superseded=True, day=0, rules=())
         for frame in present
         if frame.key == key
     ]
+    unfinished = {"status": "incomplete", "verdict": "incomplete"}
+    return [replace(frame, **unfinished) if (*key, frame.number) == PLANTED["mended"] else frame for frame in earlier]
 
 
 def sizes(frame: Frame) -> tuple[int, int]:
