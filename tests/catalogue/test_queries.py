@@ -76,11 +76,14 @@ def keys(name: str, column: str) -> set[str]:
     return {row[column] for row in query_cases.golden(name)}
 
 
-def test_the_planted_gap_and_no_other_is_missing() -> None:
-    """Three frames of one sequence."""
+def test_the_planted_gaps_and_no_other_are_missing() -> None:
+    """Three frames of one sequence, and what lies between a stray frame and its sequence."""
     ((key, (first, last)),) = PLANTED["missing"].items()
-    assert [(row["sequence_key"], row["first_missing"], row["last_missing"]) for row in query_cases.golden("missing_frames")] == [
-        (key, first, last)
+    *place, stray = PLANTED["stray"]
+    rows = query_cases.golden("missing_frames")
+    assert [(row["sequence_key"], row["first_missing"], row["last_missing"]) for row in rows] == [
+        (key, first, last),
+        (sequence_key(*place), stray + 1, seeded_catalogue.FIRST_FRAME - 1),
     ]
 
 
@@ -242,16 +245,17 @@ def test_deep_files_are_counted_by_renderer_without_the_deleted_one() -> None:
 
 def test_the_failing_and_the_warned_shot_are_found_and_no_other() -> None:
     """In this order; and the rules say which of them fails."""
-    assert shots("validation_by_shot") == [PLANTED["failing_shot"], PLANTED["warned_shot"]]
+    assert shots("validation_by_shot") == [PLANTED["failing_shot"], PLANTED["cryptomatte"][:3], PLANTED["warned_shot"]]
     failed = {row["rule_id"]: (row["failed"], row["warned"]) for row in query_cases.golden("validation_by_policy")}
-    assert failed == {"compression": (seeded_catalogue.FRAMES, 0), "timecode": (0, seeded_catalogue.FRAMES)}
+    every = seeded_catalogue.FRAMES
+    assert failed == {"compression": (every, 0), "cryptomatte-selectable": (every, 0), "timecode": (0, every)}
 
 
 def test_coverage_lists_exactly_the_sequences_with_a_planted_fault() -> None:
-    """Missing, duplicate, incomplete, truncated, damaged and unreadable frames."""
-    broken = {sequence_key(*PLANTED[what][:4]) for what in BROKEN}
+    """Missing, duplicate, incomplete, truncated, damaged, unreadable and stray frames."""
+    broken = {sequence_key(*PLANTED[what][:4]) for what in (*BROKEN, "stray")}
     assert keys("frame_coverage", "sequence_key") == {*PLANTED["missing"], *PLANTED["duplicate"], *broken}
-    assert sum(row["frames_missing"] for row in query_cases.golden("frame_coverage")) == 3
+    assert sum(row["frames_missing"] for row in query_cases.golden("frame_coverage")) == 3 + 999
 
 
 def test_compression_adds_up_to_the_catalogue() -> None:
@@ -446,3 +450,30 @@ def test_only_what_came_since_is_new() -> None:
     (row,) = query_cases.golden("new_files")
     assert row["sequence_or_file"] == sequence_key(*PLANTED["versions"], "v003")
     assert (row["file_count"], row["ok"], row["first_frame"], row["last_frame"]) == (48, 48, 1001, 1048)
+
+
+def test_broken_rules_are_listed_with_frames_and_what_mends_them() -> None:
+    """All frames of two passes; a warning is listed when it is asked for."""
+    rows = query_cases.golden("failed_rules")
+    said = {row["sequence_or_file"]: (row["rule_id"], row["first_frame"], row["last_frame"], row["file_count"]) for row in rows}
+    assert said == {
+        sequence_key(*PLANTED["failing_shot"], "beauty"): ("compression", 1001, 1045, 45),
+        sequence_key(*PLANTED["cryptomatte"]): ("cryptomatte-selectable", 1001, 1045, 45),
+    }
+    assert rows[0]["suggested_fix"] == "Write it again with zip"
+    with query_cases.over(seeded_catalogue.tables()) as sql:
+        warned = engine.run(sql, questions.load("failed_rules").bind({"warnings": "1"})).to_pylist()
+    assert {row["shot_name"] for row in warned if row["status"] == "WARN"} == {PLANTED["warned_shot"][2]}
+
+
+def test_a_file_that_was_broken_and_is_whole_is_mended() -> None:
+    """The frame whose earlier version was not finished; those that only were rendered again are not."""
+    (row,) = query_cases.golden("mended_frames")
+    assert (row["show_name"], row["sequence_name"], row["shot_name"]) == PLANTED["mended"][:3]
+    assert (row["frame_number"], row["status_before"]) == (PLANTED["mended"][4], "incomplete")
+
+
+def test_measured_files_are_counted_by_show() -> None:
+    """The measured passes, with the later versions of one."""
+    rows = {row["show_name"]: row["measured_count"] for row in query_cases.golden("measured_files")}
+    assert rows == {"apollo": 3 * 45, "borealis": 0, "caldera": 2 * 45 + 45 + 48, None: 0}

@@ -44,6 +44,7 @@ def parameters(name: str) -> dict[str, str]:
         "files_without_attribute": {"show": "borealis"},
         "frame_coverage": {"only_gaps": "1"},
         "storage_what_if": {"limit": "40"},
+        "mended_frames": {"since": "2026-03-01T00:00:00"},
         "new_files": {"since": seeded_catalogue.LATEST.isoformat()},
         "versions": {"show": "caldera", "shot": "sh010"},
     }

@@ -286,12 +286,18 @@ def setups(rows: Sequence[Row]) -> Iterator[Fault]:
 
 
 def slow_hosts(rows: Sequence[Row]) -> Iterator[Fault]:
-    """From slow_hosts: a machine in a shot, whatever it rendered."""
+    """From slow_hosts: one fault for each machine in a shot, whatever it rendered there."""
+    machines: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        times = f"{duration(row['seconds_a_frame'])} a frame, elsewhere {duration(row['usual_seconds'])}"
-        why = f"{row['host']} takes {number(row['times_usual'])} times as long with {row['render_product'] or 'its renders'}: {times}"
-        topic = f"{row['host']} {row['render_product'] or ''}"
-        yield Fault("slow", row, None, why, count=row["frame_count"], topic=topic, host=row["host"])
+        machines.setdefault(tuple(row[name] for name in ("show_name", "sequence_name", "shot_name", "host")), []).append(row)
+    for (*_, host), found in machines.items():
+        why = f"{host} takes " + "; ".join(map(_how_slow, found))
+        yield Fault("slow", found[0], None, why, count=sum(row["frame_count"] for row in found), topic=host, host=host)
+
+
+def _how_slow(row: Row) -> str:
+    times = f"{duration(row['seconds_a_frame'])} a frame, elsewhere {duration(row['usual_seconds'])}"
+    return f"{number(row['times_usual'])} times as long with {row['render_product'] or 'its renders'} ({times})"
 
 
 def mixed_builds(rows: Sequence[Row]) -> Iterator[Fault]:
