@@ -501,7 +501,7 @@ def test_steps_are_spans_and_events_are_counted_where_the_context_offers_it(ctx:
 
 def test_an_event_that_is_not_done_is_counted_by_its_code(ctx: Context, samples: Path) -> None:
     """The code of what was skipped or rejected; of several records, of the gravest. None of them is a success."""
-    several = {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": key}}} for key in ("a.txt", "a.exr")]}
+    several = {"Records": [{"s3": {"bucket": {"name": "renders"}, "object": {"key": key}}} for key in ("a.exr", "b.exr")]}
     for event in (path_event(samples, NOTES), {"type": "vastdata.com:Schedule.TimerElapsed"}, {"data": {}}, {"data": several}):
         main.handler(ctx, event)
     counted = [(labels["status"], labels["verdict"], labels["code"]) for _, labels in ctx.measured_as("events")]
