@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ from contexts import Context
 from exr_inspector.function.context import NoTelemetry
 from exr_inspector.function.host_metrics import HostTelemetry
 from exr_inspector.function.metrics import INSTRUMENTS, Metrics
+from project import ROOT
 from scrapes import Scrape, parse_page
 
 DONE = {"status": "ok", "verdict": "done", "code": ""}
@@ -109,3 +112,15 @@ def test_instruments_of_other_functions_are_on_the_page() -> None:
     page = measured(tell)
     assert page.value("frames_seen_twice_total", show='a"b\n') == 3
     assert (page.value("depth"), page.value("level")) == (-4, 0.5)
+
+
+def test_the_function_needs_no_package_of_prometheus() -> None:
+    """Nor of the host: its image is made of requirements.txt, and it answers an event without them."""
+    program = """
+import sys
+sys.modules |= dict.fromkeys(("prometheus_client", "uvicorn", "cloudevents"))
+import main
+print(main.handler(None, {"type": "vastdata.com:Schedule.TimerElapsed"})["status"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "skipped\n"
