@@ -83,7 +83,7 @@ READERS = {
         "docs/DATABASE_SCHEMA.md", "docs/WRITERS.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/SCHEMA_EVOLUTION.md",
         "docs/REFERENCE.md",
     ],
-    "a researcher": ["docs/VECTOR_STRATEGY.md", "docs/PERFORMANCE.md"],
+    "a researcher": ["docs/VECTOR_STRATEGY.md", "docs/VECTOR_SPECIFICATION.md", "docs/PERFORMANCE.md"],
     "somebody with another function for EXR": ["docs/COMING_FROM.md"],
     "somebody with a cluster, in the first hour": ["docs/ASSUMPTIONS.md"],
     "an operator, before and at a deployment": [

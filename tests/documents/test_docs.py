@@ -25,7 +25,7 @@ OTHERS = frozenset({
     "invoke_duration", "reception_latency", "event_batching_handler",  # the platform
     "TestImages_WideFloatRange",  # a file of OpenEXR's own images
     "min_memory", "max_memory",  # resources in a pipeline's manifest
-    "DiffuseDirect", "diffuseDirect",  # ways of writing a layer
+    "DiffuseDirect", "diffuseDirect", "diffuseDirect_v2", "_v002",  # ways of writing a layer
     "__deprecated__", "DeprecationWarning",  # Python's mark (PEP 702)
     "huge_display_window", "inverted_display_window",  # codes that are put together
 })  # fmt: skip

@@ -28,8 +28,9 @@ STATS = {"channels": [{"part_index": 0, "channel_name": "R", "pixel_count": 4}]}
 
 @pytest.fixture
 def migrated() -> Iterator[Database]:
-    """What 1.0.0 wrote, migrated, with a file that 1.1.0 wrote."""
+    """What 1.0.0 wrote, migrated, with vectors of today and a file that 1.1.0 wrote."""
     with migrated_database() as running:
+        assert run(running, "recompute")[0] == 0
         persistence.persist_batch([payload("/shots/new.1001.exr") | {"stats": STATS}], session=running.store())
         yield running
 

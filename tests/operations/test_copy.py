@@ -82,6 +82,7 @@ def test_test_statistics_go_to_as_many_files_as_asked_for() -> None:
     with old_database() as running:
         assert "migrate" in run(running, "insert_test_stats", "--file-count", "3")[1]["error"]["remedy"]
         run(running, "migrate")
+        run(running, "recompute")
         assert run(running, "insert_test_stats", "--file-count", "3", "--dry-run")[1]["rows"] == 0
         first = run(running, "insert_test_stats", "--file-count", "3")[1]
         assert (first["files"], first["already"]) == (3, 0)
