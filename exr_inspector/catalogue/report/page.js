@@ -64,6 +64,10 @@ system.addEventListener("change", drawers.theme);
 find("theme").addEventListener("click", () => change({ theme: root.dataset.theme === "dark" ? "light" : "dark" }, "theme"));
 find("show").addEventListener("change", (event) => change({ show: event.target.value }));
 addEventListener("hashchange", arrive);
+// A link to where the page is already: the address does not change, and whoever scrolled away wants to go there all the same.
+addEventListener("click", (event) => {
+  if (event.target.closest("a[href^='#']")?.getAttribute("href") === location.hash) arrive();
+});
 arrive();
 if (root.dataset.refresh > 0) setInterval(refresh, 1000 * root.dataset.refresh);
 root.dataset.ready = "yes";
