@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED = ("vastdb", "pyarrow", "duckdb", "sqlglot", "rich", "typer", "plotly")
+NEEDED = ("vastdb", "pyarrow", "duckdb", "sqlglot", "rich", "typer")
 OLDEST = (3, 11)
 MARK = "EXR_INSPECTOR_ENVIRONMENT"
 

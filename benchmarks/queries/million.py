@@ -33,10 +33,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather, ipc
+from sqlglot import exp
 
 import vast_schemas
 from exr_inspector.catalogue import engine, questions, similarity
 from exr_inspector.catalogue.report import page
+from exr_inspector.catalogue.report.answers import over_shared
 from exr_inspector.catalogue.report.data import report_scans, summarize
 from exr_inspector.catalogue.scans import Scan
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
@@ -256,17 +258,23 @@ def ask(folder: Path, name: str) -> Measured:
 
 def make_report(folder: Path, _: str) -> Measured:
     """The page of exr-inspector report; the vectors on its map, those of first frames, are read before."""
-    known = _first_vectors(folder)
+    known, scans = _first_vectors(folder), report_scans()
     with engine.open_engine() as sql:
         began = time.process_time()
-        for scan in report_scans():
+        for scan in scans:
             engine.copy_rows(sql, scan.table, stream(folder, scan))
         reading = time.process_time() - began
         began = time.process_time()
-        data = summarize(sql, "benchmark", partial(_choose_vectors, known))
+        data = summarize(sql, "benchmark", partial(_choose_vectors, known), over_shared(sql, scans, partial(_ask_apart, folder)))
         size = len(page.render(data).encode())
         seconds = time.process_time() - began
     return Measured(f"report.py, a page of {size / 1e6:.1f} MB", seconds, reading, _peak(), data["totals"]["files"])
+
+
+def _ask_apart(folder: Path, statement: exp.Query) -> pa.Table:
+    """The answer to a question that reads its own tables."""
+    with engine.open_engine() as sql:
+        return engine.run(sql, engine.load_tables(sql, statement, partial(stream, folder)))
 
 
 def _choose_vectors(known: dict[str, list[float]], file_ids: Sequence[str]) -> dict[str, list[float]]:

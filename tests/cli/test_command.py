@@ -13,7 +13,7 @@ from exr_inspector.catalogue import library
 from exr_inspector.cli import command
 from project import ROOT
 
-HEAVY = ("pyarrow", "vastdb", "duckdb", "sqlglot", "rich", "plotly", "numpy", "local_vast")
+HEAVY = ("pyarrow", "vastdb", "duckdb", "sqlglot", "rich", "numpy", "local_vast")
 TYPED = [name for name in command.SUBCOMMANDS if name not in command.PLAIN]
 
 

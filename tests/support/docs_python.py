@@ -31,7 +31,7 @@ from typing import Any, NoReturn
 
 PACKAGES = (
     "adbc_driver_manager", "boto3", "cheroot.wsgi", "cloudevents", "duckdb", "fileseq", "ibis.backends.sql", "jsonschema",
-    "numpy", "OpenEXR", "pandas", "plotly", "pyarrow.compute", "pyarrow.feather", "pyarrow.parquet", "requests", "rich.console",
+    "numpy", "OpenEXR", "pandas", "pyarrow.compute", "pyarrow.feather", "pyarrow.parquet", "requests", "rich.console",
     "rich.progress", "rich.table", "sqlglot.dialects.duckdb", "sqlglot.dialects.trino", "sqlglot.optimizer", "tenacity", "vastdb",
 )  # fmt: skip
 """What the project's commands import."""
