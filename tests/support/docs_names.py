@@ -48,10 +48,15 @@ def broken_links(text: str, path: Path) -> list[str]:
             continue
         name, _, anchor = target.partition("#")
         file = (path.parent / name).resolve() if name else path
-        content = text if file == path else file.read_text(encoding="utf-8") if file.is_file() else ""
-        if not (file == path or file.exists()) or (anchor and anchor not in anchors(content)):
+        if not (file == path or file.exists()) or (anchor and anchor not in anchors(_text_of(file, path, text))):
             broken.append(target)
     return broken
+
+
+def _text_of(file: Path, path: Path, text: str) -> str:
+    if file == path:
+        return text
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def missing_files(text: str, path: Path) -> set[str]:
