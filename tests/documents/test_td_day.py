@@ -29,7 +29,11 @@ def test_no_line_of_an_answer_is_longer_than_80_columns(answer: str) -> None:
         ("Which frame has another resolution?", "wrong resolution", "1009"),
         ("Which frame has channels of another type?", "wrong type", "1004           3"),
         ("Which pixels are not numbers, and which frame is black?", "NaN", "NaN        0  R             1  1005"),
-        ("Which pixels are not numbers, and which frame is black?", "black", "black      0         beauty       1        10  1006"),
+        (
+            "Which pixels are not numbers, and which frame is black?",
+            "black",
+            "beauty       1        10  1006",
+        ),
         ("Where did renderer or compression change?", "drift", "1008-1010       3  Arnold 7.4.0.0  piz"),
     ],
 )
