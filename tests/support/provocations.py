@@ -29,6 +29,7 @@ from databases import BUCKET, Database, database
 from exr_bytes import FLOAT, attribute, channel, chlist, header, image, part, set_offsets, text, without_chunks
 from exr_inspector import settings as vast_settings
 from exr_inspector.catalogue import connection, engine, questions, similarity
+from exr_inspector.catalogue.report import page as report_page
 from exr_inspector.cli import command
 from exr_inspector.cli import doctor as doctor_script
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
@@ -608,6 +609,12 @@ def an_old_vector(place: Scene) -> Iterator[str]:
 def no_reference(place: Scene) -> Iterator[str]:
     target = connection.open_target(place.db.settings)
     yield raised(lambda: similarity.reference(target, "nothing.exr", "metadata"))
+
+
+@problem("The earlier page is not a page")
+def no_earlier_page(place: Scene) -> Iterator[str]:
+    earlier = Path(place.file(b"<html></html>", "earlier.html"))
+    yield raised(lambda: report_page.read_previous(earlier))
 
 
 # Transactions

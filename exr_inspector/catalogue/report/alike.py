@@ -13,7 +13,7 @@ from exr_inspector.catalogue.report.answers import Row
 from exr_inspector.catalogue.report.problems import layer_of
 from exr_inspector.payload.names import layer_key
 
-SAME_SETUP = 0.09
+SAME_SETUP = 0.05
 """Cosine distance of metadata_embedding below which two files have the same setup, as similar_renders says."""
 APART = math.sqrt(2 * SAME_SETUP)
 """The same as a distance of unit vectors: the scale of the map."""
