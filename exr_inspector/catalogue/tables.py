@@ -7,6 +7,7 @@ alone become one with a range. What still does not fit is left out by name, the 
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ _TITLES = {
     "missing_count": "how many",
 }  # fmt: skip
 
+_DIGEST = re.compile(r"[0-9a-f]{32,}")
 _PLACES = ("show_name", "sequence_name", "shot_name")
 
 
@@ -65,6 +67,11 @@ class Column:
     def is_prose(self) -> bool:
         """Whether its cells may be wrapped between words."""
         return not self.is_numeric and any(cell.count(" ") > 2 for cell in self.cells)
+
+    @property
+    def is_digest(self) -> bool:
+        """Whether its cells are hashes or ids, which say nothing to a reader."""
+        return bool(self.cells) and all(_DIGEST.fullmatch(cell) for cell in self.cells)
 
     @property
     def width(self) -> int:
@@ -326,9 +333,10 @@ def _title(name: str) -> str:
 
 
 def fit(table: Table, width: int) -> Table:
-    """The table without the last columns that do not fit; prose may be wrapped."""
+    """The table without what does not fit: hashes go first, then the last columns. Prose may be wrapped."""
     while _least_width(table.columns) > width:
-        droppable = [column for column in table.columns if not column.is_kept] or table.columns[1:]
+        digests = [column for column in table.columns if column.is_digest]
+        droppable = digests or [column for column in table.columns if not column.is_kept] or table.columns[1:]
         if not droppable:
             break
         table = table.without(droppable[-1])

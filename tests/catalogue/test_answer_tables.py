@@ -43,7 +43,7 @@ def test_every_question_fits_the_terminal(name: str, width: int, monkeypatch: py
     rows = query_cases.golden(name)
     lines = shown(rows, width, monkeypatch)
     assert max(map(len, lines)) <= width
-    assert len(lines) <= 3 * len(rows) + 12, "a row takes a line, or a few where it has sentences"
+    assert len(lines) <= 6 * len(rows) + 12, "a row takes a line, or a few where it has sentences"
     broken = [word for line in lines for word in line.split() if "…" in word and "/" not in word]
     assert broken == []
     left_out = " ".join(NOT_SHOWN.findall(" ".join(lines)))
@@ -122,3 +122,13 @@ def test_several_rows_about_one_sequence_stand_below_it(monkeypatch: pytest.Monk
     lines = shown(query_cases.golden("drift_within_sequence"), 80, monkeypatch)
     at = lines.index("apollo/sq040/sh060/crypto/v001")
     assert [line.split()[:2] for line in lines[at + 1 : at + 3]] == [["1001-1039", "39"], ["1040-1045", "6"]]
+
+
+def test_hashes_go_before_what_a_person_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a row does not fit, its id is left out, not the figure that was asked for."""
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [{"file_id": f"{n:064x}", "file_path": f"/shows/a/{n}.exr", "distance": n / 8} for n in range(3)]
+    shown = io.StringIO()
+    tables.show(rows, shown)
+    assert "distance" in shown.getvalue().partition("not shown")[0]
+    assert "not shown: file_id" in shown.getvalue()
