@@ -239,8 +239,8 @@ class Store:
         return Work(self, transaction, Ledger(), tables)
 
     def roll_back(self, txid: int) -> None:
-        """Roll back the transaction with this id."""
-        with translate_errors(self.translate):
+        """Roll back the transaction with this id. That there is no such transaction says nothing of the tables."""
+        with translate_errors(partial(rulings.as_inspector_error, place=self.place)):
             self.session.api.rollback_transaction(txid)
 
     def translate(self, error: BaseException, ruling: Ruling) -> InspectorError:

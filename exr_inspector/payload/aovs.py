@@ -406,8 +406,8 @@ def _read_again(payload: Mapping[str, Any], channels: Sequence[Mapping[str, Any]
         _names_again(parts.get(index, {}), len(parts) > 1, attributes[index : index + 1], [channels[one] for one in own])
         for index, own in positions.items()
     ]
-    declared = frozenset([str(entry.get("name")) for part in parts.values() for entry in part.get("cryptomatte") or ()])
-    attribute_names = (str(entry.get("name")) for listed in attributes for entry in listed)
+    declared = frozenset([_text(entry.get("name")) for part in parts.values() for entry in part.get("cryptomatte") or ()])
+    attribute_names = (_text(entry.get("name")) for listed in attributes for entry in listed)
     said: list[dict[str, Any]] = [{} for _ in channels]
     for own, words in zip(positions.values(), read_parts(names, declared, attribute_names), strict=True):
         for position, one in zip(own, words.channels, strict=True):
@@ -421,6 +421,11 @@ def _names_again(
     """What a part of a payload is read by."""
     listed = [entry.get("value") for own in attributes for entry in own if entry.get("name") == "multiView"]
     multi_view = _view_names(listed[0]) if listed else ()
-    name = str(part.get("name") or "") if is_multipart else ""
-    names = tuple([str(channel.get("name")) for channel in channels])
+    name = _text(part.get("name")) if is_multipart else ""
+    names = tuple([_text(channel.get("name")) for channel in channels])
     return PartNames(name, _view_name(part.get("view")), multi_view, bool(part.get("is_deep")), names)
+
+
+def _text(value: Any) -> str:
+    """A name in a payload of other hands; what is no text says nothing."""
+    return value if isinstance(value, str) else ""
