@@ -67,7 +67,7 @@ def test_deep_files_are_judged_to_the_byte(word: str, tmp_path: Path) -> None:
     codec = next(codec for codec, name in CODECS.items() if name == word)
     path = written(tmp_path / "a.exr", {"compression": codec, "type": OpenEXR.deepscanline}, {"Z": samples})
     (part,) = payload_of(FileReader(path), str(path))["parts"]
-    assert (part["type"], part["is_deep"], part["layers"][0]["role"]) == ("deepscanline", True, "deep")
+    assert (part["type"], part["is_deep"], part["layers"][0]["category"]) == ("deepscanline", True, "deep")
     assert (verdict(path), verdict(path, 1)) == (("complete", 0), ("truncated", 1))
 
 

@@ -488,7 +488,7 @@ def test_the_log_level_is_a_setting(clean: pytest.MonkeyPatch, samples: Path, le
 def test_steps_are_spans_and_events_are_counted_where_the_context_offers_it(ctx: Context, samples: Path) -> None:
     """One span a step; of an event one count, one duration and one size, and the time of each step, as in its log line."""
     main.handler(ctx, path_event(samples, BEAUTY))
-    (entry,) = ctx.entries()
+    (entry,) = ctx.event_entries()
     spent, ok = entry["timings_ms"], {"status": "ok"}
     assert ctx.spans == ["fetch", "inspect"]
     assert ctx.measured_as("events") == [(1, {"status": "ok", "verdict": "done", "code": ""})]
@@ -509,7 +509,7 @@ def test_an_event_that_is_not_done_is_counted_by_its_code(ctx: Context, samples:
         ("unreadable", "reject", "bad_magic"), ("skipped", "skip", "not_an_exr"), ("rejected", "reject", "bad_event"),
         ("several", "reject", "bad_settings"),
     ]  # fmt: skip
-    assert [entry["verdict"] for entry in ctx.entries()] == [verdict for _, verdict, _ in counted]
+    assert [entry["verdict"] for entry in ctx.event_entries()] == [verdict for _, verdict, _ in counted]
     assert ctx.measured_as("last_success_timestamp_seconds") == []
 
 

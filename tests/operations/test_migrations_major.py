@@ -73,6 +73,7 @@ def test_the_old_schema_stays_as_it_was_until_it_is_dropped(old: Database) -> No
     assert read_1_0_0(old) == before
     for running in (old, new):
         assert run(running, "verify")[0] == 0
+        assert run(running, "recompute")[0] == 0
         assert run(running, "check")[0] == 0
 
 

@@ -42,6 +42,10 @@ class Context:
         """Values and labels that an instrument was told."""
         return [(value, labels) for measured, value, labels in self.measured if measured == f"exr_inspector.{name}"]
 
+    def event_entries(self) -> list[dict[str, Any]]:
+        """Those of events, without what is said at the start."""
+        return [entry for entry in self.entries() if "verdict" in entry]
+
     def _logs(self, level: str) -> Any:
         return lambda line: self.lines.append((level, line))
 

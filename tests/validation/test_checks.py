@@ -177,7 +177,7 @@ CASES = [
     ("pixels", {"min": 0}, statistics_with("R", min_value=-0.5), "pixels_below_range"),
     ("pixels", {"max": 1}, statistics_with("A", max_value="Infinity"), "pixels_above_range"),
     ("pixels", {"constant": False}, statistics_with("R", is_constant=True), "pixels_constant"),
-    ("embedding", {"reference": "same.json", "max_distance": 0.05}, part(is_deep=True), "too_far_from_reference"),
+    ("embedding", {"reference": "same.json", "max_distance": 0.005}, part(is_deep=True), "too_far_from_reference"),
 ]  # fmt: skip
 
 
