@@ -19,6 +19,9 @@ from exr_inspector.operations.samples import SAMPLES
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
 
+# `pytest.warns` passes on what it was not asked for, and then it no longer comes from the module that pyproject.toml names.
+pytestmark = pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utcnow:DeprecationWarning")
+
 BEAUTY = next(name for name in SAMPLES if name.endswith("beauty_v003.1001.exr"))
 EXR_INSPECTOR = pa.schema([("file_id", pa.utf8()), ("file_path", pa.utf8()), ("metadata_embedding", pa.list_(pa.float32()))])
 """Some columns of their table `files`, as both declare them."""
