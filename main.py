@@ -17,7 +17,6 @@ from typing import IO, Any
 
 from exr_inspector.errors import InspectorError, Reject, Retry, Verdict
 from exr_inspector.function import context
-from exr_inspector.function.batch import answer_batch
 from exr_inspector.function.events import is_batch
 from exr_inspector.function.job import (
     EXHAUSTED,
@@ -58,6 +57,8 @@ def handler(ctx, event):  # type: ignore[no-untyped-def]  # as init
     later is raised, so that the platform delivers the event again. A batch of events is answered by a list of as many answers.
     """
     if is_batch(event):
+        from exr_inspector.function.batch import answer_batch  # late: most deployments deliver events one by one
+
         return answer_batch(ctx, runtime_of(ctx), event)
     job = Job(ctx, runtime_of(ctx))
     try:

@@ -102,7 +102,7 @@ def _without_question(
         if all_:
             write_for_trino(all_, common.settings_of(common.Options(endpoint=endpoint, schema=schema)))
         elif form == "json":
-            known = [one for found in library.in_groups().values() for one in found]
+            known = [one for group in library.in_groups().values() for one in group]
             print(json_text([library.as_dict(one) for one in known], indent=2))
         else:
             print("\n".join(listing()[1:]))

@@ -158,7 +158,7 @@ def _items(
     elif options.from_catalog:
         items = backfill.from_catalogue(common.store_of(options), described=described)
     elif options.root.startswith("s3://"):
-        items = backfill.from_bucket(options.root, settings)
+        items = backfill.from_bucket(options.root, settings, left_out)
     else:
         items = backfill.from_folder(Path(options.root), described=described, left_out=left_out)
     return backfill.of_shard(items, options.shard)
@@ -196,7 +196,9 @@ def _reported(path: Path | None) -> Generator[Outcome, None, None]:
 
 
 def _counts(total: Outcome) -> str:
-    broken = [f"{count} {what}" for count, what in ((total.incomplete, "incomplete"), (total.unreadable, "unreadable")) if count]
+    from exr_inspector.operations.backfill import STATUSES
+
+    broken = [f"{count} {status}" for status in STATUSES if (count := getattr(total, status))]
     told = f"{total.stored:,} stored" + (f", of which {', '.join(broken)}" if broken else "")
     unchanged = f"{total.skipped:,} unchanged; " if total.skipped else ""
     return f"{told}; {unchanged}{len(total.failures)} failed"
@@ -215,6 +217,7 @@ def _answer(total: Outcome, seconds: float, left_out: int) -> common.Answer:
         "files": total.files,
         "stored": total.stored,
         "incomplete": total.incomplete,
+        "damaged": total.damaged,
         "unreadable": total.unreadable,
         "left_out": left_out,
         "skipped": total.skipped,

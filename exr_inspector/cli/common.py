@@ -88,6 +88,14 @@ def run(work: Work, given: Mapping[str, Any]) -> int:
     return DONE if answer.get("ok", True) else FOUND
 
 
+def attempt(work: Callable[[Options], int | None], given: Mapping[str, Any]) -> int:
+    """Do the work with the values of the options; its exit status, DONE where it gives none, or that of what refuses it."""
+    try:
+        return work(Options(**given)) or DONE
+    except (InspectorError, OSError) as error:
+        return refuse(error)
+
+
 def refuse(error: InspectorError | OSError) -> int:
     """Say why the program ends, and return its exit status. Whoever stopped reading the answer needs no reason."""
     if isinstance(error, BrokenPipeError):

@@ -19,7 +19,6 @@ import typer
 from exr_inspector.catalogue import output
 from exr_inspector.cli import asking, common
 from exr_inspector.cli.subcommand import subcommand
-from exr_inspector.errors import InspectorError
 from exr_inspector.terminal import json_text
 
 if TYPE_CHECKING:
@@ -38,11 +37,7 @@ def main(
     schema: common.Schema = None,
 ) -> int:
     """The command line; returns the exit status."""
-    options = common.Options(**locals())
-    try:
-        return compare(options)
-    except (InspectorError, OSError) as error:
-        return common.refuse(error)
+    return common.attempt(compare, locals())
 
 
 def compare(options: common.Options) -> int:

@@ -20,7 +20,7 @@ import typer
 from exr_inspector.catalogue import output
 from exr_inspector.cli import asking, common
 from exr_inspector.cli.subcommand import program, subcommand
-from exr_inspector.errors import InspectorError, VASTDatabaseError
+from exr_inspector.errors import VASTDatabaseError
 from exr_inspector.terminal import json_text
 
 if TYPE_CHECKING:
@@ -53,12 +53,7 @@ def main(
     schema: common.Schema = None,
 ) -> int:
     """The command line; returns the exit status."""
-    options = common.Options(**locals())
-    try:
-        answer(options)
-    except (InspectorError, OSError) as error:
-        return common.refuse(error)
-    return 0
+    return common.attempt(answer, locals())
 
 
 def answer(options: common.Options) -> None:

@@ -22,7 +22,7 @@ import typer
 from exr_inspector.catalogue import output
 from exr_inspector.cli import asking, common
 from exr_inspector.cli.subcommand import near, program, subcommand
-from exr_inspector.errors import BadSettings, InspectorError
+from exr_inspector.errors import BadSettings
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -49,12 +49,7 @@ def main(
     schema: common.Schema = None,
 ) -> int:
     """The command line; returns the exit status."""
-    options = common.Options(**locals())
-    try:
-        answer(options)
-    except (InspectorError, OSError) as error:
-        return common.refuse(error)
-    return 0
+    return common.attempt(answer, locals())
 
 
 def answer(options: common.Options) -> None:

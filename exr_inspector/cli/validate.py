@@ -23,7 +23,6 @@ from exr_inspector.catalogue import output
 from exr_inspector.catalogue.output import Destination
 from exr_inspector.cli import common
 from exr_inspector.cli.subcommand import near, program, subcommand
-from exr_inspector.errors import InspectorError
 from exr_inspector.terminal import json_text
 
 if TYPE_CHECKING:
@@ -67,10 +66,7 @@ def main(
     schema: common.Schema = None,
 ) -> int:
     """The command line; returns the exit status."""
-    try:
-        return validate(common.Options(**locals()))
-    except (InspectorError, OSError) as error:
-        return common.refuse(error)
+    return common.attempt(validate, locals())
 
 
 def validate(options: common.Options) -> int:

@@ -188,7 +188,7 @@ def known_store(settings: Settings) -> Store | None:
 def group_of(store: Store) -> Group:
     """The changes that wait for a transaction of this store."""
     with _stores_guard:
-        return _groups.setdefault(store, Group(store.group_files))
+        return _groups.get(store) or _groups.setdefault(store, Group(store.group_files))
 
 
 def _store_grouped(store: Store, change: Change, read_back: bool) -> Settled:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
-from exr_inspector.errors import InspectorError, Reject, Skip, Verdict
+from exr_inspector.errors import InspectorError, Verdict
 from exr_inspector.function.events import Request
 from exr_inspector.function.job import EXHAUSTED, Answer, Job, Runtime, skip_persistence
 from exr_inspector.settings import Settings, with_event_credentials
@@ -45,13 +46,10 @@ class Delivery:
         self._try(self._prepare)
 
     def _prepare(self) -> list[Prepared | Answer]:
-        return [self._prepare_one(request) for request in self.job.locate(self.event)]
+        return [self.job.attempt(self._prepare_one, request) for request in self.job.locate(self.event)]
 
     def _prepare_one(self, request: Request) -> Prepared | Answer:
-        try:
-            return self.job.remove(request) or Prepared(request, self.job.prepare(request))
-        except (Skip, Reject) as error:
-            return self.job.refusal(error)
+        return self.job.remove(request) or Prepared(request, self.job.prepare(request))
 
     def settle(self, persistence: dict[int, dict[str, Any]]) -> None:
         """Answer for what was stored; `persistence` has what became of each payload, by its identity."""
@@ -66,14 +64,16 @@ class Delivery:
         except InspectorError as error:
             self.objects = [self.job.refusal(error)]
             self.failure = error if error.verdict is Verdict.RETRY else None
-        except EXHAUSTED as error:
+        except EXHAUSTED as error:  # of an event that cannot be read
             self.objects = [self.job.exhaustion(error)]
         except Exception as error:  # noqa: BLE001 - as in the handler of one event
             self.failure, self.is_reported = self.job.report_fault(error), True
 
     def _settle(self, persistence: dict[int, dict[str, Any]]) -> list[Prepared | Answer]:
         return [
-            self.job.settle(one.request, one.payload, persistence[id(one.payload)]) if isinstance(one, Prepared) else one
+            self.job.attempt(self.job.settle, one.request, one.payload, persistence[id(one.payload)])
+            if isinstance(one, Prepared)
+            else one
             for one in self.objects
         ]
 
@@ -93,9 +93,8 @@ def answer_batch(ctx: Any, runtime: Runtime, batch: Iterable[Any]) -> list[Answe
         deliveries = [Delivery(Job(ctx, runtime), event) for event in events[start : start + SLICE]]
         with ThreadPoolExecutor(min(READERS, len(deliveries)), "batch") as pool:
             list(pool.map(Delivery.prepare, deliveries))
-        persistence = _store(deliveries, runtime.settings)
-        for delivery in deliveries:
-            delivery.settle(persistence)
+            persistence = _store(deliveries, runtime.settings)
+            list(pool.map(Delivery.settle, deliveries, repeat(persistence)))
         answers += [delivery.finish() for delivery in deliveries]
         failures += [delivery.failure for delivery in deliveries if delivery.failure is not None]
     if failures:

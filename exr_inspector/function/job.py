@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exr_inspector.errors import (
     BadHeader,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from exr_inspector.validation.policy import Policy
 
 Answer = dict[str, Any]
+T = TypeVar("T")
 STATE = "exr_inspector"
 POLICIES = Path(__file__).resolve().parents[1] / "validation/policies"
 STATUS_OF = {Verdict.SKIP: "skipped", Verdict.REJECT: "rejected", Verdict.RETRY: "retry"}
@@ -149,13 +150,20 @@ class Job:
 
     def answer(self, request: Request) -> Answer:
         """What became of one object: of its removal, or of its inspection. What is hopeless is an answer too."""
+        return self.attempt(self._act, request)
+
+    def attempt(self, action: Callable[..., T], request: Request, *arguments: Any) -> T | Answer:
+        """What an action on one object comes to. What is hopeless is an answer too, and keeps no other object back."""
         self.request = request
         try:
-            return self.remove(request) or self.inspect(request)
+            return action(request, *arguments)
         except (Skip, Reject) as error:
             return self.refusal(error)
         except EXHAUSTED as error:
             return self.exhaustion(error)
+
+    def _act(self, request: Request) -> Answer:
+        return self.remove(request) or self.inspect(request)
 
     def inspect(self, request: Request) -> Answer:
         """Read, describe, store; again from the start while the object changes under it."""
@@ -169,7 +177,6 @@ class Job:
 
     def prepare(self, request: Request) -> dict[str, Any]:
         """The payload of an object that is to be stored with others, and `settle`d then."""
-        self.request = request
         return objects.read_consistently(self._describe_once, request)
 
     def _describe_once(self, request: Request) -> dict[str, Any]:
@@ -177,12 +184,12 @@ class Job:
 
     def settle(self, request: Request, payload: dict[str, Any], persistence: dict[str, Any]) -> Answer:
         """The answer to an object whose rows were stored with others; where it was replaced meanwhile it is inspected again."""
-        self.request = request
         if persistence["status"] == "retry":
             error = persistence["error"]
             raise VASTDatabaseError(error["message"], code=error["code"], remedy=error.get("remedy"))
         try:
-            return self._answer_with(request, self._complete(request, payload, persistence))
+            _, warning = with_event_credentials(self.runtime.settings, request.data)
+            return self._answer_with(request, self._complete(payload, persistence, warning))
         except ObjectChanged:
             return self.inspect(request)
 
@@ -280,12 +287,12 @@ class Job:
 
     def store(self, request: Request, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload with what became of its rows. Raises ObjectChanged where a newer object may have been stored before it."""
-        settings, _ = with_event_credentials(self.runtime.settings, request.data)
+        settings, warning = with_event_credentials(self.runtime.settings, request.data)
         missing = settings.missing_for_database()
-        return self._complete(request, payload, skip_persistence(missing) if missing else self._persist(payload, settings))
+        persistence = skip_persistence(missing) if missing else self._persist(payload, settings)
+        return self._complete(payload, persistence, warning)
 
-    def _complete(self, request: Request, payload: dict[str, Any], persistence: dict[str, Any]) -> dict[str, Any]:
-        _, warning = with_event_credentials(self.runtime.settings, request.data)
+    def _complete(self, payload: dict[str, Any], persistence: dict[str, Any], warning: dict[str, Any] | None) -> dict[str, Any]:
         payload["persistence"] = persistence
         payload["timings_ms"] = self.timings
         if warning:

@@ -103,12 +103,17 @@ class Placeless:
         self.example = self.example or other.example
 
 
+STATUSES = ("incomplete", "damaged", "unreadable")
+"""Of what was stored, what is not whole."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of a batch; `failures` are entries of the report: path, code, message, verdict."""
 
     stored: int = 0
     incomplete: int = 0
+    damaged: int = 0
     unreadable: int = 0
     skipped: int = 0
     requests: int = 0
@@ -124,7 +129,7 @@ class Outcome:
 
     def add(self, other: Outcome) -> None:
         """Count another batch in."""
-        for name in ("stored", "incomplete", "unreadable", "skipped", "requests", "bytes_read", "database_requests"):
+        for name in (*STATUSES, "stored", "skipped", "requests", "bytes_read", "database_requests"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures
         self.without_shot.add(other.without_shot)
@@ -177,8 +182,8 @@ def _local(path: str, described: bool = True) -> Item:
     return Item(address, None, datetime.fromtimestamp(known.st_mtime, tz=UTC).replace(tzinfo=None), known.st_size)
 
 
-def from_bucket(address: str, settings: Settings) -> Iterator[Item]:
-    """The EXRs below `s3://bucket/prefix`, as the bucket lists them."""
+def from_bucket(address: str, settings: Settings, left_out: Counter[str] | None = None) -> Iterator[Item]:
+    """The EXRs below `s3://bucket/prefix`, as the bucket lists them; hidden and temporary ones are counted in `left_out`."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
@@ -186,7 +191,10 @@ def from_bucket(address: str, settings: Settings) -> Iterator[Item]:
     try:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
-                if is_render(entry["Key"].rpartition("/")[2]):
+                folder, _, name = entry["Key"].rpartition("/")
+                if left_out is not None and is_left_out(name):
+                    left_out[folder] += 1
+                if is_render(name):
                     modified = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
                     yield Item(f"s3://{bucket}/{entry['Key']}", entry["ETag"].strip('"'), modified, entry["Size"])
     except (BotoCoreError, ClientError) as error:
@@ -361,8 +369,9 @@ def _store(store: Store, payloads: Sequence[tuple[Item, dict[str, Any]]], outcom
     for (item, payload), result in zip(payloads, results, strict=True):
         if result["status"] == "stored":
             outcome.stored += 1
-            outcome.incomplete += payload["file"]["status"] not in ("ok", "unreadable")
-            outcome.unreadable += payload["file"]["status"] == "unreadable"
+            status = payload["file"]["status"]
+            if status in STATUSES:
+                setattr(outcome, status, getattr(outcome, status) + 1)
         else:
             outcome.failures.append(_failure(item, result["error"], "retry" if result["status"] == "retry" else "reject"))
 

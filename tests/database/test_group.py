@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import vast_db_persistence as persistence
-from databases import Database, assert_sound, prepared
+from databases import Database, assert_sound, kill_at_request, prepared
 from exr_inspector.database.persist import group_of
 from exr_inspector.errors import Retry, VASTDatabaseError
 from sample_payloads import measured, payload
+from waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 FIRST, BARRIER = "/first.exr", "/barrier.exr"
 ALONE, GROUPED = 10, 10
 """Requests of a transaction that inserts files, with three to read them back, whatever their number."""
@@ -51,13 +46,11 @@ def side_by_side(
         first.enter_context(store.paths.hold([FIRST]))
         barrier.enter_context(store.paths.hold([BARRIER]))
         leader = pool.submit(persistence.persist_to_vast_database, payload(FIRST), session=store)
-        while not group.is_led or group.waiting:
-            os.sched_yield()
+        wait_until(lambda: group.is_led and not group.waiting)
         futures = []
         for call in (lambda: persistence.mark_removed(BARRIER, session=store), *calls):
             futures.append(pool.submit(call))
-            while group.waiting < len(futures):
-                os.sched_yield()
+            wait_until(lambda: group.waiting == len(futures))
         first.close()
         leader.result()
         before()
@@ -260,17 +253,7 @@ def test_a_process_killed_while_a_group_is_written_leaves_all_or_nothing(db: Dat
         f"calls = [t.storing(payload(f'{folder}/{{n}}.exr'), store) for n in range(3)]\n"
         "t.side_by_side(store, calls, lambda: (print('led', flush=True), sys.stdin.readline()))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin
-        assert child.stdout
-        assert child.stdout.readline() == b"led\n"
-        db.server.clear_requests()
-        db.server.faults.add(f"latency=1500@any+{nth - 1}")
-        child.stdin.write(b"\n")
-        child.stdin.flush()
-        while len(db.server.requests) < nth:
-            os.sched_yield()
-        child.send_signal(signal.SIGKILL)
+    kill_at_request(db, script, nth)
     assert_sound(db.contents())
     assert len(stored(db, folder)) in (0, 3)
     calls = [storing(payload(f"{folder}/{n}.exr"), db.store()) for n in range(3)]

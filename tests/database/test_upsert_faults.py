@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import vast_db_persistence as persistence
-from databases import Database, assert_sound, measurements, prepared
+from databases import Database, assert_sound, kill_at_request, measurements, prepared
 from exr_inspector.database import upsert
 from exr_inspector.errors import CommitUnknown, VASTDatabaseError
 from sample_payloads import measured, payload
@@ -253,16 +251,7 @@ def test_a_process_killed_at_any_request_leaves_nothing(db: Database, nth: int) 
         f"p.persist_to_vast_database(payload('/warm-up.exr'), session=store); print('warm', flush=True); sys.stdin.readline()\n"
         f"p.persist_to_vast_database(measured(payload({path!r}, size_bytes=7)), session=store)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin
-        assert child.stdout
-        assert child.stdout.readline() == b"warm\n"
-        db.server.clear_requests()
-        db.server.faults.add(f"latency=1500@any+{nth - 1}")
-        child.stdin.write(b"\n")
-        child.stdin.flush()
-        wait_until(lambda: len(db.server.requests) >= nth)
-        child.send_signal(signal.SIGKILL)
+    kill_at_request(db, script, nth)
     assert_sound(db.contents())
     wait_until(lambda: nth != COMMIT or versions(db, path))
     result = persistence.persist_to_vast_database(first(path), session=db.store())

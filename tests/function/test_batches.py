@@ -15,6 +15,8 @@ from contexts import Context, element
 from databases import BUCKET, Database
 from exr_inspector.errors import Retry, VASTDatabaseError
 from exr_inspector.exr import completeness
+from exr_inspector.function.events import Request
+from exr_inspector.function.job import Job
 from exr_inspector.operations.samples import SAMPLES
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
@@ -81,6 +83,24 @@ def test_each_event_has_the_answer_that_it_would_have_alone(database: Database, 
     answers = main.handler(Context(), events)
     assert [one["status"] for one in answers] == ["skipped", "rejected", "unreadable", "ok", "ok", "removed"]
     assert [answers[at]["persistence"]["inspection_count"] for at in (3, 4)] == [1, 2]
+
+
+def test_one_object_that_takes_too_much_keeps_no_other_back(
+    database: Database, store: ScriptedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two records of one event, the other is stored."""
+    describe = Job.describe
+
+    def describe_or_fail(job: Job, request: Request, opened: Any) -> dict[str, Any]:
+        if request.location.endswith("0.exr"):
+            raise MemoryError
+        return describe(job, request, opened)
+
+    monkeypatch.setattr(Job, "describe", describe_or_fail)
+    records = [{"s3": {"bucket": {"name": "renders"}, "object": {"key": key.partition("/")[2]}}} for key in KEYS[:2]]
+    (answer,) = main.handler(Context(), [{"data": {"Records": records}}])
+    assert [one["status"] for one in answer["results"]] == ["rejected", "ok"]
+    assert [row["object_key"] for row in database.at("exr_inspector").rows("files")] == [KEYS[1].partition("/")[2]]
 
 
 def test_an_empty_list_has_an_empty_answer(store: ScriptedStore) -> None:

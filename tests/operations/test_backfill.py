@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from exr_inspector.operations import backfill as backfilling
 from exr_inspector.operations import samples
 from exr_inspector.operations.backfill import Item, Outcome
 from exr_inspector.operations.pulse import Beat, Pulse
+from exr_inspector.settings import Settings
+from local_vast import LocalVast
 from old_schema import interrupted_at, run
 
 COUNT = 12
@@ -362,6 +365,25 @@ def test_hidden_and_temporary_files_are_left_out_and_counted(empty: Database, tm
         (tmp_path / "sh0" / name).write_bytes(b"none")
     status, answer = go(empty, str(tmp_path))
     assert (status, counts(answer), answer["left_out"]) == (0, (len(paths), 0, 0), 5)
+
+
+def test_hidden_and_temporary_objects_are_counted_as_files_are() -> None:
+    """By the folder of their keys, in a bucket that really lists them."""
+    with LocalVast(buckets=("renders",)) as server:
+        client = boto3.client(
+            "s3",
+            endpoint_url=server.url,
+            region_name="us-east-1",
+            aws_access_key_id=server.access_key,
+            aws_secret_access_key=server.secret_key,
+        )
+        for key in ("sh0/a.1001.exr", "sh0/._a.1001.exr", "sh0/.nfs0001", "sh1/a.tmp.exr", "sh1/notes.txt"):
+            client.put_object(Bucket="renders", Key=key, Body=b"none")
+        settings = Settings(s3_endpoint=server.url, s3_access_key=server.access_key, s3_secret_key=server.secret_key)
+        left_out: Counter[str] = Counter()
+        items = list(backfilling.from_bucket("s3://renders", settings, left_out))
+    assert [item.path for item in items] == ["s3://renders/sh0/a.1001.exr"]
+    assert left_out == {"sh0": 2, "sh1": 1}
 
 
 def test_the_end_says_what_is_broken_of_what_was_stored(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -26,7 +28,9 @@ from local_vast.catalogue import ROW_ID
 from local_vast.transactions import OpenTransaction
 from sample_payloads import bytes_named, payload
 from vast_schemas import CHILD_TABLES, TABLES
+from waiting import wait_until
 
+ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "renders"
 Row = dict[str, Any]
 
@@ -124,6 +128,21 @@ def _filled_data(fill: Callable[[Database], object]) -> Path:
     with database(data=folder) as running:
         fill(running)
     return folder
+
+
+def kill_at_request(db: Database, script: str, nth: int) -> None:
+    """Run a script that prints a line and waits for one; then kill its process while the server waits with its n-th request."""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin
+        assert child.stdout
+        assert child.stdout.readline()
+        db.server.clear_requests()
+        db.server.faults.add(f"latency=1500@any+{nth - 1}")
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        wait_until(lambda: len(db.server.requests) >= nth)
+        child.send_signal(signal.SIGKILL)
 
 
 @contextmanager
