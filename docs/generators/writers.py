@@ -30,6 +30,9 @@ wrote the file after the product. `render_software` is what the header says of t
 is named as it names itself; a command line names no product. Values such as "unknown", -1 and "" are null. A compositor's own
 picture has no render time, host or samples, even where it carries those of its inputs over.
 
+No sample and no source of their names was found for Octane, Guerilla, Fusion, Flame, Resolve, Sony's cameras and REDCINE-X;
+LuxCore, Natron, Tungsten and ImageMagick write no name of their own. Mantra's files are those of Houdini.
+
 Attribute names are compared without case; `*` stands for any text. Names below count only in headers in which their writer is
 recognised, those of "Any program" always. Units: seconds, mebibytes, millimetres, degrees, kelvin.
 

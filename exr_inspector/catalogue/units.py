@@ -10,6 +10,7 @@ from typing import Any
 
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 THOUSAND = 1000
+MEBIBYTE = 2**20
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?")
 
@@ -97,7 +98,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def as_read(name: str, value: Any) -> str:
-    """A cell of a column of this name."""
+    """A cell of a column of this name.
+
+    >>> as_read("peak_memory_mb", 4096.0), as_read("render_hours", 1.5), as_read("total_bytes", 1500), as_read("is_deep", True)
+    ('4.29 GB', '1 h 30 min', '1.5 kB', 'yes')
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -115,7 +120,7 @@ def _number_as_read(name: str, value: float) -> str:
     if name.endswith("bytes") or name.startswith("bytes_"):
         return size(value)
     if name.endswith("_mb"):
-        return size(value * THOUSAND * THOUSAND)
+        return size(value * MEBIBYTE)
     if "seconds" in name:
         return duration(value)
     if name.endswith("_hours"):

@@ -228,6 +228,3 @@ def count_to(largest: int) -> Callable[[str | int], int]:
         return int(text)
 
     return count
-
-
-BatchSize = Annotated[int, typer.Option("--batch", parser=positive, metavar="N", help="files per transaction")]

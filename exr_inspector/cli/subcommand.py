@@ -21,7 +21,6 @@ from typer.core import TyperCommand, TyperGroup
 from exr_inspector.terminal import on_lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
-WRONG_USE = 2
 Optional = Mapping[str, tuple[str, Callable[[str], bool]]]
 """Option whose value may be left out -> the value that it then has, and whether a following word is its value."""
 
