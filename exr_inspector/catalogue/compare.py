@@ -88,8 +88,8 @@ def compare(a: Side, b: Side) -> Comparison:
         if layer in layers_b
         for frame, other in _paired(layers_a[layer], layers_b[layer])
     ]
-    common, found = _of_facts(pairs)
-    return Comparison(a, b, len(pairs), common, [*differences, *found, *_of_measures(pairs)])
+    common, of_facts = _of_facts(pairs)
+    return Comparison(a, b, len(pairs), common, [*differences, *of_facts, *_of_measures(pairs)])
 
 
 def layers_of(payloads: Sequence[Payload]) -> dict[str, dict[int | None, Payload]]:
@@ -160,19 +160,19 @@ def _of_facts(pairs: Sequence[Pair]) -> tuple[dict[str, str], list[Difference]]:
             if values[0] == values[1]:
                 common[what].add(values[0])
                 continue
-            found = differing[what].setdefault(values, Difference(what, *values))
-            found.count += 1
-            found.frames[layer] += [] if frame is None else [frame]
+            difference = differing[what].setdefault(values, Difference(what, *values))
+            difference.count += 1
+            difference.frames[layer] += [] if frame is None else [frame]
     shared = {what: next(iter(values)) for what, values in common.items() if len(values) == 1 and what not in differing}
     return shared, [one for what in differing for one in _summarised(list(differing[what].values()))]
 
 
-def _summarised(found: list[Difference]) -> list[Difference]:
+def _summarised(differences: list[Difference]) -> list[Difference]:
     """The differences of one fact; of many that are each of its own frame, one."""
-    if len(found) <= SEVERAL:
-        return found
-    first = found[0]
-    for other in found[1:]:
+    if len(differences) <= SEVERAL:
+        return differences
+    first = differences[0]
+    for other in differences[1:]:
         first.count += other.count
         for layer, numbers in other.frames.items():
             first.frames[layer] += numbers
@@ -227,7 +227,7 @@ def _of_measures(pairs: Sequence[Pair]) -> Iterator[Difference]:
     for name, called in MEASURES.items():
         values = _both(pairs, partial(_measure, name=name))
         if values and values[0] != values[1]:
-            show = units.duration if name.endswith("seconds") else _megabytes
+            show = units.duration if name.endswith("seconds") else units.mebibytes
             yield _measured(called + " a frame" * (count > 1), sum(values[0]) / count, sum(values[1]) / count, show, count)
 
 
@@ -241,10 +241,6 @@ def _both(pairs: Sequence[Pair], read: Callable[[Payload], float | None]) -> tup
 def _size(payload: Payload) -> float | None:
     size: int | None = payload["file"]["size_bytes"]
     return size
-
-
-def _megabytes(count: float) -> str:
-    return units.size(count * 1e6)
 
 
 def _measure(payload: Payload, name: str) -> float | None:

@@ -97,7 +97,7 @@ def in_groups() -> dict[str, list[QuestionFile]]:
     """All questions by their groups, in the order of GROUPS."""
     known = [load(name) for name in names()]
     order = list(dict.fromkeys([*GROUPS, *sorted({one.group for one in known})]))
-    return {group: found for group in order if (found := [one for one in known if one.group == group])}
+    return {group: members for group in order if (members := [one for one in known if one.group == group])}
 
 
 def read(name: str, text: str) -> QuestionFile:

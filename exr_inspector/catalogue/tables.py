@@ -254,9 +254,9 @@ class _Reading:
         """The frames of the files, where no column has them."""
         if self.frames or "first_frame" in self.rows[0]:
             return
-        found = [places.file(row[name]).frame if row[name] else None for row in self.rows for name in names[:1]]
-        if any(number is not None for number in found):
-            self.frames = [set() if number is None else {number} for number in found]
+        numbers = [places.file(row[name]).frame if row[name] else None for row in self.rows for name in names[:1]]
+        if any(number is not None for number in numbers):
+            self.frames = [set() if number is None else {number} for number in numbers]
 
     def _drop_said(self, subject: str, others: Sequence[str]) -> None:
         paths = [row[subject] for row in self.rows]

@@ -27,6 +27,15 @@ def size(count: float) -> str:
     return f"{number(value)} {_SIZES[at]}"
 
 
+def mebibytes(count: float) -> str:
+    """Mebibytes, in which renderers count memory, in decimal units.
+
+    >>> mebibytes(4096.0)
+    '4.29 GB'
+    """
+    return size(count * MEBIBYTE)
+
+
 def duration(seconds: float) -> str:
     """Seconds in the two largest units that say something.
 
@@ -120,7 +129,7 @@ def _number_as_read(name: str, value: float) -> str:
     if name.endswith("bytes") or name.startswith("bytes_"):
         return size(value)
     if name.endswith("_mb"):
-        return size(value * MEBIBYTE)
+        return mebibytes(value)
     if "seconds" in name:
         return duration(value)
     if name.endswith("_hours"):

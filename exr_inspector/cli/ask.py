@@ -59,8 +59,8 @@ class Questions(Group):
 def listing() -> list[str]:
     """The questions in groups, one line each."""
     lines: list[str] = []
-    for group, found in library.in_groups().items():
-        lines += ["", group, *(f"  {one.name:<23} {_cut(one.question)}" for one in found)]
+    for group, files in library.in_groups().items():
+        lines += ["", group, *(f"  {one.name:<23} {_cut(one.question)}" for one in files)]
     return [on_one_line(line) for line in lines]
 
 

@@ -36,10 +36,10 @@ def write_list(options: common.Options) -> common.Answer:
     """Read their paths, and write the list."""
     from exr_inspector.operations.other_functions import listing, stored_paths
 
-    found = listing(stored_paths(common.store_of(options, options.origin)), options.bucket)
+    listed = listing(stored_paths(common.store_of(options, options.origin)), options.bucket)
     if not options.dry_run:
-        options.output.write_text("".join(f"{address}\n" for address in found.addresses), encoding="utf-8")
-    others = f"; {found.others} paths of other formats were left out" if found.others else ""
+        options.output.write_text("".join(f"{address}\n" for address in listed.addresses), encoding="utf-8")
+    others = f"; {listed.others} paths of other formats were left out" if listed.others else ""
     next_step = f"exr-inspector backfill --from-list {options.output}"
-    lines = [f"{len(found.addresses)} EXR files{others}", f"to inspect them: {next_step}"]
-    return {"files": len(found.addresses), "other_formats": found.others, "lines": lines}
+    lines = [f"{len(listed.addresses)} EXR files{others}", f"to inspect them: {next_step}"]
+    return {"files": len(listed.addresses), "other_formats": listed.others, "lines": lines}

@@ -149,15 +149,15 @@ def _facts_by_field(
     neighbours: Sequence[Neighbour], reference: Reference, names: dict[str, str]
 ) -> dict[str, dict[str, list[str]]]:
     """Field -> difference -> the files that have it; the field that makes most of the distances first."""
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    by_field: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     weights: Counter[str] = Counter()
     for one in neighbours:
         for entry in as_dict(one, reference, explained=True)["explanation"]:
             weights[entry["field"]] += entry["distance"]
             signed = [("-", entry["only_reference"]), ("+", entry["only_other"])]
             for fact in [f"{sign}{text}" for sign, texts in signed for text in texts] or [WEIGHTS]:
-                found[entry["field"]][fact].append(names[one.file_id])
-    return {field: found[field] for field, _ in weights.most_common()}
+                by_field[entry["field"]][fact].append(names[one.file_id])
+    return {field: by_field[field] for field, _ in weights.most_common()}
 
 
 def _brief(facts: Sequence[str]) -> str:

@@ -212,11 +212,11 @@ class _Assessment:
 
     def _report_unlisted(self, count: int, some_listed: bool) -> None:
         """A warning: some readers look for these chunks, others do not."""
-        found = f"{count} of {self.expected} chunks"
+        counted = f"{count} of {self.expected} chunks"
         if some_listed:
-            code, fault = "offset_table_incomplete", f"the chunk offset table does not list {found} that are in the file"
+            code, fault = "offset_table_incomplete", f"the chunk offset table does not list {counted} that are in the file"
         else:
-            code, fault = "offset_table_empty", f"the chunk offset table is empty, although {found} follow it"
+            code, fault = "offset_table_empty", f"the chunk offset table is empty, although {counted} follow it"
         message = f"{fault}; readers that look for the chunks, such as OpenEXR's own, show the picture and can write it again"
         self.findings.append(Finding("warning", code, message, offset=self.header.header_bytes))
 

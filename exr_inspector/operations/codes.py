@@ -49,14 +49,14 @@ def explain(code: str) -> Iterator[str]:
 
 def _meanings() -> dict[str, str]:
     """Code -> what its class says, with what the platform does about it."""
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     waiting = [InspectorError]
     while waiting:
         kind = waiting.pop()
         waiting += kind.__subclasses__()
         said = (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
-        found.setdefault(kind.code, f"{said} ({kind.verdict})")
-    return found
+        meanings.setdefault(kind.code, f"{said} ({kind.verdict})")
+    return meanings
 
 
 def _page() -> str:

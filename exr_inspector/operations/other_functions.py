@@ -35,11 +35,11 @@ def stored_paths(store: Store) -> Iterator[str]:
     """The paths in a table `files`, whoever made it. Raises NotTheirs."""
     loaded: dict[str, Any] = {}
     with store.transaction(Ledger(), loaded) as work:
-        found = work.load(TABLE)
-        if found is None or COLUMN not in found.arrow_schema.names:
+        metadata = work.load(TABLE)
+        if metadata is None or COLUMN not in metadata.arrow_schema.names:
             remedy = "Name their schema: --from [BUCKET/]SCHEMA, such as exr_metadata or frame_metadata"
             raise NotTheirs(f"{store.place}: there is no table {TABLE} with a column {COLUMN}", remedy=remedy)
-        loaded[TABLE] = found
+        loaded[TABLE] = metadata
         for batch in work.scan(TABLE, [COLUMN], key=COLUMN):
             yield from (path for path in batch[COLUMN].to_pylist() if path)
 

@@ -46,10 +46,10 @@ def _read(name: str) -> str:
 
 def read_previous(path: Path) -> Row:
     """What an earlier page showed. Raises NoReport where the file is no such page, OSError where it cannot be read."""
-    found = _DATA.search(path.read_text(encoding="utf-8", errors="replace"))
+    embedded = _DATA.search(path.read_text(encoding="utf-8", errors="replace"))
     remedy = "Name a file that exr-inspector report wrote"
     try:
-        data: Row = json.loads(found[1] if found else "")
+        data: Row = json.loads(embedded[1] if embedded else "")
         ids = [row["id"] for row in data["problems"]]
     except (ValueError, KeyError, TypeError) as error:
         raise NoReport(f"{path} does not list problems as a page of exr-inspector report does", remedy=remedy) from error

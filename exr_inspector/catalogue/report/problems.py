@@ -119,13 +119,13 @@ def gaps_of(first: int, last: int, present: int, gaps: Sequence[Range]) -> Gaps:
 def all_gaps(missing: Sequence[Row], coverage: Sequence[Row]) -> dict[str, Gaps]:
     """The gaps of every sequence that has some, from missing_frames and frame_coverage."""
     extents = {row["sequence_key"]: row for row in coverage}
-    found = {}
+    by_key = {}
     for key, rows in groupby(missing, key=lambda row: row["sequence_key"]):
         gaps = [(row["first_missing"], row["last_missing"]) for row in rows]
         extent = extents.get(key)
         whole = extent and (extent["first_frame"], extent["last_frame"], extent["frames_present"])
-        found[key] = gaps_of(*whole, gaps) if whole else Gaps(tuple(gaps))
-    return found
+        by_key[key] = gaps_of(*whole, gaps) if whole else Gaps(tuple(gaps))
+    return by_key
 
 
 def gaps(rows: Sequence[Row], known: Mapping[str, Gaps]) -> Iterator[Fault]:
@@ -208,8 +208,8 @@ def misnumbered(rows: Sequence[Row]) -> Iterator[Fault]:
 
 def bad_pixels(rows: Sequence[Row]) -> Iterator[Fault]:
     """From bad_pixels: all channels of a sequence with one fault are one."""
-    for (key, fault), found in groupby(rows, key=lambda row: (row["sequence_or_file"], row["fault"])):
-        channels = list(found)
+    for (key, fault), of_fault in groupby(rows, key=lambda row: (row["sequence_or_file"], row["fault"])):
+        channels = list(of_fault)
         where = [f"first at x {row['first_x']}, y {row['first_y']}" for row in channels if row["first_x"] is not None][:1]
         why = f"{fault} in {_listed([row['channel_name'] for row in channels])}: "
         why += ", ".join([counted(sum(row["sample_count"] for row in channels), "sample"), *where])
@@ -290,9 +290,9 @@ def slow_hosts(rows: Sequence[Row]) -> Iterator[Fault]:
     machines: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         machines.setdefault(tuple(row[name] for name in ("show_name", "sequence_name", "shot_name", "host")), []).append(row)
-    for (*_, host), found in machines.items():
-        why = f"{host} takes " + "; ".join(map(_how_slow, found))
-        yield Fault("slow", found[0], None, why, count=sum(row["frame_count"] for row in found), topic=host, host=host)
+    for (*_, host), of_host in machines.items():
+        why = f"{host} takes " + "; ".join(map(_how_slow, of_host))
+        yield Fault("slow", of_host[0], None, why, count=sum(row["frame_count"] for row in of_host), topic=host, host=host)
 
 
 def _how_slow(row: Row) -> str:
@@ -303,8 +303,8 @@ def _how_slow(row: Row) -> str:
 def mixed_builds(rows: Sequence[Row]) -> Iterator[Fault]:
     """From mixed_builds: one fault for each renderer of a shot; the frames are those of the builds that fewer files have."""
     shot = ("show_name", "sequence_name", "shot_name", "render_product")
-    for key, found in groupby(rows, key=lambda row: tuple(row[name] for name in shot)):
-        builds = sorted(found, key=lambda row: -row["file_count"])
+    for key, of_renderer in groupby(rows, key=lambda row: tuple(row[name] for name in shot)):
+        builds = sorted(of_renderer, key=lambda row: -row["file_count"])
         why = f"{key[3]} " + ", ".join(f"{row['build']} in {counted(row['file_count'], 'file')}" for row in builds)
         fewer = builds[1:]
         frames = tuple(run for row in fewer for run in span(row["first_frame"], row["last_frame"]))
@@ -424,11 +424,11 @@ _PLACES = (
 def locate(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Where]:
     """Show, sequence, shot, layer, version and time of each fault, from the files that show it."""
     sql.register("asked", pa.Table.from_pylist([_asked(at, fault) for at, fault in enumerate(faults)], schema=_ASKED))
-    found: dict[int, Row] = {}
+    placed: dict[int, Row] = {}
     for where in _PLACES:
-        found |= {row["at"]: row for row in rows_of(sql.sql(_LOCATE.format(where=where)).to_arrow_table())}
+        placed |= {row["at"]: row for row in rows_of(sql.sql(_LOCATE.format(where=where)).to_arrow_table())}
     sql.unregister("asked")
-    return [_where(fault, found.get(at, {})) for at, fault in enumerate(faults)]
+    return [_where(fault, placed.get(at, {})) for at, fault in enumerate(faults)]
 
 
 def _asked(at: int, fault: Fault) -> Row:

@@ -122,8 +122,8 @@ class Bench:
     @property
     def version(self) -> tuple[int, ...]:
         """The server's."""
-        found: tuple[int, ...] = self.store.session.features.vast_version
-        return found
+        version: tuple[int, ...] = self.store.session.features.vast_version
+        return version
 
     def key(self) -> str:
         """An id that no other trial uses."""
@@ -162,8 +162,8 @@ def insert(work: Work, *rows: Row, table: str = PLAIN) -> None:
 
 def read(work: Work, *ids: str, table: str = PLAIN) -> list[Row]:
     """The rows with these ids, by `$row_id`."""
-    found: list[Row] = work.select(table, COLUMNS.names, "id", list(ids)).to_pylist()
-    return sorted(found, key=lambda row: int(row[ROW_ID]))
+    rows: list[Row] = work.select(table, COLUMNS.names, "id", list(ids)).to_pylist()
+    return sorted(rows, key=lambda row: int(row[ROW_ID]))
 
 
 def numbers(rows: Sequence[Row]) -> list[int | None]:

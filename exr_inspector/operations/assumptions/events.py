@@ -20,8 +20,8 @@ def captured(bench: Bench) -> dict[str, Any]:
     """The event. Raises Untried where none is given."""
     if bench.event is None:
         raise Untried("no event is given: doctor --assumptions EVENT.json, with one from the function's log.")
-    found: dict[str, Any] = json.loads(bench.event.read_text(encoding="utf-8"))
-    return found
+    event: dict[str, Any] = json.loads(bench.event.read_text(encoding="utf-8"))
+    return event
 
 
 def requests_of(bench: Bench) -> tuple[Request, ...]:

@@ -178,9 +178,9 @@ def texts_come_back_and_are_found(bench: Bench) -> str:
     """Texts with quotes, backslashes, line breaks, and of any script come back and are found by equality."""
     mark = bench.key()
     bench.put(*({"id": f"{mark}{text}", "number": number} for number, text in enumerate(TEXTS)))
-    found = [numbers(bench.get(f"{mark}{text}")) for text in TEXTS]
-    wrong = [text for number, text in enumerate(TEXTS) if found[number] != [number]]
-    expect(not wrong, f"not found, or others: {wrong}.")
+    ids = [numbers(bench.get(f"{mark}{text}")) for text in TEXTS]
+    wrong = [text for number, text in enumerate(TEXTS) if ids[number] != [number]]
+    expect(not wrong, f"not ids, or others: {wrong}.")
     return f"{len(TEXTS)} texts, each by itself."
 
 
