@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ContextDecorator
 from operator import getitem
 from time import perf_counter
@@ -31,6 +31,12 @@ def ask_platform(call: Callable[..., Any], *arguments: Any, default: Any = None)
 def call_method(target: Any, method: str, *arguments: Any) -> Any:
     """Call a method by its name: for `ask_platform`, where the object may lack it."""
     return getattr(target, method)(*arguments)
+
+
+def call_methods(calls: Iterable[tuple[Any, ...]]) -> None:
+    """`call_method` with each of these arguments, independently of the others."""
+    for arguments in calls:
+        ask_platform(call_method, *arguments)
 
 
 def read_secrets(ctx: Any, names: Sequence[str] = ()) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
-from exr_inspector.function.context import ask_platform, call_method
+from exr_inspector.function.context import ask_platform, call_methods
 
 MILLISECONDS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 90_000, 120_000, 300_000, 600_000)
 BYTES = tuple(4**power for power in range(6, 16))
@@ -56,6 +56,9 @@ INSTRUMENTS = (
     EVENTS, DURATION, STEP, BYTES_READ, IN_PROGRESS, LAST_SUCCESS, REQUESTS, ATTEMPTS, CONFLICTS, GROUP_FILES, WAITING,
 )  # fmt: skip
 
+Value = tuple[Instrument, str, float] | tuple[Instrument, str, float, Mapping[str, str]]
+"""What an instrument is told: by which method, the value, and its labels."""
+
 
 class Metrics:
     """The function's instruments. What the context does not offer is not measured."""
@@ -63,36 +66,38 @@ class Metrics:
     def __init__(self, ctx: Any) -> None:
         """Ask the context for each instrument, once; what only counts begins at 0, so that a first rise is seen."""
         self._made = {instrument.name: instrument.make(ctx) for instrument in INSTRUMENTS}
-        for instrument in (IN_PROGRESS, REQUESTS, ATTEMPTS, CONFLICTS):
-            self._tell(instrument, "add", 0)
+        self._tell(*((instrument, "add", 0) for instrument in (IN_PROGRESS, REQUESTS, ATTEMPTS, CONFLICTS)))
 
     def begin(self) -> None:
         """An event is worked on from now on."""
-        self._tell(IN_PROGRESS, "add", 1)
+        self._tell((IN_PROGRESS, "add", 1))
 
     def record(self, outcome: Mapping[str, str], timings: Mapping[str, float], bytes_read: int) -> None:
         """An event is done. `outcome` has its status, verdict and error code; `timings` milliseconds of steps, and `total`."""
         status = {"status": outcome["status"]}
-        self._tell(IN_PROGRESS, "add", -1)
-        self._tell(EVENTS, "add", 1, outcome)
-        self._tell(DURATION, "record", timings["total"], status)
-        self._tell(BYTES_READ, "record", bytes_read, status)
-        for step, milliseconds in timings.items():
-            if step != "total":
-                self._tell(STEP, "record", milliseconds, {"step": step})
-        if outcome["verdict"] == "done":
-            self._tell(LAST_SUCCESS, "set", time())
+        self._tell(
+            (IN_PROGRESS, "add", -1),
+            (EVENTS, "add", 1, outcome),
+            (DURATION, "record", timings["total"], status),
+            (BYTES_READ, "record", bytes_read, status),
+            *((STEP, "record", milliseconds, {"step": step}) for step, milliseconds in timings.items() if step != "total"),
+            *([(LAST_SUCCESS, "set", time())] if outcome["verdict"] == "done" else []),
+        )
 
     def record_transaction(self, files: int, *, requests: int, attempts: int, conflicts: int) -> None:
         """A transaction with so many changes, whether it was committed or given up, and what it has cost."""
-        self._tell(GROUP_FILES, "record", files)
-        self._tell(REQUESTS, "add", requests)
-        self._tell(ATTEMPTS, "add", attempts)
-        self._tell(CONFLICTS, "add", conflicts)
+        self._tell(
+            (GROUP_FILES, "record", files),
+            (REQUESTS, "add", requests),
+            (ATTEMPTS, "add", attempts),
+            (CONFLICTS, "add", conflicts),
+        )
 
     def record_waiting(self, changes: int) -> None:
         """So many changes wait for a transaction now."""
-        self._tell(WAITING, "set", changes)
+        self._tell((WAITING, "set", changes))
 
-    def _tell(self, instrument: Instrument, method: str, value: float, labels: Mapping[str, str] | None = None) -> None:
-        ask_platform(call_method, self._made[instrument.name], method, value, dict(labels or {}))
+    def _tell(self, *values: Value) -> None:
+        call_methods(
+            [(self._made[instrument.name], method, value, dict(*labels)) for instrument, method, value, *labels in values]
+        )
