@@ -127,7 +127,10 @@ def _settings(options: common.Options) -> Settings:
     settings = _with_extras(common.settings_of(options), options)
     missing = settings.missing_for_database()
     if missing:
-        raise BadSettings(f"{missing} is not set, so there is nowhere to store", remedy="Set it, or give --endpoint")
+        raise BadSettings(
+            f"{missing} is not set, so there is nowhere to store",
+            remedy="Set it, give --endpoint, or store on this machine with `exr-inspector local backfill`",
+        )
     if options.from_catalog and (absent := connection.nothing_stored(common.store_of(options))):
         raise absent
     return settings

@@ -1,10 +1,10 @@
-"""Run a command with a local endpoint that holds what ./scripts/run has stored.
+"""Run a command with an endpoint on this machine that keeps what is stored: no cluster is needed.
 
     %(prog)s [--data DIR] COMMAND [ARGUMENT...]
 
 The endpoint has the data in DIR, keeps what the command stores, and ends with the command, which finds its address and keys in
-the environment, under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. The exit status is the
-command's; 2 where there is no data yet.
+the environment, under the names of docs/CONFIGURATION.md, and the address again as LOCAL_VAST_URL. `local backfill RENDERS`
+makes DIR where it is missing; ./scripts/run stores samples there. The exit status is the command's; 2 where DIR is missing.
 """
 
 from __future__ import annotations
@@ -22,17 +22,23 @@ from exr_inspector.cli import nearby
 from exr_inspector.cli.names import SUBCOMMANDS
 from exr_inspector.cli.subcommand import program, subcommand
 
+STORING = ("backfill", "schema")
+"""The subcommands that may begin with no data."""
+
 
 @subcommand(__doc__, ignore_unknown_options=True, allow_interspersed_args=False)
 def main(
     command: Annotated[str, typer.Argument(metavar="COMMAND", help="a subcommand such as ask, or a program such as bash")],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGUMENT...", help="its own arguments")] = None,
-    data: Annotated[Path, typer.Option(metavar="DIR", help="where ./scripts/run keeps everything")] = nearby.DATA,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="where everything is kept")] = nearby.DATA,
 ) -> int:
     """The command line; returns the exit status."""
     database = data / nearby.DATABASE
-    if not database.is_dir():
-        output.complain(f"{program()}: {database} is not there; ./scripts/run makes it")
+    if not database.is_dir() and command not in STORING:
+        output.complain(
+            f"{program()}: {database} is not there; "
+            f"`{program()} backfill RENDERS` makes it from your renders, ./scripts/run from samples"
+        )
         return 2
     from local_vast import LocalVast
 

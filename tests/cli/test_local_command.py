@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from exr_bytes import image
 from exr_inspector.cli import local
 from local_vast import LocalVast
 
@@ -24,11 +25,23 @@ def test_the_command_finds_the_endpoint_and_gives_its_status(tmp_path: Path) -> 
     assert local.main(["--data", str(tmp_path), sys.executable, "-c", ASK]) == 7
 
 
-def test_without_the_demos_data_the_remedy_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is made in passing."""
-    assert local.main(["--data", str(tmp_path), "true"]) == 2
-    assert "./scripts/run makes it" in capsys.readouterr().err
+def test_without_data_there_is_nothing_to_answer_from_and_the_remedy_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is made in passing: an answer from an empty place would look like a good one."""
+    assert local.main(["--data", str(tmp_path), "ask", "broken_frames"]) == 2
+    assert "backfill RENDERS` makes it" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backfill_begins_with_no_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whoever installed the command alone has their own renders stored, and asks about them next."""
+    (renders := tmp_path / "renders").mkdir()
+    (renders / "a.0001.exr").write_bytes(image())
+    given = ["--data", str(tmp_path / "kept")]
+    assert local.main([*given, "backfill", str(renders), "--workers", "1"]) == 0
+    assert local.main([*given, "sql", "SELECT status FROM files", "--format", "csv"]) == 0
+    assert "ok" in capfd.readouterr().out.split()
 
 
 def test_a_command_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
