@@ -10,8 +10,10 @@ line. Exit status: 0 all were inspected; 1 some were rejected, or something was 
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,12 +22,18 @@ from exr_inspector.cli.subcommand import subcommand
 from exr_inspector.errors import InspectorError
 
 MODES = ("sampled", "full")
+GAP = "  "
+"""Between the facts of a summary."""
+INDENT = 4 * " "
+"""Before the facts that a terminal's line has no room for."""
 
 
 @subcommand(__doc__, optional={"--stats": ("full", MODES.__contains__)})
 def main(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="files, folders, or events as .json")],
-    summary: Annotated[bool, typer.Option("--summary", help="one line of text for each file")] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="a line of text for each file, broken where a terminal ends")
+    ] = False,
     pretty: Annotated[bool, typer.Option("--pretty", help="JSON laid out to be read")] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON document a line")] = False,
     stats: Annotated[Literal["sampled", "full"] | None, typer.Option("--stats", help="read pixels, too; default: full")] = None,
@@ -55,5 +63,31 @@ def inspect(options: common.Options) -> int:
     inputs = [str(file) for path in options.paths for file in (renders(path) if path.is_dir() else (path,))]
     overrides = {"stats": options.stats} if options.stats else {}
     form = function.form_named(options)
+    if options.summary and sys.stdout.isatty() and not options.output:
+        form = fitted(form, shutil.get_terminal_size().columns)
     status = function.inspect(inputs, form, options.output, verbose=options.verbose, **overrides)
     return common.UNREACHABLE if status else common.DONE
+
+
+def fitted(form: Callable[[Any], str], width: int) -> Callable[[Any], str]:
+    """The form, for a terminal with so many columns: paths from this folder on, lines broken between facts."""
+    here = f"{GAP}{Path.cwd().as_posix()}/"
+    return lambda answer: "\n".join(
+        line for summary in form(answer).splitlines() for line in broken(summary.replace(here, GAP, 1).split(GAP), width)
+    )
+
+
+def broken(facts: list[str], width: int) -> Iterator[str]:
+    """Facts in lines of at most `width` columns; a fact that is longer has a line of its own.
+
+    >>> list(broken(["ok", "beauty.1001.exr", "zip", "3 half in 1 layer"], 24))
+    ['ok  beauty.1001.exr  zip', '    3 half in 1 layer']
+    """
+    line = facts[0]
+    for fact in facts[1:]:
+        if len(line) + len(GAP) + len(fact) > width and line.strip() != facts[0]:
+            yield line
+            line = INDENT + fact
+        else:
+            line += GAP + fact
+    yield line
