@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import pickle
 import sys
 from types import FrameType
@@ -36,9 +35,8 @@ def place(template: str, path: str) -> Place:
     return place_of(normalize_path(path), parse_templates(template))
 
 
-def test_the_examples_in_the_docstrings_hold() -> None:
-    """And the one that errors show is a template."""
-    assert doctest.testmod(path_templates).failed == 0
+def test_the_example_that_errors_show_is_a_template() -> None:
+    """Whoever copies it has one that works."""
     assert parse_template(EXAMPLE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import io
 import json
 import re
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 import query_cases
-from exr_inspector.catalogue import library, places, tables, units
+from exr_inspector.catalogue import library, tables
 from exr_inspector.catalogue.tables import Look
 
 RULE = re.compile(r"[ ─]*─[ ─]*")
@@ -28,12 +27,6 @@ def shown(rows: list[dict[str, Any]], width: int, monkeypatch: pytest.MonkeyPatc
     file = Terminal()
     tables.show(rows, file, "Which?", Look(**look))
     return file.getvalue().splitlines()
-
-
-@pytest.mark.parametrize("module", [places, units], ids=lambda module: module.__name__)
-def test_examples_hold(module: Any) -> None:
-    """Those of the docstrings."""
-    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("width", [80, 110])

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 
-from exr_inspector.exr import channel_names
 from exr_inspector.exr.channel_names import split_name, stokes_component, view_of_part, views_of_layers
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    """The rules are shown where they are stated."""
-    assert doctest.testmod(channel_names).failed == 0
 
 
 @pytest.mark.parametrize(

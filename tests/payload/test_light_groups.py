@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 
-from exr_inspector.payload import light_groups
 from exr_inspector.payload.light_groups import LightGroup, light_group_of, writers_of
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    """The rules are shown where they are stated."""
-    assert doctest.testmod(light_groups).failed == 0
 
 
 @pytest.mark.parametrize(

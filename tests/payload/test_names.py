@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import random
 import unicodedata
 from collections import Counter
@@ -12,13 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exr_inspector.payload import names
 from exr_inspector.payload.names import Name, displayable, normalize_path, parse_name
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    """The rules are shown where they are stated."""
-    assert doctest.testmod(names).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exr_inspector.payload import places
 from exr_inspector.payload.places import Place, place_of
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    """The conventions are shown where they are stated."""
-    assert doctest.testmod(places).failed == 0
 
 
 def of_shot(place: Place) -> Place:
