@@ -24,6 +24,12 @@ NOTICES = {
     "rollback-commits": "making-tables-can-be-rolled-back",
 }
 """Deviation -> a trial that notices it."""
+TOGETHER = [
+    ("autocommit", "no-if-match"),
+    ("latest-reads", "no-range"),
+    ("half-vectors", "milliseconds", "nan-is-null", "rollback-commits"),
+]
+"""Deviations that no trial meets two of."""
 EVENT = {
     "specversion": "1.0",
     "type": "vastdata.com:Element.ElementCreated",
@@ -65,13 +71,19 @@ def test_all_hold_on_the_local_endpoint_and_nothing_stays(tmp_path: Path) -> Non
     assert left == []
 
 
-@pytest.mark.parametrize("deviation", sorted({*REWRITES, *IGNORED_HEADERS}))
-def test_a_deviation_is_noticed(deviation: str) -> None:
-    """By the trial that is about it, whose answer says what depends on it; what no event tells is not tried."""
-    with LocalVast(buckets=("renders", "objects"), deviates=(deviation,)) as server:
+def test_each_deviation_has_a_trial() -> None:
+    """That it is tried is below."""
+    assert NOTICES.keys() == {*REWRITES, *IGNORED_HEADERS} == {one for group in TOGETHER for one in group}
+
+
+@pytest.mark.parametrize("deviations", TOGETHER, ids=", ".join)
+def test_deviations_are_noticed(deviations: tuple[str, ...]) -> None:
+    """By the trials that are about them, whose answers say what depends on it; what no event tells is not tried."""
+    with LocalVast(buckets=("renders", "objects"), deviates=deviations) as server:
         verdicts = tried(server)
-    assert NOTICES[deviation] in broken(verdicts)
-    assert verdicts[NOTICES[deviation]]["depends"]
+    noticing = {NOTICES[one] for one in deviations}
+    assert noticing <= broken(verdicts)
+    assert all(verdicts[name]["depends"] for name in noticing)
     assert verdicts["an-event-names-its-object"]["verdict"] == "not tried"
 
 

@@ -56,7 +56,6 @@ POOL, CLUSTER = ("--workers", "2"), ("--workers", "2", "--cluster", "local")
     ("way", "send", "number", "status"),
     [
         (POOL, os.killpg, signal.SIGINT, 130),
-        (POOL, os.killpg, signal.SIGTERM, 143),
         (CLUSTER, os.killpg, signal.SIGINT, 130),
         (CLUSTER, os.kill, signal.SIGTERM, 143),
     ],
