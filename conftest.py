@@ -10,10 +10,11 @@ settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 LONGEST = (
-    "test_docs_blocks", "test_stage", "test_report", "test_backfill_processes", "test_terminal", "test_upsert_faults", "test_queries",
-    "test_assumptions", "test_upsert_races", "test_demo", "test_vector_cache", "test_group", "test_limits", "test_refusals",
-    "test_full_disk", "test_chains", "test_report_browser", "test_statistics_agreement", "test_engine", "test_handler_storage",
-    "test_schema_commands", "test_backup", "test_tls", "test_migrations", "test_end_to_end", "test_backfill", "test_copy",
+    "test_docs_blocks", "test_stage", "test_report", "test_backfill_processes", "test_terminal", "test_upsert_faults",
+    "test_queries", "test_assumptions", "test_upsert_races", "test_demo", "test_vector_cache", "test_group", "test_limits",
+    "test_refusals", "test_full_disk", "test_chains", "test_report_browser", "test_statistics_agreement", "test_engine",
+    "test_handler_storage", "test_schema_commands", "test_backup", "test_tls", "test_migrations", "test_end_to_end",
+    "test_backfill", "test_copy",
 )  # fmt: skip
 
 
