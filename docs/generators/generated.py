@@ -8,7 +8,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PAGES = ("assumptions", "configuration", "database_schema", "events", "queries", "writers", "reference", "outputs", "summary")
+PAGES = (
+    "assumptions",
+    "configuration",
+    "database_schema",
+    "errors",
+    "events",
+    "queries",
+    "writers",
+    "reference",
+    "outputs",
+    "summary",
+)
 """Modules of this folder, in an order in which none reads what a later one writes."""
 
 

@@ -1,4 +1,4 @@
-"""What the code of an error means: the words of its class, and the problem of docs/TROUBLESHOOTING.md that has it."""
+"""What the code of an error means: the words of docs/ERRORS.md or of its class, and its problem in docs/TROUBLESHOOTING.md."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from exr_inspector.operations import (  # their errors are found below
     migrations,
 )
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/TROUBLESHOOTING.md"
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
 """There in a checkout; an installed package has the words of the classes alone."""
 DEFINED_IN = (backfill, backups, clusters, doctor, emptiness, function_trial, migrations)
 """Modules with errors of their own, loaded so that these are found."""
-_PROBLEM = re.compile(r"^### (.+?)\n\n(\* Message:.*?)(?=^#|\Z|^<!--|^```)", re.MULTILINE | re.DOTALL)
-_CODE = re.compile(r"`([a-z][a-z0-9_]+)`")
+_ROW = re.compile(r"^\| \[(.+?)\]\(TROUBLESHOOTING\.md#[^)]*\) \| (.+) \|$", re.MULTILINE)
+_CODE = re.compile(r"(?:^|<br>)`(\w+)`: (.*?)(?=<br>|$)")
+_NOT_THE_PROBLEM = re.compile(r"^\* Codes: .+\n(?:  .+\n)*|^<!--.*\n|^```(?s:.*?)^```$", re.MULTILINE)
 
 
 class UnknownCode(Reject):
@@ -35,16 +36,16 @@ class UnknownCode(Reject):
 
 def explain(code: str) -> Iterator[str]:
     """What it means and what to do. Raises UnknownCode, with the near ones."""
-    meanings, problems = _meanings(), list(_problems(code))
-    if code not in meanings and not problems:
-        close = difflib.get_close_matches(code, sorted(meanings.keys() | _listed()), cutoff=0.5)
+    meanings, listed = _meanings(), _listed()
+    if code not in meanings and code not in listed:
+        close = difflib.get_close_matches(code, sorted(meanings.keys() | listed.keys()), cutoff=0.5)
         raise UnknownCode(f"no error has the code {code!r}", remedy=f"Did you mean {' or '.join(close)}?" if close else None)
-    if code in meanings:
-        yield f"{code}: {meanings[code]}"
-    for heading, text in problems:
+    heading, said = listed.get(code, ("", ""))
+    yield f"{code}: {meanings.get(code, said)}"
+    if heading:
         yield ""
         yield heading
-        yield from (line.replace("* ", "  ", 1) for line in re.sub(r"\n  +", " ", text).strip().splitlines())
+        yield from (line.replace("* ", "  ", 1) for line in re.sub(r"\n  +", " ", _problem(heading)).strip().splitlines())
 
 
 def _meanings() -> dict[str, str]:
@@ -59,18 +60,17 @@ def _meanings() -> dict[str, str]:
     return meanings
 
 
-def _page() -> str:
-    return PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+def _listed() -> dict[str, tuple[str, str]]:
+    """Code -> the heading of its problem, and what docs/ERRORS.md says."""
+    rows = _ROW.findall(_page("ERRORS.md"))
+    return {code: (heading, said) for heading, cell in rows for code, said in _CODE.findall(cell)}
 
 
-def _problems(code: str) -> Iterator[tuple[str, str]]:
-    """Heading and text of the problems that name the code."""
-    for match in _PROBLEM.finditer(_page()):
-        named = re.search(r"^\* Codes: (.+(?:\n  .+)*)", match[2], re.MULTILINE)
-        if named and code in _CODE.findall(named[1]):
-            yield match[1], match[2]
+def _problem(heading: str) -> str:
+    """The text of a problem, without its codes and its examples."""
+    text = _page("TROUBLESHOOTING.md").partition(f"### {heading}\n")[2]
+    return _NOT_THE_PROBLEM.sub("", re.split(r"^#", text, maxsplit=1, flags=re.MULTILINE)[0])
 
 
-def _listed() -> set[str]:
-    lines = re.findall(r"^\* Codes: (.+(?:\n  .+)*)", _page(), re.MULTILINE)
-    return {code for line in lines for code in _CODE.findall(line)}
+def _page(name: str) -> str:
+    return (_DOCS / name).read_text(encoding="utf-8") if (_DOCS / name).is_file() else ""

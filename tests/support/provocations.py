@@ -31,7 +31,6 @@ from exr_inspector import settings as vast_settings
 from exr_inspector.catalogue import connection, engine, questions, similarity
 from exr_inspector.catalogue.report import page as report_page
 from exr_inspector.cli import command
-from exr_inspector.cli import doctor as doctor_script
 from exr_inspector.embedding.vectors import EMBEDDING_VERSION
 from exr_inspector.errors import InspectorError
 from exr_inspector.function import host as function_host
@@ -45,7 +44,7 @@ from old_schema import fill_old, run
 from sample_payloads import payload
 
 Provocation = Callable[["Scene"], Iterator[str]]
-PROVOKED: dict[str, Provocation] = {}
+PROVOKED: dict[str, list[Provocation]] = {}
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def problem(heading: str) -> Callable[[Provocation], Provocation]:
     """Says which problem a function provokes."""
 
     def note(function: Provocation) -> Provocation:
-        PROVOKED[heading] = function
+        PROVOKED.setdefault(heading, []).append(function)
         return function
 
     return note
@@ -154,19 +153,19 @@ def load(**environ: str) -> str:
 # The function does not store, or does not start
 
 
-@problem("Nothing is stored")
+@problem("VAST_DB_ENDPOINT not configured: nothing is stored")
 def nothing_is_stored(place: Scene) -> Iterator[str]:
     document = answer(place, {"data": {"path": place.file(image())}}, db_endpoint=None)
     yield document["persistence"]["message"]
 
 
-@problem("A setting is wrong")
+@problem("The function does not become ready: a setting is wrong")
 def a_setting_is_wrong(place: Scene) -> Iterator[str]:
     yield load(VAST_DB_TIMEOUT="soon")
     yield load(VAST_DB_TIMEOUT="soon", LOG_LEVEL="LOUD")
 
 
-@problem("A setting is deprecated")
+@problem("The function does not become ready: a setting is wrong")
 def a_deprecated_setting(place: Scene) -> Iterator[str]:
     item = SimpleNamespace(metadata={"deprecated": {"TLS_VERIFY": "VAST_TLS_VERIFY"}})
     with warnings.catch_warnings(record=True) as said_so:
@@ -175,20 +174,13 @@ def a_deprecated_setting(place: Scene) -> Iterator[str]:
     yield from (str(one.message) for one in said_so)
 
 
-@problem("An endpoint lacks its keys")
+@problem("VAST_DB_ENDPOINT not configured: nothing is stored")
 def an_endpoint_lacks_its_keys(place: Scene) -> Iterator[str]:
     yield load(VAST_DB_ENDPOINT="http://example.com", VAST_DB_ACCESS_KEY="A")
     yield connecting(place, db_secret_key=None)
 
 
-@problem("An event's own database is ignored")
-def an_event_brings_credentials(place: Scene) -> Iterator[str]:
-    event = {"data": {"path": place.file(image()), "vastdb_endpoint": "http://example.com"}}
-    yield answer(place, event)["warnings"][-1]["message"]
-    yield answer(place, event, allow_event_credentials=True)["warnings"][-1]["message"]
-
-
-@problem("A service is out of reach at the start")
+@problem("Failed to create VAST DataBase session")
 def out_of_reach_at_the_start(place: Scene) -> Iterator[str]:
     host, port = nobody()
     context = Context()
@@ -200,31 +192,31 @@ def out_of_reach_at_the_start(place: Scene) -> Iterator[str]:
 # Connection
 
 
-@problem("The address has no host")
+@problem("Failed to create VAST DataBase session")
 def the_address_has_no_host(place: Scene) -> Iterator[str]:
     yield doctor(place, db_endpoint="http://data-vip.invalid")
 
 
-@problem("Nobody answers at the port")
+@problem("Failed to create VAST DataBase session")
 def nobody_answers(place: Scene) -> Iterator[str]:
     host, port = nobody()
     yield doctor(place, db_endpoint=f"http://{host}:{port}")
     yield connecting(place, db_endpoint=f"http://{host}:{port}")
 
 
-@problem("The endpoint is not VAST DataBase")
+@problem("Another service answers, or the cluster is too old")
 def another_server(place: Scene) -> Iterator[str]:
     yield connecting(place, db_endpoint=place.objects.url)
     yield fails(place, "501@begin**")
 
 
-@problem("The cluster is too old")
+@problem("Another service answers, or the cluster is too old")
 def an_old_cluster(place: Scene) -> Iterator[str]:
     with database(version="5.0.0.0") as old:
         yield raised(old.store)
 
 
-@problem("The database bucket is not there")
+@problem("The bucket or the schema is not there")
 def no_bucket(place: Scene) -> Iterator[str]:
     settings = replace(place.db.settings, db_bucket="nobody")
     yield raised(lambda: persistence.persist_to_vast_database(payload("/b.exr"), settings=settings))
@@ -239,7 +231,7 @@ def no_object_store(place: Scene) -> Iterator[str]:
         yield raised(lambda: answer(place, event))
 
 
-@problem("An object is named, and there is no object store")
+@problem("The object store does not answer")
 def no_object_endpoint(place: Scene) -> Iterator[str]:
     yield refused(place, element("renders/a.exr"), s3_endpoint=None)
 
@@ -268,24 +260,24 @@ def wrong_object_keys(place: Scene) -> Iterator[str]:
         yield raised(lambda: answer(place, element("renders/a.exr")))
 
 
-@problem("The object may not be read")
+@problem("An object may not be read, or is not there")
 def a_forbidden_object(place: Scene) -> Iterator[str]:
     with _bent(place.objects, 403, "AccessDenied"):
         yield refused(place, element("renders/a.exr"))
 
 
-@problem("A bucket's name is refused")
+@problem("An event is rejected")
 def not_a_bucket(place: Scene) -> Iterator[str]:
     yield refused(place, {"bucket": "renders--x-s3", "object_key": "a.exr"})
 
 
-@problem("An event takes too much")
+@problem("The platform ends an event, or it takes too much memory")
 def an_event_without_memory(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.function.objects.LocalFile", side_effect=MemoryError):
         yield refused(place, {"data": {"path": place.file(image())}})
 
 
-@problem("The object or its bucket is not there")
+@problem("An object may not be read, or is not there")
 def no_object(place: Scene) -> Iterator[str]:
     yield refused(place, element("renders/gone.exr"))
     with _bent(place.objects, 404, "NoSuchBucket"):
@@ -295,21 +287,21 @@ def no_object(place: Scene) -> Iterator[str]:
 # TLS
 
 
-@problem("The certificate cannot be verified")
+@problem("The certificate cannot be verified, or TLS fails")
 def an_unknown_authority(place: Scene) -> Iterator[str]:
     with _secure(place.folder) as url:
         yield doctor(place, db_endpoint=url)
         yield connecting(place, db_endpoint=url)
 
 
-@problem("One side speaks TLS, the other does not")
+@problem("The certificate cannot be verified, or TLS fails")
 def tls_where_there_is_none(place: Scene) -> Iterator[str]:
     url = place.db.server.url.replace("http:", "https:")
     yield doctor(place, db_endpoint=url)
     yield connecting(place, db_endpoint=url)
 
 
-@problem("The file of certificate authorities is missing")
+@problem("The function does not become ready: a setting is wrong")
 def no_bundle(place: Scene) -> Iterator[str]:
     yield load(VAST_CA_BUNDLE="/etc/nothing.pem")
 
@@ -355,7 +347,7 @@ def _certificate(folder: Path) -> Path:
 # Time-outs and load
 
 
-@problem("The database is too slow to answer")
+@problem("Connection timeout")
 def a_slow_database(place: Scene) -> Iterator[str]:
     slow = Database(place.db.server, replace(place.db.settings, db_timeout=0.1)).store()
     place.db.server.faults.add("latency=400@begin**")
@@ -364,7 +356,7 @@ def a_slow_database(place: Scene) -> Iterator[str]:
     place.db.server.faults.clear()
 
 
-@problem("The database is busy")
+@problem("The database is busy or full")
 def a_busy_database(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.database.upsert.ATTEMPTS", 1), patch("exr_inspector.database.session._SLOW_DOWN", {"max_tries": 1}):
         yield fails(place, "503@begin**")
@@ -372,12 +364,12 @@ def a_busy_database(place: Scene) -> Iterator[str]:
         yield fails(place, "408@insert**")
 
 
-@problem("A transaction has expired")
+@problem("Transaction failed")
 def an_expired_transaction(place: Scene) -> Iterator[str]:
     yield fails(place, "expire@insert**")
 
 
-@problem("The database is full")
+@problem("The database is busy or full")
 def a_full_database(place: Scene) -> Iterator[str]:
     yield fails(place, "507@insert**")
 
@@ -393,7 +385,7 @@ def skipped_events(place: Scene) -> Iterator[str]:
     yield refused(place, {"type": "vastdata.com:Schedule.TimerElapsed", "data": {}})
 
 
-@problem("The event names no object")
+@problem("An event is rejected")
 def no_object_named(place: Scene) -> Iterator[str]:
     yield refused(place, element(""))
 
@@ -405,7 +397,7 @@ def refused_paths(place: Scene) -> Iterator[str]:
     yield refused(place, {"data": {"path": str(place.folder)}})
 
 
-@problem("A field of the event is wrong")
+@problem("An event is rejected")
 def wrong_fields(place: Scene) -> Iterator[str]:
     yield refused(place, {"data": {"path": "/a.exr", "stats": "maybe"}})
     yield refused(place, {"data": "{"})
@@ -422,7 +414,7 @@ def refused_by_the_host(place: Scene) -> Iterator[str]:
             yield str(error)
 
 
-@problem("The host is not ready")
+@problem("The function does not become ready: a setting is wrong")
 def a_host_that_is_not_ready(place: Scene) -> Iterator[str]:
     go_on = threading.Event()
 
@@ -441,37 +433,37 @@ def a_host_that_is_not_ready(place: Scene) -> Iterator[str]:
 # Files
 
 
-@problem("The file is no EXR")
+@problem("The file is not an EXR")
 def no_exr(place: Scene) -> Iterator[str]:
     yield from entries(place, b"These are notes")
     yield from entries(place, image()[:4] + b"\x09" + image()[5:])
 
 
-@problem("The file ends inside its header")
+@problem("The header is cut short, damaged or too large")
 def a_cut_header(place: Scene) -> Iterator[str]:
     yield from entries(place, image()[:100])
     yield from entries(place, header(part())[:-1] + attribute("note", "string", b"", 100_000))
 
 
-@problem("The header is damaged")
+@problem("The header is cut short, damaged or too large")
 def a_damaged_header(place: Scene) -> Iterator[str]:
     yield from entries(place, header([*part(), attribute("note", "string", b"x", -1)]))
     yield from entries(place, header([*part(), attribute("n" * 300, "string", b"x")]))
 
 
-@problem("The header is too large")
+@problem("The header is cut short, damaged or too large")
 def a_large_header(place: Scene) -> Iterator[str]:
     data = image(*(text(f"note{number}", "x" * 60_000) for number in range(3)))
     document = answer(place, {"data": {"path": place.file(data)}}, db_endpoint=None, header_limit=100_000)
     yield document["errors"][0]["message"]
 
 
-@problem("Chunks were never written")
+@problem("A frame is incomplete: chunks are missing")
 def missing_chunks(place: Scene) -> Iterator[str]:
     yield from entries(place, without_chunks(image(), len(header(_head())), 3, 4))
 
 
-@problem("The offset table does not list the chunks")
+@problem("A frame is incomplete: chunks are missing")
 def unlisted_chunks(place: Scene) -> Iterator[str]:
     yield from entries(place, set_offsets(image(), header(_head()), dict.fromkeys(range(8), 0)))
     yield from entries(place, set_offsets(image(), header(_head()), {3: 0}))
@@ -497,7 +489,7 @@ def damaged_offsets(place: Scene) -> Iterator[str]:
     yield from entries(place, set_offsets(data, head, {2: third}))
 
 
-@problem("The chunks cannot be counted")
+@problem("The offset table is damaged")
 def uncountable_chunks(place: Scene) -> Iterator[str]:
     yield from entries(place, image(without=("compression",)))
 
@@ -509,17 +501,17 @@ def contradictions(place: Scene) -> Iterator[str]:
     yield from entries(place, image(channels=chlist(channel("R"), channel("R"))))
 
 
-@problem("An attribute does not decode")
+@problem("An attribute does not decode, or something is left out")
 def odd_attributes(place: Scene) -> Iterator[str]:
     yield from entries(place, image(attribute("fps", "rational", b"12345"), text("owner", b"\xff\xfe")))
 
 
-@problem("Cryptomatte layers without metadata")
+@problem("A cryptomatte has no metadata, or contradicts itself")
 def undeclared_cryptomattes(place: Scene) -> Iterator[str]:
     yield from entries(place, image(channels=chlist(channel("CryptoAsset00.R", FLOAT), channel("R"))))
 
 
-@problem("A cryptomatte contradicts itself")
+@problem("A cryptomatte has no metadata, or contradicts itself")
 def a_wrong_cryptomatte(place: Scene) -> Iterator[str]:
     prefix = "cryptomatte/1234567/"
     fields = {"name": "crypto_object", "hash": "MurmurHash3_32", "conversion": "uint32_to_float32", "manifest": "{"}
@@ -539,7 +531,7 @@ def a_changing_file(place: Scene) -> Iterator[str]:
     place.objects.before = lambda _: None
 
 
-@problem("The list of findings is cut")
+@problem("An attribute does not decode, or something is left out")
 def many_findings(place: Scene) -> Iterator[str]:
     many = image(*(text(f"n{number}", b"\xff") for number in range(300)))
     event = {"data": {"path": place.file(many)}}
@@ -547,17 +539,17 @@ def many_findings(place: Scene) -> Iterator[str]:
     yield answer(place, event, db_endpoint=None, full_payload=False)["warnings"][-1]["message"]
 
 
-@problem("Pixels do not decode")
+@problem("Pixels do not decode, or statistics are incomplete")
 def damaged_pixels(place: Scene) -> Iterator[str]:
     yield from entries(place, image(), stats=True)
 
 
-@problem("Pixels are missing from the statistics")
+@problem("Pixels do not decode, or statistics are incomplete")
 def missing_pixels(place: Scene) -> Iterator[str]:
     yield from entries(place, without_chunks(image(), len(header(_head())), 3), stats=True)
 
 
-@problem("No process that decodes pixels starts")
+@problem("Pixels do not decode, or statistics are incomplete")
 def no_decoder(place: Scene) -> Iterator[str]:
     event = {"data": {"path": place.file(image()), "stats": True}}
     with patch("sys.executable", "/no/such/python"), patch("exr_inspector.pixels.statistics.decode", Decoders(1).decode):
@@ -567,20 +559,20 @@ def no_decoder(place: Scene) -> Iterator[str]:
 # Vectors
 
 
-@problem("A vector cannot be computed")
+@problem("Vector size mismatch")
 def no_vector(place: Scene) -> Iterator[str]:
     yield raised(lambda: persistence.compute_metadata_embedding({**payload(), "channels": "RGBA"}))
     yield raised(lambda: persistence.compute_channel_fingerprint(None))
 
 
-@problem("A vector has the wrong size")
+@problem("Vector size mismatch")
 def a_vector_of_another_size(place: Scene) -> Iterator[str]:
     given = persistence.compute_metadata_embedding(payload(), 128)
     yield persistence.persist_to_vast_database(payload("/v.exr"), session=place.db.store(), embedding=given)["error"]["message"]
     yield raised(lambda: persistence.compute_metadata_embedding(payload(), 8))
 
 
-@problem("A vector is not of unit length")
+@problem("Vector is not normalized")
 def a_long_vector(place: Scene) -> Iterator[str]:
     long = [2.0, *[0.0] * 383]
     db = place.db.at("unit")
@@ -597,7 +589,7 @@ def details(db: Database) -> Iterator[str]:
         yield finding["detail"]
 
 
-@problem("Vectors of another version are stored")
+@problem("A similarity search misses files")
 def an_old_vector(place: Scene) -> Iterator[str]:
     db = place.db.at("versions")
     with patch("exr_inspector.database.rows.EMBEDDING_VERSION", EMBEDDING_VERSION - 1):
@@ -605,13 +597,13 @@ def an_old_vector(place: Scene) -> Iterator[str]:
     yield from details(db)
 
 
-@problem("The reference is not found")
+@problem("A similarity search misses files")
 def no_reference(place: Scene) -> Iterator[str]:
     target = connection.open_target(place.db.settings)
     yield raised(lambda: similarity.reference(target, "nothing.exr", "metadata"))
 
 
-@problem("The earlier page is not a page")
+@problem("A command is refused")
 def no_earlier_page(place: Scene) -> Iterator[str]:
     earlier = Path(place.file(b"<html></html>", "earlier.html"))
     yield raised(lambda: report_page.read_previous(earlier))
@@ -620,12 +612,12 @@ def no_earlier_page(place: Scene) -> Iterator[str]:
 # Transactions
 
 
-@problem("Two writers are in conflict")
+@problem("Transaction failed")
 def a_conflict(place: Scene) -> Iterator[str]:
     yield fails(place, "409@commit**")
 
 
-@problem("The answer to a commit is lost")
+@problem("Rollback failed, or the answer to a commit is lost")
 def a_lost_commit(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.database.upsert.ATTEMPTS", 1):
         store = place.db.warm()
@@ -637,12 +629,12 @@ def a_lost_commit(place: Scene) -> Iterator[str]:
         place.db.server.faults.clear()
 
 
-@problem("The header counts another frame than the file name")
+@problem("The frame number in the header is not the one in the name")
 def another_frame(place: Scene) -> Iterator[str]:
     yield from entries(place, image(text("arnold/version", "Arnold 7.3"), attribute("arnold/frame", "int", b"\x02\0\0\0")))
 
 
-@problem("A part of a very large header is left out")
+@problem("An attribute does not decode, or something is left out")
 def a_very_large_header(place: Scene) -> Iterator[str]:
     yield from entries(place, image(*(text(f"note{number}", "x" * 60_000) for number in range(40))))
     names = (channel(f"c{number:03}") for number in range(500))
@@ -673,7 +665,7 @@ def _changed(rows: pa.Table, **values: Any) -> pa.Table:
 # Types and schema
 
 
-@problem("The schema is older than the function")
+@problem("The tables do not fit the function")
 def an_old_schema(place: Scene) -> Iterator[str]:
     old = place.db.at("old")
     fill_old(old)
@@ -681,13 +673,13 @@ def an_old_schema(place: Scene) -> Iterator[str]:
     yield from (entry["what"] for entry in run(old, "verify", "--version", "1.1.0")[1]["differences"][:1])
 
 
-@problem("A payload field has the wrong type")
+@problem("Cannot convert int32 to float32")
 def a_wrong_payload(place: Scene) -> Iterator[str]:
     wrong = payload("/w.exr", size_bytes="many")
     yield persistence.persist_to_vast_database(wrong, session=place.db.store())["error"]["message"]
 
 
-@problem("The server refuses the rows")
+@problem("Cannot convert int32 to float32")
 def refused_rows(place: Scene) -> Iterator[str]:
     place.db.server.faults.add("400@insert**")
     yield persistence.persist_to_vast_database(payload("/r.exr"), session=place.db.store())["error"]["message"]
@@ -697,13 +689,13 @@ def refused_rows(place: Scene) -> Iterator[str]:
 # Queries and policies
 
 
-@problem("Nothing is stored where you ask")
+@problem("The bucket or the schema is not there")
 def nothing_where_one_asks(place: Scene) -> Iterator[str]:
     target = connection.open_target(place.db.at("misspelt").settings)
     yield raised(lambda: engine.ask_client(target, questions.parse("SELECT file_path FROM files")))
 
 
-@problem("The query engine cannot be used")
+@problem("A query is slow, or the query engine cannot be used")
 def no_query_engine(place: Scene) -> Iterator[str]:
     statement = questions.parse("SELECT count(*) FROM files")
     yield raised(lambda: engine.ask_server(connection.open_target(place.db.settings), statement))
@@ -711,7 +703,7 @@ def no_query_engine(place: Scene) -> Iterator[str]:
         yield said_by("ask", "compression", *arguments).splitlines()[0]
 
 
-@problem("A question cannot be asked")
+@problem("A command is refused")
 def no_such_question(place: Scene) -> Iterator[str]:
     for arguments in (["nothing"], ["missing_frames", "--param", "show"], ["missing_frames", "--param", "nothing=1"]):
         yield re.sub(r"^exr-inspector ask[^:]*: ", "", said_by("ask", *arguments))
@@ -730,7 +722,7 @@ def said_by(*words: str) -> str:
         return said(partial(command.main, words))
 
 
-@problem("A policy cannot be read")
+@problem("Validation policy not found, or it has a mistake")
 def no_policy(place: Scene) -> Iterator[str]:
     yield raised(lambda: load_policy(place.folder / "nothing.toml"))
     yield raised(lambda: load_policy(place.file(b"id = ", "broken.toml")))
@@ -738,7 +730,7 @@ def no_policy(place: Scene) -> Iterator[str]:
     yield answer(place, event, db_endpoint=None)["errors"][-1]["message"]
 
 
-@problem("A policy has a mistake")
+@problem("Validation policy not found, or it has a mistake")
 def a_wrong_policy(place: Scene) -> Iterator[str]:
     head = b'id = "mine"\nversion = "1"\n[[rule]]\nid = "a"\n'
     yield raised(lambda: load_policy(place.file(head + b'kind = "compresion"\nseverity = "FAIL"\n', "kind.toml")))
@@ -749,7 +741,7 @@ def a_wrong_policy(place: Scene) -> Iterator[str]:
 # Scripts
 
 
-@problem("A backup or a restore is refused")
+@problem("A backup, a restore or a backfill is refused")
 def refused_backups(place: Scene) -> Iterator[str]:
     path, db = str(place.folder / "backup"), place.db.at("kept")
     persistence.persist_to_vast_database(payload("/kept.exr"), session=db.store())
@@ -760,7 +752,7 @@ def refused_backups(place: Scene) -> Iterator[str]:
     yield run(place.db.at("fresh"), "restore", "--backup-path", path)[1]["error"]["message"]
 
 
-@problem("A backfill does not begin, or ends early")
+@problem("A backup, a restore or a backfill is refused")
 def no_backfill(place: Scene) -> Iterator[str]:
     yield run(place.db, "backfill", str(place.folder / "nowhere"))[1]["error"]["message"]
 
@@ -778,22 +770,13 @@ def _exits(call: Callable[[], object]) -> None:
         call()
 
 
-@problem("An error that nobody foresaw")
+@problem("An error nobody foresaw")
 def a_fault_of_the_program(place: Scene) -> Iterator[str]:
     with patch("exr_inspector.payload.document.describe", side_effect=KeyError("dataWindow")):
         yield raised(lambda: answer(place, {"data": {"path": place.file(image())}}))
 
 
-@problem("A step of the doctor fails")
-def a_failing_step(place: Scene) -> Iterator[str]:
-    given = replace(place.db.settings, db_endpoint=place.db.server.url.replace("http:", "https:"))
-    keys = {"VAST_DB_ACCESS_KEY": str(given.db_access_key), "VAST_DB_SECRET_KEY": str(given.db_secret_key)}
-    with patch.dict("os.environ", keys), contextlib.redirect_stdout(io.StringIO()) as printed:
-        doctor_script.main(["--endpoint", str(given.db_endpoint)])
-    yield next(line for line in printed.getvalue().splitlines() if line.startswith("FAILED"))
-
-
-@problem("A similarity search is slow")
+@problem("Vector queries are slow")
 def a_search_without_engine(place: Scene) -> Iterator[str]:
     with _engine_down(place) as arguments, contextlib.redirect_stdout(io.StringIO()):
         yield said_by("similar", place.file(image()), *arguments).splitlines()[0]
@@ -811,7 +794,7 @@ def _engine_down(place: Scene) -> Iterator[list[str]]:
     place.db.server.faults.clear()
 
 
-@problem("The tables are not as they should be")
+@problem("The tables do not fit the function")
 def other_tables(place: Scene) -> Iterator[str]:
     db = place.db.at("other")
     with db.session().transaction() as tx:
@@ -820,7 +803,7 @@ def other_tables(place: Scene) -> Iterator[str]:
     yield from (entry["what"] for entry in run(db, "verify")[1]["differences"] if entry["kind"] in ("type", "index"))
 
 
-@problem("A trial of the function fails")
+@problem("A command is refused")
 def a_failing_trial(place: Scene) -> Iterator[str]:
     with patch("main.handler", lambda ctx, event: {"errors": [{"code": "rejected", "message": "no"}]}):
         yield run(place.db, "test_function", "--sample-files", "1")[1]["error"]["message"]
