@@ -181,7 +181,7 @@ class Settings:
     )  # fmt: skip
     db_schema: str = _setting(
         "VAST_DB_SCHEMA", "VASTDB_SCHEMA", kind=TEXT, group="Database", keys=("vdbschema",), default="exr_inspector",
-        help="The schema within the bucket. It is created when it is not there.",
+        help="The schema within the bucket. It is created if it does not exist.",
     )  # fmt: skip
     db_timeout: float = _setting(
         "VAST_DB_TIMEOUT", "VASTDB_TIMEOUT", kind=SECONDS, group="Database", default=30.0,
@@ -189,11 +189,11 @@ class Settings:
     )  # fmt: skip
     db_read_back: bool = _setting(
         "VAST_DB_READ_BACK", kind=FLAG, group="Database", default=True,
-        help="Whether the path is read back after the commit, and what racing containers left is mended: 3 requests.",
+        help="Read the path back after the commit and repair what racing containers left: 3 requests.",
     )  # fmt: skip
     db_group: int = _setting(
         "VAST_DB_GROUP", kind=GROUP, group="Database", default=100,
-        help="Files that wait side by side in one container are stored together, at most so many; 1 stores each alone.",
+        help="How many files that wait in one container are stored together at most; 1 stores each alone.",
     )  # fmt: skip
     s3_endpoint: str | None = _setting(
         "S3_ENDPOINT", "S3_ENDPOINT_URL", kind=URL, group="Objects", keys=("s3endpoint",),
@@ -229,7 +229,7 @@ class Settings:
     )  # fmt: skip
     tls_verify: bool = _setting(
         "VAST_TLS_VERIFY", "TLS_VERIFY", kind=FLAG, group="TLS", default=True,
-        help="Whether certificates of the database and of the object store are verified.",
+        help="Verify the certificates of the database and of the object store.",
     )  # fmt: skip
     ca_bundle: str | None = _setting(
         "VAST_CA_BUNDLE", "AWS_CA_BUNDLE", kind=FILE, group="TLS",
@@ -245,8 +245,8 @@ class Settings:
     )  # fmt: skip
     exact_tail: bool = _setting(
         "EXR_EXACT_TAIL", kind=FLAG, group="Reading", default=False,
-        help="Read the leader of an object's last chunk even where the chunk's length looks right: one more small request, which "
-        "shows a copy that was cut within the second half of its last chunk.",
+        help="Always read the leader of an object's last chunk: one more small request, which finds copies that were cut within "
+        "the second half of that chunk.",
     )  # fmt: skip
     header_limit: int = _setting(
         "EXR_HEADER_LIMIT", kind=LIMIT, group="Reading", default=64 * MIB,
@@ -254,12 +254,12 @@ class Settings:
     )  # fmt: skip
     path_templates: tuple[Template, ...] = _setting(
         "EXR_PATH_TEMPLATE", kind=TEMPLATES, group="Reading", default=(),
-        help="Where show, sequence, shot and task stand in a path; the first template that fits counts. "
-        "[PATHS.md](PATHS.md) has the fields, and the conventions that are used where it is not set.",
+        help="Where show, sequence, shot and task are in a path; the first template that fits counts. [PATHS.md](PATHS.md) has "
+        "the fields, and the conventions that are used without a template.",
     )  # fmt: skip
     stats: str = _setting(
         "EXR_STATS", kind=STATS, group="Computing", default="off",
-        help="Pixel statistics of every file: of all pixels, or of a sample. An event may ask for them by itself.",
+        help="Pixel statistics of every file: of all pixels, or of a sample. A single event may ask for them as well.",
     )  # fmt: skip
     deep_stats: bool = _setting(
         "EXR_DEEP_STATS", kind=FLAG, group="Computing", default=False,
@@ -275,19 +275,19 @@ class Settings:
     )  # fmt: skip
     stats_memory: int = _setting(
         "EXR_STATS_MEMORY", kind=MEMORY, group="Computing", default=512 * MIB,
-        help="Memory for pixel statistics, for all files together that a container reads at a time.",
+        help="Memory for pixel statistics, for all files that a container reads at a time together.",
     )  # fmt: skip
     validate: bool = _setting(
         "EXR_VALIDATE", kind=FLAG, group="Computing", default=False,
-        help="Judge every file by the policy. An event may ask for it by itself.",
+        help="Validate every file against the policy. A single event may ask for it as well.",
     )  # fmt: skip
     policy: str = _setting(
         "EXR_POLICY", kind=TEXT, group="Computing", default="default",
-        help="The policy where an event names none: a TOML file, or the name of one that ships in `policies`.",
+        help="The policy, unless an event names another: a TOML file, or the name of one that ships.",
     )  # fmt: skip
     report_passes: bool = _setting(
         "EXR_REPORT_PASSES", kind=FLAG, group="Computing", default=True,
-        help="Whether rules that a file passes are reported and stored as well.",
+        help="Report and store the rules that a file passes, too.",
     )  # fmt: skip
     full_payload: bool = _setting(
         "EXR_FULL_PAYLOAD", kind=FLAG, group="Answering", default=False,
@@ -303,7 +303,7 @@ class Settings:
     )  # fmt: skip
     secret_names: tuple[str, ...] = _setting(
         "EXR_SECRET_NAMES", kind=NAMES, group="Answering", default=_SECRET_NAMES,
-        help="Names of the platform's secrets to look into. Where none of them is there, every secret of the function counts.",
+        help="Names of the platform's secrets to read. If none of them exists, every secret of the function is read.",
     )  # fmt: skip
 
     def missing_for_database(self) -> str | None:

@@ -16,10 +16,8 @@ PAGE = ROOT / "docs/ASSUMPTIONS.md"
 
 HEAD = """# What is assumed of VAST
 
-This page is generated from `exr_inspector/operations/assumptions` by `scripts/generate assumptions`.
-
-Nobody who wrote exr-inspector had a cluster. What it rests on was read in the vendor's client, its tests, its documents and
-public code, and is listed here with its source, how sure it is, and what depends on it. The first hour on a cluster settles it:
+In your first hour on a cluster, try everything that this project assumes of VAST. It takes a schema of its own, which it
+removes:
 
 <!-- cluster -->
 ```console
@@ -27,13 +25,15 @@ exr-inspector doctor --assumptions --objects BUCKET/PREFIX
 exr-inspector doctor --assumptions EVENT.json
 ```
 
-tries each of the {count} by itself against the endpoint that is configured, in a schema of its own that it removes at the end,
-and prints what was seen; beneath one that does not hold stands what depends on it. Below BUCKET/PREFIX it writes and removes
-small objects. EVENT.json is an event from the function's log. With `--dry-run` nothing is written, and the list is printed. Exit
-status 3 says that one does not hold.
+It tries each of the {count} by itself, prints what it saw, and below one that does not hold what depends on it; the exit status
+is then
+3. Below BUCKET/PREFIX it writes and removes small objects; EVENT.json is an event from the function's log. With `--dry-run`
+   nothing is written, and the list is printed.
 
-On a laptop all of it holds, because `local_vast` was made to be so; `--deviate` tells it to behave otherwise in one respect
-([LOCAL_VAST.md](LOCAL_VAST.md#faults)), and the tests look for what notices.
+Why: nobody who wrote exr-inspector had a cluster. What it relies on was read in the vendor's client, its tests, its documents
+and public code. On a laptop all of it holds, because `local_vast` was made that way; with `--deviate` it behaves differently in
+one respect ([LOCAL_VAST.md](LOCAL_VAST.md#faults)), and the tests look for what notices. This page is generated from
+`exr_inspector/operations/assumptions` by `scripts/generate assumptions`.
 """
 UNTRIED = (
     (

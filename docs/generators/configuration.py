@@ -18,30 +18,39 @@ PAGE = ROOT / "docs/CONFIGURATION.md"
 
 HEAD = """# Configuration
 
-This page is generated from `exr_inspector/settings.py` by `scripts/generate configuration`.
+To store anything, set four names; the bucket must exist. Then let the doctor try them: it names every wrong setting at once.
 
-Everything is read once, when the function starts. For each setting the first source that has a value counts:
+<!-- cluster -->
+```console
+export VAST_DB_ENDPOINT=http://vip-pool.example.com VAST_DB_ACCESS_KEY=... VAST_DB_SECRET_KEY=... VAST_DB_BUCKET=renders
+exr-inspector doctor
+```
 
-1. the platform's secrets, `ctx.secrets[secret][key]`. A key may be spelled as any name below, or as the key listed with it; case,
-   `_` and `-` do not matter. `EXR_SECRET_NAMES` says which secrets count;
-2. the environment, under the names below, the first one first. An empty value is no value;
+A function that reads objects also needs `S3_ENDPOINT`, `S3_ACCESS_KEY` and `S3_SECRET_KEY`. In a pipeline put keys into the
+secret and everything else into the environment of the manifest, as in `deploy/secret.yaml` and `deploy/pipeline.yaml`.
+
+## Which value counts?
+
+Everything is read once, when the function starts, so deploy after a change. The first source that has a value counts:
+
+1. the platform's secrets, `ctx.secrets[secret][key]`. Any name below, or the key listed with it, is understood; case, `_` and
+   `-` do not matter. `EXR_SECRET_NAMES` says which secrets are read;
+2. the environment, the first name of a setting first. An empty value is no value;
 3. the default.
 
-Two habits of other functions for EXR are understood as well ([COMING_FROM.md](COMING_FROM.md)): the secret `vast-db`, or the one
-that `VAST_DB_SECRET_NAME` names, may hold the database's `endpoint`, `access_key` and `secret_key`; and where `VAST_DB_BUCKET` is
-set and the database's address or keys are not, those of the objects are used, with a warning. An address without a scheme is
-http, with a warning.
+* A container with a wrong setting does not become ready;
+  [the messages](TROUBLESHOOTING.md#the-function-does-not-become-ready-a-setting-is-wrong).
+* No secret is in a log line, a result or an error.
+* An event may bring its own database in {credentials}: all three together, and only if `EXR_ALLOW_EVENT_CREDENTIALS` is true.
+  Otherwise they are ignored with a warning.
+* Settings of other functions for EXR are understood, with a warning ([COMING_FROM.md](COMING_FROM.md)): the secret `vast-db`,
+  or the one that `VAST_DB_SECRET_NAME` names, with `endpoint`, `access_key` and `secret_key`; the keys of the objects for the
+  database if `VAST_DB_BUCKET` is set; and an address without a scheme, which is taken as http.
 
-All wrong settings are reported at once, each with what was expected, and the function does not become ready with any of them;
-[TROUBLESHOOTING.md](TROUBLESHOOTING.md) has each message with its remedy; `exr-inspector doctor` tries the settings.
-Secret values appear in no log, result or error.
-
-An event may bring its own database in {credentials}:
-all three together, never mixed with the values above, and only where `EXR_ALLOW_EVENT_CREDENTIALS` is true. Otherwise they are
-ignored, and the result warns of it.
+This page is generated from `exr_inspector/settings.py` by `scripts/generate configuration`.
 """
 
-DEBUG = "\n`DEBUG=true` is another way to write `LOG_LEVEL=DEBUG`. An empty `EXR_LOCAL_ROOTS` allows no local file at all.\n"
+DEBUG = "\nAn empty `EXR_LOCAL_ROOTS` allows no local file at all.\n"
 
 
 def page() -> str:

@@ -57,9 +57,9 @@ This page is generated from the code by `scripts/generate errors`. To look up on
 exr-inspector doctor --explain chunks_truncated
 ```
 
-Codes are stable, the words of messages are not ([DEPRECATION_POLICY.md](DEPRECATION_POLICY.md)). `<name>` stands for a value. The
-problem has cause, check and remedy. Errors have their [verdict](SERVERLESS_INTEGRATION.md#verdicts) at the end: skip, reject or
-retry. The other codes are findings about a file, in `errors` and `warnings` of its payload, or about tables and rows.
+Codes are stable, the words of messages are not ([DEPRECATION_POLICY.md](DEPRECATION_POLICY.md)). `<name>` stands for a value.
+The problem has cause, check and remedy. Errors have their [verdict](SERVERLESS_INTEGRATION.md#verdicts) at the end: skip,
+reject or retry. The other codes are findings about a file, in `errors` and `warnings` of its payload, or about tables and rows.
 
 | problem | codes |
 |---|---|
