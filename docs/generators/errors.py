@@ -85,8 +85,9 @@ def _cell(codes: set[str], texts: dict[str, str]) -> str:
 def problems() -> Iterator[tuple[str, set[str]]]:
     """Each problem of TROUBLESHOOTING.md with the codes that it lists."""
     for section in PROBLEMS.read_text(encoding="utf-8").split("\n### ")[1:]:
-        listed = re.findall(r"^\* Codes: (.+(?:\n  .+)*)", section, re.MULTILINE)
-        yield section.partition("\n")[0], {code for line in listed for code in re.findall(r"`(\w+)`", line)}
+        heading, _, text = section.partition("\n* Cause:")[0].partition("\n")
+        listed = re.search(r";\s+codes?\s+((?:`\w+`,?\s*)+)$", text)
+        yield heading, set(re.findall(r"`(\w+)`", listed[1])) if listed else set()
 
 
 def anchor(heading: str) -> str:

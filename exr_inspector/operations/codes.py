@@ -25,7 +25,7 @@ DEFINED_IN = (backfill, backups, clusters, doctor, emptiness, function_trial, mi
 """Modules with errors of their own, loaded so that these are found."""
 _ROW = re.compile(r"^\| \[(.+?)\]\(TROUBLESHOOTING\.md#[^)]*\) \| (.+) \|$", re.MULTILINE)
 _CODE = re.compile(r"(?:^|<br>)`(\w+)`: (.*?)(?=<br>|$)")
-_NOT_THE_PROBLEM = re.compile(r"^\* Codes: .+\n(?:  .+\n)*|^<!--.*\n|^```(?s:.*?)^```$", re.MULTILINE)
+_EXAMPLE = re.compile(r"^<!--.*\n|^```(?s:.*?)^```$", re.MULTILINE)
 
 
 class UnknownCode(Reject):
@@ -67,9 +67,9 @@ def _listed() -> dict[str, tuple[str, str]]:
 
 
 def _problem(heading: str) -> str:
-    """The text of a problem, without its codes and its examples."""
+    """The text of a problem, without its examples."""
     text = _page("TROUBLESHOOTING.md").partition(f"### {heading}\n")[2]
-    return _NOT_THE_PROBLEM.sub("", re.split(r"^#", text, maxsplit=1, flags=re.MULTILINE)[0])
+    return _EXAMPLE.sub("", re.split(r"^#", text, maxsplit=1, flags=re.MULTILINE)[0])
 
 
 def _page(name: str) -> str:
