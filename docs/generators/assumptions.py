@@ -35,6 +35,12 @@ and public code. On a laptop all of it holds, because `local_vast` was made that
 one respect ([LOCAL_VAST.md](LOCAL_VAST.md#faults)), and the tests look for what notices. This page is generated from
 `exr_inspector/operations/assumptions` by `scripts/generate assumptions`.
 """
+TABLE = """
+## Each assumption, and what depends on it
+
+| assumption | source | how sure | what depends on it |
+|---|---|---|---|
+"""
 UNTRIED = (
     (
         "Events come at least once, in any order, and where the function raises four times at most, with the same id",
@@ -64,15 +70,15 @@ def page() -> str:
     """The whole page."""
     areas = groupby(ASSUMPTIONS, key=lambda one: one.area)
     tried = "".join(section(area, map(cells, ones)) for area, ones in areas)
-    return HEAD.format(count=len(ASSUMPTIONS)) + tried + section("What no trial shows", UNTRIED)
+    return HEAD.format(count=len(ASSUMPTIONS)) + TABLE + tried + section("What no trial shows", UNTRIED)
 
 
 def cells(one: Assumption) -> tuple[str, ...]:
-    """One row of a table."""
+    """One row of the table."""
     return f"`{one.name}`: {one.statement}", one.source, one.sure, one.depends
 
 
 def section(area: str, rows: Iterable[tuple[str, ...]]) -> str:
-    """One area as a table."""
+    """The rows of one area, with its name before them."""
     lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"\n## {area}\n\n| assumption | source | how sure | what depends on it |\n|---|---|---|---|\n{lines}\n"
+    return f"| **{area}** | | | |\n{lines}\n"
