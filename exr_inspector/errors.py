@@ -82,7 +82,7 @@ class ObjectGone(Skip):
 
 
 class Reject(InspectorError):
-    """The input is ours and cannot be helped by trying again."""
+    """The input is at fault; another delivery would not help."""
 
     verdict = Verdict.REJECT
     code = "rejected"

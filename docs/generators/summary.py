@@ -45,14 +45,16 @@ tests, and what documents say exists is looked for in the code; the conventions 
 DOCUMENTS = {
     "README.md": "what it does for you, and the first ten minutes",
     "deploy/README.md": "every command from a build to a running pipeline",
-    "docs/SERVERLESS_INTEGRATION.md": "what happens on the platform: events, verdicts, retries, logs, sizing, checklists",
+    "deploy/MONITORING.md": "alerts, spans and metrics, logs in another backend",
+    "docs/SERVERLESS_INTEGRATION.md": "checklists to deploy and roll back; keys, the log, verdicts, retries, sizing",
     "docs/COMING_FROM.md": "settings, secrets and tables of other functions for EXR, used with this one",
     "docs/ASSUMPTIONS.md": "what is assumed of VAST, its source, and what depends on it",
     "docs/EVENTS.md": "every shape of event that is understood, and what the function answers",
     "docs/CONFIGURATION.md": "every setting",
     "docs/PATHS.md": "where a file belongs: path templates, and the conventions without them",
     "docs/OPERATIONS.md": "the scripts that keep a schema in order",
-    "docs/TROUBLESHOOTING.md": "every message, its cause, the check, the remedy",
+    "docs/TROUBLESHOOTING.md": "problems by what you see, each with cause, check and remedy; debugging; what to send",
+    "docs/ERRORS.md": "every code with its messages",
     "docs/SCHEMA_MIGRATION_STRATEGY.md": "from one version of the tables to the next, and back",
     "docs/SCHEMA_EVOLUTION.md": "versions of the tables, and queries that know of them",
     "docs/DEPRECATION_POLICY.md": "what is promised, and how a promise ends",
@@ -71,6 +73,7 @@ DOCUMENTS = {
     "docs/LOCAL_OBJECTS.md": "the development endpoint: objects, the trigger, the function host",
     "CONTRIBUTING.md": "how to change the code",
     "CHANGELOG.md": "what changed",
+    "SECURITY.md": "how to report a vulnerability, and what is defended",
 }
 """Document -> what stands in it."""
 
@@ -90,7 +93,8 @@ READERS = {
         "deploy/README.md", "docs/CONFIGURATION.md", "docs/PATHS.md", "docs/SERVERLESS_INTEGRATION.md",
     ],
     "an operator, ever after": [
-        "docs/OPERATIONS.md", "docs/TROUBLESHOOTING.md", "docs/SCHEMA_MIGRATION_STRATEGY.md", "docs/EVENTS.md",
+        "docs/OPERATIONS.md", "docs/TROUBLESHOOTING.md", "docs/ERRORS.md", "docs/SCHEMA_MIGRATION_STRATEGY.md", "docs/EVENTS.md",
+        "deploy/MONITORING.md", "SECURITY.md",
     ],
     "whoever builds upon it": ["docs/DEPRECATION_POLICY.md", "docs/REFERENCE.md", "CHANGELOG.md"],
     "whoever changes it": ["CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/LOCAL_VAST.md", "docs/LOCAL_OBJECTS.md"],
@@ -126,7 +130,7 @@ def _targets(path: Path) -> list[str]:
 
 
 def _link(name: str) -> str:
-    return f"[{Path(name).name if name != 'deploy/README.md' else name}]({os.path.relpath(name, 'docs')})"
+    return f"[{name if name.startswith('deploy/') else Path(name).name}]({os.path.relpath(name, 'docs')})"
 
 
 def _commands() -> Iterator[str]:

@@ -13,12 +13,12 @@ import pytest
 
 import docs_names
 from exr_inspector.catalogue import questions
-from generators import configuration, database_schema, events, queries, reference, summary
+from generators import assumptions, configuration, database_schema, errors, events, queries, reference, summary
 from project import ROOT, tracked
 
 DOCUMENTS = tracked("*.md")
 TEXTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in DOCUMENTS}
-GENERATED = [queries, configuration, database_schema, summary, events, reference]
+GENERATED = [assumptions, queries, configuration, database_schema, errors, summary, events, reference]
 OTHERS = frozenset({
     "ArrowInvalid",  # pyarrow
     "file_log", "otlp_http",  # components of the OpenTelemetry collector

@@ -1,4 +1,4 @@
-"""docs/SERVERLESS_INTEGRATION.md names the fields, spans and metrics that the code has; deploy/collector.yaml reads its lines."""
+"""docs/SERVERLESS_INTEGRATION.md and deploy/MONITORING.md name the fields, spans and metrics that the code has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from exr_inspector.function import job, metrics
 from exr_inspector.function.host import FunctionHost
 from project import ROOT
 
-TEXT = (ROOT / "docs/SERVERLESS_INTEGRATION.md").read_text(encoding="utf-8")
+TEXT = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in ("docs/SERVERLESS_INTEGRATION.md", "deploy/MONITORING.md"))
 
 
 def first_column(head: str) -> list[str]:
