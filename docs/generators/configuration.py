@@ -41,8 +41,8 @@ Everything is read once, when the function starts, so deploy after a change. The
 * A container with a wrong setting does not become ready;
   [the messages](TROUBLESHOOTING.md#the-function-does-not-become-ready-a-setting-is-wrong).
 * No secret is in a log line, a result or an error.
-* An event may bring its own database in {credentials}: all three together, and only if `EXR_ALLOW_EVENT_CREDENTIALS` is true.
-  Otherwise they are ignored with a warning.
+* An event may bring its own database in {credentials}:
+  all three together, and only if `EXR_ALLOW_EVENT_CREDENTIALS` is true. Otherwise they are ignored with a warning.
 * Settings of other functions for EXR are understood, with a warning ([COMING_FROM.md](COMING_FROM.md)): the secret `vast-db`,
   or the one that `VAST_DB_SECRET_NAME` names, with `endpoint`, `access_key` and `secret_key`; the keys of the objects for the
   database if `VAST_DB_BUCKET` is set; and an address without a scheme, which is taken as http.
