@@ -43,8 +43,8 @@ TABLE = """
 """
 UNTRIED = (
     (
-        "Events come at least once, in any order, and where the function raises four times at most, with the same id",
-        "a course that was checked on a cluster", SEEN, "the upsert is idempotent, and the order of deliveries plays no part",
+        "Events come at least once, in any order, and at most four times, with the same id, if the function raises",
+        "a course that was checked on a cluster", SEEN, "the upsert is idempotent, and the order of deliveries does not matter",
     ),
     (
         "A container gets up to 20 events at a time, in threads",

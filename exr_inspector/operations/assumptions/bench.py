@@ -20,11 +20,11 @@ from exr_inspector.errors import InspectorError, VASTDatabaseError
 from exr_inspector.settings import Settings
 from vast_schemas import VectorIndex
 
-TESTED = "the vendor's code or tests assert it"
-SEEN = "it was seen on a cluster, by public notes"
-SAID = "the vendor's documents or staff say it"
-INFERRED = "it follows from what is public"
-UNKNOWN = "nothing public was found"
+TESTED = "asserted by the vendor's code or tests"
+SEEN = "seen on a cluster, according to public notes"
+SAID = "stated by the vendor's documents or staff"
+INFERRED = "inferred from what is public"
+UNKNOWN = "nothing public found"
 
 PLAIN, OTHER, INDEXED = "plain", "other", "indexed"
 WIDTH = 4

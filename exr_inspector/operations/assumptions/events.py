@@ -29,7 +29,7 @@ def requests_of(bench: Bench) -> tuple[Request, ...]:
     return read_requests(read_envelope(captured(bench)))
 
 
-@assumption("Two events from clusters in public repositories", SEEN, "The event would be rejected, and its file never be stored.")
+@assumption("Two events from clusters in public repositories", SEEN, "The event would be rejected and its file never stored.")
 def an_event_names_its_object(bench: Bench) -> str:
     """An element event names a bucket and a key."""
     requests = requests_of(bench)
@@ -37,7 +37,7 @@ def an_event_names_its_object(bench: Bench) -> str:
     return f"{requests[0].location}."
 
 
-@assumption("Not public; the function tries both spellings", UNKNOWN, "Nothing: it is one request more for such keys.")
+@assumption("Not public; the function tries both spellings", UNKNOWN, "Nothing: such keys cost one more request.")
 def the_path_of_an_event_is_not_encoded(bench: Bench) -> str:
     """`elementpath` has the key as it is, and `Records` has it with per cent signs."""
     event = captured(bench)

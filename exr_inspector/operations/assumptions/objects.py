@@ -43,7 +43,7 @@ def opened(client: Any, bucket: str, key: str) -> objects.S3Object:
 
 @assumption("S3; VAST's list of supported calls", SAID, "Every inspection would transfer the object from its start.")
 def ranges_are_answered(bench: Bench) -> str:
-    """A ranged GET brings these bytes alone, with the object's whole size, its ETag and its time."""
+    """A ranged GET returns only these bytes, with the object's whole size, its ETag and its time."""
     with an_object(bench) as (client, bucket, key):
         one = opened(client, bucket, key)
         answer = client.get_object(Bucket=bucket, Key=key, Range="bytes=2000-2099")
@@ -53,7 +53,7 @@ def ranges_are_answered(bench: Bench) -> str:
     return f"size {one.size}, ETag {one.etag}, {one.mtime:%Y-%m-%d %H:%M:%S}."
 
 
-@assumption("S3", INFERRED, "A header could be put together of two renders.")
+@assumption("S3", INFERRED, "A header could be assembled from two renders.")
 def if_match_guards_a_range(bench: Bench) -> str:
     """A ranged GET with If-Match is refused with 412 once the object was overwritten."""
     with an_object(bench) as (client, bucket, key):
@@ -66,7 +66,7 @@ def if_match_guards_a_range(bench: Bench) -> str:
 
 @assumption("S3", INFERRED, "Which bytes a file's row describes.")
 def overwriting_changes_the_etag(bench: Bench) -> str:
-    """Another content has another ETag, at once, and the same content the same one."""
+    """New content has a new ETag at once, and the same content the same one."""
     with an_object(bench) as (client, bucket, key):
         etags = [objects.current_etag(client, bucket, key)]
         for body in (BODY[::-1], BODY):
@@ -124,7 +124,7 @@ def keys_of_any_kind_work(bench: Bench) -> str:
 
 @assumption("S3", INFERRED, "An empty file would be delivered again and again instead of being stored as unreadable.")
 def an_empty_object_can_be_opened(bench: Bench) -> str:
-    """A ranged GET of an object of no bytes is understood as such."""
+    """A ranged GET of an empty object is recognized as such."""
     with an_object(bench, "empty.exr", b"") as place:
         one = opened(*place)
     expect(one.size == 0, f"size {one.size}.")

@@ -26,7 +26,7 @@ ANSWER_ROWS = 7
     "vastdb sends one `equal` per value; 10,000 pass", TESTED, "Batches and groups, which look up all their paths at once."
 )
 def isin_takes_a_thousand_texts(bench: Bench) -> str:
-    """A predicate with 1,000 texts is answered, and finds exactly those that are there."""
+    """A predicate with 1,000 texts is answered, and finds exactly the rows that match."""
     keys = [f"{bench.key()}-{'p' * 60}" for _ in range(MANY)]
     bench.put(*({"id": key} for key in keys[::100]))
     seen = {row["id"] for row in bench.get(*keys)}
@@ -49,7 +49,7 @@ def null_matches_no_comparison(bench: Bench) -> str:
 
 @assumption("SQL", INFERRED, "Backups, copies and checks, which read tables in ranges of file_id.")
 def texts_are_ordered_by_their_bytes(bench: Bench) -> str:
-    """A range of texts is by their bytes: digits before capitals before small letters."""
+    """Ranges of texts are ordered by their bytes: digits before capitals before small letters."""
     mark = bench.key()
     for text in ("0", "9", "A", "Z", "a", "z"):
         bench.put({"id": f"{mark}{text}"})
@@ -64,7 +64,7 @@ def texts_are_ordered_by_their_bytes(bench: Bench) -> str:
     "vastdb's tests of splits and sub-splits", TESTED, "Backups, recompute and reports would miss rows, or read some twice."
 )
 def scans_bring_each_row_once(bench: Bench) -> str:
-    """A scan in answers of a few rows brings every row once."""
+    """A scan in many small answers returns every row once."""
     name = f"scan_{next(bench.numbers)}"
     with bench.transaction() as one:
         one.work.create({name: (COLUMNS, None)})

@@ -86,7 +86,7 @@ def uncommitted_rows_are_hidden(bench: Bench) -> str:
     "An upsert would decide on rows that change under it.",
 )
 def reads_are_snapshots(bench: Bench) -> str:
-    """A transaction that has read goes on seeing the same rows, whatever others commit meanwhile."""
+    """A transaction that has read keeps seeing the same rows, even if others commit meanwhile."""
     key = bench.key()
     with bench.transaction() as one:
         before = len(read(one.work, key))
@@ -107,9 +107,9 @@ def commits_are_seen_at_once(bench: Bench) -> str:
 
 
 @assumption(
-    "409 is `Conflict` in every client; how fine it is, is not public",
+    "409 is `Conflict` in every client; its granularity is not public",
     INFERRED,
-    "Two containers would both count up one inspection_count, and one count is lost; integrity check mends versions.",
+    "Two containers would both raise one inspection_count, and one count is lost; schema check repairs versions.",
 )
 def updates_of_one_row_conflict(bench: Bench) -> str:
     """Of two open transactions that update one row, one is refused as a conflict."""
@@ -124,7 +124,7 @@ def updates_of_one_row_conflict(bench: Bench) -> str:
     return f"one was refused: {getattr(refused, 'code', None)}."
 
 
-@assumption("As for updates", INFERRED, "Mending after a race could remove rows twice, or not at all.")
+@assumption("As for updates", INFERRED, "Repairs after a race could remove rows twice, or not at all.")
 def deletes_of_one_row_conflict(bench: Bench) -> str:
     """Of two open transactions that delete one row, one is refused as a conflict."""
     key = bench.key()
@@ -165,10 +165,10 @@ def inserts_pass_side_by_side(bench: Bench) -> str:
 @assumption(
     "langchain-vastdb's notes from a live cluster",
     SEEN,
-    "Nothing breaks: reading back after the commit would find nothing to mend, and VAST_DB_READ_BACK=false would be safe.",
+    "Nothing breaks: reading back after the commit would find nothing to repair, and VAST_DB_READ_BACK=false would be safe.",
 )
 def keys_are_not_unique(bench: Bench) -> str:
-    """The same id can be inserted twice, and then stands in two rows."""
+    """The same id can be inserted twice, which makes two rows."""
     key = bench.key()
     bench.put({"id": key})
     refused = refusal_of(bench.put, {"id": key})
@@ -177,7 +177,7 @@ def keys_are_not_unique(bench: Bench) -> str:
     return "two rows with one id."
 
 
-@assumption("VAST's own writer handles 409 there", TESTED, "Two first containers could make one table twice, or fail both.")
+@assumption("VAST's own writer handles 409 there", TESTED, "Two first containers could make one table twice, or both fail.")
 def a_table_is_made_once(bench: Bench) -> str:
     """Of two open transactions that create the same table, one is refused as a conflict or as existing."""
     spec = {f"made_{next(bench.numbers)}": (COLUMNS, None)}
@@ -191,7 +191,7 @@ def a_table_is_made_once(bench: Bench) -> str:
 
 @assumption("vastdb's tests of tables in transactions", TESTED, "A failed first event would leave half of the tables.")
 def making_tables_can_be_rolled_back(bench: Bench) -> str:
-    """A table that is made in a transaction that is rolled back is not there."""
+    """A table made in a transaction that is rolled back does not exist."""
     name = f"made_{next(bench.numbers)}"
     with bench.transaction() as one:
         one.work.create({name: (COLUMNS, None)})
@@ -250,7 +250,7 @@ def ended_transactions_take_nothing(bench: Bench) -> str:
     "Long reads (backup, copy, reports) would break off.",
 )
 def idle_transactions_live_for_seconds(bench: Bench) -> str:
-    """A transaction that nothing is asked of for two seconds is still there."""
+    """A transaction that is idle for two seconds is still open."""
     key = bench.key()
     with bench.transaction() as one:
         insert(one.work, {"id": key})
@@ -262,7 +262,7 @@ def idle_transactions_live_for_seconds(bench: Bench) -> str:
 
 @assumption("`test_add_column` of vastdb", TESTED, "exr-inspector schema migrate.")
 def added_columns_are_null(bench: Bench) -> str:
-    """A column that is added later is NULL in the rows that were there."""
+    """A column that is added later is NULL in existing rows."""
     name = f"made_{next(bench.numbers)}"
     narrow = pa.schema([COLUMNS.field("id")])
     with bench.store.transaction(Ledger()) as work:

@@ -46,7 +46,7 @@ def bits(values: list[float]) -> list[bytes]:
     return [struct.pack("<d", value) for value in values]
 
 
-@assumption("vastdb's docs: `$row_id` is the row's", TESTED, "Mending after races would remove the wrong row.")
+@assumption("vastdb's docs: `$row_id` is the row's", TESTED, "Repairs after races would remove the wrong row.")
 def row_ids_stay(bench: Bench) -> str:
     """The `$row_id` of a row is its own, and the same in every transaction, after an update as well."""
     key, other = bench.key(), bench.key()
@@ -156,7 +156,7 @@ def times_have_microseconds_and_no_zone(bench: Bench) -> str:
 
 @assumption("docs/types.md of vastdb", TESTED, "Sizes, counts and numbers of frames.")
 def whole_numbers_have_63_bits(bench: Bench) -> str:
-    """The least and the greatest int64 come back."""
+    """The smallest and the largest int64 come back."""
     wanted = [-(2**63), 2**63 - 1, 0]
     seen = back(bench, "number", list(wanted))
     expect(seen == wanted, f"{wanted} came back as {seen}.")
@@ -186,7 +186,7 @@ def texts_come_back_and_are_found(bench: Bench) -> str:
 
 @assumption("vastdb's splitting of record batches", TESTED, "Every insert.")
 def columns_keep_their_types(bench: Bench) -> str:
-    """The types of a new table are those that it was made with."""
+    """A new table has the types that it was made with."""
     stored: pa.Schema = bench.loaded[PLAIN].arrow_schema
     seen = {field.name: str(field.type) for field in stored}
     wanted = {"id": "string", "number": "int64", "real": "double", "flag": "bool", "at": "timestamp[us]"}
