@@ -15,7 +15,6 @@ WITH first_files AS (
     WHERE is_current AND deleted_at IS NULL AND status <> 'unreadable' AND sequence_key IS NOT NULL
         AND ($show IS NULL OR show_name = $show)
     GROUP BY sequence_key, embedding_version
-    HAVING count(*) > 1
 ),
 heads AS (
     SELECT first_files.sequence_key, first_files.embedding_version, files.channel_fingerprint
@@ -33,7 +32,7 @@ framed AS (
         files.channel_count,
         coalesce(array_distance(files.channel_fingerprint, heads.channel_fingerprint), 0) AS channel_distance
     FROM files
-    LEFT JOIN heads ON heads.sequence_key = files.sequence_key AND heads.embedding_version = files.embedding_version
+    JOIN heads ON heads.sequence_key = files.sequence_key AND heads.embedding_version = files.embedding_version
     WHERE files.is_current AND files.deleted_at IS NULL AND files.sequence_key IS NOT NULL AND files.frame_number IS NOT NULL
         AND ($show IS NULL OR files.show_name = $show)
 ),
