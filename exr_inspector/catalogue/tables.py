@@ -37,7 +37,7 @@ _SAME_AS = "same_as_frame"
 _SUFFIXES = {"_name": "", "_number": "", "_count": "s", "_bytes": "", "_mb": ""}
 _TITLES = {
     "file_path": "file", "sequence_key": "sequence", "multipart_count": "parts", "value_text": "value",
-    "missing_count": "how many",
+    "missing_count": "how many", "measured_count": "measured", "sampled_count": "sampled", "nan_count": "NaN",
 }  # fmt: skip
 
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
