@@ -10,6 +10,7 @@ A directive is an HTML comment on a line of its own before a fence; several may 
     <!-- long -->                the console block takes minutes or a network; its commands and flags are looked up, not run
     <!-- output: COMMAND -->     the block is what COMMAND prints, and is written by scripts/generate outputs
     <!-- output(catalogue): COMMAND -->  the same, asked of the seeded catalogue
+                                In a console block the command stands above its output, after a prompt.
     <!-- printed -->             the block is what the python or console block before it prints, written as well
 """
 
@@ -35,7 +36,7 @@ _ALLOWED = {
     "catalogue": {"sql", "console", "text", "json"},
     "cluster": {"console"},
     "long": {"console"},
-    "output": {"text", "json"},
+    "output": {"text", "json", "console"},
     "printed": {"text", "json"},
 }
 _DIRECTIVE = re.compile(rf"^<!--[ ]*({'|'.join(_ALLOWED)})\b(\(catalogue\))?(?::[ ]*(.*?))?[ ]*-->", re.MULTILINE)
@@ -65,7 +66,7 @@ class DocumentBlock:
     @property
     def is_run(self) -> bool:
         """Whether it does something that later blocks of the document may build upon."""
-        return self.language in ("python", "console") and not {"cluster", "long"} & self.directives.keys()
+        return self.language in ("python", "console") and not {"cluster", "long", "output"} & self.directives.keys()
 
     @property
     def is_made(self) -> bool:

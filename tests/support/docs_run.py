@@ -80,8 +80,9 @@ class Running:
         """The text that a made block must have, at the place of the document that was reached."""
         if "printed" in block.directives:
             return self.stage.mask(self._printed)
-        stage = self._stage_of(block)
-        return stage.mask(run_script(stage, block, block.directives["output"]))
+        stage, command = self._stage_of(block), block.directives["output"]
+        typed = f"$ {command}\n" if block.language == "console" else ""
+        return typed + stage.mask(run_script(stage, block, command))
 
     def rewritten(self) -> str:
         """The document with every made block as it must be."""
