@@ -1,4 +1,4 @@
-"""The table of docs/PIXEL_STATISTICS.md: who has the same figures for which file, and why not.
+"""The table of benchmarks/pixel_stats/README.md: who has the same figures for which file, and why not.
 
 python -m benchmarks.pixel_stats.agreement DIRECTORY
 """
