@@ -92,9 +92,11 @@ def unknown_flags(text: str) -> set[str]:
 
 @cache
 def known_flags() -> frozenset[str]:
-    """Every flag that stands in the project, or that the platform's programs have."""
+    """Every flag that stands in the project, that a question's parameter makes, or that the platform's programs have."""
     files = [path for path in tracked("*") if path.suffix in (".py", "", ".toml") and not path.name.startswith("test_docs")]
     own = {flag for path in files for flag in re.findall(r"(?<![\w-])--[a-z][\w-]+", path.read_bytes().decode("utf-8", "ignore"))}
+    asked = "".join(path.read_text(encoding="utf-8") for path in tracked("*.sql"))
+    own |= {f"--{name.replace('_', '-')}" for name in re.findall(r"^-- \$(\w+)", asked, re.MULTILINE)}
     theirs = {flag for one in PLATFORM.values() for group in [one, *one["commands"].values()] for flag in group["flags"]}
     return frozenset(own | theirs)
 
