@@ -16,46 +16,64 @@ from vast_schemas import CURRENT_VERSION, MAX_CELL_BYTES, TABLES, VERSIONS, Colu
 
 PAGE = ROOT / "docs/DATABASE_SCHEMA.md"
 
-HEAD = f"""# Database schema
+HEAD = """# Tables and columns
 
-This page is generated from `vast_schemas.py` by `scripts/generate database_schema`. Current version: {CURRENT_VERSION}.
+Ask in SQL over these six tables; every other table joins `files` on `file_id`:
 
-The tables live in one schema of one bucket (`VAST_DB_BUCKET`, `VAST_DB_SCHEMA`) and are made on first use. Every column is
-nullable, because VAST DataBase treats it so; absent values are null. Times are UTC without zone. A cell holds at most
-{MAX_CELL_BYTES:,} bytes; a larger value is replaced by JSON with its size, its SHA-256 and how it begins.
+<!-- catalogue -->
+```sql
+SELECT files.show_name, channels.aov_role, count(*) AS channel_count
+FROM files JOIN channels ON channels.file_id = files.file_id
+WHERE files.is_current AND files.deleted_at IS NULL
+GROUP BY files.show_name, channels.aov_role
+```
 
-Questions over these tables are in [VAST_ANALYTICS_QUERIES.md](VAST_ANALYTICS_QUERIES.md), what the versions mean is in
-[SCHEMA_EVOLUTION.md](SCHEMA_EVOLUTION.md), and the vectors are told in [VECTOR_STRATEGY.md](VECTOR_STRATEGY.md).
+| table | a row for |
+|---|---|
+| [files](#files) | each version of a file: path and header |
+| [parts](#parts) | each part: windows, compression, renderer, times |
+| [channels](#channels) | each channel: type, role, view |
+| [attributes](#attributes) | each attribute of a header, under its own name |
+| [pixel_stats](#pixel_stats) | each channel whose [pixels were read](PIXEL_STATISTICS.md) |
+| [validation_results](#validation_results) | each rule of a [policy](VALIDATION.md) that was applied |
 
-## Identity
+* Files that exist are `WHERE is_current AND deleted_at IS NULL`.
+* Every column is nullable, because VAST DataBase treats it so; what is not known is null. Times are UTC without zone.
+* A cell holds at most {cell:,} bytes; a larger value is replaced by JSON with its size, its SHA-256 and how it begins.
+* The tables live in one schema of one bucket (`VAST_DB_BUCKET`, `VAST_DB_SCHEMA`) and are made on first use.
+* In every table but `files`, `file_id` and `inspection_id` (VARCHAR) name the row of `files` that a row belongs to.
 
-A file version is a path and a header: `file_id` is the SHA-256 of `file_path_normalized`, a zero byte and `header_hash`. VAST
-DataBase has no unique keys; exr-inspector keeps `file_id` unique in `files`, and exactly one row per path with `is_current`.
+Ready-made questions are in [VAST_ANALYTICS_QUERIES.md](VAST_ANALYTICS_QUERIES.md). This page is generated from `vast_schemas.py`
+by `scripts/generate database_schema`; its version is {version}.
+"""
+
+RULES = """## What the rows keep to
+
+A version of a file is a path and a header: `file_id` is the SHA-256 of `file_path_normalized`, a zero byte and `header_hash`.
+VAST DataBase has no unique keys; exr-inspector keeps `file_id` unique in `files`, and exactly one row per path with `is_current`.
 
 * **A repeated inspection** of a version counts: `inspection_count`, `last_inspected` and `last_inspection_id` change, and so do
-  the columns marked *observed* unless the stored version was modified later.
+  the columns marked *observed*, unless the stored version was modified later.
 * **Another header** is a new row in every table. The version with the newest `mtime` is current; among equals the one inspected
   last.
-* **A removal** sets `deleted_at` on the current version, unless that one was modified later; a file that returns clears it. Files
-  that exist are `WHERE is_current AND deleted_at IS NULL`.
-* **Rows of other tables** carry the `file_id` and the `inspection_id` of their row in `files`.
-* **Statistics and findings** describe the bytes that their row of `files` describes now. An inspection of the same bytes (by
-  ETag, modification time and size) replaces what it measured, whether rows come of it or not, and leaves the rest; one of other
-  bytes removes what it does not measure again; one of older bytes changes nothing.
+* **A removal** sets `deleted_at` on the current version, unless that was modified later; a file that returns clears it.
+* **Statistics and findings** describe the bytes that the row of `files` describes now. An inspection of the same bytes (by ETag,
+  modification time and size) replaces what it measured, whether rows come of it or not, and leaves the rest; one of other bytes
+  removes what it does not measure again; one of older bytes changes nothing.
 * **Damage** (`status` damaged) is measured, too: an inspection of the same bytes that does not read all their chunks leaves
-  `status`, `error_code` and `error_message`, and the message says so. The rest of the row, `raw_output` included, is of the
-  latest inspection.
-* `inspection_count` counts the transactions that took effect: at least every acknowledged delivery. One that failed after its
-  commit is counted, and so is its repetition.
+  `status`, `error_code` and `error_message`, and the message says so. The rest of the row is of the latest inspection.
+* `inspection_count` counts transactions that took effect: at least every acknowledged delivery. One that failed after its commit
+  is counted, and so is its repetition.
 
-Who writes a column: *header* follows from path and header and never changes; *observed* is refreshed as above; *audit* is kept by
-the upsert.
+"Written" says who writes a column: *header* follows from path and header and never changes; *observed* is refreshed as above;
+*audit* is kept by the upsert.
 """
 
 
 def page() -> str:
     """The page's text."""
-    return "\n".join([HEAD, *(line for table in TABLES.values() for line in _table(table)), *_versions()]) + "\n"
+    head = HEAD.format(cell=MAX_CELL_BYTES, version=CURRENT_VERSION)
+    return "\n".join([head, *(line for table in TABLES.values() for line in _table(table)), RULES, *_versions()]) + "\n"
 
 
 def _table(table: TableSpec) -> Iterator[str]:
@@ -72,6 +90,8 @@ def _table(table: TableSpec) -> Iterator[str]:
     yield "\n| column | type | since | " + ("written | " if roles else "") + "meaning |"
     yield "|---|---|---|" + ("---|" if roles else "") + "---|"
     for column in table.columns:
+        if not roles and column.name in ("file_id", "inspection_id"):
+            continue
         written = f"{Role(column.role).value} | " if roles else ""
         came = max(table.since, column.since, key=VERSIONS.index)
         yield f"| `{column.name}` | {type_name(column.type)} | {came} | {written}{_meaning(column)} |"
