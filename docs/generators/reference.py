@@ -87,16 +87,14 @@ REEXPORTED = f"""
 `vast_db_persistence` also has {", ".join(f"`{name}`" for name in vast_db_persistence.__all__ if name in vectors.__all__)}.
 """
 
-TITLES = {
-    "file": "The file", "completeness": "Completeness", "part": "A part", "layer": "A layer", "channel": "A channel",
-    "attribute": "An attribute", "statistics": "Pixel statistics", "validation": "Validation", "persistence": "Persistence",
-    "entry": "An error or a warning",
-}  # fmt: skip
-"""The objects of the schema, in the order of the page."""
+TITLES = {"file": "The file", "part": "A part", "persistence": "Persistence", "entry": "An error or a warning"}
+"""The objects of the schema with a table of their own, in the order of the page."""
 SHAPES = {
-    "window": "window", "point": "point", "missing": "missing range", "chromaticities": "chromaticities", "camera": "camera",
-    "cryptomatte": "cryptomatte", "profile": "chunk profile", "digest": "digest", "statistics_part": "statistics of a part",
-    "statistics_channel": "statistics of a channel", "statistics_details": "details of statistics", "result": "result of a rule",
+    "completeness": "completeness", "channel": "channel", "layer": "layer", "attribute": "attribute", "window": "window",
+    "point": "point", "missing": "missing range", "chromaticities": "chromaticities", "camera": "camera",
+    "cryptomatte": "cryptomatte", "profile": "chunk profile", "digest": "digest", "statistics": "pixel statistics",
+    "statistics_part": "statistics of a part", "statistics_channel": "statistics of a channel",
+    "statistics_details": "details of statistics", "validation": "validation", "result": "result of a rule",
 }  # fmt: skip
 """Those that share a table, a row for each."""
 NOT_NUMBERS = {"`NaN`", "`Infinity`", "`-Infinity`"}

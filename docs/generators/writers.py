@@ -86,11 +86,7 @@ def _group(title: str, kind: Kind, counts: dict[str, int]) -> str:
 
 
 def _any_program() -> str:
-    return f"\n## Any program\n\n| field | read from |\n|---|---|\n{_rows(STANDARD)}"
-
-
-def _rows(writer: Writer) -> str:
-    return "".join(f"| `{field}` | {', '.join(f'`{name}`' for name in names)} |\n" for field, names in _by_field(writer))
+    return f"\n## Any program\n\n| product | read from |\n|---|---|\n| any program | {_names(STANDARD)} |\n"
 
 
 def _signs(writer: Writer) -> Iterator[str]:
