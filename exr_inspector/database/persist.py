@@ -39,7 +39,7 @@ def persist_to_vast_database(
     embedding: Sequence[float] | None = None,
     read_back: bool = True,
 ) -> Result:
-    """Store one payload in one transaction, with others that wait for one in this process, and return what became of it.
+    """Store one payload in one transaction, with others that wait for one in this process, and return the result.
 
     `session`: a Store (`open_store`), shared by all threads, or a `vastdb` session, with which the tables' metadata are kept as
     long as it lives. Without it one is opened for `settings` (from the environment when None; with the event's credentials where
