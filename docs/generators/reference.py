@@ -87,11 +87,11 @@ REEXPORTED = f"""
 `vast_db_persistence` also has {", ".join(f"`{name}`" for name in vast_db_persistence.__all__ if name in vectors.__all__)}.
 """
 
-TITLES = {"file": "The file", "part": "A part", "persistence": "Persistence", "entry": "An error or a warning"}
+TITLES = {"part": "A part", "persistence": "Persistence", "entry": "An error or a warning"}
 """The objects of the schema with a table of their own, in the order of the page."""
 SHAPES = {
-    "completeness": "completeness", "channel": "channel", "layer": "layer", "attribute": "attribute", "window": "window",
-    "point": "point", "missing": "missing range", "chromaticities": "chromaticities", "camera": "camera",
+    "file": "file", "completeness": "completeness", "channel": "channel", "layer": "layer", "attribute": "attribute",
+    "window": "window", "point": "point", "missing": "missing range", "chromaticities": "chromaticities", "camera": "camera",
     "cryptomatte": "cryptomatte", "profile": "chunk profile", "digest": "digest", "statistics": "pixel statistics",
     "statistics_part": "statistics of a part", "statistics_channel": "statistics of a channel",
     "statistics_details": "details of statistics", "validation": "validation", "result": "result of a rule",

@@ -107,12 +107,13 @@ def test_every_field_of_the_payload_is_described() -> None:
     assert [name for name, field in declared if not field.get("description")] == []
 
 
-def test_every_question_shows_what_it_answers() -> None:
-    """The page has a task for each, with the command that asks it and its output."""
-    sections = re.split(r"^### ", TEXTS["docs/VAST_ANALYTICS_QUERIES.md"], flags=re.MULTILINE)[1:]
-    asked = [re.findall(r"<!-- output\(catalogue\): exr-inspector ask (\w+)", section) for section in sections]
-    assert sorted(name for names in asked for name in names) == questions.names()
-    assert {len(names) for names in asked} == {1}
+def test_every_question_is_asked_on_its_page() -> None:
+    """Most with their answer, the rest in a block that runs."""
+    text = TEXTS["docs/VAST_ANALYTICS_QUERIES.md"]
+    answered = set(re.findall(r"^<!-- output\(catalogue\): exr-inspector ask (\w+)", text, re.MULTILINE))
+    asked = set(re.findall(r"^exr-inspector ask (\w+)", text, re.MULTILINE))
+    assert answered | asked == set(questions.names())
+    assert len(answered) > len(questions.names()) / 2
 
 
 def test_the_readme_is_short() -> None:
