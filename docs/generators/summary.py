@@ -39,7 +39,7 @@ _DOCUMENTS = {
     "docs/EVENTS.md": "Which events are understood, and what does the function answer?",
     "docs/CONFIGURATION.md": "Which settings are there?",
     "docs/PATHS.md": "How does it know show, sequence and shot?",
-    "docs/OPERATIONS.md": "How do I back up, check, mend, and store what is there already?",
+    "docs/OPERATIONS.md": "How do I back up, check, repair, and store what is there already?",
     "docs/TROUBLESHOOTING.md": "What is wrong, and what do I do about it?",
     "docs/ERRORS.md": "What does this error code mean?",
     "docs/SCHEMA_MIGRATION_STRATEGY.md": "How do I bring the tables to a new version, and back?",
