@@ -8,6 +8,7 @@ With --check nothing is written: exit status 1 says that the page is out of date
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 import pyarrow as pa
 
@@ -87,15 +88,19 @@ def _table(table: TableSpec) -> Iterator[str]:
         index = table.vector_index
         yield f"Where the server offers it (5.5 and later), `{index.column}` has a vector index with the metric `{index.metric}`."
     roles = table.name == "files"
-    yield "\n| column | type | since | " + ("written | " if roles else "") + "meaning |"
-    yield "|---|---|---|" + ("---|" if roles else "") + "---|"
-    for column in table.columns:
-        if not roles and column.name in ("file_id", "inspection_id"):
-            continue
-        written = f"{Role(column.role).value} | " if roles else ""
-        came = max(table.since, column.since, key=VERSIONS.index)
-        yield f"| `{column.name}` | {type_name(column.type)} | {came} | {written}{_meaning(column)} |"
+    yield "\n| columns | type | since |" + (" written |" if roles else "")
+    yield "|---|---|---|" + ("---|" if roles else "")
+    columns = [column for column in table.columns if roles or column.name not in ("file_id", "inspection_id")]
+    for about, alike in groupby(columns, key=lambda column: _about(table, column, roles=roles)):
+        yield f"| {'<br>'.join(f'`{column.name}`: {_meaning(column)}' for column in alike)} | {about} |"
     yield ""
+
+
+def _about(table: TableSpec, column: Column, *, roles: bool) -> str:
+    """Type, version and, of `files`, who writes it: what neighbours in one row share."""
+    since = max(table.since, column.since, key=VERSIONS.index)
+    written = f" | {Role(column.role).value}" if roles else ""
+    return f"{type_name(column.type)} | {since}{written}"
 
 
 def type_name(data_type: pa.DataType) -> str:

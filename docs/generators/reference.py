@@ -11,6 +11,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
@@ -87,10 +88,10 @@ REEXPORTED = f"""
 `vast_db_persistence` also has {", ".join(f"`{name}`" for name in vast_db_persistence.__all__ if name in vectors.__all__)}.
 """
 
-TITLES = {"part": "A part", "persistence": "Persistence", "entry": "An error or a warning"}
+TITLES = {"file": "The file", "part": "A part", "persistence": "Persistence", "entry": "An error or a warning"}
 """The objects of the schema with a table of their own, in the order of the page."""
 SHAPES = {
-    "file": "file", "completeness": "completeness", "channel": "channel", "layer": "layer", "attribute": "attribute",
+    "completeness": "completeness", "channel": "channel", "layer": "layer", "attribute": "attribute",
     "window": "window", "point": "point", "missing": "missing range", "chromaticities": "chromaticities", "camera": "camera",
     "cryptomatte": "cryptomatte", "profile": "chunk profile", "digest": "digest", "statistics": "pixel statistics",
     "statistics_part": "statistics of a part", "statistics_channel": "statistics of a channel",
@@ -116,21 +117,24 @@ def _object(title: str, node: Node) -> str:
 
 
 def _table(node: Node) -> str:
-    rows = []
-    for name, inner in node["properties"].items():
-        seldom = "" if name in node.get("required", ()) else " At times."
-        rows.append(f"| `{name}` | {_type(inner)} | {_meaning(inner)}{'.' if seldom else ''}{seldom} |")
-    return "\n| field | type | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    """The fields in their order; neighbours of one type share a row."""
+    fields = list(node["properties"].items())
+    rows = [
+        f"| {'<br>'.join(f'`{name}`: {_meaning(inner)}' for name, inner in alike)} | {kind} |"
+        for kind, alike in groupby(fields, key=lambda field: _kind(node, *field))
+    ]
+    return "\n| fields | type |\n|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _kind(node: Node, name: str, inner: Node) -> str:
+    return _type(inner) + ("" if name in node.get("required", ()) else ", at times")
 
 
 def _shape(title: str, node: Node) -> str:
     always = node.get("required", ())
     about = f". {node['description'].removesuffix('.')}" if "description" in node else ""
-    seldom = ", at times" if always else ""
-    fields = (
-        f"`{name}` ({_type(inner)}{'' if name in always else seldom}): {_meaning(inner)}"
-        for name, inner in node["properties"].items()
-    )
+    kind = _kind if always else lambda _, __, inner: _type(inner)
+    fields = (f"`{name}` ({kind(node, name, inner)}): {_meaning(inner)}" for name, inner in node["properties"].items())
     return f"| {title}{about}{'' if always else '. Every field at times'} | {'<br>'.join(fields)} |\n"
 
 

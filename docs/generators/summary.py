@@ -79,32 +79,32 @@ PATHS = {
 """Task -> documents, in the order of reading."""
 
 READERS = {
-    "Everybody": ["README.md"],
-    "TDs and render wranglers": [
+    "everybody": ["README.md"],
+    "TDs, wranglers": [
         "docs/TD_DAY.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/VALIDATION.md", "docs/PIXEL_STATISTICS.md",
     ],
-    "Data engineers": [
+    "data engineers": [
         "docs/DATABASE_SCHEMA.md", "docs/WRITERS.md", "docs/VAST_ANALYTICS_QUERIES.md", "docs/SCHEMA_EVOLUTION.md",
         "docs/REFERENCE.md",
     ],
-    "Operators, to deploy": [
+    "operators (deployment)": [
         "docs/ASSUMPTIONS.md", "deploy/README.md", "docs/COMING_FROM.md", "docs/CONFIGURATION.md", "docs/PATHS.md",
-        "docs/SERVERLESS_INTEGRATION.md",
+        "docs/SERVERLESS_INTEGRATION.md", "docs/PERFORMANCE.md",
     ],
-    "Operators, day by day": [
+    "operators (every day)": [
         "docs/OPERATIONS.md", "docs/TROUBLESHOOTING.md", "docs/ERRORS.md", "docs/EVENTS.md", "deploy/MONITORING.md",
         "docs/SCHEMA_MIGRATION_STRATEGY.md", "SECURITY.md",
     ],
-    "Researchers": ["docs/VECTOR_STRATEGY.md", "docs/VECTOR_SPECIFICATION.md", "docs/PERFORMANCE.md"],
-    "Developers who build on it": ["docs/REFERENCE.md", "docs/DEPRECATION_POLICY.md", "CHANGELOG.md"],
-    "Developers who change it": ["CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/LOCAL_VAST.md", "docs/LOCAL_OBJECTS.md"],
+    "researchers": ["docs/VECTOR_STRATEGY.md", "docs/VECTOR_SPECIFICATION.md", "docs/PERFORMANCE.md"],
+    "developers who build on it": ["docs/REFERENCE.md", "docs/DEPRECATION_POLICY.md", "CHANGELOG.md"],
+    "developers of it": ["CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/LOCAL_VAST.md", "docs/LOCAL_OBJECTS.md"],
 }  # fmt: skip
-"""Reader -> documents, in the order of reading."""
+"""Reader -> documents."""
 
 
 def page() -> str:
     """The whole page."""
-    sections = (_paths, _readers, _documents, _scripts)
+    sections = (_paths, _documents, _scripts)
     return HEAD + "\n".join(line for section in sections for line in ["", *section()]) + "\n"
 
 
@@ -113,19 +113,16 @@ def _paths() -> Iterator[str]:
     yield from _lists(PATHS)
 
 
-def _readers() -> Iterator[str]:
-    yield from ("## Who reads what", "", "| reader | reads |", "|---|---|")
-    yield from _lists(READERS)
-
-
 def _lists(listed: dict[str, list[str]]) -> Iterator[str]:
     for title, names in listed.items():
         yield f"| {title} | {', '.join(map(_link, names))} |"
 
 
 def _documents() -> Iterator[str]:
-    yield from ("## Which document answers what", "", "| document | answers |", "|---|---|")
-    yield from (f"| {_link(name)} | {asked} |" for name, asked in DOCUMENTS.items())
+    yield from ("## Who reads what", "", "| document | answers | for |", "|---|---|---|")
+    for name, asked in DOCUMENTS.items():
+        readers = ", ".join(reader for reader, names in READERS.items() if name in names)
+        yield f"| {_link(name)} | {asked} | {readers} |"
 
 
 def _link(name: str) -> str:
