@@ -49,7 +49,7 @@ DOCUMENTS = {
     "docs/VAST_ANALYTICS_QUERIES.md": "What can I ask, and how do I add a question of my own?",
     "docs/DATABASE_SCHEMA.md": "Which tables and columns are there?",
     "docs/VECTOR_STRATEGY.md": "Which renders were made alike, and how far can I trust that?",
-    "docs/VECTOR_SPECIFICATION.md": "How do I compute the vectors in another language?",
+    "exr_inspector/embedding/VECTOR_SPECIFICATION.md": "How do I compute the vectors in another language?",
     "docs/WRITERS.md": "Which renderers are known, and which attributes are read?",
     "docs/VALIDATION.md": "What would fail delivery, and how do I write a policy?",
     "docs/PIXEL_STATISTICS.md": "How do I get statistics of pixels for a show?",
@@ -95,7 +95,7 @@ READERS = {
         "docs/OPERATIONS.md", "docs/TROUBLESHOOTING.md", "docs/ERRORS.md", "docs/EVENTS.md", "deploy/MONITORING.md",
         "docs/SCHEMA_MIGRATION_STRATEGY.md", "SECURITY.md",
     ],
-    "researchers": ["docs/VECTOR_STRATEGY.md", "docs/VECTOR_SPECIFICATION.md", "docs/PERFORMANCE.md"],
+    "researchers": ["docs/VECTOR_STRATEGY.md", "exr_inspector/embedding/VECTOR_SPECIFICATION.md", "docs/PERFORMANCE.md"],
     "developers who build on it": ["docs/REFERENCE.md", "docs/DEPRECATION_POLICY.md", "CHANGELOG.md"],
     "developers of it": ["CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/LOCAL_VAST.md", "docs/LOCAL_OBJECTS.md"],
 }  # fmt: skip

@@ -7,7 +7,7 @@ payload, same bits, on every machine and Python version: accumulators are intege
 divisions, products and `math.sqrt`, which IEEE 754 rounds correctly, and a final rounding to float32.
 
 `EMBEDDING_VERSION` is part of every hash, and stored beside the vectors so that queries compare like with like. Any change to a
-list, pattern, energy, weight or layout needs a new one. docs/VECTOR_SPECIFICATION.md defines the vectors without this code.
+list, pattern, energy, weight or layout needs a new one. VECTOR_SPECIFICATION.md beside it defines the vectors without this code.
 """
 
 from __future__ import annotations

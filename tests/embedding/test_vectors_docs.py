@@ -1,4 +1,4 @@
-"""docs/VECTOR_STRATEGY.md and docs/VECTOR_SPECIFICATION.md say what the code does."""
+"""docs/VECTOR_STRATEGY.md and exr_inspector/embedding/VECTOR_SPECIFICATION.md say what the code does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exr_inspector.embedding.vectors import BLOCKS, EMBEDDING_VERSION, FINGERPRI
 from project import ROOT
 
 DOCUMENT = (ROOT / "docs/VECTOR_STRATEGY.md").read_text(encoding="utf-8")
-SPECIFICATION = (ROOT / "docs/VECTOR_SPECIFICATION.md").read_text(encoding="utf-8")
+SPECIFICATION = (ROOT / "exr_inspector/embedding/VECTOR_SPECIFICATION.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_blocks_is_that_of_the_code():
