@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +23,10 @@ import pyarrow as pa
 import vastdb
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 import main
 from exr_inspector.arguments import Parser
-from exr_inspector.catalogue import connection
+from exr_inspector.catalogue import connection, tables
 from exr_inspector.catalogue.report import page
 from exr_inspector.cli.nearby import BUCKET, SCHEMA
 from exr_inspector.operations.samples import write_samples
@@ -35,15 +35,17 @@ from local_vast import LocalVast
 
 REFERENCE = "sq010_sh020_beauty_v003.1001.exr"
 ROWS_SHOWN = 10
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "files": ("file", "status", "completeness", "size_bytes", "frame_number", "inspection_count", "is_current"),
-    "parts": ("file", "part_index", "part_name", "part_type", "compression", "width", "height"),
-    "channels": ("file", "part_index", "channel_name", "channel_type", "x_sampling", "y_sampling"),
-    "attributes": ("file", "part_index", "attr_name", "attr_type", "value_json"),
+SHOWN = {
+    "files": "status, completeness, size_bytes, frame_number, inspection_count, is_current",
+    "parts": "part_type, parts.compression, parts.render_product",
+    "channels": "channel_name, channel_type, aov_role, aov_category",
+    "attributes": "attr_name, attr_type, left(value_json, 30) AS value",
 }
-"""Table -> the columns that are shown; `file` is the last segment of the file's path."""
+"""Table -> what is shown of its rows, in columns for which a narrow terminal has room."""
+OF_ONE_FILE = ("channels", "attributes")
 NEAREST = """
-SELECT parse_filename(other.file_path), round(array_distance(other.metadata_embedding, one.metadata_embedding)::DOUBLE, 6)
+SELECT parse_filename(other.file_path) AS file,
+       round(array_distance(other.metadata_embedding, one.metadata_embedding)::DOUBLE, 6) AS distance
 FROM files AS one, files AS other
 WHERE parse_filename(one.file_path) = ? AND one.is_current AND other.is_current
   AND other.file_id <> one.file_id AND other.status <> 'unreadable'
@@ -57,7 +59,7 @@ NEXT = (
     "exr-inspector validate --stored --policy netflix_vfx",
 )
 
-console = Console(width=150, soft_wrap=False)
+console = Console(soft_wrap=False)
 
 
 def inspect(server: LocalVast, paths: Sequence[Path], log: Path) -> dict[Path, dict[str, Any]]:
@@ -86,7 +88,7 @@ def stored(server: LocalVast) -> dict[str, pa.Table]:
     session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
     with session.transaction() as tx:
         schema = tx.bucket(BUCKET).schema(SCHEMA)
-        return {name: schema.table(name).select().read_all() for name in COLUMNS}
+        return {name: schema.table(name).select().read_all() for name in SHOWN}
 
 
 def show_result(result: dict[str, Any]) -> None:
@@ -94,37 +96,33 @@ def show_result(result: dict[str, Any]) -> None:
     brief = dict(result)
     brief["channels"] = [*result["channels"][:3], f"... {len(result['channels'])} in all"]
     brief["attributes"] = {"parts": [[*part[:3], f"... {len(part)} in all"] for part in result["attributes"]["parts"]]}
-    console.print(text.pretty(brief), highlight=False, markup=False)
+    console.print(text.pretty(brief, console.width), highlight=False, markup=False, soft_wrap=True)
 
 
-def show_tables(tables: dict[str, pa.Table]) -> None:
-    """The first rows of each table, with the number of all."""
+def show_tables(stored: dict[str, pa.Table], reference: str) -> None:
+    """The first rows of each table, of those with many rows a file those of `reference`, with the number of all."""
     with duckdb.connect() as sql:
-        for name, table in tables.items():
+        for name, table in stored.items():
             sql.register(name, table)
-        for name, columns in COLUMNS.items():
-            chosen = ", ".join(column if column == "file" else f"{name}.{column}" for column in columns)
-            rows = sql.execute(
-                f"SELECT {chosen} FROM {name} JOIN (SELECT file_id, parse_filename(file_path) AS file FROM files) USING (file_id)"  # noqa: S608 - constants of this file
-                f" ORDER BY ALL LIMIT {ROWS_SHOWN}"
-            ).fetchall()
-            print_table(f"{name}: {tables[name].num_rows} rows", columns, rows)
+        for name, columns in SHOWN.items():
+            source = "files" if name == "files" else f"{name} JOIN files USING (file_id)"
+            condition = "file = ?" if name in OF_ONE_FILE else "? <> ''"
+            statement = f"SELECT parse_filename(file_path) AS file, {columns} FROM {source} WHERE {condition} ORDER BY ALL"  # noqa: S608 - constants of this file
+            print_table(f"{name}: {stored[name].num_rows} rows", sql.execute(f"{statement} LIMIT {ROWS_SHOWN}", [reference]))
 
 
 def show_neighbours(files: pa.Table, reference: str) -> None:
     """The three renders nearest to `reference` by metadata_embedding."""
     with duckdb.connect() as sql:
         sql.register("files", files)
-        rows = sql.execute(NEAREST, [reference]).fetchall()
-    print_table(f"Nearest to {reference} by metadata_embedding", ("file", "distance"), rows)
+        print_table(f"Nearest to {reference} by metadata_embedding", sql.execute(NEAREST, [reference]))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(title: str, answer: duckdb.DuckDBPyConnection) -> None:
     """One table for people."""
-    table = Table(*columns, title=title, title_justify="left", expand=False)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    console.print(table)
+    names = [column[0] for column in answer.description or ()]
+    print()
+    tables.show([dict(zip(names, row, strict=True)) for row in answer.fetchall()], sys.stdout, title)
 
 
 def show_end(results: dict[Path, dict[str, Any]], data: Path) -> None:
@@ -161,13 +159,13 @@ def run() -> None:
     logging.getLogger("vastdb").setLevel(logging.ERROR)
     paths = write_samples(args.data / "samples")
     with LocalVast(data=args.data / "database", buckets=(BUCKET,)) as server:
-        console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}")
+        console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}", soft_wrap=True)
         results = inspect(server, paths, args.data / "function.log")
-        tables = stored(server)
+        rows = stored(server)
         page.write(connection.open_target(connection.settings_of(server.url, f"{BUCKET}/{SCHEMA}")), args.data / "report.html")
     show_result(results[paths[0]])
-    show_tables(tables)
-    show_neighbours(tables["files"], args.reference)
+    show_tables(rows, args.reference)
+    show_neighbours(rows["files"], args.reference)
     show_end(results, args.data)
 
 

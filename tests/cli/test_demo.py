@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from project import ROOT
 def demonstrate(data: Path) -> str:
     """What one run prints."""
     command = [sys.executable, "-m", "exr_inspector.cli.demo", "--data", str(data)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    variables = os.environ | {"COLUMNS": "80"}
+    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +61,16 @@ def test_a_run_ends_with_ten_lines_for_a_newcomer(runs: tuple[str, str]) -> None
         assert (program, subcommand in SUBCOMMANDS) == ("exr-inspector", True)
 
 
+def test_no_table_is_wider_than_the_terminal(runs: tuple[str, str]) -> None:
+    """From the first row to the last: every column has room in 80."""
+    shown = runs[1][runs[1].index("\nfiles: ") : runs[1].index(" events, ")]
+    assert "not shown" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_the_neighbours_of_a_frame_are_its_own_sequence(runs: tuple[str, str]) -> None:
     """The other two frames come first, and a frame of another build of the renderer is farther away."""
-    rows = re.findall(r"│ (\S+\.exr) +│ +([\d.]+) +│$", runs[0].split("Nearest to")[1], re.MULTILINE)
+    rows = re.findall(r"^(\S+\.exr) +([\d.]+)$", runs[0].split("Nearest to")[1], re.MULTILINE)
     names, distances = [name for name, _ in rows], [float(distance) for _, distance in rows]
     assert {*names[:2]} == {f"sq010_sh020_beauty_v003.{frame}.exr" for frame in (1002, 1003)}
     assert len(rows) == 3
