@@ -34,10 +34,13 @@ STYLES = {
 Row = Mapping[str, Any]
 _PAIRS = (("first_", "last_"), ("min_", "max_"), ("fewest_", "most_"))
 _SAME_AS = "same_as_frame"
-_SUFFIXES = {"_name": "", "_number": "", "_count": "s", "_bytes": "", "_mb": ""}
+_EXTREME = "worst_"
+"""Before the name of what is one of many that a row counts: its path is not what the row is about."""
+_SUFFIXES = {"_name": "", "_number": "", "_count": "s", "_bytes": "", "_mb": "", "_seconds": " time", "_hours": " time"}
 _TITLES = {
     "file_path": "file", "sequence_key": "sequence", "multipart_count": "parts", "value_text": "value",
-    "missing_count": "how many", "measured_count": "measured", "sampled_count": "sampled", "nan_count": "NaN",
+    "missing_count": "how many", "seconds_a_frame": "time a frame", "measured_count": "measured", "sampled_count": "sampled",
+    "nan_count": "NaN",
 }  # fmt: skip
 
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
@@ -213,7 +216,8 @@ class _Reading:
 
     def _unite(self, first: str, last: str, what: str) -> None:
         plural = "" if what.endswith("s") or what == "missing" else "s"
-        self.titles[first] = "range" if what + plural in self.rows[0] else (what + plural).replace("_", " ")
+        title = (what + plural).replace("_", " ")
+        self.titles[first] = "range" if title in map(_title, self.rows[0]) else title
         for row in self.rows:
             low, high = row[first], row.pop(last)
             shown = [units.as_read(first, value) for value in dict.fromkeys((low, high))]
@@ -229,7 +233,7 @@ class _Reading:
 
     def shorten_paths(self) -> None:
         """Paths below the folder that they share; without columns that the first path says already."""
-        names = [name for name in self.rows[0] if self._are_paths(name)]
+        names = [name for name in self.rows[0] if self._are_paths(name) and not name.startswith(_EXTREME)]
         if not names:
             return
         self._take_frames(names)

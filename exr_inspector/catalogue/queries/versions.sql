@@ -143,14 +143,7 @@ SELECT
     versions.layer_name,
     versions.layer_key,
     versions.version,
-    versions.frame_count,
-    versions.first_frame,
-    versions.last_frame,
-    versions.channel_count,
-    CAST(versions.total_bytes AS BIGINT) AS total_bytes,
-    versions.render_hours,
     CASE versions.worst WHEN 0 THEN 'ok' WHEN 1 THEN 'incomplete' WHEN 2 THEN 'damaged' ELSE 'unreadable' END AS worst_status,
-    versions.last_written,
     CASE
         WHEN changes.layer_key IS NULL THEN NULL
         WHEN coalesce(changes.channels, changes.resolution, changes.compression, changes.renderer, changes.frames) IS NULL
@@ -174,7 +167,14 @@ SELECT
                 ELSE ''
             END
             || coalesce(changes.frames, '')
-    END AS changed
+    END AS changed,
+    versions.frame_count,
+    versions.first_frame,
+    versions.last_frame,
+    CAST(versions.total_bytes AS BIGINT) AS total_bytes,
+    versions.render_hours,
+    versions.channel_count,
+    versions.last_written
 FROM versions
 JOIN layers ON layers.layer_key = versions.layer_key
 LEFT JOIN changes ON changes.layer_key = versions.layer_key AND changes.version_number = versions.version_number
