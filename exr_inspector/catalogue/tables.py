@@ -12,6 +12,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
 
 from exr_inspector.catalogue import places, units
@@ -96,8 +97,8 @@ class Table:
 
     @property
     def is_grouped(self) -> bool:
-        """Whether several rows are about the same thing, which the first column says."""
-        return len(self.columns) > 2 and 3 * len(set(self.columns[0].cells)) <= 2 * self.rows
+        """Whether several rows one after the other are about the same thing, which the first column says."""
+        return len(self.columns) > 2 and 3 * sum(1 for _ in groupby(self.columns[0].cells)) <= 2 * self.rows
 
     def without(self, column: Column) -> Table:
         """The table without a column."""

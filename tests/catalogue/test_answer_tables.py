@@ -124,3 +124,23 @@ def test_hashes_go_before_what_a_person_reads(monkeypatch: pytest.MonkeyPatch) -
     tables.show(rows, shown)
     assert "distance" in shown.getvalue().partition("not shown")[0]
     assert "not shown: file_id" in shown.getvalue()
+
+
+def test_rows_of_one_sequence_that_lie_apart_do_not_stand_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order says which shot costs most; a sequence above each row would say it again and again."""
+    rows = query_cases.golden("shot_cost")
+    lines = shown([rows[at] for at in range(0, len(rows), 2)], 80, monkeypatch)
+    assert [line.strip() for line in lines if re.fullmatch(r" *sq\d+", line)] == []
+
+
+def test_a_row_about_a_shot_is_not_about_its_worst_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its frames are those of the shot, or none."""
+    lines = shown(query_cases.golden("shot_cost"), 110, monkeypatch)
+    assert not any(line.startswith("in ") for line in lines)
+    assert "frames" not in " ".join(lines).split()
+
+
+def test_a_range_beside_its_count_has_a_title_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two columns named frames would leave open which is which."""
+    head = " ".join(shown(query_cases.golden("bad_pixels"), 110, monkeypatch))
+    assert "frames  range" in head
