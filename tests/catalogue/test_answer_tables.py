@@ -128,9 +128,10 @@ def test_hashes_go_before_what_a_person_reads(monkeypatch: pytest.MonkeyPatch) -
 
 def test_rows_of_one_sequence_that_lie_apart_do_not_stand_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order says which shot costs most; a sequence above each row would say it again and again."""
-    rows = query_cases.golden("shot_cost")
-    lines = shown([rows[at] for at in range(0, len(rows), 2)], 80, monkeypatch)
-    assert [line.strip() for line in lines if re.fullmatch(r" *sq\d+", line)] == []
+    rows = [row for row in query_cases.golden("shot_cost") if row["show_name"] == "caldera"]
+    lines = shown(rows[:6], 80, monkeypatch)
+    above = [line for line in lines if re.fullmatch(r"sq\d+", line)]
+    assert len(set(above)) == len(above)
 
 
 def test_a_row_about_a_shot_is_not_about_its_worst_frame(monkeypatch: pytest.MonkeyPatch) -> None:
