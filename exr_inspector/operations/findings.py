@@ -48,7 +48,8 @@ class Group:
             numbers = sequences.setdefault(name.sequence_key or path, [])
             numbers += [] if name.frame_number is None else [name.frame_number]
         for key, numbers in sequences.items():
-            yield f"{places.file(key).below(common)}  {units.frames(numbers) if numbers else ''}".rstrip()
+            where, frames = places.file(key).below(common), units.frames(numbers) if numbers else ""
+            yield f"frames {frames}" if where == "." else f"{where}  {frames}".rstrip()
 
 
 def grouped(entries: Iterable[Entry]) -> list[Group]:
