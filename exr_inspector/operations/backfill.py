@@ -293,12 +293,13 @@ class Wanted:
 
     stats: bool = False
     policy_id: str | None = None
+    deep_stats: bool = False
 
 
 def wanted_of(settings: Settings) -> Wanted:
     """What these settings make of every file."""
     policy = policy_of(None, settings).id if settings.validate else None
-    return Wanted(settings.stats != "off" or settings.deep_stats, policy)
+    return Wanted(settings.stats != "off" or settings.deep_stats, policy, settings.deep_stats)
 
 
 def _read_stored(store: Store, items: Sequence[Item], wanted: Wanted) -> dict[str, dict[str, Any]]:
@@ -316,11 +317,20 @@ def _lacking(work: Any, file_ids: Sequence[str], wanted: Wanted) -> set[str]:
     """The files without statistics, or without results of the policy, where those are wanted."""
     lacking: set[str] = set()
     if wanted.stats and file_ids:
-        lacking |= set(file_ids) - set(work.select("pixel_stats", ["file_id"], "file_id", file_ids)["file_id"].to_pylist())
+        unmeasured = set(file_ids) - set(work.select("pixel_stats", ["file_id"], "file_id", file_ids)["file_id"].to_pylist())
+        lacking |= unmeasured if wanted.deep_stats else _with_flat_parts(work, sorted(unmeasured))
     if wanted.policy_id and file_ids:
         rows = work.select("validation_results", ["file_id", "policy_id"], "file_id", file_ids).to_pylist()
         lacking |= set(file_ids) - {row["file_id"] for row in rows if row["policy_id"] == wanted.policy_id}
     return lacking
+
+
+def _with_flat_parts(work: Any, file_ids: Sequence[str]) -> set[str]:
+    """The files that have more than deep parts, of which nothing is measured unless that is asked for."""
+    if not file_ids:
+        return set()
+    parts = work.select("parts", ["file_id", "is_deep"], "file_id", file_ids).to_pylist()
+    return {part["file_id"] for part in parts if not part["is_deep"]}
 
 
 def _placed_alike(row: dict[str, Any] | None, store: Store) -> dict[str, Any] | None:

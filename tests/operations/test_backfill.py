@@ -358,6 +358,14 @@ def test_statistics_and_findings_are_added_to_files_that_lack_them(empty: Databa
     assert go(empty, str(tmp_path), "--policy", "no_such")[0] == 2
 
 
+def test_deep_files_lack_no_statistics_that_nobody_asked_for(empty: Database, tmp_path: Path) -> None:
+    """They are left alone every night, until deep statistics are wanted, and then once more."""
+    samples.deep(tmp_path / "smoke.1001.exr")
+    given = [counts(go(empty, str(tmp_path), *way)[1]) for way in ((), ("--stats",), ("--deep-stats",), ("--stats",))]
+    assert given == [(1, 0, 0), (0, 1, 0), (1, 0, 0), (0, 1, 0)]
+    assert len(empty.rows("pixel_stats")) == empty.rows("files")[0]["channel_count"]
+
+
 def test_hidden_and_temporary_files_are_left_out_and_counted(empty: Database, tmp_path: Path) -> None:
     """What NFS, macOS, editors and writers leave beside a render; they are no failures."""
     paths = write_tree(tmp_path, 2)
