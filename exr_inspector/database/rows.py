@@ -34,6 +34,7 @@ Row = dict[str, Any]
 
 TOLD_PLACE = ("sequence_name", "shot_name")
 """Columns of `files` that a header may tell where the path does not."""
+_SCHEME = "s3://"
 _CHANNEL_BITS = {"HALF": 16, "FLOAT": 32, "UINT": 32}
 
 
@@ -286,6 +287,7 @@ def _file_rows(document: Document) -> list[Row]:
     derived = {
         "file_path_normalized": path,
         "file_id": file_id_of(path, header_hash),
+        "path": _path_without_scheme(document.file_columns["file_path"]),
         "channel_count": len(channels),
         "channel_fingerprint": document.fingerprint,
         "bit_depth": max((_CHANNEL_BITS.get(str(channel.get("type")), 0) for channel in channels), default=0) or None,
@@ -296,6 +298,11 @@ def _file_rows(document: Document) -> list[Row]:
     told = {name: value for name, value in _told_place(document).items() if place[name] is None}
     row = document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | place | told
     return [row | _version_columns(row)]
+
+
+def _path_without_scheme(path: str) -> str | None:
+    """An object's bucket and key, which SpaceHarbor and frame-metadata-extractor know a file by; None for a local file."""
+    return path.removeprefix(_SCHEME) if path.startswith(_SCHEME) else None
 
 
 def _version_columns(row: Row) -> Row:

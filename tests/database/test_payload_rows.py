@@ -110,6 +110,12 @@ def test_vectors_are_the_computed_ones_bit_for_bit():
     assert row["channel_fingerprint"] == compute_channel_fingerprint(document["channels"])
 
 
+def test_an_object_is_known_without_its_scheme_too():
+    """Bucket and key, as others write an address; a local file has no such name."""
+    named = [payload("s3://renders/sq010/a.exr"), payload("/mnt/renders/sq010/a.exr")]
+    assert [vast_rows.payload_to_files_row(one)["path"][0].as_py() for one in named] == ["renders/sq010/a.exr", None]
+
+
 def test_the_parts_fingerprint_stands_on_its_first_channel_alone():
     """Two parts, two fingerprints, null on the other channels."""
     channels = [channel("R"), channel("G"), channel("Z", "FLOAT", 1), channel("A", "HALF", 1)]

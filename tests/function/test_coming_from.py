@@ -145,3 +145,28 @@ def test_a_schema_without_their_table_is_named(server: LocalVast, monkeypatch: p
         monkeypatch.setenv(f"VAST_DB_{name}", value)
     assert import_list.main(["--from", "exr-data/nothing", "--output", str(tmp_path / "list")]) == 2
     assert not (tmp_path / "list").exists()
+
+
+def look_up(server: LocalVast, schema: str, asked: str) -> tuple[str, list[dict[str, Any]]]:
+    """What SpaceHarbor's service finds for a path: the column that it compares with, and the rows."""
+    session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
+    with session.transaction() as tx:
+        rows = tx.bucket("exr-data").schema(schema).table("files").select().read_all()[:10_000].to_pylist()
+    compared = ("source_uri", "s3_key", "path", "file_path", "uri")
+    column = next(name for wanted in compared for name in rows[0] if name.lower() == wanted)
+    key = asked.removeprefix("s3://")
+    found = [row for row in rows if row[column] == key]
+    return column, found or [row for row in rows if row[column] == key.partition("/")[2]]
+
+
+@pytest.mark.parametrize("asked", ["s3://renders/sq010/a.exr", "renders/sq010/a.exr"])
+def test_a_look_up_of_space_harbor_finds_its_row(asked: str, server: LocalVast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks without the scheme, and compares with the first column of a name that it knows."""
+    for name, value in {**objects_of(server), "VAST_DB_BUCKET": "exr-data", "VAST_DB_SCHEMA": "exr_again"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning, match="VAST_DB_BUCKET"):
+        inspect(Context())
+    column, found = look_up(server, "exr_again", asked)
+    assert column == "path"
+    assert [(row["file_path"], row["status"]) for row in found] == [("s3://renders/sq010/a.exr", "ok")]
+    assert look_up(server, "exr_again", "s3://renders/sq010/b.exr") == ("path", [])

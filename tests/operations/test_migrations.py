@@ -149,6 +149,7 @@ def test_filling_finds_what_the_current_code_would_have_written(old: Database) -
     assert place == (1004, "apollo", "ab", "ab_0010")
     assert (frame["bit_depth"], frame["colorspace"], frame["version_token"]) == (32, "ACEScg", "v003")
     assert frame["chunk_sizes_sha256"] == "c0ffee"
+    assert frame["path"] == "renders/shows/apollo/seq/ab/shots/ab_0010/beauty_v003.1004.exr"
     (part,) = (row for row in old.rows("parts") if row["file_id"] == frame["file_id"])
     assert (part["render_software_version"], part["render_seconds"], part["host"]) == ("7.2.1", 12.5, "farm-07")
     roles = {row["channel_name"]: row["aov_role"] for row in old.rows("channels") if row["file_id"] == frame["file_id"]}
