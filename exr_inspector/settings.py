@@ -326,6 +326,11 @@ class Settings:
         return (self.ca_bundle or True) if self.tls_verify else False
 
 
+def environment_bundle() -> str | None:
+    """The authorities that `requests`, and so the database's client, trusts where the settings name none: a file, or a folder."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
+
+
 def environment_name(field_name: str) -> str:
     """The documented environment variable of a field of `Settings`."""
     return str(_FIELDS[field_name].metadata["names"][0])

@@ -2,11 +2,11 @@
 
     %(prog)s [EVENT.json|FILE.exr]
 
-Steps: settings, dns, endpoint, tls, credentials, bucket, schema, tables, payload, vectors, rows, write. Nothing stays behind: the
-write is rolled back, and looked for afterwards; --dry-run leaves it out. Without an argument the payload is that of a file that
-cannot be read. `--bundle FILE` writes versions, settings, steps and last errors as JSON; read it before you send it.
-`--assumptions` tries instead what the product assumes of VAST, in a schema of its own that it removes; docs/ASSUMPTIONS.md has
-the list.
+Steps: settings, dns, endpoint, tls, credentials, bucket, schema, tables, payload, place, vectors, rows, write, objects. Nothing
+stays behind: the write is rolled back, and looked for afterwards; --dry-run leaves it out. Without an argument the payload is
+that of a file that cannot be read. `--bundle FILE` writes versions, settings, steps and last errors as JSON; read it before you
+send it. `--assumptions` tries instead what the product assumes of VAST, in a schema of its own that it removes;
+docs/ASSUMPTIONS.md has the list.
 Exit status: 0 all is well; 3 a step failed; others as in docs/OPERATIONS.md.
 """
 

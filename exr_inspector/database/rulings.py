@@ -45,6 +45,7 @@ _REPORT = "The server does not accept what was sent; report it with the payload"
 _CAPACITY = "Free capacity or raise the quota"
 _NETWORK = "Check VAST_DB_ENDPOINT, and the network between here and it"
 _CERTIFICATE = "Name the PEM file of the certificate authority that signed it in VAST_CA_BUNDLE"
+_BUNDLE = "Correct the variable or unset it; VAST_CA_BUNDLE goes before it"
 # Driver 0.0.33 verifies by itself, whatever the client was told.
 _ENGINE_CERTIFICATE = (
     "The query engine's driver knows no VAST_CA_BUNDLE: name the authority's PEM file in SSL_CERT_FILE, or use --engine client"
@@ -126,8 +127,9 @@ _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 _PLAIN_TEXT = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 # The query engine's driver tells only in its text.
 _DRIVER_UNTRUSTED = "invalid peer certificate"
-# The text of `requests` for a file that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names.
+# What `requests` says of a file that one of both variables names; botocore's error has a FileNotFoundError below it.
 _NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"
+_BUNDLE_MISSING = "the file with certificate authorities that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names is not there"
 
 # The table changed since its metadata were loaded: they are loaded again, and a drift is then reported by name.
 _STALE_CODES = frozenset({"TabularMismatchColumnType", "TabularMismatchColumnName"})
@@ -208,6 +210,8 @@ def network_cause(error: BaseException) -> str | None:
 
 def certificate_remedy(cause: str) -> str | None:
     """What can be done about a `network_cause` where it is a certificate."""
+    if cause == _BUNDLE_MISSING:
+        return _BUNDLE
     return _CERTIFICATE if cause.startswith(_UNTRUSTED) else None
 
 
@@ -223,8 +227,8 @@ def _words_of_cause(error: BaseException) -> str | None:
     text = str(error)
     if _DRIVER_UNTRUSTED in text and type(error).__module__.startswith("adbc"):
         return _UNTRUSTED
-    if text.startswith(_NO_BUNDLE):
-        return "the file with certificate authorities that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names is not there"
+    if text.startswith(_NO_BUNDLE) or isinstance(error, FileNotFoundError):
+        return _BUNDLE_MISSING
     names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
     words = next((_NETWORK_CAUSES[name] for name in names if name in _NETWORK_CAUSES), None)
     if words == _UNTRUSTED:

@@ -20,7 +20,7 @@ from exr_inspector.database.rulings import certificate_remedy, network_cause
 from exr_inspector.errors import BadSettings, InspectorError, ObjectChanged, ObjectGone, ObjectUnavailable, StorageUnavailable
 from exr_inspector.function import events
 from exr_inspector.retry import repeat
-from exr_inspector.settings import Settings, environment_name
+from exr_inspector.settings import Settings, environment_bundle, environment_name
 
 T = TypeVar("T")
 REREADS = 3
@@ -232,13 +232,19 @@ def s3_client(settings: Settings) -> Any:
         aws_access_key_id=settings.s3_access_key,
         aws_secret_access_key=settings.s3_secret_key,
         region_name=settings.s3_region,
-        verify=settings.verify(),
+        verify=_trusted(settings),
         config=config,
     )
     # Before botocore makes a request of the parameters: it has ideas of its own about where an ARN leads.
     client.meta.events.register("provide-client-params.s3", _check_bucket)
     client.meta.events.register_last("before-parameter-build.s3", _redirect_once)
     return client
+
+
+def _trusted(settings: Settings) -> bool | str:
+    """What the database's client trusts: the settings' authorities, else those of the environment. botocore takes no folder."""
+    named, verify = environment_bundle(), settings.verify()
+    return named if verify is True and named and not Path(named).is_dir() else verify
 
 
 def _check_bucket(params: dict[str, Any], **_: Any) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import socket
 import ssl
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
@@ -22,14 +21,15 @@ from exr_inspector.database.persist import open_store
 from exr_inspector.database.rows import new_stamp, rows_of, to_tables
 from exr_inspector.database.session import Ledger, Store
 from exr_inspector.embedding.vectors import compute_channel_fingerprint, compute_metadata_embedding
-from exr_inspector.errors import BadHeader, BadSettings, InspectorError, Reject
+from exr_inspector.errors import BadHeader, BadSettings, InspectorError, ObjectUnavailable, Reject
+from exr_inspector.function import objects
 from exr_inspector.function.job import Job, make_runtime
 from exr_inspector.operations import migrations
 from exr_inspector.operations.migrations import State
 from exr_inspector.operations.verification import differences
 from exr_inspector.payload import document
 from exr_inspector.payload.places import place_of
-from exr_inspector.settings import Settings
+from exr_inspector.settings import Settings, environment_bundle
 from vast_schemas import CURRENT_VERSION, TABLES, schema_for
 
 TIMEOUT = 5.0
@@ -64,8 +64,7 @@ class Patient:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the endpoint."""
-        parts = urlsplit(str(self.settings.db_endpoint))
-        return str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+        return _address(str(self.settings.db_endpoint))
 
     @property
     def opened(self) -> Store:
@@ -99,32 +98,46 @@ def resolve_host(patient: Patient) -> str:
 def reach_endpoint(patient: Patient) -> str:
     """A connection to the port."""
     host, port = patient.address
-    try:
-        socket.create_connection((host, port), TIMEOUT).close()
-    except OSError as error:
-        remedy = "Check the port, the route and the firewall between here and the data VIP"
-        raise StepFailed(f"{host}:{port} cannot be reached: {error}", remedy=remedy) from error
+    _connect(host, port, "VAST_DB_ENDPOINT").close()
     return f"{host}:{port} answers"
+
+
+def _connect(host: str, port: int, setting: str) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), TIMEOUT)
+    except OSError as error:
+        remedy = f"Check {setting}, the port, the route and the firewall between here and the data VIP"
+        raise StepFailed(f"{host}:{port} cannot be reached: {error}", remedy=remedy) from error
 
 
 def check_tls(patient: Patient) -> str:
     """The certificate, where there is one."""
-    if not str(patient.settings.db_endpoint).startswith("https:"):
+    return _shake_hands(str(patient.settings.db_endpoint), "VAST_DB_ENDPOINT", patient.settings.verify())
+
+
+def _shake_hands(endpoint: str, setting: str, verify: bool | str) -> str:
+    """The protocol that an endpoint speaks, and whether its certificate is trusted."""
+    if not endpoint.startswith("https:"):
         return "the endpoint is http, so nothing is encrypted"
-    verify = patient.settings.verify()
+    host, port = _address(endpoint)
     context = _trust(verify)
-    host, port = patient.address
     try:
-        with socket.create_connection((host, port), TIMEOUT) as plain, context.wrap_socket(plain, server_hostname=host) as secure:
+        with _connect(host, port, setting) as plain, context.wrap_socket(plain, server_hostname=host) as secure:
             return f"{secure.version()}, " + ("verified" if verify is not False else "not verified")
     except OSError as error:
         remedy = "Set VAST_CA_BUNDLE to the cluster's certificate authority, or the endpoint to http"
         raise StepFailed(f"{host}:{port}: {error}", remedy=remedy) from error
 
 
+def _address(endpoint: str) -> tuple[str, int]:
+    """Host and port."""
+    parts = urlsplit(endpoint)
+    return str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _trust(verify: bool | str) -> ssl.SSLContext:
-    """What the database's client trusts: the settings' authorities, else those that its library finds in the environment."""
-    named = verify if isinstance(verify, str) else os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    """What both clients trust: the settings' authorities, else those that the database's library finds in the environment."""
+    named = verify if isinstance(verify, str) else environment_bundle()
     folder = named is not None and Path(named).is_dir()
     try:
         context = ssl.create_default_context(cafile=None if folder else named, capath=named if folder else None)
@@ -134,6 +147,29 @@ def _trust(verify: bool | str) -> ssl.SSLContext:
     if verify is False:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
+
+
+def reach_objects(patient: Patient) -> str:
+    """The object store: its address, its certificate, and the keys. Which objects they may read, only an event shows."""
+    settings = patient.settings
+    if not settings.s3_endpoint:
+        return "S3_ENDPOINT is not set, so the function reads local files and no objects"
+    said = _shake_hands(settings.s3_endpoint, "S3_ENDPOINT", settings.verify())
+    return f"{settings.s3_endpoint}: {said}; {_try_keys(settings)}"
+
+
+def _try_keys(settings: Settings) -> str:
+    """What the object store says to the keys. That they may not list buckets is nothing that the function minds."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        count = len(objects.s3_client(replace(settings, s3_attempts=1)).list_buckets()["Buckets"])
+    except (BotoCoreError, ClientError) as error:
+        verdict = objects.as_inspector_error(error, str(settings.s3_endpoint))
+        if isinstance(verdict, ObjectUnavailable):
+            return "its keys may not list buckets, which is not needed"
+        raise verdict from None
+    return f"its keys see {count} bucket{'' if count == 1 else 's'}"
 
 
 def begin_transaction(patient: Patient) -> str:
@@ -288,6 +324,7 @@ STEPS = {
     "vectors": Examination(compute_vectors, ("payload",)),
     "rows": Examination(make_rows, ("vectors",)),
     "write": Examination(write_and_roll_back, ("tables", "rows")),
+    "objects": Examination(reach_objects, ("settings",)),
 }
 """The steps by name, in their order."""
 
