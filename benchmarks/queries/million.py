@@ -144,7 +144,9 @@ def _columns(numbers: np.ndarray[Any, Any], setups: np.ndarray[Any, Any], random
             "file_id": ids, "policy_id": texts("delivery%.0s", numbers * 0), "policy_version": texts("2%.0s", numbers * 0),
             "rule_id": texts("compression%.0s", numbers * 0), "severity": texts("FAIL%.0s", numbers * 0),
             "status": pa.array(["PASS", "FAIL"]).take(pa.array((setup % 97 == 0).astype("int64"))),
-            "message": texts("as it should be%.0s", numbers * 0),
+            "status_code": pa.array(["pass", "compression_not_allowed"]).take(pa.array((setup % 97 == 0).astype("int64"))),
+            "message": texts("compression is %d", setup % 4),
+            "suggested_fix": texts("write it with compression %d", setup % 3),
         },
     }  # fmt: skip
 

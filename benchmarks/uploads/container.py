@@ -1,16 +1,18 @@
-"""What a container of the function holds and computes: with one event at a time, and with 20, pixel statistics on.
+"""What a container of the function holds and computes: with one event at a time, and with 20.
 
     scripts/python -m benchmarks.uploads.container [--frames 20] [--width 4096] [--height 2160] [--channels 16]
 
-The endpoint and the function host are processes of their own. Twice, with the largest of the samples and with a frame of the size
-given, one event is delivered, then as many at a time as the platform hands to a container; every one has to end in its row. The
-memory is that of the host and of the processes that decode for it, together: the proportional set sizes of all, read from /proc
-again and again, so Linux alone has it. The processor time is what all of them used, in seconds for one event.
+The endpoint and the function host are processes of their own. For the largest of the samples without and with statistics of all
+pixels, and for a frame of the size given with them, one event is delivered, then as many at a time as the platform hands to a
+container; every one has to end in its rows. The memory is that of the host, with the libraries that it has loaded, and what the
+processes that decode for it have of their own beside it, read from /proc again and again, so Linux alone has it. The processor
+time is what all of them used, in seconds for one event.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
@@ -33,7 +35,7 @@ from exr_inspector.function.host import THREADS
 from exr_inspector.operations.samples import write_samples
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BUCKET, TABLES = "renders", "exr"
+BUCKET, TABLES, SCHEMA = "renders", "exr", "exr_inspector"
 CONNECTION = {"endpoint": "ENDPOINT", "access": "ACCESS_KEY", "secret": "SECRET_KEY"}
 EVENT_SECONDS = 900
 INTERVAL = 0.01
@@ -65,7 +67,8 @@ class Watch:
 
     def held(self) -> float:
         """The memory of all of them now, in MiB."""
-        return sum(_proportional_kib(pid) for pid in self._all()) / 1024
+        host, *others = self._all()
+        return (_kib(host, "Rss") + sum(_kib(pid, "Private_Clean", "Private_Dirty") for pid in others)) / 1024
 
     def processor_seconds(self) -> float:
         """What they have used, those that ended and were waited for included."""
@@ -96,9 +99,10 @@ def _children(pid: int) -> list[int]:
     return [int(child) for thread in threads for child in _read(f"{thread}/children").split()]
 
 
-def _proportional_kib(pid: int) -> int:
-    _, _, rest = _read(f"/proc/{pid}/smaps_rollup").partition("\nPss:")
-    return int(rest.split()[0]) if rest else 0
+def _kib(pid: int, *names: str) -> int:
+    """The sum of what a process has of these kinds of memory; 0 where it has ended."""
+    lines = (line.split() for line in _read(f"/proc/{pid}/smaps_rollup").splitlines()[1:])
+    return sum(int(line[1]) for line in lines if line[0].removesuffix(":") in names)
 
 
 def _ticks(pid: int) -> int:
@@ -125,7 +129,7 @@ def endpoint(objects: Path) -> Iterator[dict[str, str]]:
 def function(settings: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     """Address and process id of a function host that is ready."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("VAST", "S3_", "EXR_"))}
-    environment |= {**settings, "VAST_DB_BUCKET": TABLES, "EXR_STATS": "full"}
+    environment |= {**settings, "VAST_DB_BUCKET": TABLES, "VAST_DB_SCHEMA": SCHEMA}
     command = [sys.executable, "-m", "exr_inspector.function.host", "--port", "0", "--log-level", "WARNING"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
@@ -164,11 +168,11 @@ def deliver(url: str, key: str) -> None:
 
 
 def stored(settings: Mapping[str, str]) -> int:
-    """The files with statistics of all their pixels."""
+    """The files that are stored, with statistics where those are asked for."""
+    table = "files" if settings["EXR_STATS"] == "off" else "pixel_stats"
     session = vastdb.connect(**{key: settings[f"VAST_DB_{name}"] for key, name in CONNECTION.items()})
     with session.transaction() as tx:
-        rows = tx.bucket(TABLES).schema("exr_inspector").table("pixel_stats").select(["file_id", "is_partial"]).read_all()
-    assert not any(rows["is_partial"].to_pylist())
+        rows = tx.bucket(TABLES).schema(SCHEMA).table(table).select(["file_id"]).read_all()
     return len(set(rows["file_id"].to_pylist()))
 
 
@@ -179,22 +183,30 @@ def write_frame(path: Path, width: int, height: int, channels: int) -> None:
     ).write(str(path))
 
 
-def measure(name: str, source: Path, objects: Path, count: int) -> None:
+def measure(name: str, source: Path, objects: Path, count: int, stats: str) -> None:
     """One file under `count` keys: one event, then all of them at a time; a line for each."""
-    keys = [f"{name}.{number:04d}.exr" for number in range(1001, 1001 + count)]
+    keys = [f"{name}.{number}.exr" for number in range(1001, 1001 + count)]
     for key in keys:
+        (objects / BUCKET / key).unlink(missing_ok=True)
         os.link(source, objects / BUCKET / key)
-    with endpoint(objects) as settings, function(settings) as (url, pid), Watch(pid) as watch:
-        print(f"{name}: {source.stat().st_size / 2**20:.1f} MiB; the container is ready and holds {watch.held():.0f} MiB")
-        for at_a_time in (1, count):
-            watch.reset()
-            began, used = time.monotonic(), watch.processor_seconds()
-            with ThreadPoolExecutor(at_a_time) as pool:
-                list(pool.map(partial(deliver, url), keys[:at_a_time]))
-            spent, used = time.monotonic() - began, watch.processor_seconds() - used
-            each = f"{used / at_a_time:.2f} s of the processor for each"
-            assert stored(settings) == at_a_time
-            print(f"  {at_a_time:2} at a time: {watch.peak:5.0f} MiB at most, {spent:6.1f} s for all, {each}", flush=True)
+    with endpoint(objects) as given:
+        settings = {**given, "EXR_STATS": stats}
+        with function(settings) as (url, pid), Watch(pid) as watch:
+            print(f"{name} of {source.stat().st_size / 2**20:.1f} MiB, statistics {stats}: {watch.held():.0f} MiB when ready")
+            for at_a_time in (1, count):
+                spent = deliver_all(url, keys[:at_a_time], watch)
+                assert stored(settings) == at_a_time
+                print(f"  {at_a_time:2} at a time: {spent}", flush=True)
+
+
+def deliver_all(url: str, keys: list[str], watch: Watch) -> str:
+    """Deliver these events at a time; what it took."""
+    watch.reset()
+    began, used = time.monotonic(), watch.processor_seconds()
+    with ThreadPoolExecutor(len(keys)) as pool:
+        list(pool.map(partial(deliver, url), keys))
+    spent, used = time.monotonic() - began, watch.processor_seconds() - used
+    return f"{watch.peak:5.0f} MiB at most, {spent:6.1f} s for all, {used / len(keys):.2f} s of the processor for each"
 
 
 def main() -> None:
@@ -205,14 +217,16 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=2160)
     parser.add_argument("--channels", type=int, default=16)
     asked = parser.parse_args()
+    logging.getLogger("vastdb").setLevel(logging.ERROR)  # it says of every endpoint without VIPs that it has none
     with tempfile.TemporaryDirectory(prefix="container-") as folder:
         objects = Path(folder) / "objects"
         (objects / BUCKET).mkdir(parents=True)
         largest = max(write_samples(Path(folder) / "samples"), key=lambda path: path.stat().st_size)
         frame = Path(folder) / "frame.exr"
-        measure("sample", largest, objects, asked.frames)
+        for stats in ("off", "full"):
+            measure("sample", largest, objects, asked.frames, stats)
         write_frame(frame, asked.width, asked.height, asked.channels)
-        measure("frame", frame, objects, asked.frames)
+        measure("frame", frame, objects, asked.frames, "full")
 
 
 if __name__ == "__main__":
