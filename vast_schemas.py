@@ -199,6 +199,13 @@ FILES = TableSpec(
             since="1.1.0",
             role=Role.OBSERVED,
         ),
+        Column(
+            "finding_codes",
+            TEXT,
+            "Codes of all errors and warnings of the inspection, each once, with a blank between them",
+            since="1.1.0",
+            role=Role.OBSERVED,
+        ),
         Column("path", TEXT, "bucket/key, which is file_path without s3://; null for local files", since="1.1.0"),
     ),
     vector_index=VectorIndex("metadata_embedding", "l2sq"),

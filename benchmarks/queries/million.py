@@ -144,7 +144,7 @@ def _columns(numbers: np.ndarray[Any, Any], setups: np.ndarray[Any, Any], random
             "file_id": ids, "policy_id": texts("delivery%.0s", numbers * 0), "policy_version": texts("2%.0s", numbers * 0),
             "rule_id": texts("compression%.0s", numbers * 0), "severity": texts("FAIL%.0s", numbers * 0),
             "status": pa.array(["PASS", "FAIL"]).take(pa.array((setup % 97 == 0).astype("int64"))),
-            "status_code": pa.array(["pass", "compression_not_allowed"]).take(pa.array((setup % 97 == 0).astype("int64"))),
+            "status_code": pa.array(["ok", "compression_not_allowed"]).take(pa.array((setup % 97 == 0).astype("int64"))),
             "message": texts("compression is %d", setup % 4),
             "suggested_fix": texts("write it with compression %d", setup % 3),
         },
@@ -176,7 +176,10 @@ def _files(
         "mtime": days, "status": pa.array(["ok", "incomplete"]).take(pa.array(broken.astype("int64"))),
         "completeness": pa.array(["complete", "truncated"]).take(pa.array(broken.astype("int64"))),
         "chunks_expected": constant + 68, "chunks_present": np.where(broken, 40, 68), "bytes_missing": broken * 1000,
-        "error_code": pa.nulls(len(numbers), pa.utf8()), "multipart_count": (constant + 1).astype("int32"),
+        "error_code": pa.nulls(len(numbers), pa.utf8()),
+        "finding_codes": pa.array(["chunk_missing", "cryptomatte_key_mismatch", None]).take(
+            pa.array(np.where(broken, 0, np.where(sequences % 500 == 3, 1, 2)))
+        ), "multipart_count": (constant + 1).astype("int32"),
         "channel_count": (constant + CHANNELS).astype("int32"), "is_deep": place[2] % 40 == 5,
         "metadata_embedding": pa.FixedSizeListArray.from_arrays(pa.array(noisy.reshape(-1)), type=vast_schemas.vector(384)),
         "channel_fingerprint": pa.FixedSizeListArray.from_arrays(fingerprints, type=vast_schemas.vector(128)),
@@ -347,8 +350,9 @@ def measure(task: Callable[[Path, str], Measured], folder: Path, name: str) -> M
 def document(rows: list[Measured], files: int) -> str:
     """The measurements as a Markdown page, with what they mean and which of them miss the aim."""
     lines = [f"| {row.task} | {row.seconds:.2f} | {row.reading:.2f} | {row.peak_mib:,} | {row.rows:,} |" for row in rows]
-    slow = [row.task for row in rows if row.seconds > AIM]
-    slow_from_scratch = [row.task for row in rows if row.seconds + row.reading > AIM]
+    asked = [row for row in rows if row.task in questions.names()]
+    slow = [row.task for row in asked if row.seconds > AIM]
+    slow_from_scratch = [row.task for row in asked if row.seconds + row.reading > AIM]
     return "\n".join([
         "# Every question over a million files",
         "",
@@ -361,10 +365,11 @@ def document(rows: list[Measured], files: int) -> str:
         "nothing else to do answers sooner. `reading` is what the client-side engine does before: it copies the columns that the",
         "statement needs from a stream into tables, and finds which files' rows to read. Here the stream comes from a file; an",
         "endpoint and its network add to it, and a query engine on the server has no such step. The peak is that of the whole",
-        "process.",
+        "process. The report asks most of the questions, one after another, and its seconds are those of all, their reading",
+        "included.",
         "",
-        f"The aim is {AIM} seconds for a statement. Above it: {', '.join(slow) or 'none'}.",
-        f"Above it together with the reading: {', '.join(slow_from_scratch) or 'none'}.",
+        f"The aim is {AIM} seconds for a statement. Above it: {', '.join(slow) or 'none of the questions'}.",
+        f"Above it together with the reading: {', '.join(slow_from_scratch) or 'none of the questions'}.",
         "",
         "| task | seconds | reading | peak MiB | rows |",
         "|---|---:|---:|---:|---:|",

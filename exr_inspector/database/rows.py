@@ -287,6 +287,7 @@ def _file_rows(document: Document) -> list[Row]:
     derived = {
         "file_path_normalized": path,
         "file_id": file_id_of(path, header_hash),
+        "finding_codes": _finding_codes(document.payload),
         "path": _path_without_scheme(document.file_columns["file_path"]),
         "channel_count": len(channels),
         "channel_fingerprint": document.fingerprint,
@@ -298,6 +299,15 @@ def _file_rows(document: Document) -> list[Row]:
     told = {name: value for name, value in _told_place(document).items() if place[name] is None}
     row = document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | place | told
     return [row | _version_columns(row)]
+
+
+def _finding_codes(payload: Mapping[str, Any]) -> str | None:
+    """The codes of errors and warnings in their order; None where there is neither."""
+    codes: dict[str | None, None] = {}
+    for name in ("errors", "warnings"):
+        entries = as_objects(payload.get(name) or [], name)
+        codes |= dict.fromkeys(checked_text(entry.get("code"), f"{name}[{at}].code") for at, entry in enumerate(entries))
+    return " ".join(filter(None, codes)) or None
 
 
 def _path_without_scheme(path: str) -> str | None:

@@ -466,6 +466,17 @@ def test_broken_rules_are_listed_with_frames_and_what_mends_them() -> None:
     assert {row["shot_name"] for row in warned if row["status"] == "WARN"} == {PLANTED["warned_shot"][2]}
 
 
+def test_findings_are_listed_also_where_nothing_was_judged() -> None:
+    """All frames of a pass of cryptomattes that nothing declares; errors as well; those with a code when it is asked for."""
+    rows = {row["sequence_or_file"]: row for row in query_cases.golden("findings")}
+    row = rows[sequence_key(*PLANTED["unjudged_cryptomatte"])]
+    assert (row["finding_codes"], row["file_count"]) == ("cryptomatte_without_metadata", 45)
+    assert rows[sequence_key(*PLANTED["unreadable"][:4])]["finding_codes"] == "not_exr"
+    with query_cases.over(seeded_catalogue.tables()) as sql:
+        mattes = engine.run(sql, questions.load("findings").bind({"code": "cryptomatte"})).to_pylist()
+    assert [one["sequence_or_file"] for one in mattes] == [row["sequence_or_file"]]
+
+
 def test_a_file_that_was_broken_and_is_whole_is_mended() -> None:
     """The frame whose earlier version was not finished; those that only were rendered again are not."""
     (row,) = query_cases.golden("mended_frames")

@@ -7,6 +7,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -75,7 +76,7 @@ def test_nothing_but_what_was_planted_is_a_problem(data: Row) -> None:
     """Each kind has as many problems as were planted, and those that follow from others."""
     counts = {kind: count["problems"] for kind, count in data["counts"].items()}
     follow = {"mixed": 1, "drift": 4, "odd": 7, "flicker": 2 + 2, "nan": 2, "black": 2, "incomplete": 2, "misnumbered": 2}
-    more = {"oversized": 2, "setup": 2, "repeated": 2}
+    more = {"oversized": 2, "setup": 2, "repeated": 2, "cryptomatte": 2}
     assert counts == dict.fromkeys(KINDS, 1) | follow | more
     assert sum(counts.values()) == len(data["problems"])
 
@@ -210,7 +211,23 @@ def test_questions_that_share_tables_are_answered_as_by_themselves(server: Local
 def test_every_kind_has_a_question_that_ships() -> None:
     """And every question that is read for problems has a reader."""
     assert {kind.question for kind in KINDS.values()} <= set(questions.names())
-    assert {kind.question for kind in KINDS.values()} == {*problems.READERS, "missing_frames"}
+    assert {kind.question for kind in KINDS.values()} == {*problems.READERS, "missing_frames"} - {"findings"}
+
+
+def test_cryptomattes_are_looked_at_whether_or_not_they_were_judged(data: Row) -> None:
+    """What a policy says of them goes before what the inspection found."""
+    unjudged = next(row for row in data["problems"] if FAULTS["unjudged_cryptomatte"].stands_in(row))
+    assert unjudged["why"] == "No metadata name its layers, so nothing can be selected from them"
+    assert unjudged["command"] == "exr-inspector ask findings --show apollo --shot sh040"
+    found = {
+        "show_name": None, "sequence_or_file": "s3://r/a.exr", "finding_codes": "chunk_missing cryptomatte_key_mismatch",
+        "file_count": 1, "first_frame": None, "last_frame": None, "first_path": "s3://r/a.exr",
+    }  # fmt: skip
+    (matte,) = problems.mattes([found])
+    assert matte.why == "The key of a layer is not the hash of its name"
+    judged = replace(matte, topic="default cryptomatte-selectable")
+    assert problems.without_repeats([matte, judged]) == [judged]
+    assert problems.without_repeats([matte, replace(judged, key="s3://r/b.exr")])[0] == matte
 
 
 def test_files_made_alike_stand_together_on_the_map_and_groups_have_names(data: Row) -> None:

@@ -111,7 +111,8 @@ def rows(page: Page, table: str) -> list[str]:
 
 @pytest.mark.parametrize("width", [400, 1440])
 def test_every_planted_fault_is_found_within_two_clicks(browser: Browser, address: str, width: int) -> None:
-    """One, on its kind among the figures: the row is there with place, layer and frames, once."""
+    """One, on its kind among the figures: the row is there with place, layer, frames and what a frame is odd in, once."""
+    assert {fault.kind for fault in FAULTS.values()} == set(KINDS)
     with open_page(browser, address, width) as page:
         for name, fault in FAULTS.items():
             follow(page, page.locator("#gravities").get_by_role("link", name=KINDS[fault.kind].label, exact=True))
@@ -123,7 +124,7 @@ def test_every_planted_fault_is_found_within_two_clicks(browser: Browser, addres
 def _words(fault: report_pages.Planted) -> list[str]:
     """What its row says."""
     frames = [f"{first}–{last}" if last > first else str(first) for first, last in fault.frames]
-    return [" / ".join(fault.place[:3]), *fault.place[3:], *frames]
+    return [" / ".join(fault.place[:3]), *fault.place[3:], *frames, fault.says]
 
 
 def test_every_figure_leads_to_rows(page: Page) -> None:

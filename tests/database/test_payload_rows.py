@@ -110,6 +110,13 @@ def test_vectors_are_the_computed_ones_bit_for_bit():
     assert row["channel_fingerprint"] == compute_channel_fingerprint(document["channels"])
 
 
+def test_the_codes_of_what_was_found_stand_in_one_column():
+    """Errors before warnings, each code once; null where there is neither."""
+    found = {"errors": [{"code": "b"}, {"code": "a"}], "warnings": [{"code": "c"}, {"code": "a"}, {}]}
+    rows = [vast_rows.payload_to_files_row(one).to_pylist()[0] for one in (payload() | found, payload())]
+    assert [row["finding_codes"] for row in rows] == ["b a c", None]
+
+
 def test_an_object_is_known_without_its_scheme_too():
     """Bucket and key, as others write an address; a local file has no such name."""
     named = [payload("s3://renders/sq010/a.exr"), payload("/mnt/renders/sq010/a.exr")]

@@ -64,7 +64,7 @@ def test_the_columns_of_1_1_0_are_absent_from_1_0_0():
     assert added == {
         "frame_number", "sequence_key", "show_name", "sequence_name", "shot_name", "task_name", "layer_name",
         "colorspace", "bit_depth", "version_token", "version_number", "layer_key", "chunk_sizes_sha256",
-        "path",
+        "finding_codes", "path",
     }  # fmt: skip
     assert set(schema_for("parts").names) - set(schema_for("parts", "1.0.0").names) == {
         "render_software_version", "render_product", "converter", "render_seconds", "peak_memory_mb", "host", "render_samples",

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,15 @@ WIDTH, HEIGHT = 1280, 900
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """The problem that a planted fault must be: its kind, show, sequence, shot and perhaps layer, and its frames as ranges."""
+    """The problem that a planted fault must be: its kind, show, sequence, shot and perhaps layer, its frames as ranges.
+
+    `says` stands in its reason.
+    """
 
     kind: str
     place: tuple[str, ...]
     frames: list[list[int]]
+    says: str = ""
 
     def stands_in(self, row: Row) -> bool:
         """Whether a problem is in this place."""
@@ -61,6 +65,16 @@ def _in_key(kind: str, name: str) -> Planted:
     return Planted(kind, tuple(key.split("/")[4:8]), [[first, last]])
 
 
+ODD_IN = {
+    "odd_frame": "compression",
+    "odd_type": "channel types (P.X, Z",
+    "odd_name": "channel names (+depth.Z, -Z)",
+    "odd_attribute": "attributes (+lensModel, +lensSerial)",
+    "odd_value": "attribute values (focalLength)",
+    "odd_part": "part name, view",
+}
+"""What the frames are odd in."""
+
 FAULTS = {
     "missing": _in_key("missing", "missing"),
     "duplicate": _in_key("duplicate", "duplicate"),
@@ -69,12 +83,13 @@ FAULTS = {
     "damaged": _at("damaged", "damaged"),
     "unreadable": _at("unreadable", "unreadable"),
     "frozen": _at("frozen", "frozen"),
-    **{name: _at("odd", name) for name in ("odd_frame", "odd_type", "odd_name", "odd_attribute", "odd_value", "odd_part")},
+    **{name: replace(_at("odd", name), says=says) for name, says in ODD_IN.items()},
     "odd_family": _at("setup", "odd_family"),
     "oversized": _at("oversized", "oversized"),
     "too_many_channels": _at("odd", "too_many_channels"),
     "failing_shot": _at("delivery", "failing_shot", 1001, 1045),
     "cryptomatte": _at("cryptomatte", "cryptomatte", 1001, 1045),
+    "unjudged_cryptomatte": _at("cryptomatte", "unjudged_cryptomatte", 1001, 1045),
     **{name: _from(name) for name in ("drift_software", "drift_window", "drift_channels", "drift_types")},
     "slow_host": Planted("slow", PLANTED["slow_host"][:3], []),
     "mixed_builds": _at("mixed", "mixed_builds", PLANTED["drift_software"][4], 1045),

@@ -136,6 +136,7 @@ class Frame:
     size: int | None = None
     chunk_digest: str | None = None
     rules: tuple[JsonObject, ...] = ()
+    warnings: tuple[JsonObject, ...] = ()
     day: int | None = None
     inspected: datetime | None = None
     superseded: bool = False
@@ -255,6 +256,7 @@ PLANTED: dict[str, Any] = {
     "stray": ("caldera", "sq040", "sh050", "utility", 1),
     "mended": ("apollo", "sq010", "sh010", "beauty", 1020),
     "cryptomatte": ("apollo", "sq020", "sh030", "crypto"),
+    "unjudged_cryptomatte": ("apollo", "sq020", "sh040", "crypto"),
 }
 """What is wrong, and where. Frames are numbers; a tuple of four names is a pass of a shot, of three a shot."""
 
@@ -308,7 +310,14 @@ def _from(name: str, **changes: Any) -> Any:
     return lambda frame: _of_setup(**changes)(frame) if frame.number >= PLANTED[name][4] else frame
 
 
+UNDECLARED: JsonObject = {
+    "code": "cryptomatte_without_metadata",
+    "message": "part 0: no metadata for the cryptomatte layers 'crypto_object', from which nothing can be selected",
+    "part": 0,
+}
+
 _CHANGES: dict[str, Any] = {
+    "unjudged_cryptomatte": lambda frame: replace(frame, warnings=(UNDECLARED,)),
     "truncated": lambda frame: replace(frame, status="incomplete", verdict="truncated"),
     "incomplete": lambda frame: replace(frame, status="incomplete", verdict="incomplete"),
     "damaged": lambda frame: replace(frame, status="damaged"),
@@ -488,6 +497,7 @@ def _described(document: JsonObject, frame: Frame) -> None:
     ordered = sorted(setup.channels)
     document["channels"] = [_channel(name, kind, index) for index in range(len(setup.views)) for name, kind in ordered]
     document["attributes"] = {"parts": [_attributes(frame) for _ in setup.views]}
+    document["warnings"] = list(frame.warnings)
     if frame.rules:
         document["validation"] = {"results": list(frame.rules)}
     if frame.key in MEASURED:

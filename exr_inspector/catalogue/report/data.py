@@ -102,7 +102,7 @@ def list_problems(sql: duckdb.DuckDBPyConnection, answer: Ask, missing: Sequence
     faults = list(problems.gaps(missing, gaps))
     for name, read in problems.READERS.items():
         faults += read(ask(answer, name))
-    return problems.as_rows(sql, problems.merge(faults))
+    return problems.as_rows(sql, problems.merge(problems.without_repeats(faults)))
 
 
 def _counts(listed: Sequence[Row]) -> Row:

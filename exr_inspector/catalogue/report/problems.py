@@ -33,7 +33,8 @@ STRAY = 2
 class Fault:
     """One fault as a question tells it. `key` is a sequence_key or a path, None where the fault is a shot's.
 
-    `topic` tells faults of a kind in one place apart; `seen` are frames that tell since when there is the fault.
+    `topic` tells faults of a kind in one place apart; `seen` are frames that tell since when there is the fault; `question` shows
+    it, where that is not the kind's.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Fault:
     path: str | None = None
     host: str | None = None
     seen: Range | None = None
+    question: str | None = None
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -279,6 +281,26 @@ def failed_rules(rows: Sequence[Row]) -> Iterator[Fault]:
         )  # fmt: skip
 
 
+MATTES = {
+    "cryptomatte_without_metadata": "No metadata name its layers, so nothing can be selected from them",
+    "cryptomatte_key_mismatch": "The key of a layer is not the hash of its name",
+    "cryptomatte_id_mismatch": "Names in a manifest have ids that are not their hash",
+    "cryptomatte_manifest_damaged": "A manifest is not JSON of names and ids",
+}
+"""What an inspection found wrong with cryptomattes, by its code."""
+
+
+def mattes(rows: Sequence[Row]) -> Iterator[Fault]:
+    """From findings: of what inspections found, what is wrong with cryptomattes."""
+    for row in rows:
+        for code in row["finding_codes"].split():
+            if code in MATTES:
+                frames = span(row["first_frame"], row["last_frame"])
+                why, path = MATTES[code], row["first_path"]
+                key, count = row["sequence_or_file"], row["file_count"]
+                yield Fault("cryptomatte", row, key, why, frames, count, code, path=path, question="findings")
+
+
 def setups(rows: Sequence[Row]) -> Iterator[Fault]:
     """From sequences_unlike_family."""
     for row in rows:
@@ -324,11 +346,18 @@ READERS: dict[str, Callable[[Sequence[Row]], Iterable[Fault]]] = {
     "same_picture": repeated,
     "oversized_files": oversized,
     "failed_rules": failed_rules,
+    "findings": mattes,
     "sequences_unlike_family": setups,
     "slow_hosts": slow_hosts,
     "mixed_builds": mixed_builds,
 }
 """Question -> what turns its rows into faults. missing_frames needs the extents of the sequences as well."""
+
+
+def without_repeats(faults: Sequence[Fault]) -> list[Fault]:
+    """All but what an inspection found of cryptomattes where a policy has judged them: its rule says it with the remedy."""
+    judged = {fault.key for fault in faults if fault.kind == "cryptomatte" and fault.topic not in MATTES}
+    return [fault for fault in faults if fault.topic not in MATTES or fault.key not in judged]
 
 
 def merge(faults: Iterable[Fault]) -> list[Fault]:
@@ -390,7 +419,7 @@ def _command(fault: Fault, place: Mapping[str, str | None]) -> str:
     """What to type to see more of it."""
     if fault.kind in SINGLE and fault.path and "://" not in fault.path:
         return f"exr-inspector inspect {shlex.quote(fault.path)}"
-    question = KINDS[fault.kind].question
+    question = fault.question or KINDS[fault.kind].question
     named = [
         f"--{name} {shlex.quote(place[name] or '')}" for name in ("show", "shot") if place[name] and name in _parameters(question)
     ]
