@@ -37,6 +37,7 @@ def main(
     objects: Annotated[
         str | None, typer.Option(metavar="BUCKET/PREFIX", help="with --assumptions: where objects may be written and removed")
     ] = None,
+    idle: Annotated[float, typer.Option(metavar="SECONDS", help="with --assumptions: how long a transaction is left idle")] = 2.0,
     json: common.Json = False,
     dry_run: common.DryRun = False,
     endpoint: common.Endpoint = None,
@@ -53,7 +54,7 @@ def assume(options: common.Options) -> common.Answer:
     common.silence_client()
     if options.dry_run:
         return {"lines": [f"{one.name}: {one.statement}" for one in assumptions.ASSUMPTIONS]}
-    tried = assumptions.try_all(common.settings_of(options), options.objects, options.input)
+    tried = assumptions.try_all(common.settings_of(options), options.objects, options.input, options.idle)
     holds = all(one["verdict"] != "broken" for one in tried)
     return {"ok": holds, "assumptions": tried, "lines": list(assumptions.lines(tried))}
 

@@ -9,6 +9,7 @@ import pytest
 
 from exr_inspector.cli import doctor
 from exr_inspector.operations import assumptions
+from exr_inspector.operations.assumptions import bench
 from exr_inspector.settings import Settings
 from local_vast import LocalVast
 from local_vast.deviations import IGNORED_HEADERS, REWRITES
@@ -41,7 +42,12 @@ EVENT = {
 
 def tried(server: LocalVast, event: Path | None = None) -> dict[str, dict[str, str]]:
     """Every verdict, by the assumption's name."""
-    settings = Settings(
+    return {one["name"]: one for one in assumptions.try_all(settings_of(server), "objects/trials", event)}
+
+
+def settings_of(server: LocalVast) -> Settings:
+    """Database and objects at this endpoint."""
+    return Settings(
         db_endpoint=server.url,
         db_access_key=server.access_key,
         db_secret_key=server.secret_key,
@@ -50,7 +56,6 @@ def tried(server: LocalVast, event: Path | None = None) -> dict[str, dict[str, s
         s3_access_key=server.access_key,
         s3_secret_key=server.secret_key,
     )
-    return {one["name"]: one for one in assumptions.try_all(settings, "objects/trials", event)}
 
 
 def broken(verdicts: dict[str, dict[str, str]]) -> set[str]:
@@ -93,6 +98,16 @@ def test_an_older_server_and_small_cells_are_noticed() -> None:
         verdicts = tried(server)
     assert verdicts["a-vector-index-can-be-had"]["verdict"] == "not tried"
     assert broken(verdicts) == {"cells-hold-126-kb"}
+
+
+def test_a_transaction_that_expires_sooner_is_noticed() -> None:
+    """It is left idle for as long as is asked for."""
+    (trial,) = (one for one in assumptions.ASSUMPTIONS if one.name == "idle-transactions-live-for-seconds")
+    with LocalVast(buckets=("renders",), idle_seconds=1.0) as server, bench.opened_bench(settings_of(server), idle=1.5) as opened:
+        with pytest.raises(bench.Broken, match=r"after 1\.5 s: "):
+            trial.trial(opened)
+        opened.idle = 0.0
+        assert trial.trial(opened) == "committed after 0 s."
 
 
 def test_the_command_says_what_depends_on_what_is_broken(

@@ -12,7 +12,7 @@ from typing import Any
 
 from exr_inspector.errors import InspectorError
 from exr_inspector.operations.assumptions import engine, events, objects, queries, transactions, values
-from exr_inspector.operations.assumptions.bench import Assumption, Bench, Broken, Untried, opened_bench
+from exr_inspector.operations.assumptions.bench import IDLE_SECONDS, Assumption, Bench, Broken, Untried, opened_bench
 from exr_inspector.settings import Settings
 
 ASSUMPTIONS: tuple[Assumption, ...] = tuple(
@@ -21,13 +21,16 @@ ASSUMPTIONS: tuple[Assumption, ...] = tuple(
 """All of them, in the order in which they are tried."""
 
 
-def try_all(settings: Settings, objects_at: str | None = None, event: Path | None = None) -> list[dict[str, Any]]:
+def try_all(
+    settings: Settings, objects_at: str | None = None, event: Path | None = None, idle: float = IDLE_SECONDS
+) -> list[dict[str, Any]]:
     """Try every assumption; for each its `name`, `verdict` (holds, broken, not tried), what was `seen`, and what depends on it.
 
     `objects_at`: BUCKET/PREFIX below which objects may be written and removed. `event`: a file with an event of the platform.
+    `idle`: seconds for which a transaction is left alone.
     Raises BadSettings or VASTDatabaseError where there is no endpoint to try them on.
     """
-    with opened_bench(settings, objects_at, event) as bench:
+    with opened_bench(settings, objects_at, event, idle) as bench:
         return [_verdict(one, bench) for one in ASSUMPTIONS]
 
 

@@ -26,6 +26,7 @@ SAID = "stated by the vendor's documents or staff"
 INFERRED = "inferred from what is public"
 UNKNOWN = "nothing public found"
 
+IDLE_SECONDS = 2.0
 PLAIN, OTHER, INDEXED = "plain", "other", "indexed"
 WIDTH = 4
 VECTOR = pa.list_(pa.field("item", pa.float32(), nullable=False), WIDTH)
@@ -109,13 +110,14 @@ class Transaction:
 
 @dataclass
 class Bench:
-    """Two stores on one schema; `objects_at` and `event` as `try_all` has them."""
+    """Two stores on one schema; `objects_at`, `event` and `idle` as `try_all` has them."""
 
     settings: Settings
     store: Store
     other: Store
     objects_at: str | None = None
     event: Path | None = None
+    idle: float = IDLE_SECONDS
     loaded: dict[str, Any] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -187,10 +189,12 @@ def refusal_of(action: Callable[..., object], *arguments: Any, **options: Any) -
 
 
 @contextmanager
-def opened_bench(settings: Settings, objects_at: str | None, event: Path | None) -> Iterator[Bench]:
+def opened_bench(
+    settings: Settings, objects_at: str | None = None, event: Path | None = None, idle: float = IDLE_SECONDS
+) -> Iterator[Bench]:
     """A bench with a schema of its own, which goes at the end with all that is in it."""
     own = replace(settings, db_schema=f"assumptions_{secrets.token_hex(4)}")
-    bench = Bench(own, open_store(own), open_store(own), objects_at, event)
+    bench = Bench(own, open_store(own), open_store(own), objects_at, event, idle)
     try:
         _make_tables(bench)
         yield bench

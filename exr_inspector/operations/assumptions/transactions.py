@@ -26,7 +26,6 @@ from exr_inspector.operations.assumptions.bench import (
 )
 
 TRIALS, assumption = area("Transactions")
-IDLE_SECONDS = 2.0
 _CONFLICTS = ("database_conflict", "database_exists")
 
 
@@ -254,10 +253,10 @@ def idle_transactions_live_for_seconds(bench: Bench) -> str:
     key = bench.key()
     with bench.transaction() as one:
         insert(one.work, {"id": key})
-        time.sleep(IDLE_SECONDS)
+        time.sleep(bench.idle)
         refused = refusal_of(one.commit)
-    expect(refused is None, f"after {IDLE_SECONDS:.0f} s: {refused}")
-    return f"committed after {IDLE_SECONDS:.0f} s."
+    expect(refused is None, f"after {bench.idle:g} s: {refused}")
+    return f"committed after {bench.idle:g} s."
 
 
 @assumption("`test_add_column` of vastdb", TESTED, "exr-inspector schema migrate.")
