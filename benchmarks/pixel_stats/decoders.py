@@ -3,9 +3,9 @@
     python -m benchmarks.pixel_stats.decoders [--width 4096] [--height 2160] [--channels 16]
 
 `whole` is OpenEXR.File on the file, `lines` the deprecated OpenEXR.InputFile channel by channel in ranges of lines, `bands` what
-exr_pixel_stats does, figures included, `inside` the same without processes that decode, `sampled` its mode "sampled". Each is a
-process of its own that does it twice; the second time is shown, as a container has it that has decoded before. Processor time
-counts the processes that decode.
+exr_inspector/pixels does, figures included, `inside` the same without processes that decode, `sampled` its mode "sampled". Each
+is a process of its own that does it twice; the second time is shown, as a container has it that has decoded before. Processor
+time counts the processes that decode.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from pathlib import Path
 
 import OpenEXR
 
-from benchmarks.pixel_stats.memory import band
+from benchmarks.pixel_stats.memory import INSIDE, band
 
 ROOT = str(Path(__file__).resolve().parents[2])
 START = """
 import json, os, pathlib, resource, sys, time
 sys.path.insert(0, {root!r})
 import numpy, OpenEXR
-import exr_header, exr_pixel_decode, exr_pixel_stats, exr_pixel_worker
+from exr_inspector.exr import header
+from exr_inspector.pixels import decode as decoding, statistics, worker
 path = pathlib.Path({path!r})
 class Reader:
     def __init__(self):
@@ -36,7 +37,7 @@ class Reader:
         self.file.seek(offset)
         return self.file.read(length)
 def processor():
-    ids = [one._process.pid for one in exr_pixel_decode.DECODERS._idle]
+    ids = [one._process.pid for one in decoding.DECODERS._idle]
     fields = [pathlib.Path(f"/proc/{{number}}/stat").read_text().rpartition(")")[2].split() for number in ids]
     return time.process_time() + sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 def run():
@@ -54,24 +55,17 @@ for top in range(box.min.y, box.max.y + 1, 64):
     for name in file.header()["channels"]:
         file.channel(name, scanLine1=top, scanLine2=min(top + 63, box.max.y))
 """,
-    "bands": "exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader))",
-    "inside": """
-import contextlib
-@contextlib.contextmanager
-def decode(data, memory):
-    description, blocks = exr_pixel_worker.answer(data)
-    shapes = [one["blocks"][0] for one in description["channels"]]
-    names = [one["name"] for one in description["channels"]]
-    yield {name: block.view(kind).reshape(shape) for name, block, (kind, shape, _) in zip(names, blocks, shapes)}
-exr_pixel_stats.decode = decode
-exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader))
+    "bands": "statistics.compute_pixel_stats(reader, header.read_header(reader))",
+    "inside": f"""
+{INSIDE}
+statistics.compute_pixel_stats(reader, header.read_header(reader))
 """,
-    "sampled": "exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader), mode='sampled')",
+    "sampled": "statistics.compute_pixel_stats(reader, header.read_header(reader), mode='sampled')",
 }
 END = """
 seconds, spent, reader = run()
 peak = next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
-exr_pixel_decode.DECODERS.close()
+decoding.DECODERS.close()
 decoder = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 print(json.dumps([seconds, spent, peak, decoder, len(reader.reads), sum(reader.reads) / 2**20]))
 """

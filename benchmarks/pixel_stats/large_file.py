@@ -28,12 +28,14 @@ WIDTH, HEIGHT, PARTS, COMPONENTS = 8192, 4096, 10, "RGBA"
 OURS = """
 import json, pathlib, resource, sys, time
 sys.path.insert(0, {root!r})
-import exr_header, exr_pixel_stats, vast_objects
+from exr_inspector.exr.header import read_header
+from exr_inspector.function.objects import LocalFile
+from exr_inspector.pixels.statistics import compute_pixel_stats
 path = pathlib.Path({path!r})
-with vast_objects.LocalFile(str(path), (path.parent,)) as reader:
+with LocalFile(str(path), (path.parent,)) as reader:
     start = time.perf_counter()
-    header = exr_header.read_header(reader)
-    stats = exr_pixel_stats.compute_pixel_stats(reader, header, memory_limit={limit}, threads={threads})
+    header = read_header(reader)
+    stats = compute_pixel_stats(reader, header, memory_limit={limit}, threads={threads})
     seconds = time.perf_counter() - start
 rows = stats["channels"]
 assert not stats["is_partial"] and not stats["is_sampled"] and len(rows) == {channels}, stats["findings"]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.pixel_stats.memory [--width 4096] [--channels 16]
 
-The constants of exr_pixel_plan rest on these figures.
+The constants of exr_inspector/pixels/memory.py rest on these figures.
 """
 
 from __future__ import annotations
@@ -21,17 +21,35 @@ import OpenEXR
 from exr_inspector.exr.layout import LINES_PER_CHUNK
 
 ROOT = str(Path(__file__).resolve().parents[2])
+INSIDE = """
+import contextlib
+from exr_inspector.pixels import statistics, worker
+from exr_inspector.pixels.decode import DeepPixels
+@contextlib.contextmanager
+def decode(data, memory):
+    description, blocks = worker.answer(data)
+    channels = {}
+    for one in description["channels"]:
+        arrays = [blocks.popleft().view(kind).reshape(shape) for kind, shape, _ in one["blocks"]]
+        channels[one["name"]] = arrays[0] if len(arrays) == 1 else DeepPixels(*arrays)
+    yield channels
+statistics.decode = decode
+"""
+"""Has pixels decoded in the process itself, so that its peak is that of decoding, too."""
 CHILD = """
 import json, pathlib, sys
 sys.path.insert(0, {root!r})
-import exr_header, exr_pixel_plan, exr_pixel_stats, vast_objects
-exr_pixel_plan.make_schedule = lambda *_: exr_pixel_plan.Schedule(10**9, 1, 0)  # all in one band
+from exr_inspector.exr import header
+from exr_inspector.function import objects
+from exr_inspector.pixels import memory, statistics
+{inside}
+memory.make_schedule = lambda *_: memory.Schedule(10**9, 1, 0)  # all in one band
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 def run(path):
     path = pathlib.Path(path)
-    with vast_objects.LocalFile(str(path), (path.parent,)) as reader:
-        stats = exr_pixel_stats.compute_pixel_stats(reader, exr_header.read_header(reader), threads=0, deep_stats=True)
+    with objects.LocalFile(str(path), (path.parent,)) as reader:
+        stats = statistics.compute_pixel_stats(reader, header.read_header(reader), threads=0, deep_stats=True)
     assert not stats["is_partial"], stats["findings"]
 run({small!r})
 base = peak()
@@ -52,8 +70,8 @@ def measure(folder: Path, header: dict[str, Any], channels: dict[str, Any]) -> l
     small, path = folder / "small.exr", folder / "band.exr"
     OpenEXR.File({}, {"R": np.ones((4, 4), "f2"), "Z": np.ones((4, 4), "f4")}).write(str(small))
     OpenEXR.File(header, channels).write(str(path))
-    code = CHILD.format(root=ROOT, small=str(small), path=str(path))
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = CHILD.format(root=ROOT, inside=INSIDE, small=str(small), path=str(path))
+    answer = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
     return list(json.loads(answer))
 
 
