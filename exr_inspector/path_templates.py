@@ -55,7 +55,7 @@ _FIELD_OF: Final = {spelling: name for name, spellings in _NAMES.items() for spe
 _ANY: Final = "*"
 _FOLDERS: Final = "..."
 _LONGEST, _MOST_SECTIONS = 1024, 5
-# What only certain texts fit; digits longer than these are no number of anything.
+# What only certain texts fit; longer runs of digits do not number anything.
 _DIGITS: Final = re.compile(r"\d{1,18}", re.ASCII)
 _SHAPES: Final = {
     "version": re.compile(r"v(?:er(?:sion)?)?[._-]?\d{1,18}", re.ASCII | re.IGNORECASE),

@@ -278,7 +278,7 @@ class _Reading:
         self.rows = [{name: row[name], **row} for row in self.rows]
 
     def say_constants(self) -> None:
-        """What is the same in all rows, or in none, is no column."""
+        """What is the same in all rows, or in none, does not get a column."""
         for name in list(self.rows[0]):
             values = [row[name] for row in self.rows]
             is_place = name in self.rows[0] and values[0] == "."

@@ -545,7 +545,7 @@ def exit_status(answer: Answer) -> int:
 
 
 def skip_persistence(missing: str) -> dict[str, Any]:
-    """What becomes of rows where a setting is missing that storing needs."""
+    """What the answer says of rows where a setting that storing needs is missing."""
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
 
 

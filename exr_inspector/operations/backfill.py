@@ -226,7 +226,7 @@ def from_catalogue(store: Store, *, described: bool = True) -> Iterator[Item]:
 
 
 def of_shard(items: Iterable[Item], shard: tuple[int, int]) -> Iterator[Item]:
-    """Every item whose path's hash falls into shard i of n; the n shards share no item and miss none."""
+    """Every item whose path's hash falls into shard i of n; no item is in two shards, and none is in no shard."""
     part, whole = shard
     for item in items:
         digest = hashlib.sha256(normalize_path(item.path).encode("utf-8", "surrogatepass")).digest()

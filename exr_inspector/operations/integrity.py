@@ -289,5 +289,5 @@ def _stale(row: Mapping[str, Any]) -> str | None:
         file = json.loads(row["raw_output"])["file"]
         differing = [name for name in _OBSERVED if file.get(name) != row[name]]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return "raw_output is no payload"
+        return "raw_output is not a payload"
     return f"raw_output has another {', '.join(differing)}" if differing else None

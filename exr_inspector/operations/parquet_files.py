@@ -51,7 +51,7 @@ def write(path: Path, rows: pa.RecordBatchReader) -> int:
 
 @contextmanager
 def _written(path: Path) -> Iterator[None]:
-    """A disk that is full is no passing condition of the database, which errors of the system count as elsewhere."""
+    """A full disk does not pass by itself, unlike other errors of the system, which count as conditions of the database."""
     try:
         yield
     except OSError as error:

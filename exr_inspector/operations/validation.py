@@ -32,7 +32,7 @@ def policy_named(name: str) -> Policy:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """The payload of a file on disk; one that is no readable EXR says so. Raises ObjectUnavailable."""
+    """The payload of a file on disk; one that is not a readable EXR says so. Raises ObjectUnavailable."""
     with LocalFile(str(path), [Path("/")]) as file:
         facts = document.FileFacts(file.path, size_bytes=file.size, mtime=file.mtime)
         try:

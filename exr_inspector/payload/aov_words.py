@@ -111,7 +111,7 @@ AOVS = tuple(
         ("beauty", "beauty", "beauty rgba rgb combined noisyimage pathtracer", "c ci viewlayer renderlayer"),
     )
 )  # fmt: skip
-# Their samples are no colours: four of them are four values, none of which is a coverage of the others.
+# Their samples are not colours: four of them are four values, none of which is a coverage of the others.
 DATA_ROLES = frozenset({"cryptomatte", "id", "matte", "depth", "motion", "normal", "position", "uv"})
 COLOUR_ROLES = frozenset(aov.role for aov in AOVS if aov.role is not None) - DATA_ROLES
 """Roles whose samples are colour or coverage."""

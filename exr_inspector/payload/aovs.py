@@ -427,5 +427,5 @@ def _names_again(
 
 
 def _text(value: Any) -> str:
-    """A name in a payload of other hands; what is no text says nothing."""
+    """A name in a payload that others made; anything but a text says nothing."""
     return value if isinstance(value, str) else ""

@@ -2,8 +2,8 @@
 
 The frame is the run of digits directly before the extension (or before extension-like words: `beauty.1001.left.exr`), which is
 how fileseq reads files on disk. Three departures, because each is a known source of false sequences: digits of a version token
-(`comp_v003.exr`, `comp_ver003.exr`) are no frame; a hyphen is a sign only after a separator (`shot-0001.exr` is frame 1); UDIM
-tiles are no frames.
+(`comp_v003.exr`, `comp_ver003.exr`) are not frames; a hyphen is a sign only after a separator (`shot-0001.exr` is frame 1); UDIM
+tiles are not frames.
 """
 
 from __future__ import annotations

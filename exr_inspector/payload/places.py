@@ -123,7 +123,7 @@ def _place(path: str, templates: tuple[Template, ...]) -> Place:
 def _told(values: Mapping[str, str]) -> Place:
     """The place that the fields of a template tell.
 
-    AYON's hierarchy holds a shot's sequence last, if not the folder of all shots alone; and assets, which are no shots.
+    AYON's hierarchy holds a shot's sequence last, if not the folder of all shots alone; and assets, which are not shots.
     """
     above = values.get("hierarchy", "").split("/")
     sequence = values.get("sequence") or above[-1] or None

@@ -62,7 +62,7 @@ def _filled(entries: list[str], indent: int, width: int) -> str:
 def summary_line(payload: dict[str, Any]) -> str:
     """One line about a file: status, path, picture, channels, origin, size, and what is wrong with it.
 
-    An answer that is no payload (`skipped`, `rejected`) has its status and its first error.
+    An answer that is not a payload (`skipped`, `rejected`) has its status and its first error.
     """
     if "file" not in payload:
         errors = payload.get("errors") or [{}]

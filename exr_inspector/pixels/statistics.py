@@ -380,7 +380,7 @@ class _PartRun:
                 self.depth.add(outcome.depth)
 
     def _times(self, band: Band) -> int:
-        """How often the band's unit was drawn; 0 where bands are no draws."""
+        """How often the band's unit was drawn; 0 where bands are not drawn."""
         if self.drawn is None:
             return 0
         return self.drawn[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]

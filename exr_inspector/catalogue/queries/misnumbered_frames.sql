@@ -1,7 +1,7 @@
--- Question: Which frames does the header number otherwise?
+-- Question: Which frames have another number in the header?
 -- Group: broken
 -- Asked by: compositors and editors, after frames were renamed, shifted or delivered from another range
--- Nothing: no frame whose header numbers it otherwise than its name
+-- Nothing: every header has the frame number of its file name
 -- Note: one row for each sequence and difference. A whole sequence with one difference was renumbered, or rendered from a scene
 --   that counts otherwise; single frames with a difference of their own were renamed or copied over one another.
 -- $show text = null: only this show; null asks all

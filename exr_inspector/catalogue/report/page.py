@@ -45,7 +45,7 @@ def _read(name: str) -> str:
 
 
 def read_previous(path: Path) -> Row:
-    """What an earlier page showed. Raises NoReport where the file is no such page, OSError where it cannot be read."""
+    """What an earlier page showed. Raises NoReport where the file is not such a page, OSError where it cannot be read."""
     embedded = _DATA.search(path.read_text(encoding="utf-8", errors="replace"))
     remedy = "Name a file that exr-inspector report wrote"
     try:

@@ -10,7 +10,7 @@ from exr_inspector.payload.writers.table import Kind, Name, Writer
 # containers (SMPTE ST 2065-4: `focalLength`, `timecodeRate`, `reelName` and names that begin with `interim.`) and the proposal of
 # its attributes for OpenEXR (`colorTemperature` in kelvin, `tint`, `fStop`); Adobe and KDE (XMP); AliceVision, io.cpp; images
 # from DreamWorks in OpenMoonRay (`machine` "chakram.pdi.com", and nothing that names the program). A sensor's dimensions are not
-# those of the area that the picture shows, so they are no aperture.
+# those of the area that the picture shows, so they are not an aperture.
 STANDARD = Writer(
     product="",
     kind=Kind.CONVERTER,
