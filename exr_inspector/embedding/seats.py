@@ -32,7 +32,16 @@ PRODUCTS = (
     ),
     *(b"nuke", b"houdini", b"gaffer", b"unreal engine", b"openimageio"),
 )
+# Of those that OpenEXR itself names, the ones that any program may write, with their types.
+STANDARD_ATTRIBUTES = (
+    *(b"capdate:string", b"owner:string", b"comments:string", b"chromaticities:chromaticities", b"xdensity:float"),
+    *(b"worldtocamera:m44f", b"worldtondc:m44f"),
+)
 _PLAIN_COMPONENTS = (b"r", b"g", b"b", b"a")
+_PLAIN_PICTURES = (
+    *(b"b:half,g:half,r:half", b"b:float,g:float,r:float"),
+    *(b"a:half,b:half,g:half,r:half", b"a:float,b:float,g:float,r:float"),
+)
 
 
 def _with(prefix: bytes, members: Iterable[bytes | int]) -> list[bytes]:
@@ -52,8 +61,8 @@ _LISTS: dict[str, list[bytes]] = {
         *_with(b"f:", (b"deflate", b"dwa", b"b44", b"htj2k")),
         *(b"l:lossless", b"l:lossy"),
     ],
-    # Widths of 63 to 16383 columns, aspects of 1:1.4 to 2.8:1.
-    "format": [b"p:1024", *_with(b"w~", range(6, 15)), *_with(b"a~", range(62, 71))],
+    # Widths of 31 to 16383 columns, eighths of an octave, aspects of 1:1.4 to 2.8:1.
+    "format": [b"p:1024", *_with(b"w~", range(5, 15)), *_with(b"w8~", range(8)), *_with(b"a~", range(62, 71))],
     "window": [*_with(b"", (b"l~16", b"t~16", b"r~16", b"b~16")), b"o:0,0,0,0"],
     "storage": [
         *(b"d:flat", b"d:deep", b"k:scan", b"k:tiled", b"z:-"),
@@ -61,9 +70,9 @@ _LISTS: dict[str, list[bytes]] = {
         *(b"m:single", b"m:multi"),
         *_with(b"n~", range(1, 6)),
     ],
-    "parts": [b"v:", b"n:", b"v:left", b"v:right"],
-    "source": [*(b"c:", b"p:", b"j: ", b"m: .", b"f: "), *_with(b"p:", PRODUCTS)],
-    "attrs": [EMPTY],
+    "parts": [b"v:", b"n:", b"v:left", b"v:right", *_with(b"p:", _PLAIN_PICTURES)],
+    "source": [b"c:", b"p:", *_with(b"p:", PRODUCTS)],
+    "attrs": [EMPTY, *_with(b"n:", STANDARD_ATTRIBUTES)],
     "values": [b"b:"],
 }
 

@@ -143,13 +143,19 @@ def octaves(value: int) -> int:
     return (exponent << 16) + ((shifted << 16) >> exponent) - OCTAVE
 
 
-def soft_bins(key: bytes, position: int, step: int, energy: int) -> Iterator[tuple[bytes, int]]:
-    """`energy` shared by the two grid points next to `position`, so that near values stay near and far ones do not meet."""
+def soft_bins(key: bytes, position: int, step: int, energy: int, points: int = 0) -> Iterator[tuple[bytes, int]]:
+    """`energy` shared by the two grid points next to `position`, so that near values stay near and far ones do not meet.
+
+    With `points`, the grid is a circle of so many.
+    """
     grid, right = divmod(position, step)
     left = step - right
     whole = left * left + right * right
+    after = grid + 1
+    if points:
+        grid, after = grid % points, after % points
     yield key + b"~%d" % grid, energy * left * left // whole
-    yield key + b"~%d" % (grid + 1), energy * right * right // whole
+    yield key + b"~%d" % after, energy * right * right // whole
 
 
 def pixel_type(value: Any) -> bytes:

@@ -15,11 +15,12 @@ from exr_inspector.embedding.text import OCTAVE, UNIT, canonical_words, componen
 
 Bag = dict[bytes, int]
 
-# Layers. A rename keeps some of the canonical tokens; an added layer adds one unit beside `SMOOTHING` and the others.
+# Layers. A rename keeps the canonical tokens and the stems; an added layer adds one unit beside `SMOOTHING` and the others.
+# What every file has must stay small: it is what files without a name in common would share.
 RAW_NAME = 3 * UNIT // 10
-CANONICAL_NAME = UNIT // 2
-LAYER_STEMS = 2 * UNIT // 10
-SMOOTHING = UNIT
+CANONICAL_NAME = 6 * UNIT // 10
+LAYER_STEMS = UNIT // 10
+SMOOTHING = UNIT // 4
 STEM = 3
 """Letters that a word and its abbreviations have in common: diff, dif and diffuse."""
 
@@ -119,10 +120,11 @@ def resolution(parts: tuple[PartFacts, ...]) -> Bag:
         if shown is None:
             continue
         width, height = shown.width, shown.height
-        bag[b"x:%dx%d" % (width, height)] += 4 * each
+        bag[b"x:%dx%d" % (width, height)] += 3 * each
         size = octaves(width)
         _add(bag, soft_bins(b"w", size, OCTAVE, 6 * each))
-        _add(bag, soft_bins(b"w8", size, OCTAVE // 8, 3 * each))
+        # The eighth counts apart from the octave: a proxy of half the size keeps it, and eight tokens need no hashing.
+        _add(bag, soft_bins(b"w8", size, OCTAVE // 8, 4 * each, points=8))
         _add(bag, soft_bins(b"a", octaves((width << 16) // height), OCTAVE // 4, 6 * each))
     return bag
 
@@ -198,17 +200,18 @@ def source(parts: tuple[PartFacts, ...]) -> Bag:
 def writer_levels(product: bytes, version: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """What wrote a file in four levels: product (folded), with its major version, with its minor version, with the whole version.
 
+    A level that the version does not state is the one before it.
+
     >>> writer_levels(b"Arnold", b"7.2.1.0")
     (b'p:arnold', b'j:arnold 7', b'm:arnold 7.2', b'f:arnold 7.2.1.0')
+    >>> writer_levels(b"Arnold", b"")
+    (b'p:arnold', b'p:arnold', b'p:arnold', b'p:arnold')
     """
-    name = fold(product)
-    major, minor = [*digit_runs(version), b"", b""][:2]
-    return (
-        b"p:" + name,
-        b"j:" + name + b" " + major,
-        b"m:" + name + b" " + major + b"." + minor,
-        b"f:" + name + b" " + version.lower(),
-    )
+    name, runs = fold(product), digit_runs(version)
+    program = b"p:" + name
+    major = b"j:" + name + b" " + runs[0] if runs else program
+    minor = b"m:" + name + b" " + b".".join(runs[:2]) if len(runs) > 1 else major
+    return program, major, minor, b"f:" + name + b" " + version.lower() if version else minor
 
 
 def _each(parts: tuple[PartFacts, ...]) -> int:

@@ -63,15 +63,15 @@ class Block:
 
 
 BLOCKS = (
-    Block("names", 96, 165, "layer and channel names"),
-    Block("types", 32, 60, "pixel types, sampling and number of channels"),
-    Block("compression", 23, 80, "compression"),
-    Block("format", 50, 125, "resolution and aspect"),
-    Block("window", 20, 35, "overscan or crop"),
-    Block("storage", 20, 105, "deep or flat, tiles, line order, number of parts"),
-    Block("parts", 26, 55, "views and parts"),
+    Block("names", 96, 125, "layer and channel names"),
+    Block("types", 32, 62, "pixel types, sampling and number of channels"),
+    Block("compression", 23, 75, "compression"),
+    Block("format", 50, 140, "resolution and aspect"),
+    Block("window", 20, 28, "overscan or crop"),
+    Block("storage", 20, 110, "deep or flat, tiles, line order, number of parts"),
+    Block("parts", 26, 45, "views and parts"),
     Block("source", 36, 160, "colour space and software"),
-    Block("attrs", 52, 155, "which attributes there are"),
+    Block("attrs", 52, 195, "which attributes there are"),
     Block("values", 29, 60, "values of attributes"),
 )
 FINGERPRINT_BLOCKS = BLOCKS[:2]

@@ -62,20 +62,20 @@ def test_a_layer_is_one_unit_of_energy_over_its_names():
     close(
         names_of(*layers_of("AOV_keyLight.R", "AOV_keyLight.green")),
         {
-            b"b:": 1,
+            b"b:": 0.25,
             b"r:AOV_keyLight.R": 0.15,
             b"r:AOV_keyLight.green": 0.15,
-            b"c:keylight.r": 0.25,
-            b"c:keylight.g": 0.25,
-            b"w:key": 0.1,
-            b"w:lig": 0.1,
+            b"c:keylight.r": 0.3,
+            b"c:keylight.g": 0.3,
+            b"w:key": 0.05,
+            b"w:lig": 0.05,
         },
     )
 
 
 def test_the_unnamed_layer_has_a_token_of_its_own():
     """It has no words."""
-    close(names_of({"name": "R"}), {b"b:": 1, b"r:.R": 0.3, b"c:.r": 0.5, b"l:": 0.2})
+    close(names_of({"name": "R"}), {b"b:": 0.25, b"r:.R": 0.3, b"c:.r": 0.6, b"l:": 0.1})
 
 
 def test_a_layer_counts_once_per_part_that_carries_one_of_its_channels():
@@ -128,13 +128,23 @@ def test_parts_share_the_energy_of_a_block():
 
 
 def test_format_says_the_display_size_exactly_and_by_octave():
-    """The size counts 4, the pixel aspect 6, the width 6 by octave and 3 by its eighth, the aspect 6."""
+    """The size counts 3, the pixel aspect 6, the width 6 by octave and 4 by the eighth of an octave, the aspect 6."""
     sizes = {"display_width": 1023, "display_height": 511, "width": 5, "height": 5}
     bag = bag_of("resolution", {**sizes, "pixel_aspect_ratio": 2.0})
-    assert (bag[b"x:1023x511"], bag[b"p:2048"]) == (4, 6)
-    assert (bag[b"w~10"], bag[b"w8~80"]) == (6, 3)
+    assert (bag[b"x:1023x511"], bag[b"p:2048"]) == (3, 6)
+    assert (bag[b"w~10"], bag[b"w8~0"]) == (6, 4)
     assert bag[b"a~68"] > 5.9
     assert abs(sum(bag.values()) - 25) < 1e-5
+
+
+def test_eighths_of_an_octave_are_a_circle():
+    """A picture of half the width has the same one, and widths on both sides of a power of two are neighbours."""
+    full, half, below = (
+        {token for token in bag_of("resolution", {"width": width, "height": 500}) if token.startswith(b"w8")}
+        for width in (2047, 1023, 2000)
+    )
+    assert full == half == {b"w8~0"}
+    assert below == {b"w8~7", b"w8~0"}
 
 
 def test_format_falls_back_to_the_data_size():
@@ -194,32 +204,30 @@ def test_signatures_of_parts_end_at_200_bytes():
     assert len(token) == 202
 
 
+ARNOLD = {b"p:arnold": 10, b"j:arnold 7": 2, b"m:arnold 7.2": 2, b"f:arnold 7.2.1.0": 2}
+
+
 @pytest.mark.parametrize(
     ("part", "levels"),
     [
-        ({"render_product": "Arnold", "render_software_version": "7.2.1.0"}, (b"arnold", b"7", b"2", b"7.2.1.0")),
-        ({"render_software": "Arnold 7.2.1.0"}, (b"arnold", b"7", b"2", b"7.2.1.0")),
+        ({"render_product": "Arnold", "render_software_version": "7.2.1.0"}, ARNOLD),
+        ({"render_software": "Arnold 7.2.1.0"}, ARNOLD),
         (
             {"render_product": "Nuke", "render_software": "x 3", "render_software_version": "14.0v5"},
-            (b"nuke", b"14", b"0", b"14.0v5"),
+            {b"p:nuke": 10, b"j:nuke 14": 2, b"m:nuke 14.0": 2, b"f:nuke 14.0v5": 2},
         ),
-        ({"render_product": "Blender", "render_software_version": None}, (b"blender", b"", b"", b"")),
-        ({"software": "3ds Max 2024"}, (b"#ds max", b"2024", b"", b"2024")),
-        ({"render_software": "handmade"}, (b"handmade", b"", b"", b"")),
-        ({}, (b"", b"", b"", b"")),
+        ({"render_product": "Blender", "render_software_version": None}, {b"p:blender": 16}),
+        ({"software": "3ds Max 2024"}, {b"p:#ds max": 10, b"j:#ds max 2024": 4, b"f:#ds max 2024": 2}),
+        ({"render_software": "handmade"}, {b"p:handmade": 16}),
+        ({}, {b"p:": 16}),
     ],
 )
 def test_what_wrote_a_file_has_four_levels(part, levels):
-    """Product 10, with each version 2, colour space 8; what the payload calls it comes before what the file says."""
-    product, major, minor, whole = levels
-    bag = bag_of("source", {"color_space": "ACEScg", **part})
-    assert bag == {
-        b"c:ACEScg": 8,
-        b"p:" + product: 10,
-        b"j:" + product + b" " + major: 2,
-        b"m:" + product + b" " + major + b"." + minor: 2,
-        b"f:" + product + b" " + whole: 2,
-    }
+    """Product 10, with each version 2, colour space 8; what the payload calls it comes before what the file says.
+
+    What a version does not state counts at the level before.
+    """
+    assert bag_of("source", {"color_space": "ACEScg", **part}) == {b"c:ACEScg": 8, **levels}
 
 
 def attribute_bags(*parts):

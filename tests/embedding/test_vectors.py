@@ -167,7 +167,7 @@ def test_first_two_blocks_rescaled_are_the_fingerprint():
     """Either column answers which files have the same channels."""
     embedding = compute_metadata_embedding(render())
     fingerprint = compute_channel_fingerprint(channels_of())
-    rescaled = [value / math.sqrt(0.225) for value in embedding[:128]]
+    rescaled = [value / math.sqrt(0.187) for value in embedding[:128]]
     assert max(abs(x - y) for x, y in zip(rescaled, fingerprint, strict=True)) < 1e-7
 
 
