@@ -250,9 +250,13 @@ CHANNEL_STUDIES = (
 )
 
 
-def measure(seeds: int, shows: int, frames: int) -> dict[str, dict[str, float]]:
-    """Method -> measure -> mean over seeds."""
-    collected: dict[str, dict[str, list[float]]] = {name: {} for name in METHODS}
+Measured = dict[str, dict[str, list[float]]]
+"""Method -> measure -> its value with each seed."""
+
+
+def measure(seeds: int, shows: int, frames: int) -> Measured:
+    """All studies of all methods, in a world for each seed."""
+    collected: Measured = {name: {} for name in METHODS}
     for seed in range(seeds):
         world = World(seed, shows, frames)
         for name, vector in METHODS.items():
@@ -260,16 +264,27 @@ def measure(seeds: int, shows: int, frames: int) -> dict[str, dict[str, float]]:
                 results = [study(world, vector) for study in (CHANNEL_STUDIES if name == "fingerprint" else STUDIES)]
             for key, value in (item for result in results for item in result.items()):
                 collected[name].setdefault(key, []).append(value)
-    return {name: {key: float(np.mean(values)) for key, values in lists.items()} for name, lists in collected.items()}
+    return collected
 
 
-def table(results: dict[str, dict[str, float]]) -> str:
-    """The results as a Markdown table."""
-    names = list(results)
+def average(measured: Measured) -> dict[str, dict[str, float]]:
+    """The means over the seeds."""
+    return {name: {key: float(np.mean(values)) for key, values in lists.items()} for name, lists in measured.items()}
+
+
+def table(measured: Measured) -> str:
+    """Means as a Markdown table; of the project's own vectors with the lowest and the highest seed."""
+    names, means = list(measured), average(measured)
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for key in results[names[0]]:
-        lines.append(f"| {key} | " + " | ".join(_shown(results[name].get(key)) for name in names) + " |")
+    for key in means[names[0]]:
+        cells = [_shown(means[name].get(key)) + _range(measured[name].get(key, []) if name in AT_LEAST else []) for name in names]
+        lines.append(f"| {key} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _range(values: list[float]) -> str:
+    lowest, highest = (_shown(edge(values, default=None)) for edge in (min, max))
+    return "" if lowest == highest else f" [{lowest}, {highest}]"
 
 
 def missed_goals(results: dict[str, dict[str, float]]) -> list[str]:
@@ -302,8 +317,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write the results here as well")
     asked = parser.parse_args()
-    results = measure(asked.seeds, asked.shows, asked.frames)
-    print(table(results))
+    measured = measure(asked.seeds, asked.shows, asked.frames)
+    results = average(measured)
+    print(table(measured))
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1) + "\n")
     if missing := missed_goals(results):

@@ -29,7 +29,7 @@ from exr_inspector.embedding.text import (
 
 Bag = dict[bytes, int]
 Tokens = tuple[tuple[bytes, int], ...]
-"""(token, energy) pairs, of the energy of one attribute, which is `UNIT`."""
+"""(token, energy) pairs, of the energy of one attribute, which is `UNIT`, or twice that for a text that says which one it is."""
 
 # Attributes that a part of the payload states already under names of its own, and the width of the screen window: every file has
 # one, and a zoom changes it from frame to frame.
@@ -200,7 +200,7 @@ def _spell_text(value: bytes, is_identity: bool) -> Tokens:
     elif len(steady) > SHORT_TEXT:
         return LONG
     exact = steady if is_identity else _COUNTER.sub(b"#", steady)
-    return (exact, UNIT // 2), (b"~" + fold_digits(steady), UNIT // 2)
+    return _share(exact, b"~" + fold_digits(steady), is_identity)
 
 
 def _spell_path(path: bytes, is_identity: bool) -> Tokens:
@@ -209,4 +209,10 @@ def _spell_path(path: bytes, is_identity: bool) -> Tokens:
     if not is_identity:
         folder = _COUNTER.sub(b"#", folder)
         name = fold_digits(name) if b"." in name else _COUNTER.sub(b"#", name)
-    return (folder + b"/" + name, UNIT // 2), (b"$in:" + folder, UNIT // 2)
+    return _share(folder + b"/" + name, b"$in:" + folder, is_identity)
+
+
+def _share(exact: bytes, loose: bytes, is_identity: bool) -> Tokens:
+    """Half of the energy each. What says which one it is counts twice: another camera is graver than another setting."""
+    energy = UNIT if is_identity else UNIT // 2
+    return (exact, energy), (loose, energy)

@@ -340,6 +340,17 @@ def test_digits_stay_where_the_name_says_which_one_it_is(name, one, other):
     assert all(b"$long" not in token for token in spelled[2])
 
 
+def test_a_text_that_says_which_one_it_is_counts_twice():
+    """Another camera is graver than another setting; a number under such a name is a number."""
+    text = {"type": "string", "value": "Front"}
+    assert attribute_bags([text | {"name": "Camera"}])[1] == {b"camera=front": 1, b"camera=~front": 1}
+    assert attribute_bags([text | {"name": "gain"}])[1] == {b"gain=front": 0.5, b"gain=~front": 0.5}
+    assert attribute_bags([{"name": "ViewLayer.samples", "type": "string", "value": "0"}])[1] == {
+        b"viewlayer.samples=0": 0.5,
+        b"viewlayer.samples=+~0": 0.5,
+    }
+
+
 @pytest.mark.parametrize(("kind", "value"), [("m44f", [1.0] * 16), ("timecode", 5), ("keycode", {}), ("blob", None), ("v2f", [])])
 def test_values_of_other_types_are_left_out(kind, value):
     """Matrices, timecodes and blobs differ in every frame."""

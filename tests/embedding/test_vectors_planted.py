@@ -146,6 +146,7 @@ def test_mistakes_move_further_the_graver_they_are():
     assert crops == sorted(crops)
     one_more, octaves_more = (moved(set_attribute("cycles.ViewLayer.samples", text)) for text in ("129", "4096"))
     assert FOUND / 2 < one_more < octaves_more
+    assert octaves_more < moved(set_attribute("Camera", "Witness"))
 
 
 def test_a_number_as_text_is_that_number():
