@@ -29,7 +29,7 @@ from exr_inspector.embedding.text import (
 
 Bag = dict[bytes, int]
 Tokens = tuple[tuple[bytes, int], ...]
-"""(token, energy) pairs, of the energy of one attribute, which is `UNIT`, or twice that for a text that says which one it is."""
+"""(token, energy) pairs, of the energy of one attribute: `UNIT`, or half as much again for a text that says which one it is."""
 
 # Attributes that a part of the payload states already under names of its own, and the width of the screen window: every file has
 # one, and a zoom changes it from frame to frame.
@@ -213,6 +213,6 @@ def _spell_path(path: bytes, is_identity: bool) -> Tokens:
 
 
 def _share(exact: bytes, loose: bytes, is_identity: bool) -> Tokens:
-    """Half of the energy each. What says which one it is counts twice: another camera is graver than another setting."""
-    energy = UNIT if is_identity else UNIT // 2
+    """Half of the energy each, and half as much again where the text says which one: another camera is graver than a setting."""
+    energy = 3 * UNIT // 4 if is_identity else UNIT // 2
     return (exact, energy), (loose, energy)

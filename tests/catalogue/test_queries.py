@@ -109,12 +109,12 @@ def test_the_broken_files_are_those_that_were_planted() -> None:
 def test_similar_renders_are_first_those_of_the_same_setup() -> None:
     """The nearest are the same pass: at distance zero by the camera of that name, near by others; other passes are far."""
     rows = query_cases.golden("similar_renders")
-    alike = [row for row in rows if row["distance"] < 0.02]
+    alike = [row for row in rows if row["distance"] < 0.03]
     assert {row["file_path"].split("/")[7] for row in alike} == {"beauty"}
     assert {row["show_name"] for row in alike} == {"borealis"}
     assert len(alike) == len(seeded_catalogue.SEQUENCES) * len(seeded_catalogue.SHOTS) - 1
     assert [row["shot_name"] for row in alike if row["distance"] == 0] == ["sh010"] * 3
-    assert rows[len(alike)]["distance"] > 0.3
+    assert rows[len(alike)]["distance"] > 0.25
 
 
 def test_a_channel_composition_lists_whole_passes() -> None:

@@ -340,10 +340,10 @@ def test_digits_stay_where_the_name_says_which_one_it_is(name, one, other):
     assert all(b"$long" not in token for token in spelled[2])
 
 
-def test_a_text_that_says_which_one_it_is_counts_twice():
+def test_a_text_that_says_which_one_it_is_counts_half_as_much_again():
     """Another camera is graver than another setting; a number under such a name is a number."""
     text = {"type": "string", "value": "Front"}
-    assert attribute_bags([text | {"name": "Camera"}])[1] == {b"camera=front": 1, b"camera=~front": 1}
+    assert attribute_bags([text | {"name": "Camera"}])[1] == {b"camera=front": 0.75, b"camera=~front": 0.75}
     assert attribute_bags([text | {"name": "gain"}])[1] == {b"gain=front": 0.5, b"gain=~front": 0.5}
     assert attribute_bags([{"name": "ViewLayer.samples", "type": "string", "value": "0"}])[1] == {
         b"viewlayer.samples=0": 0.5,
