@@ -1,4 +1,4 @@
-"""The table of docs/VECTOR_STRATEGY.md: what the two vectors find, beside three baselines.
+"""The table of benchmarks/vectors/README.md: what the two vectors find, beside three baselines.
 
 scripts/python -m benchmarks.vectors.run [--seeds 3] [--shows 5] [--frames 5] [--json FILE]
 """
