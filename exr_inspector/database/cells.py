@@ -38,12 +38,16 @@ def columns_from(table: str, entries: Sequence[Mapping[str, Any]], place: str) -
 def columns_of(table: str, entry: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The same of one entry, which `place` names."""
     row: dict[str, Any] = {}
+    get = entry.get
     for name, source, convert, required, blank in _SOURCED[table]:
-        value = entry.get(source)
+        value = get(source)
+        if value is None and not required:
+            row[name] = None
+            continue
         try:
             if required and (value is None or (value == "" and not blank)):
                 raise _Unfit(required)
-            row[name] = None if value is None else convert(value)
+            row[name] = convert(value)
         except _Unfit as unfit:
             raise BadPayload(f"{place}.{source}", str(unfit), value) from None
     return row
