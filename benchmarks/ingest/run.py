@@ -28,6 +28,7 @@ sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # as in th
 
 import vast_db_persistence as persistence  # noqa: E402
 from benchmarks.ingest import straightforward  # noqa: E402
+from exr_inspector.payload.aovs import describe_channels  # noqa: E402
 from exr_inspector.settings import Settings  # noqa: E402
 from sample_payloads import channel, payload  # noqa: E402
 
@@ -90,8 +91,9 @@ names = itertools.count()
 
 
 def documents(count: int) -> list[dict[str, Any]]:
-    """Payloads of new files: one part, forty channels, seven attributes."""
-    channels = [channel(f"layer{n // 4}.{'RGBA'[n % 4]}") for n in range(CHANNELS)]
+    """Payloads of new files: one part, forty channels that say what they are, as the reader has it, and seven attributes."""
+    plain = payload() | {"channels": [channel(f"layer{n // 4}.{'RGBA'[n % 4]}") for n in range(CHANNELS)]}
+    channels = describe_channels(plain)
     return [payload(f"/shows/demo/{next(names):06}.exr") | {"channels": channels} for _ in range(count)]
 
 
