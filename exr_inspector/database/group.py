@@ -1,8 +1,8 @@
 """Group commit: changes that arrive while a transaction of this process is under way are stored together in the next one.
 
-The first to arrive leads: it stores what waits, itself included, and hands over to the first that arrived meanwhile as soon as
-its own transaction has been committed, so that one group is read back while the next is written. Nobody waits for company: a
-change that arrives alone is stored at once, as it would be without groups.
+The first to arrive leads: it begins a transaction and stores in it what waits by then, itself included. As soon as all is written
+it hands over to the first that arrived meanwhile, so that the next transaction begins while this one is committed and read back.
+Nobody waits for company: a change that arrives alone is stored at once, as it would be without groups.
 
 What a change can count on stays what it is without groups. Of one path a transaction holds one version, in the order of arrival.
 What the server refuses is found by halving and fails alone; what the surroundings cause is raised by each change of the group.
@@ -14,13 +14,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exr_inspector.database.rows import FileRows
-from exr_inspector.database.session import Ledger, Store
-from exr_inspector.database.upsert import Change, Outcome, do_nothing, store_changes
+from exr_inspector.database.session import HeldPaths, Ledger, Store
+from exr_inspector.database.upsert import ALONE, Change, Outcome, Turns, store_changes
 from exr_inspector.errors import InspectorError, Reject, Retry
 
 MAX_BYTES = 16_000_000
@@ -74,67 +73,106 @@ class Group:
         if not leads:
             waiting.woken.wait()
         if not waiting.settled.done():
-            self._lead(store)
+            with _Lead(self) as lead:
+                lead.store(store)
         return waiting.settled.result()
 
-    def _lead(self, store: Store) -> None:
-        """Store the first that wait, and wake them; let the next lead as soon as these are committed."""
-        members = self._take()
-        with ExitStack() as at_end:
-            at_end.callback(_settle, members, ())
-            handing_over = at_end.enter_context(ExitStack())
-            handing_over.callback(self._hand_over)
-            read_back = any(member.read_back for member in members)
-            changes = [member.change for member in members]
-            _settle(members, store_apart(store, changes, read_back=read_back, committed=handing_over.close))
-
-    def _take(self) -> list[_Waiting]:
-        """The first that wait, each of another path, as many as fit; of one path, later ones stay."""
-        members: dict[str, _Waiting] = {}
+    def take(self, members: list[_Waiting], hold: Callable[[str], bool]) -> list[_Waiting]:
+        """The first that wait, as many as fit beside `members`, each of another path; of one path, later ones stay."""
+        taken: list[_Waiting] = []
         left: deque[_Waiting] = deque()
-        size = 0
+        seen = {member.change.path for member in members}
         with self._guard:
             for waiting in self._queue:
-                fits = not members or (len(members) < self._largest and size + waiting.size <= MAX_BYTES)
-                if fits and waiting.change.path not in members:
-                    members[waiting.change.path] = waiting
-                    size += waiting.size
+                path = waiting.change.path
+                if path not in seen and self._fits([*members, *taken], waiting) and hold(path):
+                    taken.append(waiting)
                 else:
                     left.append(waiting)
+                seen.add(path)
             self._queue = left
-        return list(members.values())
+        return taken
 
-    def _hand_over(self) -> None:
+    def _fits(self, members: Sequence[_Waiting], waiting: _Waiting) -> bool:
+        size = sum(member.size for member in members)
+        return not members or (len(members) < self._largest and size + waiting.size <= MAX_BYTES)
+
+    def hand_over(self) -> None:
+        """Let the first that waits lead."""
         with self._guard:
             self.is_led = bool(self._queue)
             if self._queue:
                 self._queue[0].woken.set()
 
 
-def _settle(members: Sequence[_Waiting], settled: Sequence[Settled]) -> None:
-    """Wake the members with what became of them. Whoever is left without an answer was broken off with the thread that led."""
-    broken_off = Settled(Retry("the transaction that stored it with others was broken off", code="internal_error"), Ledger())
-    for member, answer in zip(members, settled or [broken_off] * len(members), strict=True):
-        if not member.settled.done():
-            member.settled.set_result(answer)
-            member.woken.set()
+def _hold_later(_: str) -> bool:
+    """Paths that are to be held before the transaction begins, however long that takes."""
+    return True
 
 
-def store_apart(
-    store: Store, changes: Sequence[Change], *, read_back: bool, committed: Callable[[], None] = do_nothing
-) -> list[Settled]:
+class _Lead(Turns):
+    """One transaction of a group: who is in it, and whether the next one may begin."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._members = group.take([], _hold_later)
+        self._leads = True
+
+    def __enter__(self) -> _Lead:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Whoever is left without an answer was broken off with the thread that led."""
+        self.hand_over()
+        broken_off = Retry("the transaction that stored it with others was broken off", code="internal_error")
+        self._settle([Settled(broken_off, Ledger()) for _ in self._members])
+
+    def store(self, store: Store) -> None:
+        """Store what the members bring."""
+        changes = [member.change for member in self._members]
+        self._settle(store_apart(store, changes, read_back=self.reads_back(), turns=self))
+
+    def join(self, held: HeldPaths) -> list[Change]:
+        """What has arrived until the transaction was begun."""
+        joining = self._group.take(self._members, held.add)
+        self._members += joining
+        return [member.change for member in joining]
+
+    def reads_back(self) -> bool:
+        """Whether one of the members wants it."""
+        return any(member.read_back for member in self._members)
+
+    def hand_over(self) -> None:
+        """Once."""
+        if self._leads:
+            self._leads = False
+            self._group.hand_over()
+
+    def answer(self, outcomes: Sequence[Outcome], ledger: Ledger) -> None:
+        """Nobody waits for the end of a transaction that has only read but the thread that leads."""
+        self._settle([Settled(outcome, ledger) for outcome in outcomes])
+
+    def _settle(self, answers: Sequence[Settled]) -> None:
+        for member, answer in zip(self._members, answers, strict=True):
+            if not member.settled.done():
+                member.settled.set_result(answer)
+                member.woken.set()
+
+
+def store_apart(store: Store, changes: list[Change], *, read_back: bool, turns: Turns = ALONE) -> list[Settled]:
     """Store changes, each of another path, in one transaction; where the server refuses it, in halves, down to what it refuses.
 
-    What the surroundings cause is the answer of each. `committed` is called after the commit of all.
+    What the surroundings cause is the answer of each. Changes that join are appended to `changes`.
     """
-    ledger = Ledger(files=len(changes))
+    ledger = Ledger()
     try:
-        outcomes = store_changes(store, changes, ledger, read_back=read_back, committed=committed)
+        outcomes = store_changes(store, changes, ledger, read_back=read_back, turns=turns)
     except InspectorError as error:
         if len(changes) == 1 or not isinstance(error, Reject) or error.code != "database_refused":
             return [Settled(error, ledger) for _ in changes]
-        half = len(changes) // 2
+        half, read_back = len(changes) // 2, read_back or turns.reads_back()
         return [one for part in (changes[:half], changes[half:]) for one in store_apart(store, part, read_back=read_back)]
     finally:
+        ledger.files = len(changes)
         store.ledgers.append(ledger)
     return [Settled(outcome, ledger) for outcome in outcomes]

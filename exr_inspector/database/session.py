@@ -68,30 +68,70 @@ class PathLocks:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
+        self._watchers: list[set[str]] = []
 
     @contextmanager
-    def hold(self, paths: Iterable[str]) -> Iterator[None]:
-        """Hold the locks of these paths."""
-        with ExitStack() as locks:
+    def hold(self, paths: Iterable[str]) -> Iterator[HeldPaths]:
+        """Hold the locks of these paths, and of those that are added."""
+        with ExitStack() as held:
             for path in sorted(set(paths)):
-                locks.enter_context(self._hold_one(path))
-            yield
+                self._take(path)
+                held.callback(self._release, path)
+            yield HeldPaths(self, held, held.enter_context(self._watch()))
 
-    @contextmanager
-    def _hold_one(self, path: str) -> Iterator[None]:
+    def _take(self, path: str) -> None:
         with self._guard:
             lock, users = self._locks.get(path, (threading.Lock(), 0))
             self._locks[path] = (lock, users + 1)
+        lock.acquire()
+
+    def _release(self, path: str) -> None:
+        with self._guard:
+            lock, users = self._locks.pop(path)
+            if users > 1:
+                self._locks[path] = (lock, users - 1)
+            for freed in self._watchers:
+                freed.add(path)
+        lock.release()
+
+    @contextmanager
+    def _watch(self) -> Iterator[set[str]]:
+        """The paths that somebody has let go of since this block began."""
+        freed: set[str] = set()
+        with self._guard:
+            self._watchers.append(freed)
         try:
-            with lock:
-                yield
+            yield freed
         finally:
             with self._guard:
-                _, users = self._locks[path]
-                if users == 1:
-                    del self._locks[path]
-                else:
-                    self._locks[path] = (lock, users - 1)
+                self._watchers = [other for other in self._watchers if other is not freed]
+
+    def add(self, path: str, held: ExitStack, freed: set[str]) -> bool:
+        """Hold a path until `held` ends, if nobody holds or awaits it, and it is not among those that were `freed`."""
+        with self._guard:
+            if path in self._locks or path in freed:
+                return False
+            lock = threading.Lock()
+            lock.acquire()
+            self._locks[path] = (lock, 1)
+        held.callback(self._release, path)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPaths:
+    """The paths whose locks one call holds."""
+
+    _locks: PathLocks
+    _held: ExitStack
+    _freed: set[str]
+
+    def add(self, path: str) -> bool:
+        """Hold this path, too, unless somebody else holds it or has let go of it since the others are held.
+
+        So what a transaction reads that was begun since then has all that others of this process have written of the path.
+        """
+        return self._locks.add(path, self._held, self._freed)
 
 
 def connect(settings: Settings) -> Any:
@@ -278,10 +318,10 @@ class Work:
         with translate_errors(self.store.translate):
             answer = self.store.session.api.begin_transaction()
         self._transaction.txid = int(answer.headers["tabular-txid"])
+        self._ledger.requests += 1  # its end
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._ledger.requests += 1
         if error is None:
             self._commit()
             return

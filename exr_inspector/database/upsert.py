@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from exr_inspector.database.rows import FileRows, Row, Stamp, new_stamp, sections_of_stored, to_tables
 from exr_inspector.database.rulings import CommitLost, Transient
-from exr_inspector.database.session import ROW_ID, Ledger, Store, Work
+from exr_inspector.database.session import ROW_ID, HeldPaths, Ledger, Store, Work
 from exr_inspector.database.tables import ensure_tables
 from exr_inspector.database.versions import (
     COLUMNS,
@@ -33,7 +34,7 @@ from exr_inspector.database.versions import (
     inspect,
     remove,
 )
-from exr_inspector.errors import CommitUnknown, VASTDatabaseError
+from exr_inspector.errors import CommitUnknown, InspectorError, VASTDatabaseError
 from exr_inspector.retry import repeat
 from vast_schemas import CHILD_TABLES, FILES, FILES_SCHEMA, TABLES, Role, schema_for
 
@@ -97,36 +98,51 @@ class _Step:
         return StoredFile(self.rows.file_id, inserted, self.plan.superseded, self.plan.inspection_count, current)
 
 
-def do_nothing() -> None:
-    """What follows a commit where nobody waits for it."""
+class Turns:
+    """What others do at the turns of a transaction that holds their changes as well: nothing, where there are none."""
+
+    def join(self, held: HeldPaths) -> list[Change]:
+        """More changes for it, now that it is begun, each of another path, which is `held` then."""
+        return []
+
+    def reads_back(self) -> bool:
+        """Whether one of those who joined wants the paths to be read back."""
+        return False
+
+    def hand_over(self) -> None:
+        """All is written, and about to be committed: the next transaction can begin."""
+
+    def answer(self, outcomes: Sequence[Outcome], ledger: Ledger) -> None:
+        """What became of the changes is settled; what is left to do is to end a transaction that has only read."""
+
+
+ALONE = Turns()
 
 
 def store_changes(
-    store: Store,
-    changes: Sequence[Change],
-    ledger: Ledger,
-    *,
-    read_back: bool = True,
-    committed: Callable[[], None] = do_nothing,
+    store: Store, changes: list[Change], ledger: Ledger, *, read_back: bool = True, turns: Turns = ALONE
 ) -> list[Outcome]:
     """Store inspected files and removals, each of another path, in one transaction. Outcomes stand in the order of the changes.
 
-    `committed` is called after the commit, before the paths are read back. Raises Transient or CommitUnknown when every attempt
-    failed, VASTDatabaseError for what an operator has to mend, SchemaDrift, and Reject for what the server refuses.
+    Changes that join are appended to `changes`. Raises Transient or CommitUnknown when every attempt failed, VASTDatabaseError
+    for what an operator has to mend, SchemaDrift, and Reject for what the server refuses.
     """
-    with store.paths.hold([change.path for change in changes]):
-        outcomes = _repeat(_write, store, changes, ledger)
-        committed()
+    with store.paths.hold([change.path for change in changes]) as held:
+        outcomes = _repeat(_write, store, changes, ledger, held, turns)
         paths = [change.path for change, outcome in zip(changes, outcomes, strict=True) if outcome.file_id is not None]
-        if read_back and paths:
-            _repeat(_mend, store, paths, ledger)
+        if paths and (read_back or turns.reads_back()):
+            _repeat(_mend, store, paths, ledger, partial(turns.answer, outcomes, ledger))
     return outcomes
 
 
 def mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
     """Repair what racing processes or manual edits left behind in `files`: duplicates, several current versions, or none."""
     with store.paths.hold(paths):
-        _repeat(_mend, store, paths, ledger)
+        _repeat(_mend, store, paths, ledger, _tell_nobody)
+
+
+def _tell_nobody() -> None:
+    """Where nobody waits for what became of the paths but the caller."""
 
 
 def _repeat(action: Callable[..., T], *arguments: object) -> T:
@@ -135,28 +151,30 @@ def _repeat(action: Callable[..., T], *arguments: object) -> T:
     return repeat(action, *arguments, errors=passing, attempts=ATTEMPTS, longest_wait=_LONGEST_WAIT, longest_time=_LONGEST_TIME)
 
 
-def _write(store: Store, changes: Sequence[Change], ledger: Ledger) -> list[Outcome]:
+def _write(store: Store, changes: list[Change], ledger: Ledger, held: HeldPaths, turns: Turns) -> list[Outcome]:
     ledger.attempts += 1
     tables = ensure_tables(store, ledger)
-    files = [change for change in changes if isinstance(change, FileRows)]
-    removals = [change for change in changes if isinstance(change, Removal)]
-    stamps = [new_stamp() for _ in files]
+    steps: list[_Step] = []
     try:
         with store.transaction(ledger, tables) as work:
+            changes += turns.join(held)
             by_path = _versions(work, [change.path for change in changes])
-            steps = [_plan_step(file, stamp, by_path[file.path]) for file, stamp in zip(files, stamps, strict=True)]
-            marks = [remove(by_path[removal.path], removal.removed_at) for removal in removals]
-            _apply_steps(work, steps, marks)
+            steps += [_plan_step(change, by_path[change.path]) for change in changes if isinstance(change, FileRows)]
+            marks = {
+                change.path: remove(by_path[change.path], change.removed_at) for change in changes if isinstance(change, Removal)
+            }
+            _apply_steps(work, steps, list(marks.values()))
+            turns.hand_over()
     except CommitLost as lost:
-        _resolve_commit(store, files, stamps, ledger, lost)
+        _resolve_commit(store, steps, ledger, lost)
     outcomes: dict[str, Outcome] = {step.rows.path: step.outcome for step in steps}
-    for removal, plan in zip(removals, marks, strict=True):
-        outcomes[removal.path] = MarkedRemoval(plan.existing.file_id if plan.existing else None)
+    for path, plan in marks.items():
+        outcomes[path] = MarkedRemoval(plan.existing.file_id if plan.existing else None)
     return [outcomes[change.path] for change in changes]
 
 
-def _plan_step(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
-    row = file.file
+def _plan_step(file: FileRows, stored: list[Version]) -> _Step:
+    row, stamp = file.file, new_stamp()
     seen = Inspection(
         file.file_id, file.mtime, stamp.inspection_id, stamp.now, row["etag"], row["size_bytes"], file.measured,
         row["status"], row["error_code"], row["error_message"], file.every_chunk_read,
@@ -165,17 +183,17 @@ def _plan_step(file: FileRows, stamp: Stamp, stored: list[Version]) -> _Step:
     return _Step(file, replace(stamp, is_current=plan.is_current, deleted_at=plan.deleted_at), plan)
 
 
-def _resolve_commit(store: Store, files: Sequence[FileRows], stamps: Sequence[Stamp], ledger: Ledger, lost: CommitLost) -> None:
+def _resolve_commit(store: Store, steps: Sequence[_Step], ledger: Ledger, lost: CommitLost) -> None:
     """Find out whether a transaction took effect: it did when any row names one of its inspections.
 
     Raises Transient where it did not, also where it held removals alone, which can be repeated; CommitUnknown where the tables
     cannot be read.
     """
     try:
-        by_path = _repeat(_read, store, [file.path for file in files], ledger) if files else {}
+        by_path = _repeat(_read, store, [step.rows.path for step in steps], ledger) if steps else {}
     except VASTDatabaseError as error:
         raise CommitUnknown(f"{lost.message}; and reading back failed: {error.message}") from error
-    ours = {stamp.inspection_id for stamp in stamps}
+    ours = {step.stamp.inspection_id for step in steps}
     rows = [row for versions in by_path.values() for row in versions]
     if ours.isdisjoint(name for row in rows for name in (row.inspection_id, row.last_inspection_id)):
         raise Transient(f"{lost.message}; it did not take effect", code="commit_lost") from lost
@@ -186,11 +204,22 @@ def _read(store: Store, paths: Sequence[str], ledger: Ledger) -> dict[str, list[
         return _versions(work, paths)
 
 
-def _mend(store: Store, paths: Sequence[str], ledger: Ledger) -> None:
-    """Read the paths back, and mend what racing processes left."""
-    with store.transaction(ledger, ensure_tables(store, ledger)) as work:
-        by_path = _versions(work, paths)
-        _apply(work, [heal(versions) for versions in by_path.values()])
+def _mend(store: Store, paths: Sequence[str], ledger: Ledger, answer: Callable[[], None]) -> None:
+    """Read the paths back, and mend what racing processes left; `answer` as soon as it is known that they left nothing.
+
+    How a transaction ends that has read, and has nothing to write, changes nothing about what was read.
+    """
+    is_sound = False
+    try:
+        with store.transaction(ledger, ensure_tables(store, ledger)) as work:
+            plans = [heal(versions) for versions in _versions(work, paths).values()]
+            is_sound = not any(plan.changes or plan.merges or plan.reviews for plan in plans)
+            _apply(work, plans)
+            if is_sound:
+                answer()
+    except InspectorError:
+        if not is_sound:
+            raise
 
 
 def _versions(work: Work, paths: Sequence[str]) -> dict[str, list[Version]]:

@@ -17,7 +17,7 @@ from exr_inspector.errors import Retry, VASTDatabaseError
 from sample_payloads import measured, payload
 from waiting import wait_until
 
-FIRST, BARRIER = "/first.exr", "/barrier.exr"
+BARRIER = "/barrier.exr"
 ALONE, GROUPED = 10, 10
 """Requests of a transaction that inserts files, with three to read them back, whatever their number."""
 
@@ -40,22 +40,19 @@ def store(db: Database) -> Iterator[persistence.Store]:
 def side_by_side(
     store: persistence.Store, calls: Sequence[Callable[[], Any]], before: Callable[[], Any] = list
 ) -> list[Future[Any]]:
-    """Run the calls while a transaction is under way, so that all of them wait for the next; `before` that one begins."""
+    """Run the calls while another one is about to begin a transaction, so that all of them join it; `before` that begins."""
     group = group_of(store)
-    with ThreadPoolExecutor(len(calls) + 2) as pool, ExitStack() as first, ExitStack() as barrier:
-        first.enter_context(store.paths.hold([FIRST]))
+    with ThreadPoolExecutor(len(calls) + 1) as pool, ExitStack() as barrier:
         barrier.enter_context(store.paths.hold([BARRIER]))
-        leader = pool.submit(persistence.persist_to_vast_database, payload(FIRST), session=store)
+        pool.submit(persistence.mark_removed, BARRIER, session=store)
         wait_until(lambda: group.is_led and not group.waiting)
         futures = []
-        for call in (lambda: persistence.mark_removed(BARRIER, session=store), *calls):
+        for call in calls:
             futures.append(pool.submit(call))
             wait_until(lambda: group.waiting == len(futures))
-        first.close()
-        leader.result()
         before()
         barrier.close()
-    return futures[1:]
+    return futures
 
 
 def storing(document: dict[str, Any], store: persistence.Store) -> Callable[[], Any]:
@@ -79,7 +76,6 @@ def stored(db: Database, folder: str) -> dict[str, int]:
 
 def test_what_waits_is_stored_in_one_transaction(db: Database, store: persistence.Store) -> None:
     """Six files cost as many requests as one, and each has an answer of its own."""
-    persistence.persist_to_vast_database(payload(FIRST), session=store)
     calls = [storing(payload(f"/together/{n}.exr"), store) for n in range(6)]
     answers = results(side_by_side(store, calls, db.server.clear_requests))
     assert len(db.server.requests) == GROUPED
@@ -126,6 +122,26 @@ def test_versions_of_one_path_follow_one_another_in_the_order_of_arrival(db: Dat
     assert (current["etag"], current["deleted_at"]) == ("etag-v3", moment)
     assert answers[3]["file_id"] == current["file_id"]
     assert_sound(db.contents())
+
+
+def test_what_was_in_another_call_meanwhile_does_not_join(store: persistence.Store) -> None:
+    """A transaction may have begun before that other call committed; what nobody has held since joins, and nothing is kept."""
+    locks = store.paths
+    with locks.hold(["/own.exr"]) as held:
+        with locks.hold(["/others.exr"]):
+            assert not held.add("/others.exr")
+        assert [held.add(path) for path in ("/own.exr", "/others.exr", "/free.exr", "/free.exr")] == [False, False, True, False]
+    with locks.hold(["/later.exr"]) as held:
+        assert all(map(held.add, ("/own.exr", "/others.exr", "/free.exr")))
+
+
+@pytest.mark.parametrize("fault", ["409", "500", "lost"])
+def test_how_a_transaction_ends_that_has_only_read_changes_no_answer(db: Database, store: persistence.Store, fault: str) -> None:
+    """The second commit ends the reading back, which is not repeated for it."""
+    calls = [storing(payload(f"/read/{fault}/{n}.exr"), store) for n in range(3)]
+    answers = results(side_by_side(store, calls, lambda: (db.server.clear_requests(), db.server.faults.add(f"{fault}@commit+1"))))
+    assert {(one["status"], one["inserted"], one["attempts"]) for one in answers} == {("stored", True, 1)}
+    assert db.commands().count("POST transaction") == 2
 
 
 def test_removals_share_a_transaction_with_files(db: Database, store: persistence.Store) -> None:
@@ -195,7 +211,7 @@ def test_a_fault_at_any_request_of_a_group_is_survived_by_each(
 ) -> None:
     """A new file, a newer version and a removal, each with what it would have had alone."""
     folder = f"/survived/{fault}/{nth}"
-    persistence.persist_batch([payload(FIRST), payload(f"{folder}/old.exr"), payload(f"{folder}/gone.exr")], session=store)
+    persistence.persist_batch([payload(f"{folder}/old.exr"), payload(f"{folder}/gone.exr")], session=store)
     newer = measured(payload(f"{folder}/old.exr", header="v2", mtime="2026-02-02T00:00:00Z"))
     calls = [
         storing(payload(f"{folder}/new.exr"), store),
