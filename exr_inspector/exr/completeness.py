@@ -15,6 +15,7 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, chain, pairwise
 from typing import Any
 
@@ -430,12 +431,16 @@ def _profile(part: Layout, sizes: list[int]) -> Profile:
 
 def _bins(sizes: list[int]) -> tuple[float, ...]:
     """The sizes spread over 32 bins in proportion, in integers until the last division."""
-    count, total = len(sizes), sum(sizes)
     running = [0, *accumulate(sizes)]
+    scale = PROFILE_BINS * running[-1]
+    if not scale:
+        return (0.0,) * PROFILE_BINS
     sizes = [*sizes, 0]
-    marks = []
-    for edge in range(PROFILE_BINS + 1):
-        whole, part = divmod(edge * count, PROFILE_BINS)
-        marks.append(PROFILE_BINS * running[whole] + part * sizes[whole])
-    scale = PROFILE_BINS * total
-    return tuple(round((after - before) / scale, 6) if scale else 0.0 for before, after in pairwise(marks))
+    marks = [PROFILE_BINS * running[whole] + part * sizes[whole] for whole, part in _edges(len(running) - 1)]
+    return tuple([round((after - before) / scale, 6) for before, after in pairwise(marks)])
+
+
+@lru_cache(maxsize=256)
+def _edges(count: int) -> list[tuple[int, int]]:
+    """Where the bins of so many sizes begin and end: whole sizes before it, and parts of the next one."""
+    return [divmod(edge * count, PROFILE_BINS) for edge in range(PROFILE_BINS + 1)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 from exr_inspector.exr.header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quote
@@ -57,12 +58,7 @@ def _at(part: Part, name: str, code: str, message: str, severity: Severity = "er
 
 
 def _required(header: Header, part: Part) -> Iterator[Finding]:
-    required = REQUIRED | (REQUIRED_IF_MULTIPART if header.is_multipart else {})
-    if part.is_deep:
-        required = required | REQUIRED_IF_DEEP
-    if part.is_tiled:
-        required = required | {"tiles": "tiledesc"}
-    for name, type_name in required.items():
+    for name, type_name in _required_of(header.is_multipart, part.is_deep, part.is_tiled).items():
         attribute = part.first.get(name)
         if attribute is None:
             yield _at(part, name, "missing_required_attribute", f"the required attribute {name!r} is missing")
@@ -71,6 +67,12 @@ def _required(header: Header, part: Part) -> Iterator[Finding]:
             yield _at(part, name, "attribute_wrong_type", message)
         elif name != "channels" and (attribute.value is None or attribute.shortened):
             yield _at(part, name, "required_attribute_undecodable", f"the required attribute {name!r} has no usable value")
+
+
+@cache
+def _required_of(is_multipart: bool, is_deep: bool, is_tiled: bool) -> dict[str, str]:
+    required = REQUIRED | (REQUIRED_IF_MULTIPART if is_multipart else {}) | (REQUIRED_IF_DEEP if is_deep else {})
+    return required | ({"tiles": "tiledesc"} if is_tiled else {})
 
 
 def _type(header: Header, part: Part) -> Iterator[Finding]:
@@ -98,7 +100,7 @@ def _channels(header: Header, part: Part) -> Iterator[Finding]:
     if not part.channels and "channels" in part.first:
         yield _at(part, "channels", "no_channels", "the channel list is empty")
     names = [channel.raw_name or channel.name.encode() for channel in part.channels]
-    for name, count in Counter(names).items():
+    for name, count in Counter(names).items() if len(set(names)) < len(names) else ():
         if count > 1:
             shown = name.decode("utf-8", "replace")
             yield _at(part, "channels", "duplicate_channel", f"channel {shown!r} is listed {count} times", channel=shown)
@@ -135,7 +137,7 @@ def _windows(header: Header, part: Part) -> Iterator[Finding]:
         size = f"{name} spans {area.width} x {area.height} pixels"
         if area.width <= 0 or area.height <= 0:
             yield _at(part, name, f"inverted_{word}_window", f"{size}: its corners are the wrong way round")
-        elif max(map(abs, (area.x_min, area.y_min, area.x_max, area.y_max))) > LARGEST_COORDINATE:
+        elif max(-area.x_min, -area.y_min, area.x_max, area.y_max) > LARGEST_COORDINATE:
             yield _at(part, name, f"huge_{word}_window", f"{size}, with coordinates beyond {LARGEST_COORDINATE}")
         elif max(area.width, area.height) > LARGE_SIDE:
             yield _at(part, name, f"huge_{word}_window", f"{size}, with a side above {LARGE_SIDE}", "warning")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -96,7 +95,7 @@ class Findings:
         self.kept: list[Finding] = []
         self.codes: set[str] = set()
         """The codes of all findings, of those that are not kept as well."""
-        self.count: Counter[str] = Counter()
+        self.count: dict[Severity, int] = {"error": 0, "warning": 0}
 
     def add(self, finding: Finding) -> None:
         """One more finding."""
@@ -112,7 +111,9 @@ class Findings:
 
     def add_kept(self, other: Findings) -> None:
         """What another collection kept and counted."""
-        total = self.count + other.count
+        if not other.kept:
+            return
+        total = {severity: count + other.count[severity] for severity, count in self.count.items()}
         self.add_all(other.kept)
         self.count = total
 

@@ -226,11 +226,12 @@ def _drop_large_numbers(entries: list[dict[str, Any]], place: str, part: int | N
     """Replace integers that no column holds by null; a finding for each."""
     findings = []
     for entry in entries:
-        for key, value in entry.items():
-            if type(value) is int and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
-                entry[key] = None
-                message = f"{place}{key} is {value}, more than 63 bits hold, and is left out"
-                findings.append(Finding("warning", "number_too_large", message, part, offset=offset))
+        for key in [
+            key for key, value in entry.items() if type(value) is int and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER
+        ]:
+            message = f"{place}{key} is {entry[key]}, more than 63 bits hold, and is left out"
+            findings.append(Finding("warning", "number_too_large", message, part, offset=offset))
+            entry[key] = None
     return findings
 
 
@@ -303,6 +304,8 @@ def _attribute(attribute: Attribute, part: Part) -> dict[str, Any]:
 
 def _entries(findings: Findings, severity: Severity) -> list[dict[str, Any]]:
     """The findings of one severity that are kept, and then one that says how many more there are."""
+    if not findings.count[severity]:
+        return []
     entries = [finding.as_dict() for finding in findings.of(severity)]
     if more := findings.count[severity] - len(entries):
         message = f"{more} more {severity}s are not listed"
