@@ -159,7 +159,7 @@ def _session_class() -> type[Any]:
 
     `requests` has REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE go before what the client (2.1) is told of TLS, and the client asks for
     the server's version while it makes the session, so that nothing can be changed about the session before its first request.
-    For every request it looks for proxies in all variables of the environment, a fifth of the time of a small request; here once,
+    For every request it looks for proxies in all variables of the environment: with forty of them, 76 us of about 600. Here once,
     for the one endpoint that there is.
     """
     from vastdb._internal import VastdbApi

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,14 @@ class Version:
     status: str | None = None
     error_code: str | None = None
     error_message: str | None = None
+
+
+class Standing(NamedTuple):
+    """What of a row of `files` tells whether it stands well beside the others of its path; names are column names."""
+
+    file_id: str
+    is_current: bool | None
+    deleted_at: datetime | None
 
 
 COLUMNS = tuple(field.name for field in fields(Version) if field.name != "row_id")
@@ -213,6 +221,13 @@ def heal(stored: Sequence[Version]) -> Plan:
     current = _current_of(kept)
     wanted = {version.row_id: _set_current(version, current) for version in kept}
     return Plan(changes=_changes(stored, wanted), merges=merges, reviews=_reviews(stored))
+
+
+def is_sound(standings: Sequence[Standing]) -> bool:
+    """Whether `heal` would leave a path's rows as they are."""
+    current = sum(one.is_current is True for one in standings)
+    marked = all(one.is_current is True or (one.is_current is False and one.deleted_at is None) for one in standings)
+    return marked and current == min(1, len(standings)) and len({one.file_id for one in standings}) == len(standings)
 
 
 def _set_current(version: Version, current: Version | None) -> Version:

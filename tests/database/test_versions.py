@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exr_inspector.database import versions
-from exr_inspector.database.versions import Inspection, Plan, Review, Section, StoredMeasurement, Version
+from exr_inspector.database.versions import Inspection, Plan, Review, Section, Standing, StoredMeasurement, Version
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - stored times are UTC without zone
 
@@ -108,6 +108,11 @@ class Table:
         """The one current row."""
         (row,) = (row for row in self.rows if row.is_current)
         return row
+
+
+def standings(table: Table) -> list[Standing]:
+    """How the rows stand."""
+    return [Standing(row.file_id, row.is_current, row.deleted_at) for row in table.rows]
 
 
 def sighting(file_id: str, mtime: int | None, now: int = 0, measured: frozenset[Section] = frozenset()) -> Inspection:
@@ -237,9 +242,14 @@ rows = st.builds(
 
 @given(st.lists(rows, max_size=6, unique_by=lambda row: row.row_id))
 def test_any_leftover_of_a_race_heals_at_once(stored):
-    """One row per version in the lowest row, one current, all inspections counted; healing again changes nothing."""
+    """One row per version in the lowest row, one current, all inspections counted; healing again changes nothing.
+
+    Whether there is anything to heal is told by three columns.
+    """
     table = Table(list(stored))
+    assert versions.is_sound(standings(table)) == (versions.heal(table.rows) == Plan())
     table.apply(versions.heal(table.rows))
+    assert versions.is_sound(standings(table))
     assert len({row.file_id for row in table.rows}) == len(table.rows)
     assert sum(bool(row.is_current) for row in table.rows) == bool(stored)
     assert sum(row.inspection_count for row in table.rows) == sum(row.inspection_count for row in stored)
