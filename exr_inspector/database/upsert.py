@@ -113,7 +113,7 @@ class Turns:
         return False
 
     def hand_over(self) -> None:
-        """All is written, and about to be committed: the next transaction can begin."""
+        """The next transaction can begin: all is written and about to be committed, or something went wrong that takes time."""
 
     def answer(self, outcomes: Sequence[Outcome], ledger: Ledger) -> None:
         """What became of the changes is settled; what is left to do is to end a transaction that has only read."""
@@ -170,6 +170,8 @@ def _write(store: Store, changes: list[Change], ledger: Ledger, held: HeldPaths,
             turns.hand_over()
     except CommitLost as lost:
         _resolve_commit(store, steps, ledger, lost)
+    finally:
+        turns.hand_over()
     outcomes: dict[str, Outcome] = {step.rows.path: step.outcome for step in steps}
     for path, plan in marks.items():
         outcomes[path] = MarkedRemoval(plan.existing.file_id if plan.existing else None)
