@@ -61,7 +61,7 @@ class LocalVast:
     Starts on construction and listens on 127.0.0.1. `data` is a directory that keeps tables across restarts, None memory;
     `objects` likewise for S3 objects. `cell_limit` is the largest cell in bytes (default: what `version` allows),
     `idle_seconds` after how long, by `clock`, an idle transaction expires (None: never), `latency_ms` is added to every request,
-    `deviates` are ways of `deviations` to behave unlike VAST.
+    `trigger_workers` are how many events it delivers at a time, `deviates` are ways of `deviations` to behave unlike VAST.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class LocalVast:
         objects: Path | str | None = None,
         trigger_url: str | None = None,
         trigger_suffix: str = ".exr",
+        trigger_workers: int = 8,
         latency_ms: float = 0,
         faults: Iterable[str] = (),
         port: int = 0,
@@ -94,9 +95,11 @@ class LocalVast:
         self._own_objects = None if objects or directory else self._scratch / "objects"
         dead_letter = (directory or self._scratch) / "dead-letter.jsonl"
         journal = directory / "undelivered.jsonl" if directory else None
-        self.trigger = (
-            ElementTrigger(trigger_url, dead_letter=dead_letter, journal=journal, suffix=trigger_suffix) if trigger_url else None
-        )
+        self.trigger: ElementTrigger | None = None
+        if trigger_url:
+            self.trigger = ElementTrigger(
+                trigger_url, dead_letter=dead_letter, journal=journal, suffix=trigger_suffix, workers=trigger_workers
+            )
         self._objects = ObjectStore(Path(objects or self._own_objects or f"{directory}/objects"), self.trigger)
         self.store = TableStore(
             self._objects.has_bucket,

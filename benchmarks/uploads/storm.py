@@ -1,6 +1,7 @@
 """Many uploads at once, with faults on every way: afterwards each object has exactly one current row, and all tables are sound.
 
     scripts/python -m benchmarks.uploads.storm [--uploads 1000] [--keys 900] [--threads 16] [--faults 0.05] [--kills 1] [--seed 1]
+                                               [--waves 10] [--group 1 100] [--header-only]
 
 The local endpoint and the uploading threads run in this process, the function in one of its own behind the function host, with
 statistics and validation switched on. With the probability `--faults` each, an upload brings along one fault of S3, one of the
@@ -8,6 +9,10 @@ database, and its event is delivered twice, refused, or loses its answer. `--kil
 are at work, and the former one is killed. Fewer keys than uploads make overwrites, by threads that race;
 `--uploads 10000 --keys 50` shows whether memory stays flat. Retries of events wait a tenth of VAST's 2, 4 and 8 seconds. Exit
 status 1: a row is missing, double or wrong in any of the tables, or the metrics of the last process differ from its log.
+
+Uploads come in `--waves`, each of which waits for the events of the one before. With several numbers after `--group`, as many
+storms follow one another, with VAST_DB_GROUP set to each of them, and their uploads a second are compared; `--header-only` leaves
+statistics out, which take most of the time of an event.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +57,8 @@ DATABASE_FAULTS = ("409@commit", "lost@commit", "503@insert", "503@query", "rese
 WAITS = (0.2, 0.4, 0.8)
 # What a killed process left open keeps its rows locked for so long.
 IDLE_SECONDS = 30
+# What the platform sends one container at a time.
+EVENTS = 20
 HOST = """
 import sys
 sys.modules["adbc_driver_vastdb"] = None  # the image has no query engine driver; with one, every transaction costs more
@@ -98,14 +105,14 @@ class Containers:
 
 
 @contextmanager
-def function(vast: LocalVast, log: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def function(vast: LocalVast, log: Path, chosen: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """URL and process of a function host that is ready."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("VAST", "S3_", "EXR_"))}
     for name in ("VAST_DB", "S3"):
         named = {"ENDPOINT": vast.url, "ACCESS_KEY": vast.access_key, "SECRET_KEY": vast.secret_key}
         environment |= {f"{name}_{key}": value for key, value in named.items()}
     environment |= {"VAST_DB_BUCKET": TABLES, "VAST_DB_SCHEMA": SCHEMA}
-    environment |= {"EXR_STATS": "full", "EXR_VALIDATE": "true", "EXR_REPORT_PASSES": "false"}
+    environment |= {"EXR_STATS": "full", "EXR_VALIDATE": "true", "EXR_REPORT_PASSES": "false", **chosen}
     command = [sys.executable, "-c", HOST, "--port", "0", "--log-format", "json"]
     pipe = subprocess.PIPE
     with log.open("ab") as errors, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=errors) as process:
@@ -158,17 +165,17 @@ def storm(vast: LocalVast, bodies: list[bytes], options: argparse.Namespace, con
             run.kills.append(containers.kill())
         return spent
 
-    tenth = max(1, options.uploads // 10)
-    # In the middle of a tenth, where the queue is long.
-    deaths = {options.uploads * (turn + 1) // (options.kills + 1) + tenth // 2 for turn in range(options.kills)}
+    wave = max(1, options.uploads // options.waves)
+    # In the middle of a wave, where the queue is long.
+    deaths = {(options.waves * (turn + 1) // (options.kills + 1)) * wave + wave // 2 for turn in range(options.kills)}
     started = time.perf_counter()
     with ThreadPoolExecutor(options.threads) as pool:
         drawn = [
             [chance.choice(kind) for kind in (S3_FAULTS, DATABASE_FAULTS) if chance.random() < options.faults]
             for _ in range(options.uploads)
         ]
-        for start in range(0, options.uploads, tenth):
-            run.upload_ms += pool.map(upload, range(start, min(start + tenth, options.uploads)), drawn[start : start + tenth])
+        for start in range(0, options.uploads, wave):
+            run.upload_ms += pool.map(upload, range(start, min(start + wave, options.uploads)), drawn[start : start + wave])
             run.memory_kb.append(containers.memory_kb())
             wait_for_backlog(trigger)
     if not trigger.drain(3600):
@@ -189,8 +196,8 @@ def trigger_of(vast: LocalVast) -> ElementTrigger:
     return vast.trigger
 
 
-def problems(vast: LocalVast) -> Iterator[str]:
-    """What is wrong: objects without their row, tables without rows, and all that the integrity check finds."""
+def problems(vast: LocalVast, tables: Sequence[str]) -> Iterator[str]:
+    """What is wrong: objects without their row, `tables` without rows, and all that the integrity check finds."""
     yield from misplaced(vast)
     keys = {"db_access_key": vast.access_key, "db_secret_key": vast.secret_key}
     store = persistence.open_store(Settings(db_endpoint=vast.url, **keys, db_bucket=TABLES, db_schema=SCHEMA))
@@ -200,10 +207,10 @@ def problems(vast: LocalVast) -> Iterator[str]:
         files = schema.table("files").select(["file_id", "status", "is_deep"]).read_all().to_pylist()
     counts = {name: len(file_ids) for name, file_ids in owners.items()}
     print("rows: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    yield from (f"{name} is empty" for name, count in counts.items() if not count)
+    yield from (f"{name} is empty" for name in tables if not counts[name])
     # Pixels of deep samples are not read.
     flat = {row["file_id"] for row in files if row["status"] == "ok" and not row["is_deep"]}
-    for name in ("parts", "channels", "attributes", "pixel_stats"):
+    for name in sorted({"parts", "channels", "attributes", "pixel_stats"}.intersection(tables)):
         yield from (f"{file_id} has no {name}" for file_id in sorted(flat - {*owners[name]}))
     for finding in integrity.check(store):
         yield f"{finding.table} {finding.subject}: {finding.kind}: {finding.detail}"
@@ -269,11 +276,12 @@ def spread(values: list[float]) -> str:
     return f"p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms, max {max(values):.1f} ms"
 
 
-def main() -> int:
-    """Command line."""
-    options = _parser().parse_args()
-    sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # here as in the function: see HOST
-    endpoint = LocalVast(buckets=(TABLES, SHOWS), trigger_url="http://127.0.0.1:9/", idle_seconds=IDLE_SECONDS)
+def run_storm(options: argparse.Namespace, group: int) -> tuple[list[str], float]:
+    """What is wrong after a storm, and its uploads a second."""
+    chosen = {"VAST_DB_GROUP": str(group)} | ({"EXR_STATS": "off"} if options.header_only else {})
+    endpoint = LocalVast(
+        buckets=(TABLES, SHOWS), trigger_url="http://127.0.0.1:9/", trigger_workers=EVENTS, idle_seconds=IDLE_SECONDS
+    )
     with tempfile.TemporaryDirectory() as scratch, endpoint as vast:
         samples = Path(scratch) / "samples"
         logs = [Path(scratch) / f"function{number}.log" for number in range(options.kills + 1)]
@@ -281,17 +289,32 @@ def main() -> int:
         bodies = [(samples / name).read_bytes() for name in SAMPLES]
         with ExitStack() as stack:
             trigger = trigger_of(vast)
-            containers = Containers(trigger, [stack.enter_context(function(vast, log)) for log in logs])
+            containers = Containers(trigger, [stack.enter_context(function(vast, log, chosen)) for log in logs])
             trigger.waits = WAITS
             trigger.faults = TriggerFaults(duplicate=options.faults, refuse=options.faults, lose_answer=options.faults)
             run = storm(vast, bodies, options, containers)
             wrong = list(disagreements(containers.ready[0][0], logs[-1]))
         vast.faults.clear()
-        wrong += problems(vast)
+        wrong += problems(vast, [name for name in ROWS_OF if not (options.header_only and name == "pixel_stats")])
         report(run, vast, logs, options)
         letters = trigger.dead_letter.read_text(encoding="utf-8") if trigger.dead_letter.exists() else ""
     print(letters, end="")
     print("\n".join(wrong) or "every object has exactly one current row, with its ETag, and all tables are sound")
+    return wrong, options.uploads / run.seconds
+
+
+def main() -> int:
+    """Command line."""
+    options = _parser().parse_args()
+    sys.modules["adbc_driver_vastdb"] = None  # type: ignore[assignment]  # here as in the function: see HOST
+    wrong: list[str] = []
+    rates = []
+    for group in options.group:
+        print(f"VAST_DB_GROUP={group}")
+        found, rate = run_storm(options, group)
+        wrong += found
+        rates.append(rate)
+        print(f"{rate / rates[0]:.1f} times the uploads a second of VAST_DB_GROUP={options.group[0]}\n")
     return 1 if wrong else 0
 
 
@@ -303,6 +326,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", type=float, default=0.05, help="probability, 0 to 1")
     parser.add_argument("--kills", type=int, default=1, help="how many processes of the function are killed on the way")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--waves", type=int, default=10, help="uploads wait so often for events (default 10)")
+    parser.add_argument("--group", type=int, nargs="+", default=[100], help="VAST_DB_GROUP of one storm each (default 100)")
+    parser.add_argument("--header-only", action="store_true", help="no statistics of pixels")
     return parser
 
 
