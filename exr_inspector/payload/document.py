@@ -226,12 +226,11 @@ def _drop_large_numbers(entries: list[dict[str, Any]], place: str, part: int | N
     """Replace integers that no column holds by null; a finding for each."""
     findings = []
     for entry in entries:
-        for key in [
-            key for key, value in entry.items() if type(value) is int and not -LARGEST_INTEGER <= value <= LARGEST_INTEGER
-        ]:
-            message = f"{place}{key} is {entry[key]}, more than 63 bits hold, and is left out"
-            findings.append(Finding("warning", "number_too_large", message, part, offset=offset))
+        large = [item for item in entry.items() if type(item[1]) is int and not -LARGEST_INTEGER <= item[1] <= LARGEST_INTEGER]
+        for key, value in large:
             entry[key] = None
+            message = f"{place}{key} is {value}, more than 63 bits hold, and is left out"
+            findings.append(Finding("warning", "number_too_large", message, part, offset=offset))
     return findings
 
 
