@@ -37,6 +37,9 @@ _MAX_FIBRES = 64
 _INSERTERS = 20
 # The client repeats what the server answered with SlowDown; longer waits are the platform's business, not a worker thread's.
 _SLOW_DOWN = {"max_tries": 4, "max_time": 10.0, "max_value": 2.0}
+# It waits at random, up to 0.1 s before the second try, 0.4 and 1.6 s before the next; by itself it would begin with up to a
+# second, for which all files of a group wait.
+_SLOW_DOWN_WAITS = {"factor": 0.1, "base": 4}
 
 _KEPT_LEDGERS = 1_000
 # As the client has it.
@@ -195,7 +198,7 @@ def _session_class() -> type[Any]:
                 max_entities_per_page=_ENTITIES_PER_PAGE,
                 ssl_verify=settings.verify(),
                 timeout=settings.db_timeout,
-                backoff_config=BackoffConfig(**_SLOW_DOWN),
+                backoff_config=BackoffConfig(partial(BackoffConfig().wait_gen, **_SLOW_DOWN_WAITS), **_SLOW_DOWN),
             )
             self._context = SessionContext(api=self.api, endpoint=endpoint, config=SessionConfig(data_endpoints=[endpoint]))
             self.features = Features(self.api.vast_version)

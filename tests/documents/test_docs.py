@@ -108,12 +108,13 @@ def test_every_field_of_the_payload_is_described() -> None:
 
 
 def test_every_question_is_asked_on_its_page() -> None:
-    """Most with their answer, the rest in a block that runs."""
-    text = TEXTS["docs/VAST_ANALYTICS_QUERIES.md"]
-    answered = set(re.findall(r"^<!-- output\(catalogue\): exr-inspector ask (\w+)", text, re.MULTILINE))
-    asked = set(re.findall(r"^exr-inspector ask (\w+)", text, re.MULTILINE))
-    assert answered | asked == set(questions.names())
-    assert len(answered) > len(questions.names()) / 2
+    """In a block that runs; most have an answer there or in another document."""
+    asked = set(re.findall(r"^(?:\$ )?exr-inspector ask (\w+)", TEXTS["docs/VAST_ANALYTICS_QUERIES.md"], re.MULTILINE))
+    assert asked == set(questions.names())
+    answered = {
+        name for text in TEXTS.values() for name in re.findall(r"^<!-- output.*: exr-inspector ask (\w+)", text, re.MULTILINE)
+    }
+    assert len(answered & asked) > len(asked) / 2
 
 
 def test_the_readme_is_short() -> None:

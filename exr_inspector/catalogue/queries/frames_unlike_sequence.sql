@@ -7,7 +7,7 @@
 --   eight or so. Sequences whose frames all lie near one of them need no centroid. A frame is listed when it lies beyond
 --   $threshold and $factor times as far as the sequence's frames on average. differs_in compares it with that sample: with
 --   a minus what most of its frames have and this one has not, with a plus what this one has alone.
--- $threshold number = 0.01: least distance; frames of one setup lie below 0.002
+-- $threshold number = 0.01: least distance; most frames of one setup lie below 0.005
 -- $factor number = 3: how many times the average distance of the sequence
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
