@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from exr_inspector.embedding.cache import MB, bounded_cache
-from exr_inspector.embedding.facts import LEAVES_LIMIT, Attribute, attribute_type, numbers
+from exr_inspector.embedding.facts import LEAVES_LIMIT, Attribute, numbers
 from exr_inspector.embedding.text import (
     OCTAVE,
     UNIT,
@@ -123,7 +123,7 @@ def _is_short(value: Any) -> bool:
 
 
 def _say(stated_name: Any, stated_type: Any, value: Any) -> Said:
-    name, kind = _read_name(text(stated_name)), attribute_type(stated_type, value)
+    name, kind = _read_name(text(stated_name)), _type_of(stated_type, value)
     if not name.counts or (name.folded == CENTRE and not any(numbers(value))):
         return NOTHING
     named: Tokens = ((b"n:" + name.folded + b":" + kind, UNIT),)
@@ -131,6 +131,19 @@ def _say(stated_name: Any, stated_type: Any, value: Any) -> Said:
         named += ((b"s:" + name.namespace, UNIT),)
     spelled = _spell(kind, value, name.is_identity) if name.value_counts else ()
     return Said(named, tuple([(name.folded + b"=" + token, energy) for token, energy in spelled if energy]))
+
+
+def _type_of(kind: Any, value: Any) -> bytes:
+    """The lower-cased type, or EXR's type for a value that comes without one."""
+    if lowered := text(kind).lower():
+        return lowered
+    if isinstance(value, str):
+        return b"string"
+    if isinstance(value, bool) or value is None:
+        return b""
+    if isinstance(value, int):
+        return b"int"
+    return b"float" if isinstance(value, float) else b""
 
 
 def _said_bytes(arguments: tuple[str, str, Any], _: Said) -> int:

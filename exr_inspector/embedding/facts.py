@@ -243,19 +243,6 @@ def _read_attributes(entries: Any) -> list[Attribute]:
         return [(entry.get("name"), entry.get("type"), entry.get("value")) for entry in map(_mapping, entries)]
 
 
-def attribute_type(kind: Any, value: Any) -> bytes:
-    """The lower-cased type, or EXR's type for a value that comes without one."""
-    if lowered := text(kind).lower():
-        return lowered
-    if isinstance(value, str):
-        return b"string"
-    if isinstance(value, bool) or value is None:
-        return b""
-    if isinstance(value, int):
-        return b"int"
-    return b"float" if isinstance(value, float) else b""
-
-
 def numbers(value: Any) -> list[Any]:
     """The first scalars of a nested value: lists in order, dicts by key. Nine at most, to tell a short list from a long one."""
     scalars: list[Any] = []
