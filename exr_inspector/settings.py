@@ -33,7 +33,7 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SettingKind:
     """How a value is written: `shape` for people; `parse` turns the text into a value or raises ValueError."""
 
     shape: str
@@ -109,28 +109,28 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
-TEXT = Kind("text", str)
-URL = Kind("a URL such as http://host:port, without user name and password", _url)
-FLAG = Kind("true or false", _flag)
-SECONDS = Kind("seconds, 0.1 to 3600", _number(0.1, 3600.0, float))
-ATTEMPTS = Kind("a whole number, 1 to 20", _number(1, 20, int))
-CONNECTIONS = Kind("a whole number, 1 to 1000", _number(1, 1000, int))
-GROUP = Kind("a whole number, 1 to 1000", _number(1, 1000, int))
-RANGE = Kind("bytes, 1 KiB to 16 MiB; units KiB and MiB are understood", _number(KIB, 16 * MIB, _size))
-LIMIT = Kind("bytes, 1 KiB to 2 GiB; units KiB, MiB and GiB are understood", _number(KIB, 2048 * MIB, _size))
-FILE = Kind("the path of an existing file", _file)
-FOLDERS = Kind(f"absolute folders, separated by `{os.pathsep}`", _folders)
-MEMORY = Kind("bytes, 128 MiB to 64 GiB; units KiB, MiB and GiB are understood", _number(128 * MIB, 65536 * MIB, _size))
-COUNT = Kind("a whole number, 1 or more", _number(1, 2**53, int))
-STATS = Kind("one of off, full, sampled", _choice("off", "full", "sampled"))
-LEVEL = Kind("one of " + ", ".join(_LOG_LEVELS), _level)
-NAMES = Kind("names, separated by commas", _names)
-TEMPLATES = Kind("path templates, separated by `;` or line breaks", parse_templates)
+TEXT = SettingKind("text", str)
+URL = SettingKind("a URL such as http://host:port, without user name and password", _url)
+FLAG = SettingKind("true or false", _flag)
+SECONDS = SettingKind("seconds, 0.1 to 3600", _number(0.1, 3600.0, float))
+ATTEMPTS = SettingKind("a whole number, 1 to 20", _number(1, 20, int))
+CONNECTIONS = SettingKind("a whole number, 1 to 1000", _number(1, 1000, int))
+GROUP = SettingKind("a whole number, 1 to 1000", _number(1, 1000, int))
+RANGE = SettingKind("bytes, 1 KiB to 16 MiB; units KiB and MiB are understood", _number(KIB, 16 * MIB, _size))
+LIMIT = SettingKind("bytes, 1 KiB to 2 GiB; units KiB, MiB and GiB are understood", _number(KIB, 2048 * MIB, _size))
+FILE = SettingKind("the path of an existing file", _file)
+FOLDERS = SettingKind(f"absolute folders, separated by `{os.pathsep}`", _folders)
+MEMORY = SettingKind("bytes, 128 MiB to 64 GiB; units KiB, MiB and GiB are understood", _number(128 * MIB, 65536 * MIB, _size))
+COUNT = SettingKind("a whole number, 1 or more", _number(1, 2**53, int))
+STATS = SettingKind("one of off, full, sampled", _choice("off", "full", "sampled"))
+LEVEL = SettingKind("one of " + ", ".join(_LOG_LEVELS), _level)
+NAMES = SettingKind("names, separated by commas", _names)
+TEMPLATES = SettingKind("path templates, separated by `;` or line breaks", parse_templates)
 
 
 def _setting(
     *names: str,
-    kind: Kind,
+    kind: SettingKind,
     help: str,
     group: str,
     default: Any = None,
@@ -460,7 +460,7 @@ def _warn_if_deprecated(item: Field[Any], where: str) -> None:
 
 
 def _parse(item: Field[Any], where: str, text: str, values: dict[str, Any], problems: list[tuple[str, str]]) -> None:
-    kind: Kind = item.metadata["kind"]
+    kind: SettingKind = item.metadata["kind"]
     try:
         values[item.name] = kind.parse(text)
         if kind is URL and "://" not in text:

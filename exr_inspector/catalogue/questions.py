@@ -24,7 +24,7 @@ names = library.names
 MAX_INTEGER = 2**63 - 1
 
 
-class Parameter(library.Parameter):
+class BoundParameter(library.Parameter):
     """A parameter whose values become literals."""
 
     def literal(self, value: str | None) -> exp.Expression:
@@ -83,7 +83,7 @@ _SHAPES = {
 class Question(QuestionFile):
     """A question whose parameters become literals of its statement."""
 
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[BoundParameter, ...]
 
     def bind(self, values: Mapping[str, str] | None = None) -> exp.Query:
         """The parsed statement with every parameter replaced by a literal.
@@ -101,7 +101,7 @@ class Question(QuestionFile):
         """The parsed statement with these expressions in the place of its parameters."""
         return bind_literals(parse(self.sql), literals)
 
-    def _literal(self, parameter: Parameter, given: Mapping[str, str]) -> exp.Expression:
+    def _literal(self, parameter: BoundParameter, given: Mapping[str, str]) -> exp.Expression:
         if parameter.required and parameter.name not in given:
             raise BadQuestion(
                 f"question {self.name!r} needs the parameter {parameter.name!r}: {parameter.meaning}",
@@ -158,7 +158,7 @@ def read(name: str, text: str) -> Question:
 
 def _as_question(file: library.QuestionFile) -> Question:
     values = {item.name: getattr(file, item.name) for item in fields(file)}
-    return Question(**values | {"parameters": tuple(Parameter(*astuple(one)) for one in file.parameters)})
+    return Question(**values | {"parameters": tuple(BoundParameter(*astuple(one)) for one in file.parameters)})
 
 
 def tables_of(statement: exp.Expression) -> list[exp.Table]:
@@ -210,7 +210,7 @@ def trino_text(question: Question, bucket: str, schema: str) -> str:
     return "\n".join([*head, for_trino(question.bind_literals(literals), bucket, schema)]) + "\n"
 
 
-def _trino_default(parameter: Parameter) -> exp.Expression:
+def _trino_default(parameter: BoundParameter) -> exp.Expression:
     if parameter.required:
         return exp.Literal.string(f"<{parameter.name}>")
     ago = _AGO.fullmatch(parameter.default or "")

@@ -8,13 +8,13 @@ import typer
 
 from exr_inspector import __version__
 from exr_inspector.cli import names
-from exr_inspector.cli.subcommand import CONTEXT, Group
+from exr_inspector.cli.subcommand import CONTEXT, CommandGroup
 
 ABOUT = "Describes OpenEXR renders from their headers, stores what it finds in VAST DataBase, and answers questions about it."
 SCHEMA = "The tables over the years: make, verify, migrate, back up, restore and check them."
 
 
-class _Subcommands(Group):
+class _Subcommands(CommandGroup):
     """The subcommands whose names begin with `prefix`."""
 
     prefix = ""

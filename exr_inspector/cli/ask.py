@@ -24,7 +24,7 @@ import typer
 
 from exr_inspector.catalogue import library, output
 from exr_inspector.cli import asking, common
-from exr_inspector.cli.subcommand import CONTEXT, Group, Subcommand, program, run
+from exr_inspector.cli.subcommand import CONTEXT, CommandGroup, Subcommand, program, run
 from exr_inspector.errors import InspectorError
 from exr_inspector.terminal import json_text, on_one_line
 
@@ -37,7 +37,7 @@ FILE_ID = "file_id"
 """A parameter of this name takes the path of a stored file as well."""
 
 
-class Questions(Group):
+class Questions(CommandGroup):
     """Each question as a subcommand."""
 
     noun = "question"

@@ -100,7 +100,7 @@ def bound(text: str, values: dict[str, str]) -> exp.Query:
     if "-- Question:" in text:
         return questions.read("statement", text).bind(values)
     kinds = {name: "number" if _NUMBER.fullmatch(value) else "text" for name, value in values.items()}
-    declared = [questions.Parameter(name, kind, None, True, "") for name, kind in kinds.items()]
+    declared = [questions.BoundParameter(name, kind, None, True, "") for name, kind in kinds.items()]
     return questions.bind_literals(questions.parse(text), {one.name: one.literal(values[one.name]) for one in declared})
 
 

@@ -103,7 +103,7 @@ def write_help(text: str, name: str, formatter: Any) -> None:
             formatter.write_text(" ".join(paragraph.split("\n")))
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """Subcommands that are made when they are asked for; a name that is not there gets the near ones."""
 
     noun = "subcommand"

@@ -75,7 +75,7 @@ class Said(NamedTuple):
     value: Tokens
 
 
-class Name(NamedTuple):
+class AttributeName(NamedTuple):
     """What is read off the name of an attribute, whatever its value."""
 
     folded: bytes
@@ -155,16 +155,16 @@ def _said_bytes(arguments: tuple[str, str, Any], _: Said) -> int:
 _cached_say = bounded_cache(4 * MB, typed=True, size=_said_bytes)(_say)
 
 
-def _name_bytes(arguments: tuple[bytes], _: Name) -> int:
+def _name_bytes(arguments: tuple[bytes], _: AttributeName) -> int:
     return 400 + 3 * len(arguments[0])
 
 
 @bounded_cache(MB, size=_name_bytes)
-def _read_name(name: bytes) -> Name:
+def _read_name(name: bytes) -> AttributeName:
     lowered, folded, spoken = name.lower(), fold(name), words(name)
     separator = _NAMESPACE_END.search(folded)
     counts = lowered not in PART_ATTRIBUTES and not lowered.startswith(PART_ATTRIBUTES_PREFIX)
-    return Name(
+    return AttributeName(
         folded,
         folded[: separator.start()] if separator else b"",
         counts,

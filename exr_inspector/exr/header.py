@@ -185,7 +185,7 @@ def parse_header(data: bytes, *, size: int | None = None) -> Header:
 
     Raises NeedMoreBytes when the prefix is too short, BadHeader when no longer prefix would help.
     """
-    return Parser(data, size).header()
+    return HeaderParser(data, size).header()
 
 
 def read_header(reader: Reader, *, first_range: int = FIRST_RANGE, limit: int = HEADER_LIMIT) -> Header:
@@ -194,7 +194,7 @@ def read_header(reader: Reader, *, first_range: int = FIRST_RANGE, limit: int = 
     Raises BadHeader when the header is damaged or longer than `limit` bytes.
     """
     size = reader.size
-    parser = Parser(reader.read(0, min(first_range, size)), size)
+    parser = HeaderParser(reader.read(0, min(first_range, size)), size)
     ahead = first_range
     while True:
         try:
@@ -225,7 +225,7 @@ def _with_hash(data: bytes, error: BadHeader) -> BadHeader:
     return error
 
 
-class Parser:
+class HeaderParser:
     """One walk over the bytes; `position` is where the walk stands, so that every fault can name its offset.
 
     After NeedMoreBytes, `data` may be replaced by a longer prefix and `header` called again: the walk goes on where it stood.

@@ -23,7 +23,7 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 @dataclass(slots=True)
-class Group:
+class RuleFindings:
     """What one rule says in one way: of which sequences and frames, with what was found, and how to mend it."""
 
     status: str
@@ -52,13 +52,13 @@ class Group:
             yield f"frames {frames}" if where == "." else f"{where}  {frames}".rstrip()
 
 
-def grouped(entries: Iterable[Entry]) -> list[Group]:
+def grouped(entries: Iterable[Entry]) -> list[RuleFindings]:
     """The results of all files by status, rule and what is wrong, the gravest and most frequent first."""
-    groups: dict[tuple[str, str, str], Group] = {}
+    groups: dict[tuple[str, str, str], RuleFindings] = {}
     for entry in entries:
         for result in entry["results"]:
             key = (result["status"], result["rule_id"], result["status_code"])
-            group = groups.setdefault(key, Group(*key[:2], _said(result), result["suggested_fix"]))
+            group = groups.setdefault(key, RuleFindings(*key[:2], _said(result), result["suggested_fix"]))
             group.add(entry["path"], result)
     return sorted(groups.values(), key=lambda one: (-ORDER.index(one.status), -len(one.files), one.rule))
 

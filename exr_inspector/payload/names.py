@@ -29,7 +29,7 @@ _MAX_VERSION_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class FileName:
     """What a file name says. `sequence_key` is the path with `#` for the frame or `<UDIM>` for the tile; None for a still."""
 
     frame_number: int | None = None
@@ -68,11 +68,11 @@ def displayable(path: str) -> str:
     return path.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def parse_name(path: str, *, is_texture: bool = False) -> Name:
+def parse_name(path: str, *, is_texture: bool = False) -> FileName:
     """What the normalised path `path` says; `is_texture` (a mip- or rip-mapped file) makes 1001 to 1999 a UDIM tile.
 
     >>> parse_name("/s/beauty_v003.1001.exr")
-    Name(frame_number=1001, sequence_key='/s/beauty_v003.#.exr', version_token='v003', udim=None)
+    FileName(frame_number=1001, sequence_key='/s/beauty_v003.#.exr', version_token='v003', udim=None)
     >>> parse_name("/s/comp_v003.exr").sequence_key is None
     True
     >>> parse_name("/s/textures/skin.1012.exr").udim
@@ -80,17 +80,17 @@ def parse_name(path: str, *, is_texture: bool = False) -> Name:
     """
     directory, slash, name = path.rpartition("/")
     if len(name) > _MAX_NAME:
-        return Name()
+        return FileName()
     version = _version(directory, name)
     if mark := _UDIM_UV.search(name):
-        return Name(None, f"{directory}{slash}{name[: mark.start()]}<UDIM>{name[mark.end() :]}", version, mark[0])
+        return FileName(None, f"{directory}{slash}{name[: mark.start()]}<UDIM>{name[mark.end() :]}", version, mark[0])
     match = _FRAME.match(name)
     if match is None or len(match["frame"].lstrip("-")) > _MAX_DIGITS or _ends_in_version(match):
-        return Name(version_token=version)
+        return FileName(version_token=version)
     base, frame, tail = match["base"], match["frame"], match["tail"]
     if _is_udim(frame, is_texture or _UDIM_WORD.search(path.lower()) is not None):
-        return Name(None, f"{directory}{slash}{base}<UDIM>{tail}", version, frame)
-    return Name(int(frame), f"{directory}{slash}{base}#{tail}", version)
+        return FileName(None, f"{directory}{slash}{base}<UDIM>{tail}", version, frame)
+    return FileName(int(frame), f"{directory}{slash}{base}#{tail}", version)
 
 
 def version_number(version: str | None) -> int | None:

@@ -123,12 +123,12 @@ def test_any_text_survives_the_statement(text: str) -> None:
 def test_a_value_of_another_kind_is_refused(kind: str, value: str) -> None:
     """The message names the parameter and says what to give."""
     with pytest.raises(questions.BadQuestion, match=r"'p': .* is not an? \w+\. Give "):
-        questions.Parameter("p", kind, None, False, "").literal(value)
+        questions.BoundParameter("p", kind, None, False, "").literal(value)
 
 
 def test_times_are_utc_and_may_be_relative() -> None:
     """A zone is converted; `now-12h` is twelve hours ago."""
-    parameter = questions.Parameter("p", "time", None, False, "")
+    parameter = questions.BoundParameter("p", "time", None, False, "")
     assert "'2026-01-31 11:00:00.000000'" in parameter.literal("2026-01-31T12:00:00+01:00").sql("duckdb")
     ago = datetime.fromisoformat(parameter.literal("now-12h").this.name).replace(tzinfo=UTC)
     assert 11.9 < (datetime.now(UTC) - ago).total_seconds() / 3600 < 12.1

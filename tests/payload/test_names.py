@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exr_inspector.payload.names import Name, displayable, normalize_path, parse_name
+from exr_inspector.payload.names import FileName, displayable, normalize_path, parse_name
 
 
 @pytest.mark.parametrize(
@@ -55,35 +55,35 @@ def test_bytes_of_a_file_name_that_are_not_utf8_can_be_shown() -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/s/beauty.1001.exr", Name(1001, "/s/beauty.#.exr")),
-        ("/s/beauty_0007.exr", Name(7, "/s/beauty_#.exr")),
-        ("/s/beauty1001.exr", Name(1001, "/s/beauty#.exr")),
-        ("/s/1001.exr", Name(1001, "/s/#.exr")),
-        ("/s/beauty.-0005.exr", Name(-5, "/s/beauty.#.exr")),
-        ("/s/shot-0001.exr", Name(1, "/s/shot-#.exr")),
-        ("/s/beauty.1001.left.exr", Name(1001, "/s/beauty.#.left.exr")),
-        ("/s/beauty_v003.1001.exr", Name(1001, "/s/beauty_v003.#.exr", "v003")),
-        ("/s/V012/beauty.1001.exr", Name(1001, "/s/V012/beauty.#.exr", "v012")),
-        ("/s/ver003/beauty.1001.exr", Name(1001, "/s/ver003/beauty.#.exr", "v003")),
-        ("/s/comp_ver003.exr", Name(version_token="v003")),
-        ("/s/comp_version_003.exr", Name(version_token="v003")),
-        ("/s/comp_Ver-3.1001.exr", Name(1001, "/s/comp_Ver-3.#.exr", "v3")),
-        ("/s/river003.exr", Name(3, "/s/river#.exr")),
-        ("/s/v1/v2/beauty.1001.exr", Name(1001, "/s/v1/v2/beauty.#.exr", "v2")),
-        ("/s/comp_v003.exr", Name(version_token="v003")),
-        ("/s/v003.exr", Name(version_token="v003")),
-        ("/s/sh010_comp.exr", Name()),
-        ("/s/beauty.20260131123456.exr", Name()),
-        ("/s/beauty.1001.EXR", Name(1001, "/s/beauty.#.EXR")),
-        ("/s/rock.1001", Name()),
-        ("/s/" + "1.a" * 20_000 + ".1001.exr", Name()),
-        ("/assets/textures/rock.1012.exr", Name(None, "/assets/textures/rock.<UDIM>.exr", None, "1012")),
-        ("/assets/tex/rock_v2.1001.exr", Name(None, "/assets/tex/rock_v2.<UDIM>.exr", "v2", "1001")),
-        ("/assets/rock_u1_v2.exr", Name(None, "/assets/rock_<UDIM>.exr", None, "u1_v2")),
-        ("/s/context/beauty.1001.exr", Name(1001, "/s/context/beauty.#.exr")),
+        ("/s/beauty.1001.exr", FileName(1001, "/s/beauty.#.exr")),
+        ("/s/beauty_0007.exr", FileName(7, "/s/beauty_#.exr")),
+        ("/s/beauty1001.exr", FileName(1001, "/s/beauty#.exr")),
+        ("/s/1001.exr", FileName(1001, "/s/#.exr")),
+        ("/s/beauty.-0005.exr", FileName(-5, "/s/beauty.#.exr")),
+        ("/s/shot-0001.exr", FileName(1, "/s/shot-#.exr")),
+        ("/s/beauty.1001.left.exr", FileName(1001, "/s/beauty.#.left.exr")),
+        ("/s/beauty_v003.1001.exr", FileName(1001, "/s/beauty_v003.#.exr", "v003")),
+        ("/s/V012/beauty.1001.exr", FileName(1001, "/s/V012/beauty.#.exr", "v012")),
+        ("/s/ver003/beauty.1001.exr", FileName(1001, "/s/ver003/beauty.#.exr", "v003")),
+        ("/s/comp_ver003.exr", FileName(version_token="v003")),
+        ("/s/comp_version_003.exr", FileName(version_token="v003")),
+        ("/s/comp_Ver-3.1001.exr", FileName(1001, "/s/comp_Ver-3.#.exr", "v3")),
+        ("/s/river003.exr", FileName(3, "/s/river#.exr")),
+        ("/s/v1/v2/beauty.1001.exr", FileName(1001, "/s/v1/v2/beauty.#.exr", "v2")),
+        ("/s/comp_v003.exr", FileName(version_token="v003")),
+        ("/s/v003.exr", FileName(version_token="v003")),
+        ("/s/sh010_comp.exr", FileName()),
+        ("/s/beauty.20260131123456.exr", FileName()),
+        ("/s/beauty.1001.EXR", FileName(1001, "/s/beauty.#.EXR")),
+        ("/s/rock.1001", FileName()),
+        ("/s/" + "1.a" * 20_000 + ".1001.exr", FileName()),
+        ("/assets/textures/rock.1012.exr", FileName(None, "/assets/textures/rock.<UDIM>.exr", None, "1012")),
+        ("/assets/tex/rock_v2.1001.exr", FileName(None, "/assets/tex/rock_v2.<UDIM>.exr", "v2", "1001")),
+        ("/assets/rock_u1_v2.exr", FileName(None, "/assets/rock_<UDIM>.exr", None, "u1_v2")),
+        ("/s/context/beauty.1001.exr", FileName(1001, "/s/context/beauty.#.exr")),
     ],
 )
-def test_names_are_read_by_the_conventions_of_the_field(path: str, expected: Name) -> None:
+def test_names_are_read_by_the_conventions_of_the_field(path: str, expected: FileName) -> None:
     """Frame, sequence, version and tile."""
     assert parse_name(path) == expected
 
