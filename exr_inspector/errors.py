@@ -163,7 +163,7 @@ class BadPayload(Reject):
         code: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        described = words or _shown(got)
+        described = words or _show(got)
         super().__init__(f"payload field {field!r}: expected {expected}, got {described}", code=code, remedy=remedy, field=field)
         self.field = field
         self.expected = expected
@@ -174,7 +174,7 @@ _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 100
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     """Type and value, however long or deep it is: Python refuses to print an integer of more than 4,300 digits."""
     if value is None:
         return "nothing"

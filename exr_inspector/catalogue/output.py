@@ -42,11 +42,11 @@ def say_lines(lines: Iterable[str], whole: str | None = None) -> None:
 
     Lines that begin with `whole` are commands to copy, and stay as they are.
     """
-    for line in wrapped(lines, whole):
+    for line in wrap(lines, whole):
         print(line)
 
 
-def wrapped(lines: Iterable[str], whole: str | None = None) -> Iterator[str]:
+def wrap(lines: Iterable[str], whole: str | None = None) -> Iterator[str]:
     """See `say_lines`."""
     width = tables.width_of(sys.stdout)
     for line in map(on_one_line, lines):

@@ -86,10 +86,10 @@ def said_by(paths: Collection[str], values: Collection[object]) -> bool:
     return all(value is None or str(value) in file(path).folder.split("/") for path, value in pairs)
 
 
-def shortened(path: str, width: int) -> str:
+def shorten(path: str, width: int) -> str:
     """The last folders of a path, as many as fit; `…` stands for the others.
 
-    >>> shortened("apollo/sq010/sh020/beauty/v003", 20)
+    >>> shorten("apollo/sq010/sh020/beauty/v003", 20)
     '…/sh020/beauty/v003'
     """
     if len(path) <= width:

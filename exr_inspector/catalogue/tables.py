@@ -139,13 +139,13 @@ def lines(rows: Sequence[Row], width: int, look: Look) -> Iterator[Text | str]:
     """The answer in lines of at most `width` columns, unless it is to be wide."""
     if not rows:
         return
-    chosen = [_chosen(row, look.columns) for row in rows] if look.columns else list(rows)
+    chosen = [_choose(row, look.columns) for row in rows] if look.columns else list(rows)
     if look.wide:
-        yield from _laid_out(_plain(chosen), None)
+        yield from _lay_out(_plain(chosen), None)
         return
     table = table_of(chosen, shorten=not look.columns)
     if table.folder:
-        yield f"in {places.shortened(places.from_here(table.folder), width - len('in '))}"
+        yield f"in {places.shorten(places.from_here(table.folder), width - len('in '))}"
     if table.heading:
         yield from textwrap.wrap(table.heading, width, break_long_words=False, break_on_hyphens=False)
     fitting = fit(table, width)
@@ -154,12 +154,12 @@ def lines(rows: Sequence[Row], width: int, look: Look) -> Iterator[Text | str]:
         return
     if fitting.left_out and table.is_grouped:
         fitting = fit(replace(table, columns=table.columns[1:], groups=table.columns[0].cells), width - len(INDENT))
-    yield from _laid_out(fitting, width)
+    yield from _lay_out(fitting, width)
     if fitting.left_out:
         yield from textwrap.wrap(f"not shown: {', '.join(fitting.left_out)} (--wide, --columns)", width)
 
 
-def _chosen(row: Row, names: Sequence[str]) -> Row:
+def _choose(row: Row, names: Sequence[str]) -> Row:
     return {name: row[name] for name in names}
 
 
@@ -230,7 +230,7 @@ class _Reading:
             self.titles[present] = present.removesuffix("_present").replace("_", " ")
             for row in self.rows:
                 there, whole = row[present], row.pop(expected)
-                row[present] = None if there is None and whole is None else f"{_known(there)} of {_known(whole)}"
+                row[present] = None if there is None and whole is None else f"{_or_unknown(there)} of {_or_unknown(whole)}"
 
     def shorten_paths(self) -> None:
         """Paths below the folder that they share; without columns that the first path says already."""
@@ -318,7 +318,7 @@ class _Reading:
         return [name for name in names if name.endswith(("path", "key", "sequence_or_file", "_file"))]
 
 
-def _known(value: Any) -> str:
+def _or_unknown(value: Any) -> str:
     return "?" if value is None else str(value)
 
 
@@ -368,7 +368,7 @@ def _widths(columns: Sequence[Column], width: int | None) -> list[int]:
     return widths
 
 
-def _laid_out(table: Table, width: int | None) -> Iterator[Text]:
+def _lay_out(table: Table, width: int | None) -> Iterator[Text]:
     from rich.text import Text
 
     indent = INDENT if table.groups else ""
@@ -376,22 +376,22 @@ def _laid_out(table: Table, width: int | None) -> Iterator[Text]:
     titles = [textwrap.wrap(column.title, own) or [""] for column, own in zip(table.columns, widths, strict=True)]
     yield Text()
     for parts in _lines_of(titles, at_bottom=True):
-        yield Text(indent) + _joined(parts, table.columns, widths, "bold")
+        yield Text(indent) + _join(parts, table.columns, widths, "bold")
     yield Text(indent + (" " * GAP).join("─" * own for own in widths))
     for at in range(table.rows):
         if table.groups and (not at or table.groups[at] != table.groups[at - 1]):
             yield Text(table.groups[at])
-        cells = [_wrapped(column.cells[at], own) for column, own in zip(table.columns, widths, strict=True)]
+        cells = [_wrap(column.cells[at], own) for column, own in zip(table.columns, widths, strict=True)]
         for parts in _lines_of(cells):
-            yield Text(indent) + _joined(parts, table.columns, widths)
+            yield Text(indent) + _join(parts, table.columns, widths)
 
 
-def _wrapped(cell: str, width: int) -> list[str]:
+def _wrap(cell: str, width: int) -> list[str]:
     if _width(cell) <= width:
         return [cell]
     if " " in cell:
         return textwrap.wrap(cell, width, break_on_hyphens=False, break_long_words=False)
-    return [places.shortened(cell, width)]
+    return [places.shorten(cell, width)]
 
 
 def _lines_of(cells: Sequence[Sequence[str]], *, at_bottom: bool = False) -> Iterator[list[str]]:
@@ -402,7 +402,7 @@ def _lines_of(cells: Sequence[Sequence[str]], *, at_bottom: bool = False) -> Ite
         yield [one[at] for one in filled]
 
 
-def _joined(parts: Sequence[str], columns: Sequence[Column], widths: Sequence[int], style: str = "") -> Text:
+def _join(parts: Sequence[str], columns: Sequence[Column], widths: Sequence[int], style: str = "") -> Text:
     from rich.text import Text
 
     line = Text()

@@ -60,11 +60,11 @@ def listing() -> list[str]:
     """The questions in groups, one line each."""
     lines: list[str] = []
     for group, files in library.in_groups().items():
-        lines += ["", group, *(f"  {one.name:<23} {_cut(one.question)}" for one in files)]
+        lines += ["", group, *(f"  {one.name:<23} {_shorten(one.question)}" for one in files)]
     return [on_one_line(line) for line in lines]
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= library.LONGEST_QUESTION else text[: library.LONGEST_QUESTION - 1].rpartition(" ")[0] + " …"
 
 
@@ -169,7 +169,7 @@ def _answer(question: Question, values: dict[str, str], options: common.Options)
         values[FILE_ID] = _file_id(target, values[FILE_ID], options.engine)
     statement = question.bind(values)
     if options.sql:
-        output.say_exactly(asking.written(statement, options.sql, options))
+        output.say_exactly(asking.write_statement(statement, options.sql, options))
         return
     target = target or common.target_of(options)
     answer = asking.ask(target, statement, options.engine)

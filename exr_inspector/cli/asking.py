@@ -66,7 +66,7 @@ def parameters(pairs: list[str] | None) -> dict[str, str]:
     return values
 
 
-def written(statement: exp.Query, dialect: str, options: common.Options) -> str:
+def write_statement(statement: exp.Query, dialect: str, options: common.Options) -> str:
     """The statement for VAST's engine or for Trino, at the place of these options."""
     from exr_inspector.catalogue import questions
 

@@ -65,7 +65,7 @@ def examine(options: common.Options) -> common.Answer:
         from exr_inspector.operations import codes
 
         text = list(codes.explain(options.explain))
-        return {"code": options.explain, "text": "\n".join(text), "lines": output.wrapped(text)}
+        return {"code": options.explain, "text": "\n".join(text), "lines": output.wrap(text)}
     from exr_inspector.operations import doctor
 
     nearby.serve(options.endpoint)

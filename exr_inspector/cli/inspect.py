@@ -64,23 +64,23 @@ def inspect(options: common.Options) -> int:
     overrides = {"stats": options.stats} if options.stats else {}
     form = function.form_named(options)
     if options.summary and sys.stdout.isatty() and not options.output:
-        form = fitted(form, shutil.get_terminal_size().columns)
+        form = fit_to_terminal(form, shutil.get_terminal_size().columns)
     status = function.inspect(inputs, form, options.output, verbose=options.verbose, **overrides)
     return common.UNREACHABLE if status else common.DONE
 
 
-def fitted(form: Callable[[Any], str], width: int) -> Callable[[Any], str]:
+def fit_to_terminal(form: Callable[[Any], str], width: int) -> Callable[[Any], str]:
     """The form, for a terminal with so many columns: paths from this folder on, lines broken between facts."""
     here = f"{GAP}{Path.cwd().as_posix()}/"
     return lambda answer: "\n".join(
-        line for summary in form(answer).splitlines() for line in broken(summary.replace(here, GAP, 1).split(GAP), width)
+        line for summary in form(answer).splitlines() for line in break_lines(summary.replace(here, GAP, 1).split(GAP), width)
     )
 
 
-def broken(facts: list[str], width: int) -> Iterator[str]:
+def break_lines(facts: list[str], width: int) -> Iterator[str]:
     """Facts in lines of at most `width` columns; a fact that is longer has a line of its own.
 
-    >>> list(broken(["ok", "beauty.1001.exr", "zip", "3 half in 1 layer"], 24))
+    >>> list(break_lines(["ok", "beauty.1001.exr", "zip", "3 half in 1 layer"], 24))
     ['ok  beauty.1001.exr  zip', '    3 half in 1 layer']
     """
     line = facts[0]

@@ -86,7 +86,7 @@ def _write_table(neighbours: Sequence[Neighbour], reference: Reference, options:
         rows = [row | {"distance": round(float(row["distance"]), 6)} for row in rows]
     output.write(pa.Table.from_pylist(rows), asking.destination(options), f"Nearest to {reference.name.rpartition('/')[2]}")
     if options.form == "table" and options.output is None:
-        output.say_lines(_explained(neighbours, reference) if options.explain else ())
+        output.say_lines(_explain(neighbours, reference) if options.explain else ())
         output.say_lines([] if neighbours else ["no other stored file has vectors of this version"])
 
 
@@ -127,7 +127,7 @@ def _explanation(block: BlockDistance, neighbour: Neighbour, reference: Referenc
     return {"field": block.label, "distance": block.distance, "only_reference": mine, "only_other": theirs}
 
 
-def _explained(neighbours: Sequence[Neighbour], reference: Reference) -> Iterator[str]:
+def _explain(neighbours: Sequence[Neighbour], reference: Reference) -> Iterator[str]:
     """What makes the distances, field by field, each difference once with the files that have it."""
     from exr_inspector.catalogue import places
 

@@ -57,9 +57,9 @@ def answer(options: common.Options) -> None:
     statement = bound(_text(options), asking.parameters(options.param))
     warn(statement)
     if options.explain:
-        print("\n".join(explained(statement)))
+        print("\n".join(explain_statement(statement)))
     elif options.sql:
-        output.say_exactly(asking.written(statement, options.sql, options))
+        output.say_exactly(asking.write_statement(statement, options.sql, options))
     else:
         target = common.target_of(options)
         rows = _ask(target, statement, options.engine)
@@ -112,7 +112,7 @@ def warn(statement: exp.Query) -> None:
         output.complain(f"{program()}: not known to run on a cluster: {', '.join(unknown)}")
 
 
-def explained(statement: exp.Query) -> Iterator[str]:
+def explain_statement(statement: exp.Query) -> Iterator[str]:
     """What is read of each table, and who does what with it."""
     from exr_inspector.catalogue import scans
     from vast_schemas import TABLES

@@ -296,7 +296,7 @@ def _file_rows(document: Document) -> list[Row]:
     }
     computed = computed_columns("files", _file_values(document))
     place = place_columns(path, document.templates)
-    told = {name: value for name, value in _told_place(document).items() if place[name] is None}
+    told = {name: value for name, value in _place_of_header(document).items() if place[name] is None}
     row = document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | place | told
     return [row | _version_columns(row)]
 
@@ -322,7 +322,7 @@ def _version_columns(row: Row) -> Row:
     return {"version_number": version_number(version), "layer_key": key}
 
 
-def _told_place(document: Document) -> Row:
+def _place_of_header(document: Document) -> Row:
     """Sequence and shot as the renderer names them in the header, for paths that do not tell."""
     part = next((part for part in document.parts if part.get("shot_name") or part.get("sequence_name")), {})
     return computed_columns("files", {name: (part.get(name), f"parts.{name}") for name in TOLD_PLACE})

@@ -430,7 +430,7 @@ class Work:
         from vastdb import VectorIndexSpec
 
         api, txid, indexes = self.store.session.api, self._transaction.txid, self.store.session.features.vast_version >= (5, 5)
-        names = self._listed()
+        names = self._list_tables()
         if names is None:
             self._ledger.requests += 1
             api.create_schema(self.store.bucket, self.store.schema, txid=txid)
@@ -451,9 +451,9 @@ class Work:
 
     def names(self) -> list[str]:
         """The names of the schema's tables, sorted; none where there is no such schema. One request for each thousand."""
-        return self._listed() or []
+        return self._list_tables() or []
 
-    def _listed(self) -> list[str] | None:
+    def _list_tables(self) -> list[str] | None:
         """The names of the schema's tables, sorted; None where there is no such schema. Raises for a bucket that is not there."""
         from vastdb.errors import Missing, NotFound
 

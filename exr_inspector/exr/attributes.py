@@ -150,7 +150,7 @@ def natural_size(type_name: str, data: bytes, start: int) -> int | None:
     return None
 
 
-def _fixed(layout: str, shape: Callable[..., Any]) -> Callable[[Bytes], Any]:
+def _fixed_size_decoder(layout: str, shape: Callable[..., Any]) -> Callable[[Bytes], Any]:
     unpacker = struct.Struct(layout)
     unpack, size = unpacker.unpack, unpacker.size
 
@@ -586,37 +586,37 @@ class _ManifestReader:
 
 
 DECODERS: dict[str, Callable[[Bytes], Any]] = {
-    "box2f": _fixed("<4f", _float_box),
-    "box2i": _fixed("<4i", _box),
+    "box2f": _fixed_size_decoder("<4f", _float_box),
+    "box2i": _fixed_size_decoder("<4i", _box),
     "bytes": _bytes,
     "chlist": _channel_list,
-    "chromaticities": _fixed("<8f", _chromaticities),
+    "chromaticities": _fixed_size_decoder("<8f", _chromaticities),
     "compression": _enum(COMPRESSIONS),
     "deepImageState": _enum(DEEP_IMAGE_STATES),
-    "double": _fixed("<d", number),
+    "double": _fixed_size_decoder("<d", number),
     "envmap": _enum(ENVMAPS),
-    "float": _fixed("<f", number),
+    "float": _fixed_size_decoder("<f", number),
     "floatvector": _float_vector,
     "idmanifest": _id_manifest,
-    "int": _fixed("<i", _identity),
-    "keycode": _fixed("<7i", _keycode),
+    "int": _fixed_size_decoder("<i", _identity),
+    "keycode": _fixed_size_decoder("<7i", _keycode),
     "lineOrder": _enum(LINE_ORDERS),
-    "m33d": _fixed("<9d", _numbers),
-    "m33f": _fixed("<9f", _numbers),
-    "m44d": _fixed("<16d", _numbers),
-    "m44f": _fixed("<16f", _numbers),
+    "m33d": _fixed_size_decoder("<9d", _numbers),
+    "m33f": _fixed_size_decoder("<9f", _numbers),
+    "m44d": _fixed_size_decoder("<16d", _numbers),
+    "m44f": _fixed_size_decoder("<16f", _numbers),
     "preview": _preview,
-    "rational": _fixed("<iI", _rational),
+    "rational": _fixed_size_decoder("<iI", _rational),
     "string": _string,
     "stringvector": _string_vector,
-    "tiledesc": _fixed("<IIB", _tiles),
-    "timecode": _fixed("<II", _timecode),
-    "v2d": _fixed("<2d", _numbers),
-    "v2f": _fixed("<2f", _numbers),
-    "v2i": _fixed("<2i", _integers),
-    "v3d": _fixed("<3d", _numbers),
-    "v3f": _fixed("<3f", _numbers),
-    "v3i": _fixed("<3i", _integers),
+    "tiledesc": _fixed_size_decoder("<IIB", _tiles),
+    "timecode": _fixed_size_decoder("<II", _timecode),
+    "v2d": _fixed_size_decoder("<2d", _numbers),
+    "v2f": _fixed_size_decoder("<2f", _numbers),
+    "v2i": _fixed_size_decoder("<2i", _integers),
+    "v3d": _fixed_size_decoder("<3d", _numbers),
+    "v3f": _fixed_size_decoder("<3f", _numbers),
+    "v3i": _fixed_size_decoder("<3i", _integers),
 }
 FIXED_SIZES: dict[str, int] = {name: decoder.__dict__["size"] for name, decoder in DECODERS.items() if "size" in decoder.__dict__}
 # Types whose values are lists, which share the budget of their header.

@@ -43,7 +43,7 @@ DEEP_COMPRESSIONS = frozenset({"none", "rle", "zips", "zstd"})
 def contradictions(header: Header) -> Iterator[Finding]:
     """Every contradiction within and between the parts of a header, part by part."""
     for part in header.parts:
-        for check in (_required, _type, _channels, _windows, _numbers, _enumerations, _tiles):
+        for check in (_check_required, _type, _channels, _windows, _numbers, _enumerations, _tiles):
             yield from check(header, part)
         if isinstance(part.layout, Layout):
             yield from _chunk_count(part, part.layout)
@@ -57,7 +57,7 @@ def _at(part: Part, name: str, code: str, message: str, severity: Severity = "er
     return Finding(severity, code, f"part {part.index}: {message}", part.index, name, offset, channel)
 
 
-def _required(header: Header, part: Part) -> Iterator[Finding]:
+def _check_required(header: Header, part: Part) -> Iterator[Finding]:
     for name, type_name in _required_of(header.is_multipart, part.is_deep, part.is_tiled).items():
         attribute = part.first.get(name)
         if attribute is None:

@@ -36,7 +36,7 @@ class UnknownCode(Reject):
 
 def explain(code: str) -> Iterator[str]:
     """What it means and what to do. Raises UnknownCode, with the near ones."""
-    meanings, listed = _meanings(), _listed()
+    meanings, listed = _meanings(), _read_codes()
     if code not in meanings and code not in listed:
         close = difflib.get_close_matches(code, sorted(meanings.keys() | listed.keys()), cutoff=0.5)
         raise UnknownCode(f"no error has the code {code!r}", remedy=f"Did you mean {' or '.join(close)}?" if close else None)
@@ -60,7 +60,7 @@ def _meanings() -> dict[str, str]:
     return meanings
 
 
-def _listed() -> dict[str, tuple[str, str]]:
+def _read_codes() -> dict[str, tuple[str, str]]:
     """Code -> the heading of its problem, and what docs/ERRORS.md says."""
     rows = _ROW.findall(_page("ERRORS.md"))
     return {code: (heading, said) for heading, cell in rows for code, said in _CODE.findall(cell)}

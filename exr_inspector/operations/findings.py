@@ -52,25 +52,25 @@ class RuleFindings:
             yield f"frames {frames}" if where == "." else f"{where}  {frames}".rstrip()
 
 
-def grouped(entries: Iterable[Entry]) -> list[RuleFindings]:
+def group_findings(entries: Iterable[Entry]) -> list[RuleFindings]:
     """The results of all files by status, rule and what is wrong, the gravest and most frequent first."""
     groups: dict[tuple[str, str, str], RuleFindings] = {}
     for entry in entries:
         for result in entry["results"]:
             key = (result["status"], result["rule_id"], result["status_code"])
-            group = groups.setdefault(key, RuleFindings(*key[:2], _said(result), result["suggested_fix"]))
+            group = groups.setdefault(key, RuleFindings(*key[:2], _message_of(result), result["suggested_fix"]))
             group.add(entry["path"], result)
     return sorted(groups.values(), key=lambda one: (-ORDER.index(one.status), -len(one.files), one.rule))
 
 
-def _said(result: dict[str, Any]) -> str:
+def _message_of(result: dict[str, Any]) -> str:
     """The message without the place in this one file."""
     return str(result["message"]).partition(" (")[0]
 
 
 def lines(entries: Sequence[Entry], counts: dict[str, int], policy: Policy) -> Iterator[str]:
     """What fails and what is warned of, rule by rule, then a summary."""
-    groups = grouped(entries)
+    groups = group_findings(entries)
     common = places.common_folder(path for group in groups for path in group.files)
     if common:
         yield f"in {places.from_here(common)}"

@@ -55,12 +55,12 @@ def sample_events(count: int, bucket: str | None, settings: Settings) -> Iterato
         if bucket is None:
             yield [SampleEvent(str(file), {"data": {"path": str(file)}}) for file in files]
             return
-        with _uploaded(files, bucket, settings) as keys:
+        with _upload(files, bucket, settings) as keys:
             yield [SampleEvent(f"s3://{bucket}/{key}", {"data": {"s3_bucket": bucket, "s3_key": key}}) for key in keys]
 
 
 @contextmanager
-def _uploaded(files: Sequence[Path], bucket: str, settings: Settings) -> Iterator[list[str]]:
+def _upload(files: Sequence[Path], bucket: str, settings: Settings) -> Iterator[list[str]]:
     """The keys of these files in the bucket, below a prefix of their own."""
     prefix = f"exr-inspector-test/{uuid.uuid4()}"
     client = objects.s3_client(settings)

@@ -115,7 +115,7 @@ def _read_contents(sql: duckdb.DuckDBPyConnection, work: Work) -> Iterator[Discr
         said_here: dict[str, list[dict[str, Any]]] = {table: [] for table in ("claims", *_COMPARED)}
         for row, findings in _contents(batch):
             yield from findings
-            for table, entry in _said(row):
+            for table, entry in _read_measured(row):
                 said_here[table].append(entry | {"file_id": row["file_id"], "inspection_id": row["inspection_id"]})
         for table, entries in said_here.items():
             sql.register("incoming", pa.Table.from_pylist(entries, schema=_said_schema(table)))
@@ -130,7 +130,7 @@ def _said_schema(table: str) -> pa.Schema:
     return pa.schema([*ids, *(pa.field(name, schema_for(table).field(name).type) for name in _COMPARED[table])])
 
 
-def _said(row: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _read_measured(row: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
     """What raw_output says was measured: (`claims`, section), and (table, row). Sections that were too large count as absent."""
     try:
         document = json.loads(row["raw_output"] or "{}")
@@ -259,7 +259,7 @@ def _of_row(row: Mapping[str, Any], lengths: Mapping[str, float | None]) -> Iter
     owner = (row["file_id"], row["inspection_id"])
     for name, length in lengths.items():
         if length is None or not abs(length - 1) <= UNIT_TOLERANCE:
-            yield Discrepancy("vector", "files", *owner, f"{name} {_spoken(length)}")
+            yield Discrepancy("vector", "files", *owner, f"{name} {_format_length(length)}")
     if row["embedding_version"] != EMBEDDING_VERSION:
         detail = f"embedding_version is {row['embedding_version']}, the current one {EMBEDDING_VERSION}"
         yield Discrepancy("old_embedding", "files", *owner, detail)
@@ -277,7 +277,7 @@ def _lengths(column: pa.FixedSizeListArray) -> list[float | None]:
     return [next(lengths) if there else None for there in valid]
 
 
-def _spoken(length: float | None) -> str:
+def _format_length(length: float | None) -> str:
     if length is None:
         return "is missing"
     return f"has the length {length:.6g}" if math.isfinite(length) else "is not finite"

@@ -151,11 +151,11 @@ def _read_state(store: Store) -> State:
         for name in work.names():
             loaded[name] = work.load(name)
         records = _records(work) if loaded.get(RECORDS) is not None else ()
-    tables = {name: _stored(metadata) for name, metadata in loaded.items() if metadata is not None and name != RECORDS}
+    tables = {name: _describe_stored(metadata) for name, metadata in loaded.items() if metadata is not None and name != RECORDS}
     return State(tables, records)
 
 
-def _stored(metadata: Any) -> StoredTable:
+def _describe_stored(metadata: Any) -> StoredTable:
     index = metadata.stats.vector_index if metadata.stats else None
     rows = metadata.stats.num_rows if metadata.stats else 0
     return StoredTable(metadata.arrow_schema, rows, (index.column, index.distance_metric) if index else None)

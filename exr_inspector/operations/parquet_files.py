@@ -40,7 +40,7 @@ def write(path: Path, rows: pa.RecordBatchReader) -> int:
     partial = path.with_name(path.name + ".partial")
     count = 0
     schema = writable(rows.schema)
-    with _written(path), pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    with _write_whole(path), pq.ParquetWriter(partial, schema, compression="zstd") as writer:
         for batch in rows:
             for piece in _pieces(batch):
                 writer.write_batch(as_written(piece, schema))
@@ -50,7 +50,7 @@ def write(path: Path, rows: pa.RecordBatchReader) -> int:
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[None]:
+def _write_whole(path: Path) -> Iterator[None]:
     """A full disk does not pass by itself, unlike other errors of the system, which count as conditions of the database."""
     try:
         yield
@@ -80,11 +80,11 @@ def read(source: Any, schema: pa.Schema, rows: int = BATCH_ROWS) -> Iterator[pa.
     with pq.ParquetFile(source) as file:
         for group in range(file.num_row_groups):
             for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
-                columns = [_fixed(batch.column(field.name), field.type) for field in schema]
+                columns = [_to_fixed_size(batch.column(field.name), field.type) for field in schema]
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _fixed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+def _to_fixed_size(column: pa.Array, kind: pa.DataType) -> pa.Array:
     """Vectors from lists; element by element, because a cast drops the list's type of elements where a list is null."""
     if column.type == kind or not pa.types.is_fixed_size_list(kind):
         return column.cast(kind)

@@ -80,11 +80,11 @@ def _column(table: str, wanted: pa.Field, stored: pa.Field) -> Iterator[Differen
 def _index(table: TableSpec, stored: StoredTable, *, indexed: bool) -> Iterator[Difference]:
     wanted = (table.vector_index.column, table.vector_index.metric) if table.vector_index and indexed else None
     if stored.index != wanted:
-        what = f"table {table.name} has {_spoken(stored.index)}, expected {_spoken(wanted)}"
+        what = f"table {table.name} has {_format_index(stored.index)}, expected {_format_index(wanted)}"
         yield _difference("index", table.name, wanted[0] if wanted else None, what, f"an index is made with its table: {REBUILD}")
 
 
-def _spoken(index: tuple[str, str] | None) -> str:
+def _format_index(index: tuple[str, str] | None) -> str:
     return f"a vector index on {index[0]} ({index[1]})" if index else "no vector index"
 
 

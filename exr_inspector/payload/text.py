@@ -22,10 +22,10 @@ def pretty(payload: Any, width: int = WIDTH) -> str:
       "names": ["a", "b"]
     }
     """
-    return escape_controls("".join(_laid_out(payload, 0, 0, width)))
+    return escape_controls("".join(_lay_out(payload, 0, 0, width)))
 
 
-def _laid_out(value: Any, indent: int, used: int, width: int) -> Iterator[str]:
+def _lay_out(value: Any, indent: int, used: int, width: int) -> Iterator[str]:
     """The text of a value that begins `used` columns into its line, in an enclosing indentation of `indent`."""
     line = json.dumps(value, ensure_ascii=False)
     # One more column for the comma. The outermost object is always opened, so that its sections stand one below the other.
@@ -33,7 +33,7 @@ def _laid_out(value: Any, indent: int, used: int, width: int) -> Iterator[str]:
         yield line
         return
     if isinstance(value, list) and not any(isinstance(entry, dict | list) for entry in value):
-        yield _filled([json.dumps(entry, ensure_ascii=False) for entry in value], indent, width)
+        yield _fill_lines([json.dumps(entry, ensure_ascii=False) for entry in value], indent, width)
         return
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     pad = " " * (indent + 2)
@@ -41,11 +41,11 @@ def _laid_out(value: Any, indent: int, used: int, width: int) -> Iterator[str]:
     yield opening + "\n"
     for number, (key, entry) in enumerate(zip(keys, value.values() if isinstance(value, dict) else value, strict=True)):
         yield (",\n" if number else "") + pad + key
-        yield from _laid_out(entry, indent + 2, indent + 2 + len(key), width)
+        yield from _lay_out(entry, indent + 2, indent + 2 + len(key), width)
     yield "\n" + " " * indent + closing
 
 
-def _filled(entries: list[str], indent: int, width: int) -> str:
+def _fill_lines(entries: list[str], indent: int, width: int) -> str:
     """A list of plain values, as many on a line as fit."""
     pad = "\n" + " " * (indent + 2)
     lines, used = [""], 0
@@ -80,13 +80,14 @@ def _pictures(payload: dict[str, Any]) -> Iterator[str]:
     yield f"{first['width']}x{first['height']}{_offset(first)}"
     if first["data_window"] != first["display_window"] and first["display_width"] is not None:
         yield f"of {first['display_width']}x{first['display_height']}"
-    yield _joined(part["compression"] or "no compression" for part in parts)
-    yield _joined(str(part["type"] or "untyped").removesuffix("image") for part in parts)
+    yield _join_distinct(part["compression"] or "no compression" for part in parts)
+    yield _join_distinct(str(part["type"] or "untyped").removesuffix("image") for part in parts)
     if len(parts) > 1:
         yield f"{len(parts)} parts"
     channels = payload["channels"]
     layers = sum(len(part["layers"]) for part in parts)
-    yield f"{len(channels)} {_joined(channel['type'].lower() for channel in channels)} in {layers} layer{'s' * (layers != 1)}"
+    types = _join_distinct(channel["type"].lower() for channel in channels)
+    yield f"{len(channels)} {types} in {layers} {'layer' if layers == 1 else 'layers'}"
 
 
 def _offset(part: dict[str, Any]) -> str:
@@ -94,7 +95,7 @@ def _offset(part: dict[str, Any]) -> str:
     return f"{x:+d}{y:+d}" if x or y else ""
 
 
-def _joined(words: Any) -> str:
+def _join_distinct(words: Any) -> str:
     """The distinct words in order of appearance, at most four of them."""
     distinct = list(dict.fromkeys(words))
     return "/".join(distinct[:4]) + ("/..." if len(distinct) > 4 else "")

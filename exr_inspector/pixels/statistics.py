@@ -228,7 +228,7 @@ class _PartRun:
 
     def _choose(self) -> int:
         """Decides which units are read; the most bytes that one of them takes in the file."""
-        sizes = array("Q", map(self._packed, range(self.grid.units)))
+        sizes = array("Q", map(self._packed_size, range(self.grid.units)))
         units = array("Q", (unit for unit, size in enumerate(sizes) if size))
         self.chunks_missing = self.grid.chunks - sum(len(self.grid.unit_chunks(unit)) for unit in units)
         if self.options.sample_stride > 1:
@@ -238,7 +238,7 @@ class _PartRun:
         self.choice = sampling.choose(units, self._pixels, self._draws(len(units)), self._seed())
         return max(sizes, default=0)
 
-    def _packed(self, unit: int) -> int:
+    def _packed_size(self, unit: int) -> int:
         """The bytes of a unit in the file; 0 where a chunk of it is not there."""
         extent, number = self.source.table.extent, self.part.index
         extents = [extent(number, chunk, self.most_packed) for chunk in self.grid.unit_chunks(unit)]

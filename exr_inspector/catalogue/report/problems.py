@@ -213,7 +213,7 @@ def bad_pixels(rows: Sequence[Row]) -> Iterator[Fault]:
     for (key, fault), of_fault in groupby(rows, key=lambda row: (row["sequence_or_file"], row["fault"])):
         channels = list(of_fault)
         where = [f"first at x {row['first_x']}, y {row['first_y']}" for row in channels if row["first_x"] is not None][:1]
-        why = f"{fault} in {_listed([row['channel_name'] for row in channels])}: "
+        why = f"{fault} in {_list_names([row['channel_name'] for row in channels])}: "
         why += ", ".join([counted(sum(row["sample_count"] for row in channels), "sample"), *where])
         kind = "negative" if fault == "negative colour" else "nan"
         yield _of_run(channels, kind, key, why, fault)
@@ -227,7 +227,7 @@ def _of_run(rows: Sequence[Row], kind: str, key: str, why: str, topic: str) -> F
     return Fault(kind, rows[0], key, why, span(first, last), count, topic, path=rows[0]["first_path"])
 
 
-def _listed(names: Sequence[str], most: int = 4) -> str:
+def _list_names(names: Sequence[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -452,7 +452,7 @@ _PLACES = (
 
 def locate(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Where]:
     """Show, sequence, shot, layer, version and time of each fault, from the files that show it."""
-    sql.register("asked", pa.Table.from_pylist([_asked(at, fault) for at, fault in enumerate(faults)], schema=_ASKED))
+    sql.register("asked", pa.Table.from_pylist([_row_to_locate(at, fault) for at, fault in enumerate(faults)], schema=_ASKED))
     placed: dict[int, Row] = {}
     for where in _PLACES:
         placed |= {row["at"]: row for row in rows_of(sql.sql(_LOCATE.format(where=where)).to_arrow_table())}
@@ -460,7 +460,7 @@ def locate(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Wher
     return [_where(fault, placed.get(at, {})) for at, fault in enumerate(faults)]
 
 
-def _asked(at: int, fault: Fault) -> Row:
+def _row_to_locate(at: int, fault: Fault) -> Row:
     seen = fault.seen or ((fault.frames[0][0], fault.frames[-1][1]) if fault.frames else (None, None))
     names = {name: fault.place.get(f"{name}_name") for name in ("show", "sequence", "shot")}
     return {"at": at, "key": fault.key, **names, "first": seen[0], "last": seen[1], "host": fault.host}
