@@ -117,7 +117,7 @@ def parse(sql: str) -> exp.Query:
     except sqlglot.errors.SqlglotError as error:
         raise BadQuestion(f"the SQL does not parse: {str(error).splitlines()[0]}") from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise BadQuestion("the SQL is not one query")
+        raise BadQuestion("the SQL is not one query", remedy="Give one statement that reads and changes nothing")
     for node in statements[0].walk():
         node.comments = None
     return statements[0]

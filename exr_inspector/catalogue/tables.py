@@ -27,6 +27,8 @@ GAP = 2
 INDENT = "  "
 NARROWEST_TEXT = 24
 """Columns that sentences may be wrapped to."""
+NARROWEST_PATH = 34
+"""Columns that paths may be shortened to, so that what was asked for has room."""
 STYLES = {
     "ok": "green", "PASS": "green", "complete": "green",
     "incomplete": "yellow", "truncated": "yellow", "WARN": "yellow",
@@ -71,6 +73,17 @@ class Column:
     def is_prose(self) -> bool:
         """Whether its cells may be wrapped between words."""
         return not self.is_numeric and any(cell.count(" ") > 2 for cell in self.cells)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether its cells are paths, which may be shortened in the middle."""
+        return not self.is_numeric and any(cell.count("/") > 1 for cell in self.cells) and not self.is_prose
+
+    @property
+    def least_width(self) -> int:
+        """What it needs at least."""
+        narrowest = NARROWEST_TEXT if self.is_prose else NARROWEST_PATH if self.is_path else self.width
+        return min(self.width, narrowest)
 
     @property
     def is_digest(self) -> bool:
@@ -349,8 +362,7 @@ def fit(table: Table, width: int) -> Table:
 
 
 def _least_width(columns: Sequence[Column]) -> int:
-    widths = [min(column.width, NARROWEST_TEXT) if column.is_prose else column.width for column in columns]
-    return sum(widths) + GAP * max(0, len(widths) - 1)
+    return sum(column.least_width for column in columns) + GAP * max(0, len(columns) - 1)
 
 
 def _widths(columns: Sequence[Column], width: int | None) -> list[int]:
@@ -360,8 +372,8 @@ def _widths(columns: Sequence[Column], width: int | None) -> list[int]:
         return [max(own, _width(column.title)) for own, column in zip(widths, columns, strict=True)]
     over = sum(widths) + GAP * (len(widths) - 1) - width
     for at in sorted(range(len(columns)), key=lambda at: -widths[at]):
-        if over > 0 and columns[at].is_prose:
-            taken = min(over, max(0, widths[at] - NARROWEST_TEXT))
+        if over > 0:
+            taken = min(over, widths[at] - columns[at].least_width)
             widths[at], over = widths[at] - taken, over - taken
     if len(columns) == 1:
         widths[0] = min(widths[0], width)

@@ -59,8 +59,9 @@ class Questions(CommandGroup):
 def listing() -> list[str]:
     """The questions in groups, one line each."""
     lines: list[str] = []
+    width = max(map(len, library.names()))
     for group, files in library.in_groups().items():
-        lines += ["", group, *(f"  {one.name:<23} {_shorten(one.question)}" for one in files)]
+        lines += ["", group, *(f"  {one.name:<{width}} {_shorten(one.question)}" for one in files)]
     return [on_one_line(line) for line in lines]
 
 

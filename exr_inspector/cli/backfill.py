@@ -115,7 +115,7 @@ def _name_placeless(without_shot: Placeless, files: int) -> list[str]:
         return []
     return [
         f"{without_shot.files} of {files} files have no shot, such as {without_shot.example}",
-        "  where they belong to one, set EXR_PATH_TEMPLATE (docs/CONFIGURATION.md); the same command then finds it",
+        "  where they belong to one, set EXR_PATH_TEMPLATE (docs/PATHS.md); the same command then finds it",
     ]
 
 

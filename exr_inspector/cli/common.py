@@ -110,8 +110,12 @@ def refusal(error: InspectorError | OSError) -> InspectorError:
     """The error to tell people. The system's are about files that were named here: those of the network have their own."""
     if isinstance(error, InspectorError):
         return error
-    reason = (error.strerror or str(error)).lower()
-    return FileUnusable(f"{error.filename}: {reason}", remedy="Check the path, its permissions and the room on the disk")
+    if error.filename is None:
+        return FileUnusable(str(error), remedy="Check the path")
+    remedy = (
+        "Check the path" if isinstance(error, FileNotFoundError) else "Check the path, its permissions and the room on the disk"
+    )
+    return FileUnusable(f"{error.filename}: {(error.strerror or str(error)).lower()}", remedy=remedy)
 
 
 @contextmanager

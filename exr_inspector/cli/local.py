@@ -18,9 +18,10 @@ from typing import Annotated
 import typer
 
 from exr_inspector.catalogue import output
-from exr_inspector.cli import nearby
+from exr_inspector.cli import common, nearby
 from exr_inspector.cli.names import SUBCOMMANDS
 from exr_inspector.cli.subcommand import program, subcommand
+from exr_inspector.errors import Reject
 
 STORING = ("backfill", "schema")
 """The subcommands that may begin with no data."""
@@ -40,9 +41,11 @@ def main(
             f"`{program()} backfill RENDERS` makes it from your renders, ./scripts/run from samples"
         )
         return 2
-    from local_vast import LocalVast
-
-    with LocalVast(data=database, buckets=(nearby.BUCKET,)) as server:
+    try:
+        server = nearby.open_data(database)
+    except Reject as error:
+        return common.refuse(error)
+    with server:
         words = [command, *(arguments or ())]
         if command in {name.split()[0] for name in SUBCOMMANDS}:
             words = [sys.executable, "-m", "exr_inspector", *words]

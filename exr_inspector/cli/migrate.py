@@ -19,6 +19,7 @@ from exr_inspector.operations import FILES_PER_TRANSACTION
 
 if TYPE_CHECKING:
     from exr_inspector.database.session import Store
+    from exr_inspector.operations.migrations import State, Step
 
 FROM, TO = "1.0.0", "1.1.0"
 
@@ -50,17 +51,26 @@ def migrate(options: common.Options) -> common.Answer:
     steps = migrations.pending(state, TO)
     answer: common.Answer = {"place": store.place, "from": state.version, "to": TO, "steps": [step.name for step in steps]}
     if options.dry_run:
-        lines = [f"{step.name}: would add {', '.join(step.schema.names)}" for step in steps]
+        lines = [f"{step.name}: {_foresee(step, state)}" for step in steps]
         if options.backfill:
             lines.append(f"{state.tables['files'].rows} rows of files would be looked at for values to fill in")
         return answer | {"dry_run": True, "lines": lines or [f"{store.place}: nothing to do"]}
     for step in steps:
         migrations.apply(store, step)
-    lines = [f"{step.name}: done" for step in steps] or [f"{store.place}: every step to {TO} is recorded already"]
+    lines = [f"{step.name}: {'there already, recorded' if state.has(step) else 'done'}" for step in steps] or [
+        f"{store.place}: every step to {TO} is recorded already"
+    ]
     filled = _fill(store, options) if options.backfill else {}
     if filled:
         lines.append(f"filled {filled['rows']} rows of {filled['files']} files, {filled['by_path_only']} by path alone")
     return answer | {"filled": filled, "lines": lines}
+
+
+def _foresee(step: Step, state: State) -> str:
+    if state.has(step):
+        return "there already, would be recorded"
+    there = state.tables[step.table].schema.names if step.table in state.tables else ()
+    return f"would add {', '.join(name for name in step.schema.names if name not in there)}"
 
 
 def _fill(store: Store, options: common.Options) -> dict[str, int]:

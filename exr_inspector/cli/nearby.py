@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exr_inspector.catalogue import output
 from exr_inspector.cli.subcommand import at_end, program
+from exr_inspector.errors import Reject
 
 if TYPE_CHECKING:
     from local_vast import LocalVast
@@ -22,9 +23,7 @@ def serve(endpoint: str | None) -> None:
     """Start the endpoint that holds DATA until the command ends, and say so, unless an endpoint is configured."""
     if endpoint or os.environ.get("VAST_DB_ENDPOINT") or not (DATA / DATABASE).is_dir():
         return
-    from local_vast import LocalVast
-
-    server = at_end.enter_context(LocalVast(data=DATA / DATABASE, buckets=(BUCKET,)))
+    server = at_end.enter_context(open_data(DATA / DATABASE))
     named = variables(server)
     if "S3_ENDPOINT" in os.environ:
         named = {name: value for name, value in named.items() if not name.startswith("S3_")}
@@ -32,6 +31,21 @@ def serve(endpoint: str | None) -> None:
         os.environ[name] = named[name]
         at_end.callback(os.environ.pop, name)
     output.complain(f"{program()}: no endpoint is configured; the local one of {DATA} answers, which is not VAST")
+
+
+def open_data(database: Path) -> LocalVast:
+    """An endpoint that holds what is kept there. Raises Reject where another process has it."""
+    from duckdb import IOException
+
+    from local_vast import LocalVast
+
+    try:
+        return LocalVast(data=database, buckets=(BUCKET,))
+    except IOException as error:
+        if "lock" not in str(error):
+            raise
+        remedy = "Wait until it ends, or run this one inside it: `exr-inspector local bash` gives several commands one endpoint"
+        raise Reject(f"{database.parent} is in use by another command", code="file_unusable", remedy=remedy) from error
 
 
 def variables(server: LocalVast) -> dict[str, str]:

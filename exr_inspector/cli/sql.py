@@ -81,7 +81,8 @@ def _ask(target: Target, statement: exp.Query, engine: str) -> Any:
         if error.remedy or not wrong:
             raise
         hint = near(wrong[0], known, "docs/DATABASE_SCHEMA.md")
-        raise scans.QueryFailed(error.message.rstrip("!."), remedy=hint[:1].upper() + hint[1:]) from error
+        remedy = hint if hint.startswith("docs/") else hint[:1].upper() + hint[1:]
+        raise scans.QueryFailed(error.message.rstrip("!."), remedy=remedy) from error
 
 
 def _text(options: common.Options) -> str:

@@ -26,7 +26,7 @@ from exr_inspector.cli.subcommand import near, program, subcommand
 from exr_inspector.terminal import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from exr_inspector.validation.validate import Policy
 
@@ -77,7 +77,10 @@ def validate(options: common.Options) -> int:
         raise common.BadUse("name files or folders, or --stored", remedy=f"{program()} -h shows how")
     policy = chosen_policy(options.policy, options.except_ or ())
     passes = options.all_ or options.form == "junit"
+    options.unopened = []
     entries, counts = validation.validate_all(_payloads(options), policy, passes=passes)
+    if options.unopened and not entries:
+        return common.REFUSED
     listed = entries if passes or not options.stored else [one for one in entries if one["results"]]
     if options.json:
         print("\n".join(json_text(one) for one in listed), end="\n" if listed else "")
@@ -85,7 +88,7 @@ def validate(options: common.Options) -> int:
         output.say_lines(findings.lines(entries, counts, policy), whole="fix: ")
     else:
         _write(listed, counts, policy, options)
-    return common.FOUND if counts["FAIL"] else common.DONE
+    return common.FOUND if counts["FAIL"] or options.unopened else common.DONE
 
 
 def chosen_policy(name: str | None, left_out: Iterable[str]) -> Policy:
@@ -110,7 +113,20 @@ def _payloads(options: common.Options) -> Iterable[dict[str, Any]]:
 
     if options.stored:
         return validation.stored_payloads(common.target_of(options), options.days, options.path)
-    return map(validation.describe, validation.find_files(options.paths))
+    return _describe_all(options)
+
+
+def _describe_all(options: common.Options) -> Iterator[dict[str, Any]]:
+    """The payloads of the files that are named; what cannot be opened is said and counted, and the others go on."""
+    from exr_inspector.errors import ObjectUnavailable
+    from exr_inspector.operations import validation
+
+    for path in validation.find_files(options.paths):
+        try:
+            yield validation.describe(path)
+        except ObjectUnavailable as error:
+            options.unopened.append(path)
+            output.complain(f"{program()}: {error}")
 
 
 def _write(entries: list[Entry], counts: Counter[str], policy: Policy, options: common.Options) -> None:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -309,15 +309,17 @@ def _read_stored(store: Store, items: Sequence[Item], wanted: Wanted) -> dict[st
     with store.transaction(Ledger(), ensure_tables(store, Ledger())) as work:
         rows = work.select("files", columns, "file_path_normalized", paths).to_pylist()
         current = [row for row in rows if row["is_current"] and row["deleted_at"] is None]
-        lacking = _lacking(work, [row["file_id"] for row in current if row["status"] != "unreadable"], wanted)
+        lacking = _lacking(work, current, wanted)
     return {row["file_path_normalized"]: row for row in current if row["file_id"] not in lacking}
 
 
-def _lacking(work: Any, file_ids: Sequence[str], wanted: Wanted) -> set[str]:
-    """The files without statistics, or without results of the policy, where those are wanted."""
+def _lacking(work: Any, files: Sequence[Mapping[str, Any]], wanted: Wanted) -> set[str]:
+    """The files without statistics, or without results of the policy, where those are wanted; unreadable ones have no pixels."""
     lacking: set[str] = set()
-    if wanted.stats and file_ids:
-        unmeasured = set(file_ids) - set(work.select("pixel_stats", ["file_id"], "file_id", file_ids)["file_id"].to_pylist())
+    file_ids = [row["file_id"] for row in files]
+    readable = [row["file_id"] for row in files if row["status"] != "unreadable"]
+    if wanted.stats and readable:
+        unmeasured = set(readable) - set(work.select("pixel_stats", ["file_id"], "file_id", readable)["file_id"].to_pylist())
         lacking |= unmeasured if wanted.deep_stats else _with_flat_parts(work, sorted(unmeasured))
     if wanted.policy_id and file_ids:
         rows = work.select("validation_results", ["file_id", "policy_id"], "file_id", file_ids).to_pylist()

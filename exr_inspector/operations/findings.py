@@ -79,21 +79,20 @@ def lines(entries: Sequence[Entry], counts: dict[str, int], policy: Policy) -> I
         said = group.message if group.message.startswith(group.rule) else f"{group.rule}: {group.message}"
         yield f"{group.status}  {said}; {units.counted(len(group.files), 'file')}"
         yield from (f"      {place}" for place in group.places(common))
-        more = f" and {len(group.values) - VALUES_SHOWN} others" if len(group.values) > VALUES_SHOWN else ""
+        more = f" and {len(group.values) - VALUES_SHOWN} more" if len(group.values) > VALUES_SHOWN else ""
         if group.status != "PASS":
             yield f"      found {', '.join(group.values[:VALUES_SHOWN])}{more}"
         if group.fix:
             yield f"      fix: {group.fix}"
         yield ""
-    yield summary(counts, policy)
+    yield summary(counts, policy, sum(not any(entry["counts"].values()) for entry in entries))
 
 
-def summary(counts: dict[str, int], policy: Policy) -> str:
-    """How many files pass, are warned of and fail."""
+def summary(counts: dict[str, int], policy: Policy, untouched: int) -> str:
+    """How many files pass, are warned of and fail; `untouched` are those to which no rule applies."""
     files = units.counted(sum(counts.values()), "file")
-    return (
-        f"{files} by {policy.id} {policy.version}: {counts['PASS']} pass, {counts['WARN']} with warnings, {counts['FAIL']} fail"
-    )
+    said = f"{counts['PASS']} pass, {counts['WARN']} with warnings, {counts['FAIL']} fail"
+    return f"{files} by {policy.id} {policy.version}: {said}" + (f"; no rule applies to {untouched} of them" if untouched else "")
 
 
 def rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:

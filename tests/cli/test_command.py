@@ -147,7 +147,7 @@ def test_questions_of_a_studio_are_listed_and_asked_with_the_others(
     (tmp_path / "our_files.sql").write_text(text, encoding="utf-8")
     monkeypatch.setenv("EXR_QUERIES", str(tmp_path))
     assert command.main(["ask"]) == 0
-    assert capsys.readouterr().out.splitlines()[-2:] == ["own", f"  {'our_files':<23} Which files are ours?"]
+    assert capsys.readouterr().out.splitlines()[-2:] == ["own", f"  {'our_files':<24} Which files are ours?"]
     assert "--studio TEXT" in helped(capsys, "ask", "our_files")
     assert command.main(["ask", "our_files", "--sql", "vast", "--schema", "b/s"]) == 0
     assert '"b/s"."files"' in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from exr_bytes import image
 from exr_inspector.cli import local
 from local_vast import LocalVast
+from project import ROOT
 
 ASK = """
 import os, sys, urllib.request
@@ -42,6 +44,18 @@ def test_a_backfill_begins_with_no_data(tmp_path: Path, capfd: pytest.CaptureFix
     assert local.main([*given, "backfill", str(renders), "--workers", "1"]) == 0
     assert local.main([*given, "sql", "SELECT status FROM files", "--format", "csv"]) == 0
     assert "ok" in capfd.readouterr().out.split()
+
+
+def test_data_that_another_process_has_are_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that says so, and how several commands share them."""
+    holding = "import sys; from local_vast import LocalVast; kept = LocalVast(data=sys.argv[1]); print(flush=True); input()"
+    command = [sys.executable, "-c", holding, str(tmp_path / "database")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"\n"
+        status = local.main(["--data", str(tmp_path), "true"])
+        process.kill()
+    assert (status, "is in use by another command" in capsys.readouterr().err) == (2, True)
 
 
 def test_a_command_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

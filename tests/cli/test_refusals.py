@@ -15,6 +15,7 @@ import pytest
 
 from databases import BUCKET, Database, database
 from exr_bytes import image
+from exr_inspector.cli import validate
 from exr_inspector.database.session import Ledger
 from exr_inspector.database.tables import ensure_tables
 from exr_inspector.validation.policy import shipped_policies
@@ -186,3 +187,23 @@ def test_a_table_of_another_kind_is_told_in_a_few_words(stored: Database) -> Non
     detail = run(foreign, "doctor")[1]["steps"]["tables"]["detail"]
     assert detail.count("column ") + detail.count("table ") <= 12
     assert "more, which exr-inspector schema verify lists" in detail
+
+
+def test_validation_goes_on_after_a_file_that_cannot_be_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is named, the others are judged, and all is not well."""
+    (tmp_path / "a.1001.exr").symlink_to(tmp_path / "gone.exr")
+    (tmp_path / "b.1001.exr").write_bytes(image())
+    assert validate.main([str(tmp_path), "--policy", "default"]) == 3
+    said = capsys.readouterr()
+    assert "a.1001.exr' cannot be read" in said.err
+    assert said.out.splitlines()[-1].startswith("1 file by default")
+
+
+def test_files_to_which_no_rule_applies_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They pass, and nobody looked at them."""
+    (tmp_path / "a.1001.exr").write_bytes(image())
+    policy = tmp_path / "plates.toml"
+    rule = 'id = "r"\nkind = "compression"\nseverity = "FAIL"\nallowed = ["none"]\npaths = ["*/plates/*"]\nmessage = "m"\n'
+    policy.write_text(f'id = "plates"\nversion = "1"\ntitle = "t"\nsource = "s"\n\n[[rule]]\n{rule}')
+    assert validate.main([str(tmp_path), "--policy", str(policy)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("; no rule applies to 1 of them")

@@ -358,6 +358,14 @@ def test_statistics_and_findings_are_added_to_files_that_lack_them(empty: Databa
     assert go(empty, str(tmp_path), "--policy", "no_such")[0] == 2
 
 
+def test_a_file_that_cannot_be_read_gets_results_of_a_policy_as_well(empty: Database, tmp_path: Path) -> None:
+    """It fails, also where it was stored before anybody asked; and then it is left alone."""
+    (tmp_path / "notes.exr").write_bytes(b"dear diary, no header")
+    given = [counts(go(empty, str(tmp_path), *way)[1]) for way in ((), ("--policy", "netflix_vfx"), ("--policy", "netflix_vfx"))]
+    assert given == [(1, 0, 0), (1, 0, 0), (0, 1, 0)]
+    assert "FAIL" in {row["status"] for row in empty.rows("validation_results")}
+
+
 def test_deep_files_lack_no_statistics_that_nobody_asked_for(empty: Database, tmp_path: Path) -> None:
     """They are left alone every night, until deep statistics are wanted, and then once more."""
     samples.deep(tmp_path / "smoke.1001.exr")
