@@ -206,4 +206,4 @@ def test_files_to_which_no_rule_applies_are_counted(tmp_path: Path, capsys: pyte
     rule = 'id = "r"\nkind = "compression"\nseverity = "FAIL"\nallowed = ["none"]\npaths = ["*/plates/*"]\nmessage = "m"\n'
     policy.write_text(f'id = "plates"\nversion = "1"\ntitle = "t"\nsource = "s"\n\n[[rule]]\n{rule}')
     assert validate.main([str(tmp_path), "--policy", str(policy)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].endswith("; no rule applies to 1 of them")
+    assert "; no rule applies to 1 of them" in " ".join(capsys.readouterr().out.split())
