@@ -41,6 +41,7 @@ Everything is read once, when the function starts, so deploy after a change. The
 * A container with a wrong setting does not become ready;
   [the messages](TROUBLESHOOTING.md#the-function-does-not-become-ready-a-setting-is-wrong).
 * No secret is in a log line, a result or an error.
+* For the command alone, `EXR_QUERIES` names the folder of [your own questions](VAST_ANALYTICS_QUERIES.md#write-your-own).
 * An event may bring its own database in {credentials}:
   all three together, and only if `EXR_ALLOW_EVENT_CREDENTIALS` is true. Otherwise they are ignored with a warning.
 * Settings of other functions for EXR are understood, with a warning ([COMING_FROM.md](COMING_FROM.md)): the secret `vast-db`,

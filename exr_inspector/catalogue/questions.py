@@ -105,7 +105,9 @@ class Question(QuestionFile):
         if parameter.required and parameter.name not in given:
             raise BadQuestion(
                 f"question {self.name!r} needs the parameter {parameter.name!r}: {parameter.meaning}",
-                remedy=f"Add --{parameter.name.replace('_', '-')} ...",
+                remedy="Add --file PATH, or --file-id ID"
+                if parameter.name == "file_id"
+                else f"Add --{parameter.name.replace('_', '-')} ...",
             )
         return parameter.literal(given.get(parameter.name, parameter.default))
 

@@ -210,6 +210,8 @@ def _counts(total: Outcome) -> str:
 def _answer(total: Outcome, seconds: float, left_out: int) -> common.Answer:
     rate = total.files / seconds if seconds else 0.0
     lines = [f"{_counts(total)}; {rate:.1f} files/s", *_name_placeless(total.without_shot, total.files)]
+    if not total.files:
+        lines.append("there was no EXR to look at")
     if left_out:
         lines.append(f"{left_out} hidden or temporary files were left out")
     lines += [f"  {one['path']}: {one['message']}" for one in total.failures[:SHOWN]]
