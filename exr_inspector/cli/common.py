@@ -110,12 +110,9 @@ def refusal(error: InspectorError | OSError) -> InspectorError:
     """The error to tell people. The system's are about files that were named here: those of the network have their own."""
     if isinstance(error, InspectorError):
         return error
-    if error.filename is None:
-        return FileUnusable(str(error), remedy="Check the path")
-    remedy = (
-        "Check the path" if isinstance(error, FileNotFoundError) else "Check the path, its permissions and the room on the disk"
-    )
-    return FileUnusable(f"{error.filename}: {(error.strerror or str(error)).lower()}", remedy=remedy)
+    reason = error.strerror.lower() if error.strerror else str(error)
+    remedy = "Check the path" + (", its permissions and the room on the disk" if not isinstance(error, FileNotFoundError) else "")
+    return FileUnusable(f"{error.filename}: {reason}" if error.filename else reason, remedy=remedy)
 
 
 @contextmanager

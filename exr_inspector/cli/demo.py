@@ -106,7 +106,7 @@ def show_tables(stored: dict[str, pa.Table], reference: str) -> None:
             sql.register(name, table)
         for name, columns in SHOWN.items():
             source = "files" if name == "files" else f"{name} JOIN files USING (file_id)"
-            condition = "file = ?" if name in OF_ONE_FILE else "? <> ''"
+            condition = f"file = ? OR {name not in OF_ONE_FILE}"
             statement = f"SELECT parse_filename(file_path) AS file, {columns} FROM {source} WHERE {condition} ORDER BY ALL"  # noqa: S608 - constants of this file
             print_table(f"{name}: {stored[name].num_rows} rows", sql.execute(f"{statement} LIMIT {ROWS_SHOWN}", [reference]))
 

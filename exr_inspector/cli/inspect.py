@@ -10,7 +10,6 @@ line. Exit status: 0 all were inspected; 1 some were rejected, or something was 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -55,6 +54,7 @@ def inspect(options: common.Options) -> int:
     import sys
 
     import main as function
+    from exr_inspector.catalogue.tables import width_of
     from exr_inspector.operations.validation import renders
 
     if options.summary + options.pretty + options.json > 1:
@@ -64,17 +64,20 @@ def inspect(options: common.Options) -> int:
     overrides = {"stats": options.stats} if options.stats else {}
     form = function.form_named(options)
     if options.summary and sys.stdout.isatty() and not options.output:
-        form = fit_to_terminal(form, shutil.get_terminal_size().columns)
+        form = fit_to_terminal(form, width_of(sys.stdout))
     status = function.inspect(inputs, form, options.output, verbose=options.verbose, **overrides)
     return common.UNREACHABLE if status else common.DONE
 
 
 def fit_to_terminal(form: Callable[[Any], str], width: int) -> Callable[[Any], str]:
     """The form, for a terminal with so many columns: paths from this folder on, lines broken between facts."""
-    here = f"{GAP}{Path.cwd().as_posix()}/"
-    return lambda answer: "\n".join(
-        line for summary in form(answer).splitlines() for line in break_lines(summary.replace(here, GAP, 1).split(GAP), width)
-    )
+    from exr_inspector.catalogue.places import from_here
+
+    def fit(answer: Any) -> str:
+        summaries = ([from_here(fact) for fact in line.split(GAP)] for line in form(answer).splitlines())
+        return "\n".join(line for facts in summaries for line in break_lines(facts, width))
+
+    return fit
 
 
 def break_lines(facts: list[str], width: int) -> Iterator[str]:

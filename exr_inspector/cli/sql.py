@@ -21,7 +21,7 @@ import typer
 
 from exr_inspector.catalogue import output
 from exr_inspector.cli import asking, common
-from exr_inspector.cli.subcommand import near, program, subcommand
+from exr_inspector.cli.subcommand import program, subcommand, suggest
 from exr_inspector.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def _ask(target: Target, statement: exp.Query, engine: str) -> Any:
         wrong = [name for name in re.findall(r'"(\w+)"', error.message) if name not in known]
         if error.remedy or not wrong:
             raise
-        hint = near(wrong[0], known, "docs/DATABASE_SCHEMA.md")
-        remedy = hint if hint.startswith("docs/") else hint[:1].upper() + hint[1:]
+        remedy = suggest(wrong[0], known, "docs/DATABASE_SCHEMA.md")
         raise scans.QueryFailed(error.message.rstrip("!."), remedy=remedy) from error
 
 

@@ -131,6 +131,11 @@ def near(name: str, names: Sequence[str], listing: str) -> str:
     return f"did you mean {' or '.join(close)}?" if close and name else f"{listing} lists them"
 
 
+def suggest(name: str, names: Sequence[str], listing: str) -> str:
+    """The same as a remedy, a sentence of its own; names keep their spelling."""
+    return near(name, names, listing).replace("did you mean", "Did you mean", 1)
+
+
 class Subcommand:
     """A function with typer's annotations as a program: called with arguments it returns the exit status."""
 

@@ -22,7 +22,7 @@ import typer
 from exr_inspector.catalogue import output
 from exr_inspector.catalogue.output import Destination
 from exr_inspector.cli import common
-from exr_inspector.cli.subcommand import near, program, subcommand
+from exr_inspector.cli.subcommand import program, subcommand, suggest
 from exr_inspector.terminal import json_text
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ def chosen_policy(name: str | None, left_out: Iterable[str]) -> Policy:
     rules = [rule.id for rule in policy.rules]
     for rule in left_out:
         if rule not in rules:
-            raise common.BadUse(
-                f"{policy.id} has no rule {rule!r}", remedy=near(rule, rules, f"{', '.join(rules)}: -h").capitalize()
-            )
+            raise common.BadUse(f"{policy.id} has no rule {rule!r}", remedy=suggest(rule, rules, f"the file of {policy.id}"))
     return replace(policy, rules=tuple(rule for rule in policy.rules if rule.id not in left_out))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exr_inspector.catalogue import library
-from exr_inspector.cli import command
+from exr_inspector.cli import command, inspect
 from project import ROOT
 
 HEAVY = ("pyarrow", "vastdb", "duckdb", "sqlglot", "rich", "numpy", "local_vast")
@@ -166,3 +166,13 @@ def test_the_list_of_questions_fits_80_columns(capsys: pytest.CaptureFixture[str
     ]
     assert not any("…" in line for line in lines)
     assert {one.group for found in library.in_groups().values() for one in found} <= set(library.GROUPS)
+
+
+def test_a_summary_fits_its_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are told from this folder on, lines break between facts, and nothing is lost."""
+    monkeypatch.chdir(tmp_path)
+    facts = ["ok", "shots/sq010/beauty.1001.exr", "192x108", "34 half in 11 layers", "248,229 bytes"]
+    told = "  ".join([facts[0], f"{tmp_path}/{facts[1]}", *facts[2:]])
+    lines = inspect.fit_to_terminal(lambda _: told, 48)(None).splitlines()
+    assert max(map(len, lines)) <= 48
+    assert [fact for line in lines for fact in line.strip().split("  ")] == facts

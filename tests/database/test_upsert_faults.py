@@ -289,3 +289,11 @@ def test_a_commit_that_outlasts_the_timeout_cannot_land_later(db: Database) -> N
     assert (result["status"], result["attempts"]) == ("stored", 2)
     assert versions(db, "/late.exr") == [("etag-v1", True, 1)]
     assert_sound(db.contents())
+
+
+def test_a_busy_database_is_asked_again_soon() -> None:
+    """The longest waits of the client, in seconds: a whole group waits for each."""
+    with prepared() as running:
+        waits = running.store().session.api.backoff_config.wait_gen(max_value=2.0)
+        next(waits)
+        assert [round(next(waits), 6) for _ in range(4)] == [0.1, 0.4, 1.6, 2.0]
