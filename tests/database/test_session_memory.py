@@ -28,18 +28,19 @@ def objects() -> int:
 
 
 def test_nothing_is_kept_of_a_delivery(db: Database) -> None:
-    """Repeated deliveries leave less than one object each behind; the client by itself keeps four of every SELECT."""
+    """Repeated deliveries leave less than one object in two behind; the client by itself keeps four of every SELECT."""
     store = db.warm()
     inspected = payload("/again.exr")
 
     def deliver(times: int) -> int:
         for _ in range(times):
             persistence.persist_to_vast_database(inspected, session=store)
+        store.ledgers.clear()  # as the function does, which tells its metrics of each
         db.server.clear_requests()
         return objects()
 
     before = deliver(10)
-    assert deliver(ROUNDS) - before < ROUNDS
+    assert deliver(ROUNDS) - before < ROUNDS / 2
 
 
 def test_the_client_still_tries_again_what_was_too_busy(db: Database) -> None:

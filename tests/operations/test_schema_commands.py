@@ -250,10 +250,13 @@ def test_tables_are_named_without_records(old: Database) -> None:
     assert migrations.RECORDS in old.table_names()
 
 
-def test_no_endpoint_is_said_with_the_setting(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_endpoint_is_said_with_the_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The message names the setting, and the status is that of a request that cannot be carried out."""
     from exr_inspector.cli import verify
 
+    monkeypatch.chdir(tmp_path)  # no local data there, which ./scripts/run leaves in the project's folder
     for name in ("VAST_DB_ENDPOINT", "VASTDB_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     assert verify.main([]) == 2
