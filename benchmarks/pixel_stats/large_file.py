@@ -86,7 +86,7 @@ def write_large(path: Path, width: int, height: int, compression: Any) -> None:
 def _part_header(data: bytes, header: Header, number: int, chunks: int) -> bytes:
     added = {"name": ("string", b"aov%d" % number), "chunkCount": ("int", struct.pack("<i", chunks))}
     kept = data[8 : header.header_bytes - 1]
-    assert header.parts[0].value("type", "string") == "scanlineimage"
+    assert header.parts[0].stated["type"] == "scanlineimage"
     assert not added.keys() & header.parts[0].first.keys()
     for name, (kind, raw) in added.items():
         kept += name.encode() + b"\0" + kind.encode() + b"\0" + struct.pack("<i", len(raw)) + raw

@@ -42,6 +42,29 @@ ENVMAPS = ("latlong", "cube")
 DEEP_IMAGE_STATES = ("messy", "sorted", "non_overlapping", "tidy")
 ID_LIFETIMES = ("frame", "shot", "stable")
 
+TYPE_OF = {
+    "acesImageContainerFlag": "int",
+    "channels": "chlist",
+    "chromaticities": "chromaticities",
+    "chunkCount": "int",
+    "compression": "compression",
+    "dataWindow": "box2i",
+    "displayWindow": "box2i",
+    "lineOrder": "lineOrder",
+    "multiView": "stringvector",
+    "name": "string",
+    "pixelAspectRatio": "float",
+    "screenWindowCenter": "v2f",
+    "screenWindowWidth": "float",
+    "tiles": "tiledesc",
+    "timeCode": "timecode",
+    "type": "string",
+    "view": "string",
+}
+"""Attribute that is read by its name -> the type that the name implies ("Standard Optional Attributes", "OpenEXR File Layout";
+`acesImageContainerFlag`: SMPTE ST 2065-4)."""
+_NOTHING_STATED = dict.fromkeys(TYPE_OF)
+
 Bytes = bytes | memoryview
 
 
@@ -87,17 +110,16 @@ class Attribute(NamedTuple):
     """Whether `value` is a digest, because the bytes are long or the header's values are many."""
 
 
-def value_of(attributes: Mapping[str, Attribute], name: str, type_name: str) -> Any:
-    """The value of the attribute of that name when it has the type that the name implies and a value that decodes, else None."""
-    attribute = attributes.get(name)
-    if attribute is None or attribute.type != type_name or attribute.shortened:
-        return None
-    return attribute.value
+def read_stated(attributes: Mapping[str, Attribute]) -> dict[str, Any]:
+    """The values of the attributes whose names imply a type (`TYPE_OF`), by name, from the first attribute of each name.
 
-
-def values_of(attributes: Mapping[str, Attribute], wanted: Mapping[str, str]) -> dict[str, Any]:
-    """The values of several attributes, by name; `wanted` gives the type that each name implies."""
-    return {name: value_of(attributes, name, type_name) for name, type_name in wanted.items()}
+    None where the attribute is absent, has another type, or has no value that can be carried whole.
+    """
+    stated = _NOTHING_STATED.copy()
+    for name, attribute in attributes.items():
+        if attribute.type == TYPE_OF.get(name) and not attribute.shortened:
+            stated[name] = attribute.value
+    return stated
 
 
 def decode(type_name: str, raw: Bytes) -> Any:

@@ -265,12 +265,12 @@ class _Assessment:
 
     def _is_plausible(self, part: Layout, chunk: int, ordered: list[int]) -> bool:
         """Whether the bytes after the last offset are as many, for its pixels, as those of the part's chunks just before it."""
-        shares = []
+        sizes = {chunk: self.reader.size - ordered[-1]}
         for begin, end in pairwise(ordered[-NEIGHBOURS - 1 :]):
             owner, number = self._owner(begin)
             if owner is part:
-                shares.append((end - begin) / _pixels(part, number))
-        tail = (self.reader.size - ordered[-1]) / _pixels(part, chunk)
+                sizes[number] = end - begin
+        tail, *shares = [size / pixels for size, pixels in zip(sizes.values(), part.pixels(sizes), strict=True)]
         return bool(shares) and min(shares) / 2 <= tail <= 4 * max(shares)
 
     def _end_by_leader(self, part: Layout, chunk: int, offset: int) -> int | None:
@@ -333,11 +333,6 @@ class _Assessment:
             for run in self.runs
             if run.layout.compressed
         )
-
-
-def _pixels(part: Layout, chunk: int) -> int:
-    area = part.area(chunk)
-    return max(1, area.width * area.height)
 
 
 def _most_bytes(layouts: tuple[Layout, ...]) -> int:

@@ -10,28 +10,24 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 
+from exr_inspector.exr.attributes import TYPE_OF
 from exr_inspector.exr.header import NON_IMAGE, TILED, Finding, Header, Part, Severity, quote
 from exr_inspector.exr.layout import DEEP_TYPES, PART_TYPES, TILED_TYPES, Layout, Window
 
-REQUIRED = {
-    "channels": "chlist",
-    "compression": "compression",
-    "dataWindow": "box2i",
-    "displayWindow": "box2i",
-    "lineOrder": "lineOrder",
-    "pixelAspectRatio": "float",
-    "screenWindowCenter": "v2f",
-    "screenWindowWidth": "float",
-}
-REQUIRED_IF_MULTIPART = {"name": "string", "type": "string", "chunkCount": "int"}
-REQUIRED_IF_DEEP = {"type": "string", "chunkCount": "int"}
+REQUIRED = (
+    "channels",
+    "compression",
+    "dataWindow",
+    "displayWindow",
+    "lineOrder",
+    "pixelAspectRatio",
+    "screenWindowCenter",
+    "screenWindowWidth",
+)
+REQUIRED_IF_MULTIPART = ("name", "type", "chunkCount")
+REQUIRED_IF_DEEP = ("type", "chunkCount")
 # Attributes that all parts of a file must agree on.
-SHARED = {
-    "displayWindow": "box2i",
-    "pixelAspectRatio": "float",
-    "timeCode": "timecode",
-    "chromaticities": "chromaticities",
-}
+SHARED = ("displayWindow", "pixelAspectRatio", "timeCode", "chromaticities")
 ENUMERATIONS = frozenset({"compression", "lineOrder", "envmap", "deepImageState"})
 # OpenEXR refuses windows beyond this, so that sums of coordinates stay within 32 bits.
 LARGEST_COORDINATE = 2**30 - 1
@@ -58,8 +54,8 @@ def _at(part: Part, name: str, code: str, message: str, severity: Severity = "er
 
 
 def _check_required(header: Header, part: Part) -> Iterator[Finding]:
-    for name, type_name in _required_of(header.is_multipart, part.is_deep, part.is_tiled).items():
-        attribute = part.first.get(name)
+    for name in _required_of(header.is_multipart, part.is_deep, part.is_tiled):
+        attribute, type_name = part.first.get(name), TYPE_OF[name]
         if attribute is None:
             yield _at(part, name, "missing_required_attribute", f"the required attribute {name!r} is missing")
         elif attribute.type != type_name:
@@ -70,13 +66,14 @@ def _check_required(header: Header, part: Part) -> Iterator[Finding]:
 
 
 @cache
-def _required_of(is_multipart: bool, is_deep: bool, is_tiled: bool) -> dict[str, str]:
-    required = REQUIRED | (REQUIRED_IF_MULTIPART if is_multipart else {}) | (REQUIRED_IF_DEEP if is_deep else {})
-    return required | ({"tiles": "tiledesc"} if is_tiled else {})
+def _required_of(is_multipart: bool, is_deep: bool, is_tiled: bool) -> tuple[str, ...]:
+    """The names, once each, in the order of the rules."""
+    conditions = {REQUIRED: True, REQUIRED_IF_MULTIPART: is_multipart, REQUIRED_IF_DEEP: is_deep, ("tiles",): is_tiled}
+    return tuple(dict.fromkeys(name for names, applies in conditions.items() if applies for name in names))
 
 
 def _type(header: Header, part: Part) -> Iterator[Finding]:
-    named = part.value("type", "string")
+    named = part.stated["type"]
     if named is None:
         return
     if named not in PART_TYPES:
@@ -146,10 +143,10 @@ def _windows(header: Header, part: Part) -> Iterator[Finding]:
 
 
 def _numbers(header: Header, part: Part) -> Iterator[Finding]:
-    aspect = part.value("pixelAspectRatio", "float")
+    aspect = part.stated["pixelAspectRatio"]
     if aspect is not None and not (isinstance(aspect, float) and ASPECT_RANGE[0] <= aspect <= ASPECT_RANGE[1]):
         yield _at(part, "pixelAspectRatio", "bad_pixel_aspect_ratio", f"the pixel aspect ratio is {aspect}")
-    width = part.value("screenWindowWidth", "float")
+    width = part.stated["screenWindowWidth"]
     if width is not None and not (isinstance(width, float) and width >= 0):
         yield _at(part, "screenWindowWidth", "bad_screen_window_width", f"the screen window width is {width}")
 
@@ -160,15 +157,15 @@ def _enumerations(header: Header, part: Part) -> Iterator[Finding]:
             severity: Severity = "error" if attribute.name in REQUIRED else "warning"
             message = f"attribute {attribute.name!r} has the value {attribute.value}"
             yield _at(part, attribute.name, "unknown_enum_value", message, severity)
-    if part.value("lineOrder", "lineOrder") == "random_y" and not part.is_tiled:
+    if part.stated["lineOrder"] == "random_y" and not part.is_tiled:
         yield _at(part, "lineOrder", "random_scanlines", "the line order random_y is for tiled parts")
-    compression = part.value("compression", "compression")
+    compression = part.stated["compression"]
     if part.is_deep and compression is not None and compression not in DEEP_COMPRESSIONS:
         yield _at(part, "compression", "bad_deep_compression", f"compression {compression} cannot hold deep data")
 
 
 def _tiles(header: Header, part: Part) -> Iterator[Finding]:
-    tiles = part.value("tiles", "tiledesc")
+    tiles = part.stated["tiles"]
     if tiles is None or not part.is_tiled:
         return
     if not 0 < tiles["x_size"] < 2**31 or not 0 < tiles["y_size"] < 2**31:
@@ -179,7 +176,7 @@ def _tiles(header: Header, part: Part) -> Iterator[Finding]:
 
 
 def _chunk_count(part: Part, layout: Layout) -> Iterator[Finding]:
-    declared = part.value("chunkCount", "int")
+    declared = part.stated["chunkCount"]
     if declared is not None and declared != layout.chunks:
         message = f"chunkCount says {declared} chunks where window and compression make {layout.chunks}"
         yield _at(part, "chunkCount", "chunk_count_mismatch", message)
@@ -190,11 +187,11 @@ def _between_parts(header: Header) -> Iterator[Finding]:
         return
     names: dict[str, int] = {}
     for part in header.parts:
-        name = part.value("name", "string")
+        name = part.stated["name"]
         if name is not None and names.setdefault(name, part.index) != part.index:
             yield _at(part, "name", "duplicate_part_name", f"the name {quote(name)} is also that of part {names[name]}")
     first = header.parts[0]
     for part in header.parts[1:]:
-        for name, type_name in SHARED.items():
-            if part.value(name, type_name) != first.value(name, type_name):
+        for name in SHARED:
+            if part.stated[name] != first.stated[name]:
                 yield _at(part, name, "shared_attribute_differs", f"attribute {name!r} differs from that of part 0")

@@ -154,7 +154,7 @@ def ranks_of(parts: Sequence[Part]) -> dict[str, dict[str, int]]:
 
 
 def _name_without_view(part: Part) -> str:
-    return view_of_part(part.value("name", "string") or "", part.value("view", "string"), ())[1]
+    return view_of_part(part.stated["name"] or "", part.stated["view"], ())[1]
 
 
 def _manifest(raw: Bytes, hashed: bool, budget: CryptomatteBudget) -> tuple[int | None, int | None]:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from exr_inspector.errors import BadHeader
 from exr_inspector.exr import attributes as exr_attributes
-from exr_inspector.exr.attributes import Attribute, Bytes, Channel, DecodeError, value_of
+from exr_inspector.exr.attributes import Attribute, Bytes, Channel, DecodeError, read_stated
 from exr_inspector.exr.layout import DEEP_TYPES, TILED_TYPES, Layout, NoLayout, Window, layout_or_reason, window
 from exr_inspector.exr.limits import (
     LARGE_VALUE,
@@ -137,6 +137,8 @@ class Part:
     channels: tuple[Channel, ...]
     first: dict[str, Attribute]
     """The first attribute of each name: where names repeat, the first one counts."""
+    stated: dict[str, Any]
+    """What the standard attributes say, by name, None where one says nothing; see `attributes.read_stated`."""
 
     kind: str
     """`scanlineimage`, `tiledimage`, `deepscanline` or `deeptile`, or whatever else `type` says; empty where nothing tells."""
@@ -148,10 +150,6 @@ class Part:
     """Whether its pixels hold any number of samples."""
     is_tiled: bool
     """Whether its chunks are tiles."""
-
-    def value(self, name: str, type_name: str) -> Any:
-        """The value of the attribute of that name, or None; see `attributes.value_of`."""
-        return value_of(self.first, name, type_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,13 +316,14 @@ class HeaderParser:
         self.parts.append(self._part(tuple(attributes), first))
 
     def _part(self, attributes: tuple[Attribute, ...], first: dict[str, Attribute]) -> Part:
-        channels, kind = self.channels or (), self._kind(value_of(first, "type", "string"))
-        data, display = window(first, "dataWindow"), window(first, "displayWindow")
-        layout = layout_or_reason(self.part, kind, data, channels, first, self.levels_left)
+        index, channels, stated = len(self.parts), self.channels or (), read_stated(first)
+        kind = self._kind(stated["type"])
+        data, display = window(stated["dataWindow"]), window(stated["displayWindow"])
+        layout = layout_or_reason(index, kind, data, channels, stated, self.levels_left)
         if isinstance(layout, Layout):
             self.levels_left -= len(layout.levels)
         is_deep, is_tiled = kind in DEEP_TYPES, kind in TILED_TYPES
-        return Part(self.part, self.part_start, attributes, channels, first, kind, data, display, layout, is_deep, is_tiled)
+        return Part(index, self.part_start, attributes, channels, first, stated, kind, data, display, layout, is_deep, is_tiled)
 
     def _kind(self, named: str | None) -> str:
         """A single-part file is read by its flags (its `type` came later and is optional), a multi-part file by `type` alone."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exr_inspector.exr.attributes import Attribute, Channel, value_of
+from exr_inspector.exr.attributes import Channel
 from exr_inspector.exr.limits import MAX_LEVELS
 
 # Scanlines per chunk; the values of the codecs added in 3.4 and 3.5 were measured on files written by OpenEXR 3.5.3.
@@ -108,6 +108,11 @@ class Layout:
         row, column = divmod(chunk - level.first, level.columns)
         return tile_area(self, level, column, row, column, row)
 
+    def pixels(self, chunks: Iterable[int]) -> list[int]:
+        """How many pixels each of several chunks holds, at least 1."""
+        areas = [self.area(chunk) for chunk in chunks]
+        return [max(1, area.width * area.height) for area in areas]
+
     def unpacked_bytes(self, chunk: int) -> int | None:
         """The bytes of a chunk's pixels before compression; None for deep parts and unknown channels."""
         if self.deep or self.samples is None:
@@ -143,9 +148,8 @@ def tile_area(layout: Layout, level: Level, column: int, row: int, last_column: 
     )
 
 
-def window(attributes: Mapping[str, Attribute], name: str) -> Window | None:
-    """The window that `dataWindow` or `displayWindow` states, or None."""
-    box = value_of(attributes, name, "box2i")
+def window(box: dict[str, dict[str, int]] | None) -> Window | None:
+    """The window that the value of `dataWindow` or `displayWindow` states; None where there is none."""
     return None if box is None else Window(box["min"]["x"], box["min"]["y"], box["max"]["x"], box["max"]["y"])
 
 
@@ -154,15 +158,16 @@ def layout_or_reason(
     kind: str,
     area: Window | None,
     channels: Iterable[Channel],
-    attributes: Mapping[str, Attribute],
+    stated: Mapping[str, Any],
     levels_left: int = MAX_LEVELS,
 ) -> Layout | NoLayout:
     """The chunks of a part with this data window, or why they are not known: what is missing, or makes no sense.
 
-    `attributes` are the first of each name; `levels_left`: how many resolution levels the parts before leave for this one.
+    `stated`: what the standard attributes say (`attributes.read_stated`); `levels_left`: how many resolution levels the parts
+    before leave for this one.
     """
     try:
-        return _layout(part, kind, area, tuple(channels), attributes, levels_left)
+        return _layout(part, kind, area, tuple(channels), stated, levels_left)
     except NoLayout as fault:
         return fault.with_traceback(None)
 
@@ -172,10 +177,10 @@ def _layout(
     kind: str,
     area: Window | None,
     channels: tuple[Channel, ...],
-    attributes: Mapping[str, Attribute],
+    stated: Mapping[str, Any],
     levels_left: int,
 ) -> Layout:
-    compression = value_of(attributes, "compression", "compression")
+    compression = stated["compression"]
     if area is None or compression is None:
         raise NoLayout(part, "no usable dataWindow or compression")
     if area.width <= 0 or area.height <= 0:
@@ -184,11 +189,11 @@ def _layout(
     levels: tuple[Level, ...] = ()
     lines, chunks = LINES_PER_CHUNK.get(compression, 0), 0
     if kind in TILED_TYPES:
-        tile, levels = _tiles(part, value_of(attributes, "tiles", "tiledesc"), area, levels_left)
+        tile, levels = _tiles(part, stated["tiles"], area, levels_left)
         chunks = levels[-1].first + levels[-1].columns * levels[-1].rows
     elif lines:
         chunks = -(-area.height // lines)
-    declared = value_of(attributes, "chunkCount", "int")
+    declared = stated["chunkCount"]
     if declared is not None and declared > 0 and not (kind in PART_TYPES and chunks):
         chunks = declared
     if not chunks:

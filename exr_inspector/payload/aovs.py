@@ -308,8 +308,8 @@ def names_of(header: Header) -> list[PartNames]:
 
 
 def _names_of_part(part: Part, is_multipart: bool) -> PartNames:
-    name = str(part.value("name", "string") or "") if is_multipart else ""
-    views = _view_name(part.value("view", "string")), _view_names(part.value("multiView", "stringvector"))
+    name = str(part.stated["name"] or "") if is_multipart else ""
+    views = _view_name(part.stated["view"]), _view_names(part.stated["multiView"])
     return PartNames(name, *views, part.is_deep, tuple([channel.name for channel in part.channels]))
 
 

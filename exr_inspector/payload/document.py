@@ -15,7 +15,7 @@ from typing import Any
 
 from exr_inspector import __version__
 from exr_inspector.errors import BadHeader, InspectorError
-from exr_inspector.exr.attributes import Attribute, base64_text, channel_value, values_of
+from exr_inspector.exr.attributes import Attribute, base64_text, channel_value
 from exr_inspector.exr.completeness import Completeness, Profile
 from exr_inspector.exr.contradictions import contradictions
 from exr_inspector.exr.cryptomatte import cryptomattes, ranks_of_file
@@ -31,16 +31,6 @@ STATUS_OF = {
     "complete": "ok", "incomplete": "incomplete", "truncated": "incomplete", "damaged": "incomplete", "unknown": "unreadable",
 }  # fmt: skip
 # Findings after which other readers refuse the file, although its chunks can be counted.
-STATED = {
-    "name": "string",
-    "view": "string",
-    "pixelAspectRatio": "float",
-    "lineOrder": "lineOrder",
-    "compression": "compression",
-    "tiles": "tiledesc",
-    "chunkCount": "int",
-}
-"""What a part says of itself, with the type that each attribute has to have."""
 HEADER_DAMAGE = frozenset({"attribute_size_impossible", "channel_list_damaged"})
 PIXEL_DAMAGE = frozenset({"chunk_not_decodable", "decoder_crashed"})
 """Findings of pixel statistics after which other readers show a chunk wrong, or not at all."""
@@ -238,7 +228,7 @@ def _part(
     part: Part, profile: Profile | None, cryptomatte: Sequence[dict[str, Any]], layers: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """One entry of `parts`."""
-    stated = values_of(part.first, STATED)
+    stated = part.stated
     tiles = stated["tiles"] or {}
     sizes = [layer["logical_bytes"] for layer in layers]
     return {

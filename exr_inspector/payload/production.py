@@ -5,7 +5,7 @@ Each writer's own names stand in its table (`writers/`). Absent stays None.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -82,34 +82,37 @@ class Evidence:
         ]
         claims = [claim for one, statement in software for claim in _claims(statement.name.read(_beginning(one)))]
         shown = {STANDARD, *writers, *(claim.writer for claim in claims)}
-        self.facts: dict[str, list[tuple[Attribute, Statement]]] = {}
+        facts: dict[str, list[tuple[Attribute, Statement]]] = {}
         for one, meaning in meanings:
             for statement in meaning.statements:
                 if statement.writer in shown:
-                    self.facts.setdefault(statement.name.fact, []).append((one, statement))
+                    facts.setdefault(statement.name.fact, []).append((one, statement))
         claims += [Claim(writer, writer.product, None, None) for writer in writers]
         claims += [
             Claim(statement.writer, statement.writer.product, read_version(text), text)
-            for one, statement in sorted(self.facts.get("version", ()), key=lambda entry: entry[1].order)
+            for one, statement in sorted(facts.get("version", ()), key=lambda entry: entry[1].order)
             if (text := statement.name.read(one)) is not None
         ]
         self.claims = sorted(claims, key=lambda claim: claim.rank)
         self.maker = self.claims[0].writer if claims else None
+        self._facts = {fact: self._own(entries) for fact, entries in facts.items()}
 
-    def values(self, fact: str) -> Iterator[tuple[Attribute, Any]]:
-        """The attributes that tell a fact, with the fact: the maker's first, then by rank, by table and as in the file."""
-        entries = self.facts.get(fact, ())
-        for attribute, statement in sorted(entries, key=self._place) if len(entries) > 1 else entries:
-            if not self._is_of_input(statement) and (value := statement.name.read(attribute)) is not None:
-                yield attribute, value
+    def _own(self, entries: list[tuple[Attribute, Statement]]) -> list[tuple[Attribute, Statement]]:
+        """What tells a fact of this picture: the maker's first, then by rank, by table and as in the file."""
+        own = [entry for entry in entries if not self._is_of_input(entry[1])]
+        return sorted(own, key=self._place) if len(own) > 1 else own
 
-    def first(self, fact: str) -> Any:
-        """The fact, or None."""
-        if fact not in self.facts:
-            return None
-        for _, value in self.values(fact):
-            return value
-        return None
+    def values(self, fact: str) -> list[tuple[str, Any]]:
+        """The names of the attributes that tell a fact, with the fact, in the order in which they count."""
+        told = [(attribute.name, statement.name.read(attribute)) for attribute, statement in self._facts.get(fact, ())]
+        return [(name, value) for name, value in told if value is not None]
+
+    def facts(self) -> dict[str, Any]:
+        """Every fact that is told, of several attributes what the first says that says anything; None where none does."""
+        return {
+            fact: next((value for one, statement in own if (value := statement.name.read(one)) is not None), None)
+            for fact, own in self._facts.items()
+        }
 
     def _place(self, entry: tuple[Attribute, Statement]) -> tuple[bool, tuple[int, int], tuple[int, int], int]:
         writer = entry[1].writer
@@ -151,15 +154,16 @@ _claims_kept = lru_cache(maxsize=1024)(_claims_read)
 def fields(part: Part) -> dict[str, Any]:
     """The normalised facts of a part, as they stand in `payload["parts"]`; all keys are always there, None where unknown."""
     evidence = Evidence(part)
+    facts = evidence.facts()
     space, source = color_space(part, evidence)
     return {
         "color_space": space,
         "color_space_source": source,
-        "chromaticities": part.value("chromaticities", "chromaticities"),
+        "chromaticities": part.stated["chromaticities"],
         **maker(evidence),
         **_NO_FACTS,
-        **{_FIELD_OF[fact]: evidence.first(fact) for fact in evidence.facts if fact in _FIELD_OF},
-        "camera": camera(evidence),
+        **{_FIELD_OF[fact]: value for fact, value in facts.items() if fact in _FIELD_OF},
+        "camera": camera(facts),
     }
 
 
@@ -190,14 +194,14 @@ def color_space(part: Part, evidence: Evidence) -> tuple[str | None, str | None]
     In order: `colorInteropID` (colour interop forum), an attribute that names a space, the flag of an ACES container (SMPTE ST
     2065-4), chromaticities of a known space, and last a name that says no more than that the space is linear.
     """
-    interop = next(((value, one.name) for one, value in evidence.values("color_interop_id")), None)
-    named = [(str(value), one.name) for one, value in evidence.values("color_space")]
+    interop = next(((value, name) for name, value in evidence.values("color_interop_id")), None)
+    named = [(str(value), name) for name, value in evidence.values("color_space")]
     exact = next((entry for entry in named if entry[0].lower() not in _VAGUE_SPACES), None)
     if interop or exact:
         return interop or exact or (None, None)
-    if part.value("acesImageContainerFlag", "int") == 1:
+    if part.stated["acesImageContainerFlag"] == 1:
         return "lin_ap0_scene", "acesImageContainerFlag"
-    if known := _by_chromaticities(part.value("chromaticities", "chromaticities")):
+    if known := _by_chromaticities(part.stated["chromaticities"]):
         return known, "chromaticities"
     return named[0] if named else (None, None)
 
@@ -211,9 +215,9 @@ def _by_chromaticities(value: dict[str, list[Any]] | None) -> str | None:
     return interop_id(numbers)
 
 
-def camera(evidence: Evidence) -> dict[str, Any] | None:
+def camera(facts: Mapping[str, Any]) -> dict[str, Any] | None:
     """What is known of the camera, by the `camera.` facts of the tables; None when nothing is."""
-    told = {fact.removeprefix("camera."): evidence.first(fact) for fact in evidence.facts if fact.startswith("camera.")}
+    told = {fact.removeprefix("camera."): value for fact, value in facts.items() if fact.startswith("camera.")}
     if abs((told.get("horizontal_aperture") or 0) - 1) < _UNIT_TOLERANCE:
         told = {field: value for field, value in told.items() if field not in _LENGTHS}
     return {field: told[field] for field in CAMERA_FIELDS if told.get(field) is not None} or None

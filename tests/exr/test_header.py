@@ -50,7 +50,7 @@ def test_parts_of_a_multipart_file_are_read_until_the_empty_header() -> None:
     """Each with its own attributes, at its own offset."""
     head = header(named_part("left", "scanlineimage", 2), named_part("right", "scanlineimage", 2, text("view", "right")))
     parsed = parse_header(head)
-    assert [one.value("name", "string") for one in parsed.parts] == ["left", "right"]
+    assert [one.stated["name"] for one in parsed.parts] == ["left", "right"]
     assert (parsed.is_multipart, parsed.header_bytes) == (True, len(head))
     assert head[parsed.parts[1].offset :].startswith(b"channels\0")
 
@@ -61,7 +61,7 @@ def test_duplicates_unknown_types_and_odd_text_survive() -> None:
     parsed = parse_header(head)
     own = parsed.parts[0]
     assert [one.value for one in own.attributes if one.name == "owner"] == ["a", "b"]
-    assert own.value("owner", "string") == "a"
+    assert own.first["owner"].value == "a"
     blob, note = own.first["blob"], own.first["note"]
     assert (blob.type, blob.value, bytes(blob.raw), blob.faithful) == ("acme", None, b"\0\1", False)
     assert (note.value, bytes(note.raw), note.faithful) == ("x\0y\ufffd", b"x\0y\xff", False)
@@ -77,7 +77,7 @@ def test_a_value_of_the_wrong_size_is_kept_raw_and_the_walk_goes_on() -> None:
     parsed = parse_header(head)
     odd = parsed.parts[0].first["worldToCamera"]
     assert (odd.size, odd.value, bytes(odd.raw)) == (13, None, b"\1" * 13)
-    assert parsed.parts[0].value("owner", "string") == "last"
+    assert parsed.parts[0].first["owner"].value == "last"
     assert [one.code for one in parsed.findings] == ["attribute_wrong_size"]
 
 
@@ -222,8 +222,8 @@ def test_parts_attributes_and_channels_are_bounded() -> None:
 def test_find_wants_name_and_type() -> None:
     """A dataWindow that is text is no window."""
     parsed = parse_header(header(part(text("dataWindow", "wide"), without=("dataWindow",))))
-    assert parsed.parts[0].value("dataWindow", "box2i") is None
-    assert parse_header(header(part())).parts[0].value("dataWindow", "box2i") == {
+    assert parsed.parts[0].stated["dataWindow"] is None
+    assert parse_header(header(part())).parts[0].stated["dataWindow"] == {
         "min": {"x": 0, "y": 0}, "max": {"x": 63, "y": 31},
     }  # fmt: skip
     assert box(0, 0, 63, 31) == bytes(parsed.parts[0].first["displayWindow"].raw)
@@ -239,8 +239,8 @@ def test_an_impossible_size_of_a_value_that_delimits_itself_is_overruled_by_its_
     data = header(odd) + bytes(500)
     parsed = read_header(MemoryReader(data), first_range=5)
     own = parsed.parts[0]
-    assert ([one.name for one in own.channels], own.value("owner", "string")) == (["B", "G", "R"], "me")
-    assert own.value("dataWindow", "box2i")["max"] == {"x": 9, "y": 9}
+    assert ([one.name for one in own.channels], own.first["owner"].value) == (["B", "G", "R"], "me")
+    assert own.stated["dataWindow"]["max"] == {"x": 9, "y": 9}
     assert [(one.severity, one.code, one.attribute) for one in parsed.findings] == [
         ("error", "attribute_size_impossible", "channels"), ("error", "attribute_size_impossible", "dataWindow"),
     ]  # fmt: skip

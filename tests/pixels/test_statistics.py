@@ -226,7 +226,7 @@ def test_of_a_mipmap_only_the_image_counts() -> None:
         pytest.skip("needs a multi-resolution image, which the library's binding cannot write")
     data = path.read_bytes()
     result = stats(data)
-    window = exr_header.parse_header(data, size=len(data)).parts[0].value("dataWindow", "box2i")
+    window = exr_header.parse_header(data, size=len(data)).parts[0].stated["dataWindow"]
     pixels = (window["max"]["x"] - window["min"]["x"] + 1) * (window["max"]["y"] - window["min"]["y"] + 1)
     assert {row["pixel_count"] for row in result["channels"]} == {pixels}
 
