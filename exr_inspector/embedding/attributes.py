@@ -75,10 +75,12 @@ class Said(NamedTuple):
     value: Tokens
 
 
-class AttributeName(NamedTuple):
-    """What is read off the name of an attribute, whatever its value."""
+class Label(NamedTuple):
+    """What is read off the name and the type of an attribute, whatever its value."""
 
     folded: bytes
+    type: bytes
+    """In lower case; empty where none is stated."""
     namespace: bytes
     counts: bool
     value_counts: bool
@@ -123,20 +125,20 @@ def _is_short(value: Any) -> bool:
 
 
 def _say(stated_name: Any, stated_type: Any, value: Any) -> Said:
-    name, kind = _read_name(text(stated_name)), _type_of(stated_type, value)
-    if not name.counts or (name.folded == CENTRE and not any(numbers(value))):
+    is_text = type(stated_name) is type(stated_type) is str
+    label = _cached_label(stated_name, stated_type) if is_text else _read_label(stated_name, stated_type)
+    if not label.counts or (label.folded == CENTRE and not any(numbers(value))):
         return NOTHING
-    named: Tokens = ((b"n:" + name.folded + b":" + kind, UNIT),)
-    if name.namespace:
-        named += ((b"s:" + name.namespace, UNIT),)
-    spelled = _spell(kind, value, name.is_identity) if name.value_counts else ()
-    return Said(named, tuple([(name.folded + b"=" + token, energy) for token, energy in spelled if energy]))
+    type_name = label.type or _type_of(value)
+    named: Tokens = ((b"n:" + label.folded + b":" + type_name, UNIT),)
+    if label.namespace:
+        named += ((b"s:" + label.namespace, UNIT),)
+    spelled = _spell(type_name, value, label.is_identity) if label.value_counts else ()
+    return Said(named, tuple([(label.folded + b"=" + token, energy) for token, energy in spelled if energy]))
 
 
-def _type_of(kind: Any, value: Any) -> bytes:
-    """The lower-cased type, or EXR's type for a value that comes without one."""
-    if lowered := text(kind).lower():
-        return lowered
+def _type_of(value: Any) -> bytes:
+    """EXR's type for a value that comes without one."""
     if isinstance(value, str):
         return b"string"
     if isinstance(value, bool) or value is None:
@@ -155,22 +157,27 @@ def _said_bytes(arguments: tuple[str, str, Any], _: Said) -> int:
 _cached_say = bounded_cache(4 * MB, typed=True, size=_said_bytes)(_say)
 
 
-def _name_bytes(arguments: tuple[bytes], _: AttributeName) -> int:
-    return 400 + 3 * len(arguments[0])
-
-
-@bounded_cache(MB, size=_name_bytes)
-def _read_name(name: bytes) -> AttributeName:
+def _read_label(stated_name: Any, stated_type: Any) -> Label:
+    name = text(stated_name)
     lowered, folded, spoken = name.lower(), fold(name), words(name)
     separator = _NAMESPACE_END.search(folded)
     counts = lowered not in PART_ATTRIBUTES and not lowered.startswith(PART_ATTRIBUTES_PREFIX)
-    return AttributeName(
+    return Label(
         folded,
+        text(stated_type).lower(),
         folded[: separator.start()] if separator else b"",
         counts,
         counts and VOLATILE_WORDS.isdisjoint(spoken),
         not IDENTITY_WORDS.isdisjoint(spoken),
     )
+
+
+def _label_bytes(arguments: tuple[str, str], _: Label) -> int:
+    """At least what a name and a type of up to four bytes a character take."""
+    return 600 + 7 * (len(arguments[0]) + len(arguments[1]))
+
+
+_cached_label = bounded_cache(MB, size=_label_bytes)(_read_label)
 
 
 def _spell(kind: bytes, value: Any, is_identity: bool) -> Iterable[tuple[bytes, int]]:

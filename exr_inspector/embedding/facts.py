@@ -23,6 +23,9 @@ CHANNEL_KEYS = ("part_index", "layer_name", "component_name", "name", "type", "x
 _CHANNEL_VALUES = itemgetter(*CHANNEL_KEYS)
 _ATTRIBUTE_VALUES = itemgetter("name", "type", "value")
 _PART_TEXTS = (
+    ("type",),
+    ("render_product",),
+    ("render_software_version",),
     ("name", "part_name"),
     ("view", "view_name"),
     ("color_space", "colorspace", "colour_space"),
@@ -140,22 +143,24 @@ def read_parts(entries: list[Any]) -> tuple[PartFacts, ...]:
 
 
 def _read_part(entry: Mapping[str, Any]) -> PartFacts:
-    kind = text(entry.get("type")).lower()
+    kind, product, version, name, view, color_space = texts([_first(entry, *keys) for keys in _PART_TEXTS])
+    compression, line_order = fold_text.compression(entry.get("compression")), fold_text.line_order(entry.get("line_order"))
     aspect = entry.get("pixel_aspect_ratio")
     tile = _tile_size(entry)
+    kind = kind.lower()
     # A size alone makes a part tiled only where nothing says what it is: scanline parts may carry a stray `tiles` attribute.
     is_stated = bool(kind) or entry.get("is_tiled") is not None
     tiled = _flag(entry.get("is_tiled")) or b"tile" in kind or (not is_stated and tile != b"-")
-    name, view, color_space = texts([_first(entry, *keys) for keys in _PART_TEXTS])
-    product, version = _writer(entry)
+    if not product:
+        product, version = _cut_software(entry)
     return PartFacts(
         name=name,
         view=view,
         display=_window(entry, "display_window", "display_width", "display_height", None),
         data=_window(entry, "data_window", "width", "height", ("data_x_offset", "data_y_offset")),
         aspect=None if aspect is None else number(aspect, 1024),
-        compression=fold_text.compression(entry.get("compression")),
-        line_order=fold_text.line_order(entry.get("line_order")),
+        compression=compression,
+        line_order=line_order,
         deep=_flag(entry.get("is_deep")) or b"deep" in kind,
         tiled=tiled,
         tile=tile if tiled else b"-",
@@ -165,11 +170,8 @@ def _read_part(entry: Mapping[str, Any]) -> PartFacts:
     )
 
 
-def _writer(entry: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Product and version of what wrote the part: as the payload names them, else cut out of the software as written."""
-    product = text(entry.get("render_product"))
-    if product:
-        return product, text(entry.get("render_software_version"))
+def _cut_software(entry: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Product and version of what wrote a part that does not name them, cut out of the software as written."""
     software = _first(entry, "render_software", "software")
     return (b"", b"") if software is None else fold_text.cut_software(text(software))
 
