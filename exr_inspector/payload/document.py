@@ -75,8 +75,8 @@ def describe(facts: FileFacts, header: Header, completeness: Completeness) -> di
         "status": "unreadable" if HEADER_DAMAGE & findings.codes else STATUS_OF[completeness.verdict],
         "completeness": completeness.as_dict(),
     }
-    findings.add_all(_drop_large_numbers([payload["file"]["completeness"]], "the file's ", None, header.header_bytes))
-    findings.add_all(_compare_frames(payload["file"]["frame_number"], parts))
+    large = _drop_large_numbers([payload["file"]["completeness"]], "the file's ", None, header.header_bytes)
+    findings.add_all([*large, *_compare_frames(payload["file"]["frame_number"], parts)])
     payload["parts"] = parts
     payload["channels"] = [
         entry for part, own in zip(header.parts, words, strict=True) for entry in aovs.channel_entries(part, own.channels)
