@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from sqlglot import exp
 
 from exr_inspector.catalogue import units
 from exr_inspector.errors import Reject
+from exr_inspector.near_names import near_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,9 +46,9 @@ def _check(ask: Ask, column: str, value: str, where: Mapping[str, str]) -> None:
     if value in names:
         return
     noun = column.removesuffix("_name")
-    close = difflib.get_close_matches(value, names, cutoff=0.6)
+    close = near_names(value, names)
     listed = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    remedy = f"Did you mean {' or '.join(close)}?" if close else f"There are {listed}" if names else f"No file is of a {noun}"
+    remedy = f"Did you mean {close}?" if close else f"There are {listed}" if names else f"No file is of a {noun}"
     raise NotThere(f"there is no {noun} {value!r}{''.join(f' in {name}' for name in where.values())}", remedy=remedy)
 
 

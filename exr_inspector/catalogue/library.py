@@ -14,7 +14,6 @@ and goes on with one SELECT, which `questions` reads. A studio's own questions l
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from exr_inspector.errors import Reject
+from exr_inspector.near_names import near_names
 
 QUERIES = Path(__file__).resolve().parent / "queries"
 GROUPS = ("broken", "missing", "pixels", "versions", "delivery", "cost", "similar", "coverage", "attributes")
@@ -83,8 +83,8 @@ def load(name: str) -> QuestionFile:
         path = folder / f"{name}.sql"
         if path.is_file():
             return read(name, path.read_text(encoding="utf-8"))
-    close = difflib.get_close_matches(name, names(), cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(close)}?" if close else "exr-inspector ask lists them"
+    close = near_names(name, names())
+    remedy = f"Did you mean {close}?" if close else "exr-inspector ask lists them"
     raise BadQuestion(f"there is no question {name!r}", remedy=remedy)
 
 

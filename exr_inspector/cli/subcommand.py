@@ -5,7 +5,6 @@ What typer would print of a mistake repeats what was typed, so it is said here i
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from exr_inspector.near_names import near_names
 from exr_inspector.terminal import on_lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -127,8 +127,8 @@ class CommandGroup(TyperGroup):
 
 def near(name: str, names: Sequence[str], listing: str) -> str:
     """The names that were probably meant, else the command that lists them."""
-    close = difflib.get_close_matches(name.lower(), names, cutoff=0.5) or [one for one in names if name.lower() in one][:3]
-    return f"did you mean {' or '.join(close)}?" if close and name else f"{listing} lists them"
+    close = near_names(name, names)
+    return f"did you mean {close}?" if close else f"{listing} lists them"
 
 
 def suggest(name: str, names: Sequence[str], listing: str) -> str:

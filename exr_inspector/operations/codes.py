@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from exr_inspector.catalogue import emptiness
 from exr_inspector.errors import InspectorError, Reject
+from exr_inspector.near_names import near_names
 from exr_inspector.operations import (  # their errors are found below
     backfill,
     backups,
@@ -38,8 +38,8 @@ def explain(code: str) -> Iterator[str]:
     """What it means and what to do. Raises UnknownCode, with the near ones."""
     meanings, listed = _meanings(), _read_codes()
     if code not in meanings and code not in listed:
-        close = difflib.get_close_matches(code, sorted(meanings.keys() | listed.keys()), cutoff=0.5)
-        raise UnknownCode(f"no error has the code {code!r}", remedy=f"Did you mean {' or '.join(close)}?" if close else None)
+        close = near_names(code, sorted(meanings.keys() | listed.keys()))
+        raise UnknownCode(f"no error has the code {code!r}", remedy=f"Did you mean {close}?" if close else None)
     heading, said = listed.get(code, ("", ""))
     yield f"{code}: {meanings.get(code, said)}"
     if heading:

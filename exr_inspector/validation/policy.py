@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from exr_inspector.errors import BadPolicy
+from exr_inspector.near_names import near_names
 from exr_inspector.validation.checks import RULE_KINDS, RuleKind
 from exr_inspector.validation.options import TEXT, TEXTS, is_text
 
@@ -199,16 +200,14 @@ class _PolicyReader:
         # Inline tables have no header of their own; the first line stands for them.
         line = self.headers[at] if at < len(self.headers) else 1
         last = self.headers[at + 1] - 1 if at + 1 < len(self.headers) else len(self.lines)
-        if not is_text(table.get("id")):
-            raise self._error("a rule needs an 'id', a text", line)
-        name: str = table["id"]
-        kind = RULE_KINDS.get(str(table.get("kind")))
-        if kind is None:
-            expected = f"kind must be one of {', '.join(RULE_KINDS)}"
-            raise self._error(expected, self._line_of("kind", line, last), name)
+        # Before what is missing, which may be what a misspelt key was meant to be.
+        name = table["id"] if is_text(table.get("id")) else None
+        self._check_keys(table, self._rule_keys(table), line, last, name)
+        if name is None:
+            raise self._error("a rule needs an 'id', a text", self._line_of("id", line, last))
+        kind = self._kind(table, (line, last), name)
         if table.get("severity") not in SEVERITIES:
             raise self._error("severity must be FAIL or WARN", self._line_of("severity", line, last), name)
-        self._check_keys(table, COMMON_KEYS | kind.options.keys(), line, last, name)
         self._check_options(table, kind, (line, last), name)
         return Rule(
             id=name,
@@ -221,6 +220,20 @@ class _PolicyReader:
             paths=tuple(table.get("paths", ())),
             options={key: value for key, value in table.items() if key in kind.options and key not in COMMON_KEYS},
         )
+
+    def _rule_keys(self, table: dict[str, Any]) -> frozenset[str]:
+        """The keys that a rule may have: those of its kind, of any kind where it has none."""
+        kind = RULE_KINDS.get(str(table.get("kind")))
+        options = kind.options if kind else {key for one in RULE_KINDS.values() for key in one.options}
+        return COMMON_KEYS.union(options)
+
+    def _kind(self, table: dict[str, Any], span: tuple[int, int], name: str) -> RuleKind:
+        stated = str(table.get("kind", ""))
+        if stated in RULE_KINDS:
+            return RULE_KINDS[stated]
+        close = near_names(stated, RULE_KINDS)
+        wrong = f"unknown kind {stated!r}; did you mean {close}?" if close else f"kind must be one of {', '.join(RULE_KINDS)}"
+        raise self._error(wrong, self._line_of("kind", *span), name)
 
     def _check_options(self, table: dict[str, Any], kind: RuleKind, span: tuple[int, int], name: str) -> None:
         for key, option in {**COMMON_OPTIONS, **kind.options}.items():
@@ -235,8 +248,9 @@ class _PolicyReader:
     def _check_keys(self, table: dict[str, Any], known: frozenset[str], first: int, last: int, rule: str | None) -> None:
         for key in table:
             if key not in known:
-                line = self._line_of(key, first, last)
-                raise self._error(f"unknown key {key!r}; known are {', '.join(sorted(known))}", line, rule)
+                close = near_names(key, sorted(known))
+                meant = f"did you mean {close}?" if close else f"known are {', '.join(sorted(known))}"
+                raise self._error(f"unknown key {key!r}; {meant}", self._line_of(key, first, last), rule)
 
     def _check_ids(self, rules: tuple[Rule, ...]) -> None:
         seen: dict[str, int] = {}
@@ -246,8 +260,8 @@ class _PolicyReader:
             seen[rule.id] = rule.line
 
     def _line_of(self, key: str, first: int, last: int) -> int:
-        """The line of `key = ...` between two lines, else the first of them."""
-        assignment = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
+        """The line of `key = ...` or `[[key]]` between two lines, else the first of them."""
+        assignment = re.compile(rf"\s*(\[\[?\s*)?[\"']?{re.escape(key)}[\"']?\s*[=\]]")
         return next((at for at in range(first, last + 1) if assignment.match(self.lines[at - 1])), first)
 
     def _error(self, message: str, line: int, rule: str | None = None) -> BadPolicy:

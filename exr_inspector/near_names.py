@@ -1,0 +1,18 @@
+"""What was probably meant by a name that is not there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def near_names(name: str, names: Iterable[str]) -> str:
+    """The names like this one, else those that hold it, as words: `compression or completeness`; empty where there are none.
+
+    >>> near_names("knd", ["id", "kind", "severity"])
+    'kind'
+    """
+    known = {one.lower(): one for one in names}
+    asked = name.lower()
+    close = difflib.get_close_matches(asked, known, cutoff=0.5) or [one for one in known if asked in one][:3]
+    return " or ".join(known[one] for one in close) if name else ""
