@@ -10,7 +10,13 @@ from exr_inspector import __version__
 from exr_inspector.cli import names
 from exr_inspector.cli.subcommand import CONTEXT, CommandGroup
 
-ABOUT = "Describes OpenEXR renders from their headers, stores what it finds in VAST DataBase, and answers questions about it."
+ABOUT = """Describes OpenEXR renders from their headers, stores what it finds in VAST DataBase, and answers questions about it.
+
+Exit status of every command: 0 done, and all is well, also where an answer is empty or nothing is left to do; 1 the database or
+the object store could not be reached, a second run goes on; 2 the request cannot be carried out, and the message says why, such
+as a file or folder that is not there, or a folder without an EXR; 3 something was found that is not as it should be, or some
+files failed while the others were done; 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
+"""
 SCHEMA = "The tables over the years: make, verify, migrate, back up, restore and check them."
 
 

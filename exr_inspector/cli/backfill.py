@@ -12,7 +12,7 @@ let the workers finish the batches in hand, and workers end with the command, ho
 JSON object a line, which --from-list takes back. --shard lets N machines share a tree without talking to each other. --cluster
 gives the batches to the workers of a Dask scheduler (the extra `cluster`), which see the files at the same paths.
 
-Exit status: 0 all stored or skipped; 3 some failed; others as in docs/OPERATIONS.md.
+Exit status: 0 all stored or skipped, also where a shard or a list is empty; 3 some failed; others as in `exr-inspector -h`.
 """
 
 from __future__ import annotations
@@ -69,17 +69,18 @@ def main(
 def backfill(options: common.Options) -> common.Answer:
     """List, share out, count."""
     from exr_inspector.cli.progress import watch
-    from exr_inspector.operations.backfill import batched, make_tables
+    from exr_inspector.operations.backfill import batched, first_of, make_tables
 
     if sum(map(bool, (options.root, options.from_list, options.from_catalog))) != 1:
         raise common.BadUse("name a folder, a prefix, --from-list or --from-catalog", remedy=f"{program()} -h shows how")
     settings = _settings(options)
     if options.dry_run:
         return _foresee(options, settings)
-    make_tables(common.store_of(options))  # before workers race to do so; a wrong key or an old schema is said once
     started = time.monotonic()
     options.left_out = Counter()
-    batches = batched(_items(options, settings, options.left_out), options.batch)
+    items = first_of(_items(options, settings, options.left_out))
+    make_tables(common.store_of(options))  # before workers race to do so; a wrong key or an old schema is said once
+    batches = batched(items, options.batch)
     counting = partial(_count, options, settings, described=False)
     with _reported(options.report) as total:
         seen = watch("backfill", partial(_beat, options, total), counting, quiet=options.json)
@@ -211,7 +212,7 @@ def _answer(total: Outcome, seconds: float, left_out: int) -> common.Answer:
     rate = total.files / seconds if seconds else 0.0
     lines = [f"{_counts(total)}; {rate:.1f} files/s", *_name_placeless(total.without_shot, total.files)]
     if not total.files:
-        lines.append("there was no EXR to look at")
+        lines.append("there is nothing to do")
     if left_out:
         lines.append(f"{left_out} hidden or temporary files were left out")
     lines += [f"  {one['path']}: {one['message']}" for one in total.failures[:SHOWN]]

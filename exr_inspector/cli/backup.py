@@ -4,7 +4,7 @@
 
 All tables are read in one transaction and streamed: memory does not grow with them. A backup without manifest was interrupted;
 the same command takes it again. A complete one is never overwritten. Objects: S3_ENDPOINT and its keys from the environment.
-Exit status: docs/OPERATIONS.md.
+Exit status: `exr-inspector -h`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Looks for orphans, duplicates, several current versions of a path or none, count
 contradict their row of files, vectors that are missing, not of unit length or not finite, vectors of an older algorithm, and a
 raw_output that is not the columns'. Every finding names its remedy. Repairs are small transactions; an interrupted run leaves
 whole repairs behind, and a second one does the rest.
-Exit status: 0 sound, or mended; 3 findings are left; others as in docs/OPERATIONS.md.
+Exit status: 0 sound, or mended; 3 findings are left; others as in `exr-inspector -h`.
 """
 
 from __future__ import annotations

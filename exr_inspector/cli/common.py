@@ -1,8 +1,6 @@
 """What the subcommands have in common: their options, the store they work on, the answer, the exit status.
 
-Exit status: 0 done and all is well; 1 the database or the object store could not be reached, a second run goes on; 2 the request
-cannot be carried out, and the message says why; 3 something was found that is not as it should be; 130 interrupted (Ctrl-C), 143
-terminated (SIGTERM).
+`cli.app.ABOUT` says what an exit status means.
 
 What a subcommand works with is imported when it works: --help and a mistyped option are answered without loading pyarrow.
 """

@@ -4,7 +4,7 @@
 
 Which files depends on their paths alone: the same N are the same files, and a larger sample holds the smaller one. The target's
 tables are made as the source's are; what it holds already is not copied again, so that an interrupted run goes on.
-Exit status: docs/OPERATIONS.md.
+Exit status: `exr-inspector -h`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ stays behind: the write is rolled back, and looked for afterwards; --dry-run lea
 that of a file that cannot be read. `--bundle FILE` writes versions, settings, steps and last errors as JSON; read it before you
 send it. `--assumptions` tries instead what the product assumes of VAST, in a schema of its own that it removes;
 docs/ASSUMPTIONS.md has the list.
-Exit status: 0 all is well; 3 a step failed; others as in docs/OPERATIONS.md.
+Exit status: 0 all is well; 3 a step failed; others as in `exr-inspector -h`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     %(prog)s [--version 1.1.0] [--dry-run]
 
 Tables that are there already are left as they are; one that lacks columns is for exr-inspector schema migrate. A second run
-changes nothing. Exit status: docs/OPERATIONS.md.
+changes nothing. Exit status: `exr-inspector -h`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     %(prog)s --file-count N [--dry-run]
 
 The figures follow from file_ids, so that two runs agree; the policy is called `test`, and `details` says the same. Files that
-have statistics already are left alone: a second run goes on. Exit status: docs/OPERATIONS.md.
+have statistics already are left alone: a second run goes on. Exit status: `exr-inspector -h`.
 """
 
 from __future__ import annotations

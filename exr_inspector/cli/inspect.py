@@ -5,7 +5,7 @@
     %(prog)s beauty.1001.exr --stats --json     with the statistics of its pixels
 
 Where an endpoint is configured, what is inspected is stored as well. A terminal gets `--summary`, a pipe one JSON document a
-line. Exit status: 0 all were inspected; 1 some were rejected, or something was out of reach; 2 wrong use.
+line. Exit status: 0 all were inspected; 3 some could not be; others as in `exr-inspector -h`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from exr_inspector.cli import common
 from exr_inspector.cli.subcommand import subcommand
 from exr_inspector.errors import InspectorError
 
+STATUSES = {0: common.DONE, 1: common.FOUND, 3: common.UNREACHABLE}
+"""Exit status of main.py -> that of this command."""
 MODES = ("sampled", "full")
 GAP = "  "
 """Between the facts of a summary."""
@@ -60,13 +62,15 @@ def inspect(options: common.Options) -> int:
     if options.summary + options.pretty + options.json > 1:
         raise common.BadUse("--summary, --pretty and --json exclude each other", remedy="Give one of them")
     options.summary = options.summary or (sys.stdout.isatty() and not (options.pretty or options.json or options.output))
+    for path in options.paths:
+        path.stat()  # raises OSError: what was named and is not there is said before anything is done
     inputs = [str(file) for path in options.paths for file in (renders(path) if path.is_dir() else (path,))]
     overrides = {"stats": options.stats} if options.stats else {}
     form = function.form_named(options)
     if options.summary and sys.stdout.isatty() and not options.output:
         form = fit_to_terminal(form, width_of(sys.stdout))
     status = function.inspect(inputs, form, options.output, verbose=options.verbose, **overrides)
-    return common.UNREACHABLE if status else common.DONE
+    return STATUSES[status]
 
 
 def fit_to_terminal(form: Callable[[Any], str], width: int) -> Callable[[Any], str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from exr_inspector.cli.names import SUBCOMMANDS
 from exr_inspector.cli.subcommand import program, subcommand
 from exr_inspector.errors import Reject
 
-STORING = ("backfill", "schema")
+STORING = ("backfill", "schema init", "schema restore")
 """The subcommands that may begin with no data."""
 
 
@@ -35,22 +36,26 @@ def main(
 ) -> int:
     """The command line; returns the exit status."""
     database = data / nearby.DATABASE
-    if not database.is_dir() and command not in STORING:
+    words = [command, *(arguments or ())]
+    if not database.is_dir() and not {command, " ".join(words[:2])} & {*STORING}:
         output.complain(
             f"{program()}: {database} is not there; "
             f"`{program()} backfill RENDERS` makes it from your renders, ./scripts/run from samples"
         )
         return 2
     try:
-        server = nearby.open_data(database)
+        with nearby.begin_data(database) as server:
+            return _run(words, os.environ | nearby.variables(server))
     except Reject as error:
         return common.refuse(error)
-    with server:
-        words = [command, *(arguments or ())]
-        if command in {name.split()[0] for name in SUBCOMMANDS}:
-            words = [sys.executable, "-m", "exr_inspector", *words]
-        try:
-            return subprocess.run(words, env=os.environ | nearby.variables(server), check=False).returncode
-        except OSError as error:
-            output.complain(f"{program()}: {command}: {error.strerror}")
-            return 127
+
+
+def _run(words: list[str], environment: Mapping[str, str]) -> int:
+    """The exit status of a subcommand or a program; 127 where there is no such program, as shells have it."""
+    is_ours = words[0] in {name.split()[0] for name in SUBCOMMANDS}
+    try:
+        command = [sys.executable, "-m", "exr_inspector", *words] if is_ours else words
+        return subprocess.run(command, env=environment, check=False).returncode
+    except OSError as error:
+        output.complain(f"{program()}: {words[0]}: {error.strerror}")
+        return 127

@@ -4,7 +4,7 @@
 
 `--backfill` fills the new columns of stored rows from raw_output and paths; no EXR is read, and no value that is there
 changes. Every step and every range of files is a transaction that records itself: an interrupted run goes on where it stopped.
-Exit status: docs/OPERATIONS.md.
+Exit status: `exr-inspector -h`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +49,22 @@ def open_data(database: Path) -> LocalVast:
             raise
         remedy = "Wait until it ends, or run this one inside it: `exr-inspector local bash` gives several commands one endpoint"
         raise Reject(f"{database.parent} is in use by another command", code="file_unusable", remedy=remedy) from error
+
+
+@contextmanager
+def begin_data(database: Path) -> Iterator[LocalVast]:
+    """An endpoint that holds what is kept there; folders that are made for it go again where nothing was stored in them."""
+    made = [folder for folder in (database, *database.parents) if not folder.exists()]
+    with open_data(database) as server:
+        try:
+            yield server
+        finally:
+            # While the endpoint still locks them, so that they are nobody else's.
+            if made and not server.store.catalogue.buckets_in_use() and not any(map(Path.is_file, database.glob("objects/**/*"))):
+                shutil.rmtree(database)
+                with suppress(OSError):  # somebody else's file is in one
+                    for folder in made[1:]:
+                        folder.rmdir()
 
 
 def variables(server: LocalVast) -> dict[str, str]:

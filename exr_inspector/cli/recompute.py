@@ -6,7 +6,7 @@
 The vectors that go are kept in the table previous_vectors (file_id, inspection_id, embedding_version and both vectors), so that
 the older version stays complete for searches: those of files with that embedding_version, and those of previous_vectors. When
 nobody asks for it any more, --drop-previous drops that table. A file is done when it has the current embedding_version: an
-interrupted run goes on, a second one finds nothing to do. Exit status: docs/OPERATIONS.md; 3 where raw_output said too little.
+interrupted run goes on, a second one finds nothing to do. Exit status: `exr-inspector -h`; 3 where raw_output said too little.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Every file is compared with the manifest first: a damaged backup is refused before anything is written. Then all tables are made
 and filled in one transaction, so that an interrupted restore leaves nothing behind, and is begun again. Tables that hold rows
-are never touched. Exit status: docs/OPERATIONS.md.
+are never touched. Exit status: `exr-inspector -h`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 `--archive-tables` writes what goes to Parquet first: the tables pixel_stats and validation_results, and of the others the new
 columns with the keys of their rows. A step's archive is complete before the step commits; an archive that is there is never
 overwritten. Without it, statistics and findings are lost. The other columns come back with `schema migrate --backfill`.
-Exit status: docs/OPERATIONS.md.
+Exit status: `exr-inspector -h`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Without --url the handler runs in this process. With --url the events are posted
 platform's) as CloudEvents; --bucket names a bucket that both sides reach through S3_ENDPOINT, where the samples are put, else the
 host must see this machine's files. --version is the inspector version that the rows must name (default: that of this checkout).
 The samples' rows are marked as removed at the end. --dry-run connects and sends nothing. Exit status: 0 all as expected, 3 not
-so; others as in docs/OPERATIONS.md.
+so; others as in `exr-inspector -h`.
 """
 
 from __future__ import annotations

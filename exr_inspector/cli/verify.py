@@ -4,7 +4,7 @@
 
 Looks at missing and extra tables and columns, types, nullability, dimensions of vectors, the vector index, and the recorded
 version; the function makes its tables without a record. Nothing is written, with --dry-run or without. Exit status: 0 all as it
-should be, 3 not so (each difference with its remedy), others as in docs/OPERATIONS.md.
+should be, 3 not so (each difference with its remedy), others as in `exr-inspector -h`.
 """
 
 from __future__ import annotations

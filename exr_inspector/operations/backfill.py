@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,7 +53,7 @@ _PLACE = ("show_name", "sequence_name", "shot_name", "task_name", "layer_name", 
 
 
 class NothingToRead(Reject):
-    """The root, the prefix or the list cannot be read."""
+    """The root, the prefix or the list cannot be read, or holds no EXR."""
 
     code = "nothing_to_read"
 
@@ -151,23 +151,39 @@ def is_left_out(name: str) -> bool:
     return not is_render(name) and (lower.endswith((SUFFIX, f"{SUFFIX}.tmp")) or lower.startswith(".nfs"))
 
 
+def no_render_in(place: Path | str, left_out: int = 0) -> NothingToRead:
+    """The error about a folder or a prefix that holds no EXR, but for hidden and temporary ones."""
+    others = f" but {left_out} hidden or temporary ones" if left_out else ""
+    return NothingToRead(f"{place} holds no EXR{others}", remedy="Name a place that does")
+
+
+def first_of(items: Iterator[Item]) -> Iterator[Item]:
+    """The items, the first of which is found already: raises NothingToRead now, before anything is made for them."""
+    return chain(tuple(islice(items, 1)), items)
+
+
 def from_folder(root: Path, *, described: bool = True, left_out: Counter[str] | None = None) -> Iterator[Item]:
     """The EXRs below a folder, in the order of names, symbolic links not followed. Raises NothingToRead.
 
     A folder that cannot be read is an item itself, so that reading it says why. Without `described` no file is asked for its
     time and size. Hidden and temporary files are counted in `left_out`, by folder.
     """
+    left_out = Counter() if left_out is None else left_out
     if not root.is_dir():
         raise NothingToRead(f"{root} is not a folder", remedy="Name a folder, or s3://BUCKET/PREFIX")
     refused: list[OSError] = []
+    count = 0
     for folder, folders, names in os.walk(root, onerror=refused.append):
         folders.sort()
         for name in sorted(names):
-            if left_out is not None and is_left_out(name):
+            if is_left_out(name):
                 left_out[folder] += 1
             if is_render(name):
+                count += 1
                 yield _local(os.path.join(folder, name), described)  # noqa: PTH118 - a Path for each of millions costs more
     yield from (_local(error.filename) for error in refused)
+    if not count and not refused:
+        raise no_render_in(root, left_out.total())
 
 
 def _local(path: str, described: bool = True) -> Item:
@@ -183,22 +199,30 @@ def _local(path: str, described: bool = True) -> Item:
 
 
 def from_bucket(address: str, settings: Settings, left_out: Counter[str] | None = None) -> Iterator[Item]:
-    """The EXRs below `s3://bucket/prefix`, as the bucket lists them; hidden and temporary ones are counted in `left_out`."""
+    """The EXRs below `s3://bucket/prefix`, as the bucket lists them; hidden and temporary ones are counted in `left_out`.
+
+    Raises NothingToRead where there are none.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     bucket, _, prefix = address.removeprefix("s3://").partition("/")
     client = objects.s3_client(settings)
+    left_out = Counter() if left_out is None else left_out
+    count = 0
     try:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
                 folder, _, name = entry["Key"].rpartition("/")
-                if left_out is not None and is_left_out(name):
+                if is_left_out(name):
                     left_out[folder] += 1
                 if is_render(name):
+                    count += 1
                     modified = entry["LastModified"].astimezone(UTC).replace(tzinfo=None)
                     yield Item(f"s3://{bucket}/{entry['Key']}", entry["ETag"].strip('"'), modified, entry["Size"])
     except (BotoCoreError, ClientError) as error:
         raise objects.as_inspector_error(error, address) from error
+    if not count:
+        raise no_render_in(address, left_out.total())
 
 
 def from_list(path: Path, *, described: bool = True) -> Iterator[Item]:

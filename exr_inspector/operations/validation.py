@@ -61,21 +61,29 @@ def renders(folder: Path) -> list[Path]:
     """The EXRs below a folder, without hidden and temporary ones. Raises NothingToRead where there are none."""
     files = sorted(file for file in folder.rglob("*") if backfill.is_render(file.name))
     if not files:
-        raise backfill.NothingToRead(f"{folder} holds no EXR", remedy="Name a folder that does, or a file")
+        raise backfill.no_render_in(folder)
     return files
 
 
 def stored_payloads(target: Target, days: float | None, path: str | None) -> Iterator[dict[str, Any]]:
-    """The payloads of current files in the order of their paths, inspected in the last `days`, with a path that matches."""
+    """The payloads of current files in the order of their paths, inspected in the last `days`, with a path that matches.
+
+    Raises NothingToRead where no current file has such a path, as a misspelt one has not.
+    """
     # Time stamps are stored in UTC, without a zone.
     since = None if days is None else (datetime.now(UTC) - timedelta(days=days)).replace(tzinfo=None)
     with target.reading() as tx:
         table = tx.bucket(target.bucket).schema(target.schema).table("files")
         rows = table.select(columns=COLUMNS).read_all().to_pylist()
-    for row in sorted(rows, key=itemgetter("file_path_normalized")):
-        is_recent = since is None or row["last_inspected"] >= since
-        is_named = path is None or fnmatchcase(row["file_path_normalized"], path)
-        if row["is_current"] and row["deleted_at"] is None and is_recent and is_named and row["raw_output"]:
+    named = [
+        row
+        for row in sorted(rows, key=itemgetter("file_path_normalized"))
+        if row["is_current"] and row["deleted_at"] is None and (path is None or fnmatchcase(row["file_path_normalized"], path))
+    ]
+    if path is not None and not named:
+        raise backfill.NothingToRead(f"no stored file matches {path!r}", remedy="* also crosses /, and a path begins at its root")
+    for row in named:
+        if (since is None or row["last_inspected"] >= since) and row["raw_output"]:
             payload = json.loads(row["raw_output"])
             # Damage that an earlier inspection of the same bytes found stands in the row alone.
             payload["file"]["status"] = row["status"]

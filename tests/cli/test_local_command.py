@@ -46,6 +46,18 @@ def test_a_backfill_begins_with_no_data(tmp_path: Path, capfd: pytest.CaptureFix
     assert "ok" in capfd.readouterr().out.split()
 
 
+@pytest.mark.parametrize(
+    "typed", ["backfill nope", "backfill empty", "backfill -h", "schema restore --backup-path nope", "schema verify"]
+)
+def test_a_command_that_stores_nothing_leaves_nothing(tmp_path: Path, typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder for data, which the next command would take for one that holds some."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "empty").mkdir()
+    assert local.main(["--data", "a/kept", *typed.split()]) == (0 if "-h" in typed else 2)
+    assert [one.name for one in tmp_path.iterdir()] == ["empty"]
+
+
 def test_data_that_another_process_has_are_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line that says so, and how several commands share them."""
     holding = "import sys; from local_vast import LocalVast; kept = LocalVast(data=sys.argv[1]); print(flush=True); input()"

@@ -207,3 +207,58 @@ def test_files_to_which_no_rule_applies_are_counted(tmp_path: Path, capsys: pyte
     policy.write_text(f'id = "plates"\nversion = "1"\ntitle = "t"\nsource = "s"\n\n[[rule]]\n{rule}')
     assert validate.main([str(tmp_path), "--policy", str(policy)]) == 0
     assert "; no rule applies to 1 of them" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "expected"),
+    [
+        ("inspect", ("{folder}/nope",), 2),
+        ("inspect", ("{empty}",), 2),
+        ("inspect", ("{frame}", "{broken}"), 3),
+        ("inspect", ("{frame}",), 0),
+        ("validate", ("{folder}/nope",), 2),
+        ("validate", ("{folder}/nope*",), 2),
+        ("validate", ("{empty}",), 2),
+        ("validate", ("{frame}", "{broken}"), 3),
+        ("validate", ("{frame}",), 0),
+        ("validate", ("--stored", "--path", "*/nope/*"), 2),
+        ("validate", ("--stored", "--days", "0"), 0),
+        ("backfill", ("{folder}/nope",), 2),
+        ("backfill", ("{empty}",), 2),
+        ("backfill", ("{empty}", "--dry-run"), 2),
+        ("backfill", ("--from-list", "{folder}/nope"), 2),
+        ("backfill", ("--from-list", "{nothing}"), 0),
+        ("backfill", ("--from-list", "{gone}"), 3),
+        ("compare", ("{frame}", "{folder}/nope"), 2),
+        ("similar", ("{folder}/nope",), 2),
+        ("similar", ("{broken}",), 2),
+        ("similar", ("{frame}", "--show", "nope"), 0),
+        ("report", ("--out", "{folder}/a.html", "--since-report", "{folder}/nope"), 2),
+        ("report", ("--out", "{folder}/a.html"), 0),
+    ],
+)
+def test_an_exit_status_means_the_same_of_every_command(
+    stored: Database, tmp_path: Path, script: str, arguments: tuple[str, ...], expected: int
+) -> None:
+    """2 where something is not there, or there is nothing in it; 3 where some files failed; 0 where nothing is left to do."""
+    places = {name: tmp_path / name for name in ("empty", "nothing", "gone", "frame.exr", "broken.exr")}
+    places["empty"].mkdir()
+    places["nothing"].write_text("", encoding="utf-8")
+    places["gone"].write_text(f"{tmp_path}/nope.exr\n", encoding="utf-8")
+    places["frame.exr"].write_bytes(image())
+    places["broken.exr"].write_bytes(b"no EXR")
+    named = {name.partition(".")[0]: path for name, path in places.items()} | {"folder": tmp_path}
+    given = [argument.format(**named) for argument in arguments]
+    given += ["--workers", "1"] if script == "backfill" else []
+    given += ["--policy", "default"] if script == "validate" else []
+    assert said(script, *given)[0] == expected
+
+
+def test_a_backfill_of_nothing_makes_no_tables(stored: Database, tmp_path: Path) -> None:
+    """What is named is looked for first; hidden files are told from none."""
+    (tmp_path / ".a.exr").write_bytes(image())
+    elsewhere = stored.at("unmade")
+    status, answer = run(elsewhere, "backfill", str(tmp_path), "--workers", "1")
+    assert (status, answer["error"]["code"]) == (2, "nothing_to_read")
+    assert answer["error"]["message"].endswith("holds no EXR but 1 hidden or temporary ones")
+    assert state(elsewhere).tables == {}

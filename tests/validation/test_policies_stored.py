@@ -132,9 +132,9 @@ def test_a_dry_run_tells_which_stored_files_would_fail(db, dry_run, capsys):
 
 
 def test_a_dry_run_looks_at_some_paths_and_days(db, dry_run, capsys):
-    """Nothing that would fail, exit status 0."""
+    """A path that nothing has is misspelt; that nothing is new is well."""
     persistence.persist_to_vast_database(payload("/a/wrong.1.exr"), session=db.store())
-    assert dry_run("--path", "/b/*") == 0
+    assert dry_run("--path", "/b/*") == 2
     assert dry_run("--days", "0") == 0
     assert dry_run("--path", "/a/*", "--days", "1", "--json") == 3
     entry = json.loads(capsys.readouterr().out.splitlines()[-1])
