@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import NoReturn
 
-from exr_inspector.terminal import on_lines
+from exr_inspector.terminal import fit_lines
 
 
 class Parser(argparse.ArgumentParser):
@@ -13,4 +14,5 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """See `argparse.ArgumentParser.error`."""
-        super().error(on_lines(message))
+        self.print_usage(sys.stderr)
+        self.exit(2, fit_lines(f"{self.prog}: error: {message}", sys.stderr) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, TextIO
 
 # C0, DEL and C1, which a terminal obeys; the marks that reorder text; the two separators that break lines; halves of a character.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -23,6 +23,24 @@ def on_one_line(text: str) -> str:
 def on_lines(text: str) -> str:
     """The same for text of several lines: line breaks and tabs stay."""
     return _CONTROL.sub(_keep_lines, text)
+
+
+def fit_lines(text: str, file: TextIO) -> str:
+    """Lines for people, wrapped between words where the file is a terminal; elsewhere programs may read them."""
+    if not file.isatty():
+        return on_lines(text)
+    import shutil  # late: the function has no terminal
+
+    width = shutil.get_terminal_size().columns
+    return "\n".join(piece for line in on_lines(text).splitlines() for piece in wrap_line(line, width))
+
+
+def wrap_line(line: str, width: int) -> list[str]:
+    """A line in pieces of at most `width` columns, unless a word is longer; what goes on is indented as the line is."""
+    import textwrap
+
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

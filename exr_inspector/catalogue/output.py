@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import difflib
 import math
+import re
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from exr_inspector.catalogue import tables
 from exr_inspector.errors import Reject
-from exr_inspector.terminal import json_text, on_lines, on_one_line
+from exr_inspector.terminal import fit_lines, json_text, on_lines, on_one_line, wrap_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,7 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 def complain(text: str) -> None:
     """A line, or several, for people on standard error; whatever stands in the names that it holds."""
-    print(on_lines(text), file=sys.stderr)
+    print(fit_lines(text, sys.stderr), file=sys.stderr)
 
 
 def say_exactly(text: str) -> None:
@@ -37,24 +37,20 @@ def say_exactly(text: str) -> None:
     print(on_lines(text) if sys.stdout.isatty() else text)
 
 
-def say_lines(lines: Iterable[str], whole: str | None = None) -> None:
+def say_lines(lines: Iterable[str], whole: re.Pattern[str] | None = None) -> None:
     """Lines for people, wrapped between words at the width of the terminal; what goes on is indented as its line is.
 
-    Lines that begin with `whole` are commands to copy, and stay as they are.
+    Lines that match `whole` are commands to copy, and stay as they are.
     """
     for line in wrap(lines, whole):
         print(line)
 
 
-def wrap(lines: Iterable[str], whole: str | None = None) -> Iterator[str]:
+def wrap(lines: Iterable[str], whole: re.Pattern[str] | None = None) -> Iterator[str]:
     """See `say_lines`."""
     width = tables.width_of(sys.stdout)
     for line in map(on_one_line, lines):
-        if whole and line.lstrip().startswith(whole):
-            yield line
-            continue
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        yield from textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+        yield from [line] if whole and whole.match(line) else wrap_line(line, width)
 
 
 def plain(value: Any) -> Any:

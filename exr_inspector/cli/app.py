@@ -10,13 +10,11 @@ from exr_inspector import __version__
 from exr_inspector.cli import names
 from exr_inspector.cli.subcommand import CONTEXT, CommandGroup
 
-ABOUT = """Describes OpenEXR renders from their headers, stores what it finds in VAST DataBase, and answers questions about it.
-
-Exit status of every command: 0 done, and all is well, also where an answer is empty or nothing is left to do; 1 the database or
-the object store could not be reached, a second run goes on; 2 the request cannot be carried out, and the message says why, such
-as a file or folder that is not there, or a folder without an EXR; 3 something was found that is not as it should be, or some
-files failed while the others were done; 130 interrupted (Ctrl-C), 143 terminated (SIGTERM).
-"""
+ABOUT = "Describes OpenEXR renders from their headers, stores what it finds in VAST DataBase, and answers questions about it."
+EXIT_STATUS = """Exit status of every command: 0 done, and all is well, also where an answer is empty or nothing is left to do;
+1 the database or the object store could not be reached, a second run goes on; 2 the request cannot be carried out, and the
+message says why, such as a file or folder that is not there, or a folder without an EXR; 3 something was found that is not as
+it should be, or some files failed while the others were done; 130 interrupted (Ctrl-C), 143 terminated (SIGTERM)."""
 SCHEMA = "The tables over the years: make, verify, migrate, back up, restore and check them."
 
 
@@ -61,7 +59,7 @@ class _SchemaCommands(_Subcommands):
 
 def app() -> Any:
     """The whole command."""
-    made = typer.Typer(cls=_Subcommands, rich_markup_mode=None, context_settings=CONTEXT)
+    made = typer.Typer(cls=_Subcommands, rich_markup_mode=None, epilog=EXIT_STATUS, context_settings=CONTEXT)
 
     @made.callback(invoke_without_command=True, help=ABOUT)
     def main(

@@ -14,7 +14,6 @@ Exit status: 0 with an answer, also an empty one; 2 for a question or a value th
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -192,6 +191,6 @@ def _explain(ask: Callable[..., Any], question: Question, values: dict[str, str]
 
     meaning = emptiness.meaning(ask, question.nothing, values)
     if options.form == "table" and options.output is None:
-        print(on_one_line(meaning))
+        output.say_lines([meaning])
     else:
-        print(on_one_line(f"{program()}: {meaning}"), file=sys.stderr)
+        output.complain(f"{program()}: {meaning}")

@@ -1,6 +1,6 @@
 """What the subcommands have in common: their options, the store they work on, the answer, the exit status.
 
-`cli.app.ABOUT` says what an exit status means.
+`cli.app.EXIT_STATUS` says what each status means.
 
 What a subcommand works with is imported when it works: --help and a mistyped option are answered without loading pyarrow.
 """

@@ -159,7 +159,7 @@ def run() -> None:
     logging.getLogger("vastdb").setLevel(logging.ERROR)
     paths = write_samples(args.data / "samples")
     with LocalVast(data=args.data / "database", buckets=(BUCKET,)) as server:
-        console.print(f"local_vast, a development endpoint that is not VAST, listens on {server.url}", soft_wrap=True)
+        console.print(f"local_vast, which is not VAST, listens on {server.url}")
         results = inspect(server, paths, args.data / "function.log")
         rows = stored(server)
         page.write(connection.open_target(connection.settings_of(server.url, f"{BUCKET}/{SCHEMA}")), args.data / "report.html")

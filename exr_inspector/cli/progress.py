@@ -55,6 +55,13 @@ SECONDS_UNSEEN = 30.0
 """Between two lines, where there is no terminal."""
 
 
+IN = ", in "
+SHORTEST_FOLDER = 8
+"""Columns, of the end of a folder's path."""
+BESIDE = 20
+"""Columns beside the words: ten of the bar at least, the time that is left, and the gaps."""
+
+
 class Watch:
     """Shows where a run stands until it ends: a bar with rate, volume and folder, or, without a terminal, a line at times."""
 
@@ -74,13 +81,17 @@ class Watch:
         with suppress(InspectorError):  # the work itself meets the same error
             self._total = counting()
 
-    def line(self) -> str:
-        """Where the run stands, in words."""
+    def line(self, width: int | None = None) -> str:
+        """Where the run stands, in words; of a folder that is too long for a width the end, which tells most."""
         beat = self._read()
         rate = beat.files / max(time.monotonic() - self._started, SECONDS)
         whole = "" if self._total is None else f" of {self._total:,}"
         text = f"{self._what}: {beat.files:,}{whole} files, {units.number(rate)}/s, {units.size(beat.bytes)}"
-        return on_one_line(f"{text}, in {beat.folder}" if beat.folder else text)
+        folder = on_one_line(beat.folder)
+        if width is not None and len(text) + len(IN) + len(folder) > width:
+            room = width - len(text) - len(IN) - 1
+            folder = f"…{folder[-room:]}" if room >= SHORTEST_FOLDER else ""
+        return (f"{text}{IN}{folder}" if folder else text)[:width]
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -95,14 +106,14 @@ class Watch:
             thread.join()
 
     def _show_bar(self) -> None:
-        columns = (BarColumn(30), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=True) as shown:
+        columns = (BarColumn(None), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True, expand=True) as shown:
             task = shown.add_task(self._what, total=None)
             going_on = True
             while going_on:
                 going_on = not self._ended.wait(SECONDS)
-                width = max(20, self._console.width - 45)
-                shown.update(task, completed=self._read().files, total=self._total, description=self.line()[:width])
+                line = self.line(self._console.width - BESIDE)
+                shown.update(task, completed=self._read().files, total=self._total, description=line)
 
     def _say_lines(self) -> None:
         while not self._ended.wait(SECONDS_UNSEEN):
@@ -126,8 +137,8 @@ def bar(what: str, total: float | None, *, quiet: bool = False) -> Iterator[Bar]
     """A bar for as long as the work lasts."""
     console = Console(stderr=True)
     times = (Rate(), TimeElapsedColumn(), TimeRemainingColumn())
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as shown:
+    columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), *times)
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, expand=True) as shown:
         yield Bar(shown, shown.add_task(what, total=total))
 
 

@@ -130,4 +130,4 @@ def _explain_nothing(ask: partial[Any], statement: exp.Query) -> None:
 
     for name in sorted({table.name for table in questions.tables_of(statement)}):
         count = ask(questions.parse(f"SELECT count(*) AS rows FROM {name}"))  # noqa: S608 - a table of ours
-        print(f"no rows; {name} has {units.counted(count['rows'][0].as_py(), 'row')}")
+        output.say_lines([f"no rows; {name} has {units.counted(count['rows'][0].as_py(), 'row')}"])

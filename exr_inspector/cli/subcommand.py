@@ -6,8 +6,10 @@ What typer would print of a mistake repeats what was typed, so it is said here i
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +20,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from exr_inspector.near_names import near_names
-from exr_inspector.terminal import on_lines
+from exr_inspector.terminal import fit_lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 Optional = Mapping[str, tuple[str, Callable[[str], bool]]]
@@ -34,6 +36,8 @@ _typed: list[str] = []
 """The names of the subcommands that run, the innermost last: one may run others."""
 
 
+INDENT = 4 * " "
+"""Before what an example does, and before what a long one goes on with."""
 at_end = ExitStack()
 """What is to be stopped when the command ends."""
 
@@ -94,13 +98,31 @@ def _fill_in(args: Sequence[str], optional: Optional) -> Iterable[str]:
 
 
 def write_help(text: str, name: str, formatter: Any) -> None:
-    """A docstring's paragraphs at the formatter's width; what is indented stays as it is, `%(prog)s` becomes the name."""
+    """A docstring's paragraphs at the formatter's width; what is indented is examples, `%(prog)s` becomes the name."""
     for paragraph in inspect.cleandoc(text).replace("%(prog)s", name).split("\n\n"):
         formatter.write_paragraph()
         if paragraph.startswith(" "):
-            formatter.write(paragraph + "\n")
+            formatter.write("\n".join(fit_examples(paragraph.splitlines(), formatter.width)) + "\n")
         else:
             formatter.write_text(" ".join(paragraph.split("\n")))
+
+
+def fit_examples(lines: Sequence[str], width: int) -> Iterator[str]:
+    """Commands with what they do behind them, or below where a terminal has no room; a long one goes on after a backslash.
+
+    >>> list(fit_examples(["  show beauty --json    as JSON", "  show"], 24))
+    ['  show beauty --json', '      as JSON', '  show']
+    """
+    if max(map(len, lines)) <= width:
+        yield from lines
+        return
+    for line in lines:
+        command, *meaning = re.split(r"(?<=\S) {2,}", line, maxsplit=1)
+        indent = INDENT + " " * (len(line) - len(line.lstrip()))
+        bound = re.sub(r"(--[\w-]+) (?!-)", "\\1\0", command)  # an option stays with its value
+        pieces = textwrap.wrap(bound, width - 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        yield from " \\\n".join(pieces).replace("\0", " ").splitlines()
+        yield from (indent + text for text in meaning)
 
 
 class CommandGroup(TyperGroup):
@@ -180,7 +202,7 @@ def _run(command: Any, arguments: Sequence[str] | None, name: str) -> int:
     try:
         status = command.main(arguments, prog_name=name, standalone_mode=False)
     except typer.TyperException as error:
-        print(on_lines(complaint(error, name)), file=sys.stderr)
+        print(fit_lines(complaint(error, name), sys.stderr), file=sys.stderr)
         return error.exit_code
     except typer.Abort:
         return 130

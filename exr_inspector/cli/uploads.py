@@ -68,14 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line, which has no options of its own: do it, step by step, and print the rows after each."""
     parser = Parser(prog="scripts/upload_demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(arguments)
-    console = Console(width=130)
+    console = Console()
     # What the clients and the function log on the way is not what is to be shown here.
     logging.disable(logging.ERROR)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         paths = write_samples(Path(folder))
         files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    shown = Table("what was done", "key", "rows: status, inspections, standing", title_justify="left")
+    shown = Table("what was done", "key", "rows (status, inspections)", title_justify="left")
     with local_cloud() as cloud:
         for what, key, act in steps(cloud, files):
             with console.status(what):

@@ -85,7 +85,7 @@ def validate(options: common.Options) -> int:
     if options.json:
         print("\n".join(json_text(one) for one in listed), end="\n" if listed else "")
     elif options.form == "table" and not options.output:
-        output.say_lines(findings.lines(entries, counts, policy), whole="fix: ")
+        output.say_lines(findings.lines(entries, counts, policy), whole=findings.COMMAND)
     else:
         _write(listed, counts, policy, options)
     return common.FOUND if counts["FAIL"] or options.unopened else common.DONE

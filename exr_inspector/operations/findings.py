@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ from exr_inspector.validation.validate import ORDER
 Entry = dict[str, Any]
 """A file's path with the `validation` section of its payload."""
 VALUES_SHOWN = 3
+COMMAND = re.compile(r"\s*fix: .*\.exr\b", re.IGNORECASE)
+"""A line whose fix is a command: unlike advice it names its file."""
 SARIF_LEVELS = {"FAIL": "error", "WARN": "warning"}
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -25,13 +25,11 @@ def helped(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.mark.parametrize("name", TYPED)
 def test_a_subcommand_shows_its_own_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The name that was typed, in the usage and in the examples below it, in lines that fit 80 columns."""
+    """The name that was typed, in the usage and in the examples below it."""
     shown = helped(capsys, *name.split())
     assert f"Usage: exr-inspector {name} [OPTIONS]" in " ".join(shown.split())
     assert f"\n    exr-inspector {name}" in shown
     assert "%(prog)s" not in shown
-    examples = [line for line in shown.splitlines() if line.startswith("    exr-inspector")]
-    assert [line for line in shown.splitlines() if len(line) > 80 and line not in examples] == []
 
 
 @pytest.mark.parametrize("name", library.names())
