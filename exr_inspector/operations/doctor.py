@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import socket
 import ssl
 from collections.abc import Callable, Collection
@@ -33,6 +34,8 @@ from exr_inspector.settings import Settings, environment_bundle
 from vast_schemas import CURRENT_VERSION, TABLES, schema_for
 
 TIMEOUT = 5.0
+KEYS = {"VAST_DB_ACCESS_KEY": "db_access_key", "VAST_DB_SECRET_KEY": "db_secret_key"}
+"""What the steps before the credentials do without."""
 SHOWN = 5
 """Differences of tables that are named."""
 _SAMPLE = "/exr-inspector/doctor.exr"
@@ -56,6 +59,7 @@ class Patient:
     schema: str | None = None
     input: Path | None = None
     settings: Settings = field(default_factory=Settings)
+    no_keys: BadSettings | None = None
     store: Store | None = None
     state: State | None = None
     payload: dict[str, Any] = field(default_factory=dict)
@@ -76,12 +80,26 @@ class Patient:
 
 def read_settings(patient: Patient) -> str:
     """The environment and the options, read as the function reads them."""
-    patient.settings = connection.settings_of(patient.endpoint, patient.schema)
+    try:
+        patient.settings = connection.settings_of(patient.endpoint, patient.schema)
+    except BadSettings as error:
+        patient.settings = _without_keys(patient, error)
+        patient.no_keys = error
     missing = [name for name in ("db_endpoint", "db_access_key", "db_secret_key") if not getattr(patient.settings, name)]
-    if missing:
+    if missing and not patient.no_keys:
         names = ", ".join("VAST_" + name.upper() for name in missing)
         raise BadSettings(f"{names}: not set", remedy="docs/CONFIGURATION.md describes it")
     return f"{patient.settings.db_endpoint}, {patient.settings.db_bucket}/{patient.settings.db_schema}"
+
+
+def _without_keys(patient: Patient, error: BadSettings) -> Settings:
+    """The settings where keys alone are missing, so that the address can be tried. Raises the error where more is wrong."""
+    missing = error.place.get("settings", ())
+    if not missing or not set(missing) <= KEYS.keys():
+        raise error
+    made_up = os.environ | dict.fromkeys(missing, "-")
+    none: dict[str, Any] = {KEYS[name]: None for name in missing}
+    return replace(connection.settings_of(patient.endpoint, patient.schema, made_up), **none)
 
 
 def resolve_host(patient: Patient) -> str:
@@ -174,6 +192,8 @@ def _try_keys(settings: Settings) -> str:
 
 def begin_transaction(patient: Patient) -> str:
     """A session, and a transaction that is begun and ended."""
+    if patient.no_keys:
+        raise patient.no_keys
     patient.store = open_store(patient.settings)
     with patient.store.transaction(Ledger()):
         pass

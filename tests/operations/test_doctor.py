@@ -110,6 +110,16 @@ def test_a_port_where_nobody_listens(empty: Database) -> None:
     assert "firewall" in answer["steps"]["endpoint"]["remedy"]
 
 
+def test_an_address_is_tried_without_keys(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever only asks whether the endpoint answers need not have them; what needs them says that they are missing."""
+    for name in ("VAST_DB_ACCESS_KEY", "VAST_DB_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for url, failed in (("http://data-vip.invalid", "dns"), (empty.server.url, "credentials")):
+        verdicts = doctor.examine(doctor.Patient(url))
+        assert next(name for name, one in verdicts.items() if one["verdict"] == "failed") == failed
+    assert "VAST_DB_SECRET_KEY: missing" in verdicts["credentials"]["detail"]
+
+
 def test_tls_where_there_is_none(empty: Database) -> None:
     """An https address of a plain server fails at the step tls."""
     url = empty.server.url.replace("http:", "https:")
