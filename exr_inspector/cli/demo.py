@@ -45,7 +45,7 @@ SHOWN = {
 OF_ONE_FILE = ("channels", "attributes")
 NEAREST = """
 SELECT parse_filename(other.file_path) AS file,
-       round(array_distance(other.metadata_embedding, one.metadata_embedding)::DOUBLE, 6) AS distance
+       round(array_cosine_distance(other.metadata_embedding, one.metadata_embedding)::DOUBLE, 6) AS distance
 FROM files AS one, files AS other
 WHERE parse_filename(one.file_path) = ? AND one.is_current AND other.is_current
   AND other.file_id <> one.file_id AND other.status <> 'unreadable'
@@ -112,10 +112,10 @@ def show_tables(stored: dict[str, pa.Table], reference: str) -> None:
 
 
 def show_neighbours(files: pa.Table, reference: str) -> None:
-    """The three renders nearest to `reference` by metadata_embedding."""
+    """The three renders nearest to `reference`, its own sequence included, by the measure of `exr-inspector similar`."""
     with duckdb.connect() as sql:
         sql.register("files", files)
-        print_table(f"Nearest to {reference} by metadata_embedding", sql.execute(NEAREST, [reference]))
+        print_table(f"Nearest to {reference} by cosine distance", sql.execute(NEAREST, [reference]))
 
 
 def print_table(title: str, answer: duckdb.DuckDBPyConnection) -> None:

@@ -84,7 +84,8 @@ def _write_table(neighbours: Sequence[Neighbour], reference: Reference, options:
     if options.form == "table" and not options.wide and not options.columns:
         rows = [{name: row[name] for name in ("file_path", "distance")} for row in rows]
         rows = [row | {"distance": round(float(row["distance"]), 6)} for row in rows]
-    output.write(pa.Table.from_pylist(rows), asking.destination(options), f"Nearest to {reference.name.rpartition('/')[2]}")
+    title = f"Nearest to {reference.name.rpartition('/')[2]} by cosine distance"
+    output.write(pa.Table.from_pylist(rows), asking.destination(options), title)
     if options.form == "table" and options.output is None:
         output.say_lines(_explain(neighbours, reference) if options.explain else ())
         output.say_lines([] if neighbours else ["no other stored file has vectors of this version"])

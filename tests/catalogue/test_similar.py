@@ -161,7 +161,7 @@ def test_the_table_for_people_explains_each_difference_once(
     monkeypatch.setenv("COLUMNS", "80")
     assert similar.main([str(samples[0] / BEAUTY), "--every-frame", "--top", "4"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("Nearest to sq010_sh020_beauty_v003.1001.exr\n")
+    assert printed.startswith("Nearest to sq010_sh020_beauty_v003.1001.exr by cosine distance\n")
     assert "v003  1001-1003         0" in printed
     plain = " ".join(printed.split())
     assert plain.count("-render_product Blender 4.2.3, +render_product Blender 4.1.1") == 1

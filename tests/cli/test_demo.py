@@ -76,3 +76,4 @@ def test_the_neighbours_of_a_frame_are_its_own_sequence(runs: tuple[str, str]) -
     assert len(rows) == 3
     assert distances == sorted(distances)
     assert distances[2] > distances[1]
+    assert distances[2] == pytest.approx(0.0189, abs=1e-4)  # as `exr-inspector similar` says it: the cosine distance

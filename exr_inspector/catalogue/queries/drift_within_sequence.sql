@@ -4,8 +4,8 @@
 -- Nothing: no drift within a sequence
 -- Note: the setup is renderer, channels, windows and compression. One row per run of frames that agree; the second row's
 --   first_frame is where the change begins. Runs shorter than $least frames count as odd frames, not as drift: see
---   frames_unlike_sequence. channel_distance is that of channel_fingerprint from the sequence's first file: above 0, channels
---   have other names or types than there.
+--   frames_unlike_sequence. channel_distance is the cosine distance of channel_fingerprint from the sequence's first file: above
+--   0, channels have other names or types than there.
 -- $least integer = 2: frames at least on both sides of a change
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
@@ -76,7 +76,7 @@ SELECT
     runs.frames,
     runs.renderer,
     runs.channel_count,
-    CAST(runs.channel_distance AS DOUBLE) AS channel_distance,
+    CAST(runs.channel_distance AS DOUBLE) * runs.channel_distance / 2 AS channel_distance,
     runs.compression,
     runs.part_type,
     runs.data_window,
