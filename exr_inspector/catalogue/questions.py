@@ -132,7 +132,9 @@ def bind_literals(statement: exp.Query, literals: Mapping[str, exp.Expression]) 
             remedy = f"Give one with --param {node.name}=..., or declare it in the file's first comments"
             raise BadQuestion(f"${node.name} has no value", remedy=remedy)
         node.replace(literals[node.name].copy())
-    return cast(exp.Query, statement.transform(_simplify_null_test))
+    bound = cast(exp.Query, statement.transform(_simplify_null_test))
+    _drop_true_conditions(bound)
+    return bound
 
 
 def _simplify_null_test(node: exp.Expression) -> exp.Expression:
@@ -146,6 +148,17 @@ def _simplify_null_test(node: exp.Expression) -> exp.Expression:
         if isinstance(test.this, exp.Literal | exp.Cast) and not test.this.find(exp.Column):
             return condition
     return node
+
+
+def _drop_true_conditions(statement: exp.Query) -> None:
+    """Leave out `AND TRUE`, which stands where nothing was asked for, and a WHERE that has nothing else."""
+    for both in reversed(list(statement.find_all(exp.And))):  # the innermost first
+        sides = [side for side in (both.left, both.right) if side != exp.true()]
+        if len(sides) < 2:
+            both.replace(sides[0] if sides else exp.true())
+    for where in list(statement.find_all(exp.Where)):
+        if where.this == exp.true():
+            where.pop()
 
 
 def load(name: str) -> Question:

@@ -301,7 +301,8 @@ class _Reading:
                 cell = units.as_read(name, values[0])
                 if len(cell) <= 60:
                     self._take_out(name)
-                    self.heading.append(f"{self.titles.get(name) or _title(name)} {cell}")
+                    title = self.titles.get(name) or _title(name)
+                    self.heading.append(f"{title} {cell}" if cell else f"no {title}")
 
     def _take_out(self, name: str) -> None:
         for row in self.rows:

@@ -72,6 +72,12 @@ def test_what_all_rows_share_is_said_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert not any("error" in line for line in lines)
 
 
+def test_what_has_no_name_in_any_row_is_said_to_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the layer of channels that stand by themselves."""
+    rows = [{"layer_name": "", "role": "beauty", "files": at} for at in (1, 2)]
+    assert shown(rows, 80, monkeypatch)[1] == "no layer, role beauty"
+
+
 def test_rows_that_differ_in_their_frame_alone_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neighbouring frames are a range, and a frame that equals another counts with it."""
     paths = [f"/shows/apollo/sh010/beauty/v001/sh010_beauty_v001.{number}.exr" for number in (1021, 1022, 1023, 1030)]

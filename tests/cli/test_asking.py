@@ -11,6 +11,7 @@ import pytest
 
 import query_cases
 import seeded_catalogue
+from exr_inspector.catalogue import questions
 from exr_inspector.cli import command
 from exr_inspector.operations.samples import SHOT, write_samples
 from local_vast import LocalVast
@@ -104,6 +105,17 @@ def test_a_statement_is_answered_in_every_form(ask, tmp_path: Path) -> None:
     assert ask("sql", text, *values[:2])[0] == 2
 
 
+def test_a_printed_statement_has_no_condition_that_nobody_asked_for(ask) -> None:
+    """What stands where a parameter may narrow the rows is left out with it."""
+    for dialect in ("vast", "trino"):
+        assert "TRUE" not in ask("ask", "missing_frames", "--sql", dialect)[1]
+    narrowed = ask("ask", "missing_frames", "--show", "apollo", "--sql", "vast")[1]
+    assert ("TRUE" in narrowed, "show_name = 'apollo'" in narrowed) == (False, True)
+    nothing = {"a": questions.exp.null()}
+    bound = questions.bind_literals(questions.parse("SELECT file_id FROM files WHERE ($a IS NULL OR file_id = $a)"), nothing)
+    assert bound.sql() == "SELECT file_id FROM files"
+
+
 def test_what_a_cluster_is_not_known_to_run_is_warned_of(ask) -> None:
     """And answered by the local endpoint all the same."""
     status, out, err = ask("sql", "SELECT DISTINCT show_name FROM files WHERE show_name = 'apollo'")
@@ -163,6 +175,9 @@ def test_without_an_endpoint_the_local_one_serves_and_says_so(
     assert "no endpoint is configured; the local one of .local_vast answers, which is not VAST" in capsys.readouterr().err
     assert command.main(["ask", "broken_frames"]) == 0
     assert "no broken frames among 3 current files of 1 show" in capsys.readouterr().out
+    assert command.main(["backfill", str(tmp_path / "samples" / SHOT / "beauty/v002"), "--workers", "1"]) == 0
+    assert command.main(["ask", "versions"]) == 0
+    assert "frames 1001 to 1001-1003" in " ".join(capsys.readouterr().out.split())  # of one frame, not of a range
 
 
 def test_a_reader_who_leaves_ends_the_command_quietly(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ heads AS (
 setups AS (
     SELECT
         heads.layer_key, heads.version_number,
-        CAST(heads.first_frame AS VARCHAR) || '-' || CAST(heads.last_frame AS VARCHAR) AS frames,
+        CAST(heads.first_frame AS VARCHAR)
+            || CASE WHEN heads.last_frame > heads.first_frame THEN '-' || CAST(heads.last_frame AS VARCHAR) ELSE '' END AS frames,
         CAST(parts.display_width AS VARCHAR) || 'x' || CAST(parts.display_height AS VARCHAR) AS resolution,
         parts.compression,
         coalesce(parts.render_product || coalesce(' ' || parts.render_software_version, ''), parts.render_software)
