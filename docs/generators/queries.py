@@ -54,7 +54,7 @@ def index(text: str) -> Iterator[str]:
 
 
 def _row(group: str, tasks: dict[str, list[str]]) -> str:
-    links = (f"[{task}](#{anchor(task)}): {', '.join(map(_asked, names))}" for task, names in tasks.items())
+    links = (f"[{task}](#{anchor(task)}): {', '.join(map(_link_to, names))}" for task, names in tasks.items())
     return f"| [{group}](#{anchor(group)}) | {'<br>'.join(links)} |"
 
 
@@ -63,7 +63,7 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def _asked(name: str) -> str:
+def _link_to(name: str) -> str:
     """A question's name, with its options beyond the common ones."""
     own = [f"`--{one.name.replace('_', '-')}`" for one in questions.load(name).parameters if one.name not in COMMON]
     return f"`{name}`" + (f" ({', '.join(own)})" if own else "")

@@ -155,7 +155,7 @@ def _types(node: Node) -> Iterator[str]:
     """What a value may be, in words."""
     if "$ref" in node:
         name = node["$ref"].rpartition("/")[2]
-        yield from [_linked(name)] if name in TITLES | SHAPES else _types(SCHEMA["$defs"][name])
+        yield from [_link(name)] if name in TITLES | SHAPES else _types(SCHEMA["$defs"][name])
         if "null" in SCHEMA["$defs"][name].get("type", ()) and name in TITLES | SHAPES:
             yield "null"
     elif "anyOf" in node:
@@ -172,7 +172,7 @@ def _types(node: Node) -> Iterator[str]:
         yield from [named] if isinstance(named, str) else named
 
 
-def _linked(name: str) -> str:
+def _link(name: str) -> str:
     if name in SHAPES:
         return f"[{SHAPES[name]}](#shapes-within-these)"
     title = TITLES[name]
