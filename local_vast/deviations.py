@@ -30,7 +30,7 @@ def _outside_transactions(request: HttpRequest) -> HttpRequest:
     return replace(request, headers={**request.headers, "tabular-txid": "0"})
 
 
-def _rounded(values: pa.Array) -> pa.Array:
+def _round(values: pa.Array) -> pa.Array:
     if not pa.types.is_fixed_size_list(values.type):
         return values
     short = values.values.cast(pa.float16(), safe=False).cast(values.type.value_type)
@@ -70,7 +70,7 @@ def _as_commit(request: HttpRequest) -> HttpRequest:
 
 REWRITES: dict[str, tuple[str, str, Rewrite]] = {
     "autocommit": ("POST", "rows", _outside_transactions),
-    "half-vectors": ("POST", "rows", _inserting(_rounded)),
+    "half-vectors": ("POST", "rows", _inserting(_round)),
     "latest-reads": ("GET", "data", _outside_transactions),
     "milliseconds": ("POST", "rows", _inserting(_without_microseconds)),
     "nan-is-null": ("POST", "rows", _inserting(_without_nan)),

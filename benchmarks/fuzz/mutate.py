@@ -50,7 +50,7 @@ class Bytes:
         return self._data[offset : offset + length]
 
 
-def mutated(seeds: list[bytes], number: int) -> bytes:
+def mutate(seeds: list[bytes], number: int) -> bytes:
     """One to eight changes to a seed: bytes, 32-bit numbers, cuts, doublings, insertions, pieces of another seed."""
     rng = random.Random(number)
     data = bytearray(rng.choice(seeds))
@@ -133,7 +133,7 @@ def main() -> None:
     def run(number: int) -> None:
         nonlocal slowest
         for one in range(number, number + BATCH):
-            data = mutated(seeds, one)
+            data = mutate(seeds, one)
             start = time.process_time()
             outcomes[inspect(data)] += 1
             slowest = max(slowest, time.process_time() - start)

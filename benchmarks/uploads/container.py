@@ -167,7 +167,7 @@ def deliver(url: str, key: str) -> None:
         assert answer.status == 204
 
 
-def stored(settings: Mapping[str, str]) -> int:
+def count_rows(settings: Mapping[str, str]) -> int:
     """The files that are stored, with statistics where those are asked for."""
     table = "files" if settings["EXR_STATS"] == "off" else "pixel_stats"
     session = vastdb.connect(**{key: settings[f"VAST_DB_{name}"] for key, name in CONNECTION.items()})
@@ -195,7 +195,7 @@ def measure(name: str, source: Path, objects: Path, count: int, stats: str) -> N
             print(f"{name} of {source.stat().st_size / 2**20:.1f} MiB, statistics {stats}: {watch.held():.0f} MiB when ready")
             for at_a_time in (1, count):
                 spent = deliver_all(url, keys[:at_a_time], watch)
-                assert stored(settings) == at_a_time
+                assert count_rows(settings) == at_a_time
                 print(f"  {at_a_time:2} at a time: {spent}", flush=True)
 
 

@@ -198,7 +198,7 @@ def trigger_of(vast: LocalVast) -> ElementTrigger:
 
 def problems(vast: LocalVast, tables: Sequence[str]) -> Iterator[str]:
     """What is wrong: objects without their row, `tables` without rows, and all that the integrity check finds."""
-    yield from misplaced(vast)
+    yield from find_misplaced(vast)
     keys = {"db_access_key": vast.access_key, "db_secret_key": vast.secret_key}
     store = persistence.open_store(Settings(db_endpoint=vast.url, **keys, db_bucket=TABLES, db_schema=SCHEMA))
     with store.session.transaction() as tx:
@@ -216,7 +216,7 @@ def problems(vast: LocalVast, tables: Sequence[str]) -> Iterator[str]:
         yield f"{finding.table} {finding.subject}: {finding.kind}: {finding.detail}"
 
 
-def misplaced(vast: LocalVast) -> Iterator[str]:
+def find_misplaced(vast: LocalVast) -> Iterator[str]:
     """Objects without exactly one current row that carries their ETag."""
     session = vastdb.connect(endpoint=vast.url, access=vast.access_key, secret=vast.secret_key)
     columns = ["file_path_normalized", "is_current", "etag", "deleted_at"]

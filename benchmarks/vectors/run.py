@@ -277,13 +277,13 @@ def table(measured: Measured) -> str:
     names, means = list(measured), average(measured)
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for key in means[names[0]]:
-        cells = [_shown(means[name].get(key)) + _range(measured[name].get(key, []) if name in AT_LEAST else []) for name in names]
+        cells = [_cell(means[name].get(key)) + _range(measured[name].get(key, []) if name in AT_LEAST else []) for name in names]
         lines.append(f"| {key} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _range(values: list[float]) -> str:
-    lowest, highest = (_shown(edge(values, default=None)) for edge in (min, max))
+    lowest, highest = (_cell(edge(values, default=None)) for edge in (min, max))
     return "" if lowest == highest else f" [{lowest}, {highest}]"
 
 
@@ -301,10 +301,10 @@ def missed_goals(results: dict[str, dict[str, float]]) -> list[str]:
         for key, wanted in goals.items()
         if results[name][key] > wanted
     ]
-    return [f"{name}: {key} {_shown(results[name][key])} {sign} {wanted}" for name, key, wanted, sign in misses]
+    return [f"{name}: {key} {_cell(results[name][key])} {sign} {wanted}" for name, key, wanted, sign in misses]
 
 
-def _shown(value: float | None) -> str:
+def _cell(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.0f}" if value >= 10 else f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1e}"

@@ -86,7 +86,7 @@ def compare(a: Side, b: Side) -> Comparison:
         Pair(layer, frame, layers_a[layer][frame], layers_b[layer][other])
         for layer in layers_a
         if layer in layers_b
-        for frame, other in _paired(layers_a[layer], layers_b[layer])
+        for frame, other in _pair_frames(layers_a[layer], layers_b[layer])
     ]
     common, of_facts = _of_facts(pairs)
     return Comparison(a, b, len(pairs), common, [*differences, *of_facts, *_of_measures(pairs)])
@@ -118,7 +118,7 @@ def _layer(path: str, common: str) -> str:
     return "/".join(word for word in (part.strip("._-") for part in below.split("/")) if word)
 
 
-def _paired(a: Mapping[int | None, Payload], b: Mapping[int | None, Payload]) -> list[tuple[int | None, int | None]]:
+def _pair_frames(a: Mapping[int | None, Payload], b: Mapping[int | None, Payload]) -> list[tuple[int | None, int | None]]:
     """The frames to compare: the same in both, or the only one with the only one."""
     if len(a) == len(b) == 1:
         return [(next(iter(a)), next(iter(b)))]
@@ -164,10 +164,10 @@ def _of_facts(pairs: Sequence[Pair]) -> tuple[dict[str, str], list[Difference]]:
             difference.count += 1
             difference.frames[layer] += [] if frame is None else [frame]
     shared = {what: next(iter(values)) for what, values in common.items() if len(values) == 1 and what not in differing}
-    return shared, [one for what in differing for one in _summarised(list(differing[what].values()))]
+    return shared, [one for what in differing for one in _summarise(list(differing[what].values()))]
 
 
-def _summarised(differences: list[Difference]) -> list[Difference]:
+def _summarise(differences: list[Difference]) -> list[Difference]:
     """The differences of one fact; of many that are each of its own frame, one."""
     if len(differences) <= SEVERAL:
         return differences
@@ -223,12 +223,12 @@ def _of_measures(pairs: Sequence[Pair]) -> Iterator[Difference]:
     count = len(pairs)
     sizes = _both(pairs, _size)
     if sizes and sizes[0] != sizes[1]:
-        yield _measured("size", sum(sizes[0]), sum(sizes[1]), units.size, count)
+        yield _difference_of("size", sum(sizes[0]), sum(sizes[1]), units.size, count)
     for name, called in MEASURES.items():
         values = _both(pairs, partial(_measure, name=name))
         if values and values[0] != values[1]:
             show = units.duration if name.endswith("seconds") else units.mebibytes
-            yield _measured(called + " a frame" * (count > 1), sum(values[0]) / count, sum(values[1]) / count, show, count)
+            yield _difference_of(called + " a frame" * (count > 1), sum(values[0]) / count, sum(values[1]) / count, show, count)
 
 
 def _both(pairs: Sequence[Pair], read: Callable[[Payload], float | None]) -> tuple[list[float], list[float]] | None:
@@ -247,7 +247,7 @@ def _measure(payload: Payload, name: str) -> float | None:
     return next((part[name] for part in payload["parts"] if part.get(name) is not None), None)
 
 
-def _measured(what: str, a: float, b: float, show: Callable[[float], str], count: int) -> Difference:
+def _difference_of(what: str, a: float, b: float, show: Callable[[float], str], count: int) -> Difference:
     change = f" ({100 * (b - a) / a:+.0f} %)" if a else ""
     return Difference(what, show(a), show(b) + change, count=count)
 
@@ -272,11 +272,11 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
 
 def lines(comparison: Comparison) -> Iterator[str]:
     """The comparison in words: what differs, then what is common."""
-    yield f"A: {comparison.a.name}, {units.counted(len(comparison.a.payloads), 'file')}"
-    yield f"B: {comparison.b.name}, {units.counted(len(comparison.b.payloads), 'file')}"
+    yield f"A: {comparison.a.name}, {units.quantity(len(comparison.a.payloads), 'file')}"
+    yield f"B: {comparison.b.name}, {units.quantity(len(comparison.b.payloads), 'file')}"
     yield ""
     if comparison.same:
-        yield f"nothing differs in {units.counted(comparison.pairs, 'pair')} of files"
+        yield f"nothing differs in {units.quantity(comparison.pairs, 'pair')} of files"
     elif not comparison.pairs:
         yield "no layer and frame is on both sides"
     yield from _name_lines(comparison)
@@ -331,6 +331,6 @@ def _common_lines(comparison: Comparison) -> Iterator[str]:
     attributes = [what for what in common if what.startswith("attribute ")]
     said = [f"{what} {value}" for what, value in common.items() if what not in {*channels, *attributes}]
     counts = [(len(channels), "channel"), (len(attributes), "attribute")]
-    said += [units.counted(count, noun) for count, noun in counts if count]
+    said += [units.quantity(count, noun) for count, noun in counts if count]
     yield ""
     yield f"in common: {', '.join(said)}"

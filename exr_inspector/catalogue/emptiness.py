@@ -35,9 +35,9 @@ def meaning(ask: Ask, nothing: str, values: Mapping[str, str]) -> str:
         _check(ask, column, value, where)
         where[column] = value
     counts = _counts(ask, "show_name", where)
-    files = units.counted(sum(counts.values()), "current file")
+    files = units.quantity(sum(counts.values()), "current file")
     named = [f"{name} {values[name]}" for name, column in PLACES.items() if column in given]
-    shows = units.counted(sum(name is not None for name in counts), "show")
+    shows = units.quantity(sum(name is not None for name in counts), "show")
     return f"{nothing or 'nothing'} among {files} of {' '.join(named) or shows}"
 
 

@@ -97,10 +97,10 @@ def frames(numbers: Iterable[int]) -> str:
     return str(framesToFrameRange(sorted(set(numbers))))
 
 
-def counted(count: int, noun: str) -> str:
+def quantity(count: int, noun: str) -> str:
     """A count with its noun.
 
-    >>> counted(1, "file"), counted(10_000, "file")
+    >>> quantity(1, "file"), quantity(10_000, "file")
     ('1 file', '10,000 files')
     """
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

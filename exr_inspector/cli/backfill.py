@@ -69,7 +69,7 @@ def main(
 def backfill(options: common.Options) -> common.Answer:
     """List, share out, count."""
     from exr_inspector.cli.progress import watch
-    from exr_inspector.operations.backfill import batched, first_of, make_tables
+    from exr_inspector.operations.backfill import batches_of, first_of, make_tables
 
     if sum(map(bool, (options.root, options.from_list, options.from_catalog))) != 1:
         raise common.BadUse("name a folder, a prefix, --from-list or --from-catalog", remedy=f"{program()} -h shows how")
@@ -80,9 +80,9 @@ def backfill(options: common.Options) -> common.Answer:
     options.left_out = Counter()
     items = first_of(_items(options, settings, options.left_out))
     make_tables(common.store_of(options))  # before workers race to do so; a wrong key or an old schema is said once
-    batches = batched(items, options.batch)
+    batches = batches_of(items, options.batch)
     counting = partial(_count, options, settings, described=False)
-    with _reported(options.report) as total:
+    with _report_failures(options.report) as total:
         seen = watch("backfill", partial(_beat, options, total), counting, quiet=options.json)
         with seen, closing(_outcomes(options, settings, batches)) as outcomes:
             for outcome in outcomes:
@@ -181,7 +181,7 @@ def _outcomes(options: common.Options, settings: Settings, batches: Iterable[Bat
 
 
 @contextmanager
-def _reported(path: Path | None) -> Generator[Outcome, None, None]:
+def _report_failures(path: Path | None) -> Generator[Outcome, None, None]:
     """What became of the files; its failures are written at the end, also of a run that is interrupted or gives up."""
     from exr_inspector.operations.backfill import Outcome
 

@@ -61,5 +61,5 @@ def _sides(options: common.Options) -> Iterator[Side]:
         side = compare_sources.on_disk(text)
         if side is None:
             target = target or common.target_of(options)
-            side = compare_sources.stored(target, partial(asking.ask, target, engine=options.engine), text)
+            side = compare_sources.read_stored(target, partial(asking.ask, target, engine=options.engine), text)
         yield side

@@ -83,7 +83,7 @@ def inspect(server: LocalVast, paths: Sequence[Path], log: Path) -> dict[Path, d
     return {path: main.handler(context, event) for path, event in inspecting}  # type: ignore[no-untyped-call]
 
 
-def stored(server: LocalVast) -> dict[str, pa.Table]:
+def read_tables(server: LocalVast) -> dict[str, pa.Table]:
     """The four tables, read back whole through the SDK."""
     session = vastdb.connect(endpoint=server.url, access=server.access_key, secret=server.secret_key)
     with session.transaction() as tx:
@@ -161,7 +161,7 @@ def run() -> None:
     with LocalVast(data=args.data / "database", buckets=(BUCKET,)) as server:
         console.print(f"local_vast, which is not VAST, listens on {server.url}")
         results = inspect(server, paths, args.data / "function.log")
-        rows = stored(server)
+        rows = read_tables(server)
         page.write(connection.open_target(connection.settings_of(server.url, f"{BUCKET}/{SCHEMA}")), args.data / "report.html")
     show_result(results[paths[0]])
     show_tables(rows, args.reference)

@@ -54,7 +54,7 @@ def main(
 
 def answer(options: common.Options) -> None:
     """Parse, warn, and ask, print or explain."""
-    statement = bound(_text(options), asking.parameters(options.param))
+    statement = bind(_text(options), asking.parameters(options.param))
     warn(statement)
     if options.explain:
         print("\n".join(explain_statement(statement)))
@@ -90,7 +90,7 @@ def _text(options: common.Options) -> str:
     return options.statement or str(options.file.read_text(encoding="utf-8"))
 
 
-def bound(text: str, values: dict[str, str]) -> exp.Query:
+def bind(text: str, values: dict[str, str]) -> exp.Query:
     """The statement with its parameters; those that a file's first comments declare have their kinds and defaults.
 
     Elsewhere a value that looks like a number is one. Raises BadQuestion.
@@ -130,4 +130,4 @@ def _explain_nothing(ask: partial[Any], statement: exp.Query) -> None:
 
     for name in sorted({table.name for table in questions.tables_of(statement)}):
         count = ask(questions.parse(f"SELECT count(*) AS rows FROM {name}"))  # noqa: S608 - a table of ours
-        output.say_lines([f"no rows; {name} has {units.counted(count['rows'][0].as_py(), 'row')}"])
+        output.say_lines([f"no rows; {name} has {units.quantity(count['rows'][0].as_py(), 'row')}"])

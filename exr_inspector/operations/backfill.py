@@ -258,7 +258,7 @@ def of_shard(items: Iterable[Item], shard: tuple[int, int]) -> Iterator[Item]:
             yield item
 
 
-def batched(items: Iterable[Item], size: int) -> Iterator[Batch]:
+def batches_of(items: Iterable[Item], size: int) -> Iterator[Batch]:
     """Items in batches, each path once in a batch."""
     source = iter(items)
     while batch := tuple(islice(source, size)):
@@ -291,7 +291,7 @@ def ingest(settings: Settings, items: Sequence[Item], force: bool = False) -> Ou
     """
     runtime, store = _runtime(settings)
     known = {} if force else retry(_read_stored, store, items, wanted_of(settings))
-    rows = [_placed_alike(known.get(normalize_path(item.path)), store) for item in items]
+    rows = [_unless_moved(known.get(normalize_path(item.path)), store) for item in items]
     outcome = Outcome(database_requests=0 if force else 3)
     for item in items:
         outcome.without_shot.look_at(item.path, store.templates)
@@ -359,7 +359,7 @@ def _with_flat_parts(work: Any, file_ids: Sequence[str]) -> set[str]:
     return {part["file_id"] for part in parts if not part["is_deep"]}
 
 
-def _placed_alike(row: dict[str, Any] | None, store: Store) -> dict[str, Any] | None:
+def _unless_moved(row: dict[str, Any] | None, store: Store) -> dict[str, Any] | None:
     """The stored row; None where templates that came later tell another place, so that the file is inspected again."""
     if row is None:
         return None

@@ -103,16 +103,16 @@ def verify(folder: Path) -> Manifest:
     for name, entry in manifest.tables.items():
         path = folder / entry.file
         if not path.is_file():
-            raise _damaged(f"{entry.file} is missing", name)
+            raise _damage(f"{entry.file} is missing", name)
         if path.stat().st_size != entry.bytes or digest(path) != entry.sha256:
-            raise _damaged(f"{entry.file} is not what was written: its digest differs", name)
+            raise _damage(f"{entry.file} is not what was written: its digest differs", name)
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows != entry.rows or set(file.schema_arrow.names) != set(entry.arrow_schema.names):
-                raise _damaged(f"{entry.file} has other rows or columns than the manifest says", name)
+                raise _damage(f"{entry.file} has other rows or columns than the manifest says", name)
     return manifest
 
 
-def _damaged(what: str, table: str | None = None) -> BadBackup:
+def _damage(what: str, table: str | None = None) -> BadBackup:
     return BadBackup(f"the backup is damaged: {what}", remedy="Take another backup; nothing was written", table=table)
 
 
@@ -128,13 +128,13 @@ def _read_manifest(folder: Path) -> Manifest:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document.pop("format") != FORMAT:
-            raise _damaged(f"{MANIFEST} is of another format")
+            raise _damage(f"{MANIFEST} is of another format")
         tables = {name: Entry(**entry) for name, entry in document.pop("tables").items()}
         if any(entry.file != f"{name}.parquet" or "/" in name for name, entry in tables.items()):
-            raise _damaged(f"{MANIFEST} names a file that is not its table's")
+            raise _damage(f"{MANIFEST} names a file that is not its table's")
         return Manifest(tables=tables, **document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(f"{MANIFEST} cannot be read: {error}") from error
+        raise _damage(f"{MANIFEST} cannot be read: {error}") from error
 
 
 def is_s3(path: str) -> bool:
@@ -201,7 +201,7 @@ def _unpack(path: Path, folder: Path) -> None:
     except FileNotFoundError:
         raise BadBackup(f"no backup: {path} does not exist", remedy="Check --backup-path") from None
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise _damaged(f"{path.name} cannot be unpacked: {error}") from error
+        raise _damage(f"{path.name} cannot be unpacked: {error}") from error
 
 
 def _manifest_last(file: Path) -> tuple[bool, str]:

@@ -61,7 +61,7 @@ class Call:
         return function, tuple(arguments)
 
 
-def packed(*parts: Any) -> io.BytesIO:
+def pack_call(*parts: Any) -> io.BytesIO:
     """A call for `pickle.load` on a worker. The scheduler, which unpickles tasks and logs them, sees a file in memory."""
     return io.BytesIO(pickle.dumps(Call(*parts)))
 
@@ -77,13 +77,13 @@ def run(
     """
     if importlib.util.find_spec(PACKAGE) is None:
         raise NoEngine(f"--cluster needs the package {PACKAGE}", remedy="Run `pip install 'exr-inspector[cluster]'`")
-    with _judged(address), _client(address, workers) as client:
+    with _translate_errors(address), _client(address, workers) as client:
         _check_workers(client)
         yield from _outcomes(client, settings, iter(batches), force)
 
 
 @contextmanager
-def _judged(address: str) -> Iterator[None]:
+def _translate_errors(address: str) -> Iterator[None]:
     """Errors of the engine's as errors of ours."""
     from distributed.scheduler import KilledWorker
 
@@ -140,7 +140,7 @@ def _outcomes(client: Client, settings: Settings, batches: Iterator[Batch], forc
             room = AHEAD * max(1, sum(client.nthreads().values()))
             while len(running) < room and (batch := next(batches, None)):
                 key = f"backfill-{run_id}-{next(numbers)}"
-                running.add(client.submit(pickle.load, packed(backfill.ingest, settings, batch, force), key=key))
+                running.add(client.submit(pickle.load, pack_call(backfill.ingest, settings, batch, force), key=key))
             if not running:
                 return
             done, running = wait(running, return_when="FIRST_COMPLETED")

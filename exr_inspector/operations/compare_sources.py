@@ -37,7 +37,7 @@ def on_disk(text: str) -> Side | None:
     return None
 
 
-def stored(target: Target, ask: Ask, text: str) -> Side:
+def read_stored(target: Target, ask: Ask, text: str) -> Side:
     """The stored files that a file_id, a path, a sequence_key, a folder or a shot names. Raises NoReference for none."""
     for condition, matches in _readings(text):
         query = questions.parse("SELECT file_id, file_path_normalized FROM files WHERE is_current AND deleted_at IS NULL")

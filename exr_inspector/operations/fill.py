@@ -78,13 +78,13 @@ def _fill_range(store: Store, low: str, high: str | None) -> Filled:
     loaded: dict[str, Any] = {}
     with store.transaction(Ledger(), loaded) as work:
         loaded.update({name: work.load(name) for name in KEYS})
-        computed, by_path_only = _computed(work, low, high)
+        computed, by_path_only = _compute_rows(work, low, high)
         changed = sum(_fill_table(work, table, computed, low, high) for table in KEYS)
         migrations.record(work, loaded, fill_name(), CURRENT_VERSION, progress=high)
     return Filled(int(high, 16) / _SPACE if high else 1.0, len(computed), changed, by_path_only)
 
 
-def _computed(work: Work, low: str, high: str | None) -> tuple[Computed, int]:
+def _compute_rows(work: Work, low: str, high: str | None) -> tuple[Computed, int]:
     """The rows that today's code makes of each stored file, by (file_id, inspection_id)."""
     columns = ("file_id", "inspection_id", *_SOURCES)
     computed, by_path_only = {}, 0

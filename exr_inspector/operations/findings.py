@@ -80,7 +80,7 @@ def lines(entries: Sequence[Entry], counts: dict[str, int], policy: Policy) -> I
         yield ""
     for group in groups:
         said = group.message if group.message.startswith(group.rule) else f"{group.rule}: {group.message}"
-        yield f"{group.status}  {said}; {units.counted(len(group.files), 'file')}"
+        yield f"{group.status}  {said}; {units.quantity(len(group.files), 'file')}"
         yield from (f"      {place}" for place in group.places(common))
         more = f" and {len(group.values) - VALUES_SHOWN} more" if len(group.values) > VALUES_SHOWN else ""
         if group.status != "PASS":
@@ -93,7 +93,7 @@ def lines(entries: Sequence[Entry], counts: dict[str, int], policy: Policy) -> I
 
 def summary(counts: dict[str, int], policy: Policy, untouched: int) -> str:
     """How many files pass, are warned of and fail; `untouched` are those to which no rule applies."""
-    files = units.counted(sum(counts.values()), "file")
+    files = units.quantity(sum(counts.values()), "file")
     said = f"{counts['PASS']} pass, {counts['WARN']} with warnings, {counts['FAIL']} fail"
     return f"{files} by {policy.id} {policy.version}: {said}" + (f"; no rule applies to {untouched} of them" if untouched else "")
 

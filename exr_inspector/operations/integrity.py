@@ -83,12 +83,12 @@ def check(store: Store) -> list[Discrepancy]:
 
 
 def _check(store: Store) -> list[Discrepancy]:
-    with _gathered(store) as (sql, vectors):
+    with _gather(store) as (sql, vectors):
         return [*_orphans(sql), *_versions(sql), *_duplicates(sql), *_counts(sql), *_contradictions(sql), *vectors]
 
 
 @contextmanager
-def _gathered(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Discrepancy]]]:
+def _gather(store: Store) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Discrepancy]]]:
     loaded: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect(config={"temp_directory": scratch}) as sql:
         with store.transaction(Ledger(), loaded) as work:
@@ -231,10 +231,10 @@ def _contradictions(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
             detail = f"{count} rows are not those that raw_output tells"
             yield Discrepancy("contradiction", name, file_id, inspection, detail, policy_id=which)
     if "validation_results" in _there(sql):
-        yield from _misquoted(sql)
+        yield from _misquotes(sql)
 
 
-def _misquoted(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
+def _misquotes(sql: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     for code, column in _QUOTED.items():
         query = f"""
             SELECT file_id, inspection_id, policy_id, files.{column}

@@ -161,7 +161,7 @@ def luminance_chroma(path: Path) -> None:
     OpenEXR.File(header, channels).write(str(path))
 
 
-def _tiled(path: Path, size: int, mode: Any) -> bytes:
+def _write_tiles(path: Path, size: int, mode: Any) -> bytes:
     """A square tiled image with 32 pixel tiles. The library's Python writer fills level 0 alone, whatever the mode."""
     tiles = OpenEXR.TileDescription()
     tiles.xSize = tiles.ySize = 32
@@ -180,11 +180,11 @@ def mipmap(path: Path) -> None:
     """
     levels = [128 >> level for level in range(8)]
     counts = [max(1, size // 32) ** 2 for size in levels]
-    whole = _tiled(path, levels[0], OpenEXR.MIPMAP_LEVELS)
+    whole = _write_tiles(path, levels[0], OpenEXR.MIPMAP_LEVELS)
     header_size = _header_size(whole)
     chunks: list[bytes] = []
     for level, (size, count) in enumerate(zip(levels, counts, strict=True)):
-        chunks += _level_chunks(_tiled(path, size, OpenEXR.ONE_LEVEL), count, level)
+        chunks += _level_chunks(_write_tiles(path, size, OpenEXR.ONE_LEVEL), count, level)
     position, offsets = header_size + 8 * len(chunks), []
     for chunk in chunks:
         offsets.append(position)

@@ -35,7 +35,7 @@ def differences(
     for name in sorted(set(state.tables) - {*wanted, PREVIOUS_VECTORS}):
         yield _difference("extra_table", name, None, f"table {name} is not expected", _remedy_for_extra(name, expected))
     if expected is None:
-        yield from _recorded(state, version)
+        yield from _compare_record(state, version)
 
 
 def _remedy_for_extra(name: str, expected: Sequence[str] | None) -> str:
@@ -88,7 +88,7 @@ def _format_index(index: tuple[str, str] | None) -> str:
     return f"a vector index on {index[0]} ({index[1]})" if index else "no vector index"
 
 
-def _recorded(state: State, version: str) -> Iterator[Difference]:
+def _compare_record(state: State, version: str) -> Iterator[Difference]:
     recorded = state.recorded_version
     unrecorded = recorded is None and state.version == version  # as the function makes them, and as releases before 1.1.0 did
     if recorded != version and not unrecorded:

@@ -257,14 +257,14 @@ class Disk:
     def scan(self, bucket: str, prefix: str, cursor: Cursor) -> Iterator[str]:
         """Keys that start with `prefix`, in the order of their UTF-8 bytes, reading no folder that the cursor is beyond."""
         natural = _walk(self.folder(bucket), "", prefix, cursor)
-        escaped = self._escaped(bucket, prefix, cursor)
+        escaped = self._list_escaped(bucket, prefix, cursor)
         last = None
         for key in heapq.merge(natural, escaped, key=str.encode):
             if key != last and key.encode() > cursor.after:
                 last = key
                 yield key
 
-    def _escaped(self, bucket: str, prefix: str, cursor: Cursor) -> Iterator[str]:
+    def _list_escaped(self, bucket: str, prefix: str, cursor: Cursor) -> Iterator[str]:
         folder = self._private / "escaped" / bucket
         places = (Path(path, name) for path, _, names in os.walk(folder) for name in names)
         keys = (key_of_escaped(place.relative_to(folder).parts) for place in places)

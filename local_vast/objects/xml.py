@@ -58,7 +58,7 @@ def read_delete(body: bytes) -> tuple[list[str], bool]:
     for item in root.iter("Object"):
         if item.findtext("VersionId"):
             raise S3Error("NotImplemented", "local_vast does not implement VersionId in DeleteObjects")
-        keys.append(_required(item, "Key"))
+        keys.append(_require(item, "Key"))
     if not 0 < len(keys) <= 1000:
         raise S3Error("MalformedXML", f"A Delete document names 1 to 1000 objects, this one names {len(keys)}")
     return keys, (root.findtext("Quiet") or "").strip().lower() == "true"
@@ -68,10 +68,10 @@ def read_complete(body: bytes) -> list[PartRef]:
     """The parts of a CompleteMultipartUpload document, in its order. Raises MalformedXML."""
     parts = []
     for item in _root(body, "CompleteMultipartUpload").iter("Part"):
-        number = _required(item, "PartNumber").strip()
+        number = _require(item, "PartNumber").strip()
         if not number.isascii() or not number.isdigit():
             raise S3Error("MalformedXML", f"PartNumber {number!r} is not a number")
-        parts.append(PartRef(int(number), _required(item, "ETag").strip().strip('"')))
+        parts.append(PartRef(int(number), _require(item, "ETag").strip().strip('"')))
     if not parts:
         raise S3Error("MalformedXML", "A CompleteMultipartUpload document names at least one part")
     return parts
@@ -89,7 +89,7 @@ def _root(body: bytes, name: str) -> ET.Element:
     return root
 
 
-def _required(item: ET.Element, name: str) -> str:
+def _require(item: ET.Element, name: str) -> str:
     value = item.findtext(name)
     if not value:
         raise S3Error("MalformedXML", f"{item.tag} without {name}")

@@ -165,7 +165,7 @@ def test_against_an_earlier_page_problems_are_new_mended_or_still_there(data: Ro
     now = [missing, next(row for row in data["problems"] if row["kind"] == "nan")]
     states = trend.with_states(now, earlier, report_pages.NOW)
     assert [row["state"] for row in states] == ["still", "new"]
-    assert [row["shot"] for row in trend.mended(now, earlier, report_pages.nobody_answers, "")] == ["sh999"]
+    assert [row["shot"] for row in trend.repairs(now, earlier, report_pages.nobody_answers, "")] == ["sh999"]
 
 
 def test_the_id_of_a_problem_stays_when_its_frames_change() -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import vast_db_persistence as persistence
-from benchmarks.fuzz.mutate import check, describe, mutated
+from benchmarks.fuzz.mutate import check, describe, mutate
 from databases import Database, assert_sound, prepared
 from exr_bytes import (
     MULTI_PART,
@@ -133,7 +133,7 @@ def test_a_long_value_of_a_known_attribute_counts_as_unknown() -> None:
 @given(number=st.integers(0, 2**64 - 1))
 def test_mutated_files_have_payloads_that_can_be_stored(seeds: list[bytes], number: int) -> None:
     """Bytes changed, cut, doubled and mixed with other files."""
-    check_whole(mutated(seeds, number))
+    check_whole(mutate(seeds, number))
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no ../shared")

@@ -103,7 +103,7 @@ def test_an_older_server_and_small_cells_are_noticed() -> None:
 def test_a_transaction_that_expires_sooner_is_noticed() -> None:
     """It is left idle for as long as is asked for."""
     (trial,) = (one for one in assumptions.ASSUMPTIONS if one.name == "idle-transactions-live-for-seconds")
-    with LocalVast(buckets=("renders",), idle_seconds=1.0) as server, bench.opened_bench(settings_of(server), idle=1.5) as opened:
+    with LocalVast(buckets=("renders",), idle_seconds=1.0) as server, bench.open_bench(settings_of(server), idle=1.5) as opened:
         with pytest.raises(bench.Broken, match=r"after 1\.5 s: "):
             trial.trial(opened)
         opened.idle = 0.0

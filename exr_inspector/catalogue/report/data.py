@@ -78,7 +78,7 @@ def summarize(
     gaps = problems.all_gaps(missing, extents)
     listed = list_problems(sql, answer, missing, gaps)
     lists = {name: _rows(sql.sql(query)) for name, query in _QUERIES.items()} | _answers(answer, since, until)
-    lists |= {"problems": listed, "mended": trend.mended(listed, previous, answer, since)}
+    lists |= {"problems": listed, "mended": trend.repairs(listed, previous, answer, since)}
     shown = {name: rows[: LIMITS.get(name, len(rows))] for name, rows in lists.items()}
     return shown | {
         "problems": trend.with_states(shown["problems"], previous, now),

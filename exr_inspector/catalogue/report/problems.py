@@ -21,7 +21,7 @@ from exr_inspector.catalogue import questions
 from exr_inspector.catalogue.output import plain, rows_of
 from exr_inspector.catalogue.report.answers import Row
 from exr_inspector.catalogue.report.kinds import KINDS, SINGLE
-from exr_inspector.catalogue.units import counted, duration, number, size, window
+from exr_inspector.catalogue.units import duration, number, quantity, size, window
 from exr_inspector.payload.names import layer_key, parse_name
 
 Range = tuple[int, int]
@@ -74,7 +74,7 @@ def _of_file(row: Row, kind: str, why: str, topic: str = "") -> Fault:
     return Fault(kind, row, key, why, frames, topic=topic, path=row["file_path"])
 
 
-def broken(rows: Sequence[Row]) -> Iterator[Fault]:
+def broken_frames(rows: Sequence[Row]) -> Iterator[Fault]:
     """From broken_frames."""
     for row in rows:
         yield _of_file(row, row["status"], _why_broken(row), row["error_code"] or row["completeness"] or "")
@@ -154,7 +154,7 @@ def duplicates(rows: Sequence[Row]) -> Iterator[Fault]:
         yield Fault("duplicate", row, row["sequence_key"], why, frames, path=row["other_path"])
 
 
-def frozen(rows: Sequence[Row]) -> Iterator[Fault]:
+def frozen_frames(rows: Sequence[Row]) -> Iterator[Fault]:
     """From frozen_frames."""
     for row in rows:
         frames = ((row["frame_number"], row["same_as_frame"]),)
@@ -197,7 +197,7 @@ def _changes(before: Row, after: Row) -> str:
     return ", ".join(said) or "something that the header does not name"
 
 
-def misnumbered(rows: Sequence[Row]) -> Iterator[Fault]:
+def misnumbered_frames(rows: Sequence[Row]) -> Iterator[Fault]:
     """From misnumbered_frames."""
     for row in rows:
         whole = row["frame_count"] == row["frames_of_sequence"]
@@ -214,7 +214,7 @@ def bad_pixels(rows: Sequence[Row]) -> Iterator[Fault]:
         channels = list(of_fault)
         where = [f"first at x {row['first_x']}, y {row['first_y']}" for row in channels if row["first_x"] is not None][:1]
         why = f"{fault} in {_list_names([row['channel_name'] for row in channels])}: "
-        why += ", ".join([counted(sum(row["sample_count"] for row in channels), "sample"), *where])
+        why += ", ".join([quantity(sum(row["sample_count"] for row in channels), "sample"), *where])
         kind = "negative" if fault == "negative colour" else "nan"
         yield _of_run(channels, kind, key, why, fault)
 
@@ -246,11 +246,11 @@ def flicker(rows: Sequence[Row]) -> Iterator[Fault]:
     ways = {"back": ", and back", "stays": ", and stays there", None: ""}
     for row in rows:
         means = f"mean of {row['channel_name']} {number(row['mean_before'])} → {number(row['mean_value'])}"
-        why = f"{counted(row['channel_count'], 'channel')} at once: {means}{ways[row['returns']]}"
+        why = f"{quantity(row['channel_count'], 'channel')} at once: {means}{ways[row['returns']]}"
         yield _of_file(row, "flicker", why, f"{row['frame_number']}")
 
 
-def repeated(rows: Sequence[Row]) -> Iterator[Fault]:
+def same_pictures(rows: Sequence[Row]) -> Iterator[Fault]:
     """From same_picture."""
     for row in rows:
         own = row["same_as"] == row["sequence_or_file"]
@@ -262,7 +262,7 @@ def repeated(rows: Sequence[Row]) -> Iterator[Fault]:
         yield Fault("repeated", row, row["sequence_or_file"], why, frames, row["file_count"], topic=row["same_as"])
 
 
-def oversized(rows: Sequence[Row]) -> Iterator[Fault]:
+def oversized_files(rows: Sequence[Row]) -> Iterator[Fault]:
     """From oversized_files."""
     for row in rows:
         why = f"{size(row['size_bytes'])}, {number(row['times_usual'])} times the {size(row['usual_bytes'])} of the other frames"
@@ -327,24 +327,24 @@ def mixed_builds(rows: Sequence[Row]) -> Iterator[Fault]:
     shot = ("show_name", "sequence_name", "shot_name", "render_product")
     for key, of_renderer in groupby(rows, key=lambda row: tuple(row[name] for name in shot)):
         builds = sorted(of_renderer, key=lambda row: -row["file_count"])
-        why = f"{key[3]} " + ", ".join(f"{row['build']} in {counted(row['file_count'], 'file')}" for row in builds)
+        why = f"{key[3]} " + ", ".join(f"{row['build']} in {quantity(row['file_count'], 'file')}" for row in builds)
         fewer = builds[1:]
         frames = tuple(run for row in fewer for run in span(row["first_frame"], row["last_frame"]))
         yield Fault("mixed", builds[0], None, why, frames, sum(row["file_count"] for row in fewer), topic=str(key[3]))
 
 
 READERS: dict[str, Callable[[Sequence[Row]], Iterable[Fault]]] = {
-    "broken_frames": broken,
+    "broken_frames": broken_frames,
     "duplicate_frames": duplicates,
-    "frozen_frames": frozen,
+    "frozen_frames": frozen_frames,
     "frames_unlike_sequence": odd,
     "drift_within_sequence": drift,
-    "misnumbered_frames": misnumbered,
+    "misnumbered_frames": misnumbered_frames,
     "bad_pixels": bad_pixels,
     "black_or_constant_frames": black,
     "flicker": flicker,
-    "same_picture": repeated,
-    "oversized_files": oversized,
+    "same_picture": same_pictures,
+    "oversized_files": oversized_files,
     "failed_rules": failed_rules,
     "findings": mattes,
     "sequences_unlike_family": setups,

@@ -21,7 +21,7 @@ def with_states(listed: Sequence[Row], previous: Row | None, now: datetime) -> l
     return [row | {"state": "still" if row["id"] in known else "new"} for row in listed]
 
 
-def mended(listed: Sequence[Row], previous: Row | None, answer: Ask, since: str) -> list[Row]:
+def repairs(listed: Sequence[Row], previous: Row | None, answer: Ask, since: str) -> list[Row]:
     """What the earlier page lists and this one does not; without one, the broken files that were written again since then."""
     if previous is None:
         return [_written_again(row) for row in ask(answer, "mended_frames", since=since)]

@@ -12,7 +12,7 @@ from typing import Any
 
 from exr_inspector.errors import InspectorError
 from exr_inspector.operations.assumptions import engine, events, objects, queries, transactions, values
-from exr_inspector.operations.assumptions.bench import IDLE_SECONDS, Assumption, Bench, Broken, Untried, opened_bench
+from exr_inspector.operations.assumptions.bench import IDLE_SECONDS, Assumption, Bench, Broken, Untried, open_bench
 from exr_inspector.settings import Settings
 
 ASSUMPTIONS: tuple[Assumption, ...] = tuple(
@@ -30,7 +30,7 @@ def try_all(
     `idle`: seconds for which a transaction is left alone.
     Raises BadSettings or VASTDatabaseError where there is no endpoint to try them on.
     """
-    with opened_bench(settings, objects_at, event, idle) as bench:
+    with open_bench(settings, objects_at, event, idle) as bench:
         return [_verdict(one, bench) for one in ASSUMPTIONS]
 
 

@@ -189,7 +189,7 @@ def refusal_of(action: Callable[..., object], *arguments: Any, **options: Any) -
 
 
 @contextmanager
-def opened_bench(
+def open_bench(
     settings: Settings, objects_at: str | None = None, event: Path | None = None, idle: float = IDLE_SECONDS
 ) -> Iterator[Bench]:
     """A bench with a schema of its own, which goes at the end with all that is in it."""

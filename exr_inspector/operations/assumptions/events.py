@@ -16,7 +16,7 @@ from exr_inspector.operations.assumptions.bench import INFERRED, SEEN, UNKNOWN, 
 TRIALS, assumption = area("Events")
 
 
-def captured(bench: Bench) -> dict[str, Any]:
+def capture_event(bench: Bench) -> dict[str, Any]:
     """The event. Raises Untried where none is given."""
     if bench.event is None:
         raise Untried("no event is given: doctor --assumptions EVENT.json, with one from the function's log.")
@@ -26,7 +26,7 @@ def captured(bench: Bench) -> dict[str, Any]:
 
 def requests_of(bench: Bench) -> tuple[Request, ...]:
     """The objects that the event is about."""
-    return read_requests(read_envelope(captured(bench)))
+    return read_requests(read_envelope(capture_event(bench)))
 
 
 @assumption("Two events from clusters in public repositories", SEEN, "The event would be rejected and its file never stored.")
@@ -40,7 +40,7 @@ def an_event_names_its_object(bench: Bench) -> str:
 @assumption("Not public; the function tries both spellings", UNKNOWN, "Nothing: such keys cost one more request.")
 def the_path_of_an_event_is_not_encoded(bench: Bench) -> str:
     """`elementpath` has the key as it is, and `Records` has it with per cent signs."""
-    event = captured(bench)
+    event = capture_event(bench)
     path = event.get("elementpath")
     records = (event.get("data") or {}).get("Records") or []
     if not path or not records:
@@ -57,7 +57,7 @@ def the_path_of_an_event_is_not_encoded(bench: Bench) -> str:
 def an_event_tells_the_etag_of_its_object(bench: Bench) -> str:
     """The ETag in an event is that of the object, unless it was overwritten since."""
     request = requests_of(bench)[0]
-    records = (captured(bench).get("data") or {}).get("Records") or []
+    records = (capture_event(bench).get("data") or {}).get("Records") or []
     if not records or not bench.settings.s3_endpoint:
         raise Untried("the event has no Records, or no S3_ENDPOINT is set.")
     told = str(records[0]["s3"]["object"].get("eTag", "")).strip('"')

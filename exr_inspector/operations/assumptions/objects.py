@@ -36,7 +36,7 @@ def an_object(bench: Bench, name: str = "object.exr", body: bytes = BODY) -> Ite
         client.delete_object(Bucket=bucket, Key=key)
 
 
-def opened(client: Any, bucket: str, key: str) -> objects.S3Object:
+def open_object(client: Any, bucket: str, key: str) -> objects.S3Object:
     """The object, as the function reads it."""
     return objects.S3Object(client, bucket, [key], FIRST)
 
@@ -45,7 +45,7 @@ def opened(client: Any, bucket: str, key: str) -> objects.S3Object:
 def ranges_are_answered(bench: Bench) -> str:
     """A ranged GET returns only these bytes, with the object's whole size, its ETag and its time."""
     with an_object(bench) as (client, bucket, key):
-        one = opened(client, bucket, key)
+        one = open_object(client, bucket, key)
         answer = client.get_object(Bucket=bucket, Key=key, Range="bytes=2000-2099")
         whole, data = answer.get("ContentRange"), answer["Body"].read()
     expect(whole == f"bytes 2000-2099/{len(BODY)}" and data == BODY[2000:2100], f"Content-Range {whole}, {len(data)} bytes.")
@@ -57,7 +57,7 @@ def ranges_are_answered(bench: Bench) -> str:
 def if_match_guards_a_range(bench: Bench) -> str:
     """A ranged GET with If-Match is refused with 412 once the object was overwritten."""
     with an_object(bench) as (client, bucket, key):
-        one = opened(client, bucket, key)
+        one = open_object(client, bucket, key)
         client.put_object(Bucket=bucket, Key=key, Body=BODY[::-1])
         refused = refusal_of(one.read, 2000, 100)
     expect(isinstance(refused, ObjectChanged), f"seen instead: {refused}")
@@ -100,7 +100,7 @@ def a_removed_object_is_not_found(bench: Bench) -> str:
     """After a DELETE, HEAD and GET answer 404 at once, not 403."""
     with an_object(bench) as (client, bucket, key):
         client.delete_object(Bucket=bucket, Key=key)
-        etag, refused = objects.current_etag(client, bucket, key), refusal_of(opened, client, bucket, key)
+        etag, refused = objects.current_etag(client, bucket, key), refusal_of(open_object, client, bucket, key)
     expect(etag is None and isinstance(refused, ObjectGone), f"HEAD gave {etag}, GET {refused}")
     return "404 for both."
 
@@ -113,7 +113,7 @@ def keys_of_any_kind_work(bench: Bench) -> str:
         body = BODY + bytes([number])
         with an_object(bench, name, body) as place:
             try:
-                right = opened(*place).size == len(body)
+                right = open_object(*place).size == len(body)
             except InspectorError:
                 right = False
         if not right:
@@ -126,6 +126,6 @@ def keys_of_any_kind_work(bench: Bench) -> str:
 def an_empty_object_can_be_opened(bench: Bench) -> str:
     """A ranged GET of an empty object is recognized as such."""
     with an_object(bench, "empty.exr", b"") as place:
-        one = opened(*place)
+        one = open_object(*place)
     expect(one.size == 0, f"size {one.size}.")
     return "0 bytes."
