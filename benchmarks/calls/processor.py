@@ -36,11 +36,11 @@ STEPS = {
     "Job.describe": "header, chunks, payload",
     "compute_metadata_embedding": "the vector",
     "rows_of": "rows, checked",
-    "to_tables": "Arrow tables",
+    "to_batches": "Arrow batches",
     "Work.__enter__": "begin, twice",
     "Work.__exit__": "commit, twice",
     "Work.select": "select, twice",
-    "Work.insert": "four inserts",
+    "Work.insert_batches": "four inserts",
     "Job.finish": "answer, metrics, log",
 }
 """Function -> what it does; of nested ones the outermost counts."""

@@ -200,18 +200,24 @@ def sections_of_stored(text: str | None) -> frozenset[Section]:
         return frozenset()
 
 
-def to_tables(files: Iterable[tuple[FileRows, Stamp]], names: Iterable[str] = tuple(TABLES)) -> dict[str, pa.Table]:
-    """The Arrow tables of many files, by table name, each with exactly its schema, empty ones included."""
+def to_batches(files: Iterable[tuple[FileRows, Stamp]], names: Iterable[str] = tuple(TABLES)) -> dict[str, list[pa.RecordBatch]]:
+    """The rows of many files as they are sent, by table name; no batch of a table without rows."""
     stamped = list(files)
     return {
-        name: _to_table(name, [_stamp(name, entry, stamp) for rows, stamp in stamped for entry in rows.tables[name]])
+        name: _to_batches(name, [_stamp(name, entry, stamp) for rows, stamp in stamped for entry in rows.tables[name]])
         for name in names
     }
 
 
+def to_tables(files: Iterable[tuple[FileRows, Stamp]]) -> dict[str, pa.Table]:
+    """The Arrow tables of many files, by table name, each with exactly its schema, empty ones included."""
+    return {name: pa.Table.from_batches(rows, vast_schemas.schema_for(name)) for name, rows in to_batches(files).items()}
+
+
 def payload_to_files_row(payload: Any, embedding: Sequence[float] | None = None, *, stamp: Stamp | None = None) -> pa.Table:
     """One row with FILES_SCHEMA. `embedding`: 384 floats; `stamp` defaults to a new inspection, now, current."""
-    return _to_table("files", [_stamp("files", rows_of(payload, embedding).file, stamp or new_stamp())])
+    row = _stamp("files", rows_of(payload, embedding).file, stamp or new_stamp())
+    return pa.Table.from_batches(_to_batches("files", [row]), vast_schemas.FILES_SCHEMA)
 
 
 def payload_to_parts_rows(payload: Any, *, stamp: Stamp | None = None) -> pa.Table:
@@ -243,25 +249,23 @@ def _one_table(name: str, payload: Any, stamp: Stamp | None) -> pa.Table:
     document = Document(payload)
     file_id = file_id_of(*document.identity)
     entries = [entry | {"file_id": file_id} for entry in _BUILDERS[name](document)]
-    return _to_table(name, [_stamp(name, entry, stamp or new_stamp()) for entry in entries])
+    batches = _to_batches(name, [_stamp(name, entry, stamp or new_stamp()) for entry in entries])
+    return pa.Table.from_batches(batches, vast_schemas.schema_for(name))
 
 
-def _to_table(name: str, entries: list[Row]) -> pa.Table:
+def _to_batches(name: str, entries: list[Row]) -> list[pa.RecordBatch]:
     if not entries:
-        return _empty_table(name)
-    # One array of structs: an array for each column costs pyarrow several times as much.
+        return []
+    # One array of structs: an array for each column costs pyarrow twice as much, and a table of them a third time.
     rows = pa.array(entries, type=_struct_of(name))
-    return pa.Table.from_arrays(rows.flatten(), schema=vast_schemas.schema_for(name))
-
-
-@cache
-def _empty_table(name: str) -> pa.Table:
-    return vast_schemas.schema_for(name).empty_table()
+    # Of texts of more than 2 GiB pyarrow makes several.
+    pieces = rows.chunks if isinstance(rows, pa.ChunkedArray) else [rows]
+    return [pa.RecordBatch.from_struct_array(piece) for piece in pieces]
 
 
 @cache
 def _struct_of(name: str) -> pa.StructType:
-    return pa.struct(list(vast_schemas.schema_for(name)))
+    return pa.struct(list(vast_schemas.wire_schema(vast_schemas.schema_for(name))))
 
 
 def _stamp(name: str, entry: Row, stamp: Stamp) -> Row:

@@ -382,7 +382,11 @@ class Work:
 
     def insert(self, tables: Mapping[str, pa.Table]) -> None:
         """Insert rows into several tables, in as few requests as their size allows, side by side; none for an empty table."""
-        inserts = [(name, batch) for name, rows in tables.items() for batch in batches(rows)]
+        self.insert_batches({name: batches(rows) for name, rows in tables.items()})
+
+    def insert_batches(self, rows: Mapping[str, Sequence[pa.RecordBatch]]) -> None:
+        """The same of rows whose columns carry no metadata."""
+        inserts = [(name, piece) for name, given in rows.items() for batch in given for piece in cut(batch)]
         self._ledger.requests += len(inserts)
         futures = [self.store.inserters.submit(self._table(name).insert, batch) for name, batch in inserts]
         wait(futures)  # all of them, so that none is still on its way when the transaction is rolled back
@@ -589,14 +593,15 @@ class translate_errors:  # noqa: N801 - used as a `with` statement, like context
 
 
 def batches(rows: pa.Table) -> list[pa.RecordBatch]:
-    """Rows cut into record batches that fit into one insert each."""
-    if rows.num_rows == 0:
-        return []
-    table = pa.Table.from_arrays(rows.columns, schema=wire_schema(rows.schema)).combine_chunks()
-    return [piece for batch in table.to_batches() for piece in _halve(batch)]
+    """The rows of a table as they are sent."""
+    whole = pa.Table.from_arrays(rows.columns, schema=wire_schema(rows.schema)).combine_chunks()
+    return list(whole.to_batches())
 
 
-def _halve(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+def cut(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """Rows in pieces that fit into one insert each."""
+    if batch.get_total_buffer_size() < MAX_INSERT_BYTES // 2:
+        return [batch]  # with schema and padding as well, which take several times as long to measure
     size = pa.ipc.get_record_batch_size(batch) + batch.schema.serialize().size
     if size <= MAX_INSERT_BYTES or batch.num_rows == 1:
         return [batch]
@@ -604,8 +609,8 @@ def _halve(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
     step = max(1, batch.num_rows // pieces)
     if step == batch.num_rows:
         step = (batch.num_rows + 1) // 2
-    cut = [batch.slice(start, step) for start in range(0, batch.num_rows, step)]
-    return [piece for part in cut for piece in _halve(part)]
+    parts = [batch.slice(start, step) for start in range(0, batch.num_rows, step)]
+    return [piece for part in parts for piece in cut(part)]
 
 
 def _row_id_field(row_ids: Sequence[Any]) -> pa.Field:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from exr_inspector.database.rows import FileRows, Row, Stamp, new_stamp, sections_of_stored, to_tables
+from exr_inspector.database.rows import FileRows, Row, Stamp, new_stamp, sections_of_stored, to_batches
 from exr_inspector.database.rulings import CommitLost, Transient
 from exr_inspector.database.session import ROW_ID, HeldPaths, Ledger, Store, Work
 from exr_inspector.database.tables import ensure_tables
@@ -250,12 +250,12 @@ def _apply_steps(work: Work, steps: Sequence[_Step], marks: Sequence[Plan]) -> N
     """Insert new versions into every table; refresh, replace and settle the others; mark what was removed."""
     new = [(step.rows, step.stamp) for step in steps if step.plan.existing is None]
     if new:
-        work.insert(to_tables(new))
+        work.insert_batches(to_batches(new))
     refreshed = [(step, step.plan.existing) for step in steps if step.plan.refresh]
     _apply(work, [*(step.plan for step in steps), *marks], {row.row_id: step.rows.file for step, row in refreshed if row})
     measured = [(step.rows, replace(step.stamp, inspection_id=row.inspection_id)) for step, row in refreshed if row]
     if any(rows.measured for rows, _ in measured):
-        work.insert(to_tables(measured, [table.name for table in MEASURED]))
+        work.insert_batches(to_batches(measured, [table.name for table in MEASURED]))
 
 
 def _settle_measurements(work: Work, reviews: Sequence[Review]) -> None:

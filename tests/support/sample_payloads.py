@@ -129,6 +129,14 @@ def measured(document: dict[str, Any], *, stats: bool = True, policy: str | None
     }
 
 
+def complete_payload(path: str) -> dict[str, Any]:
+    """A payload with rows for every table."""
+    return payload(path) | {
+        "stats": {"channels": [{"part_index": 0, "channel_name": "R", "min": 0.0, "max": 1.0, "mean": 0.5}]},
+        "validation": {"results": [{"rule_id": "naming", "severity": "error", "status": "PASS", "message": "as it should be"}]},
+    }
+
+
 def unreadable(path: str = PATH, **file: Any) -> dict[str, Any]:
     """The payload of a file that is no EXR."""
     return payload(path) | {
