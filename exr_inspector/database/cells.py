@@ -19,7 +19,7 @@ from vast_schemas import MAX_CELL_BYTES, TABLES, Column
 
 NOT_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _HEAD_CHARACTERS = 200
-_SEARCHED_DEPTH = 16
+_SEARCHED_DEPTH = 17
 # At most four bytes of UTF-8 per character, six where a lone surrogate is spelled out.
 _SURELY_FITS = MAX_CELL_BYTES // 6
 # Parts of a payload that differ between two inspections of the same bytes.
@@ -78,11 +78,8 @@ def _convert_column(source: _Source, values: Sequence[Any]) -> Sequence[Any]:
 
 def computed_columns(table: str, values: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
     """Columns that are not in one entry as they are: (value, the field of the payload that it comes from) by name; checked."""
-    columns = {column.name: column for column in TABLES[table].columns if column.name in values}
-    return {
-        name: None if value is None else _check(_CONVERTERS[columns[name].type], value, field)
-        for name, (value, field) in values.items()
-    }
+    converters = _COMPUTED[table]
+    return {name: None if value is None else _check(converters[name], value, field) for name, (value, field) in values.items()}
 
 
 def typed_values(values: Iterable[tuple[Any, str]]) -> list[dict[str, Any]]:
@@ -223,6 +220,10 @@ def _source_of(column: Column) -> _Source:
 
 
 _SOURCED = {name: tuple(_source_of(column) for column in table.columns if column.source) for name, table in TABLES.items()}
+_COMPUTED = {
+    name: {column.name: _CONVERTERS[column.type] for column in table.columns if column.type in _CONVERTERS}
+    for name, table in TABLES.items()
+}
 _KEYS = {
     name: ([source.name for source in sources], itemgetter(*[source.key for source in sources]))
     for name, sources in _SOURCED.items()
@@ -280,7 +281,11 @@ def raw_output(payload: Mapping[str, Any]) -> str:
 
     Where it is too long, the largest attribute values are replaced by their digests, then whole sections, until it fits.
     """
-    texts = {key: compact_json(value, f"payload.{key}") for key, value in payload.items() if key not in _VOLATILE}
+    lasting = {key: value for key, value in payload.items() if key not in _VOLATILE}
+    whole = compact_json(lasting, "payload")
+    if _size(whole) <= MAX_CELL_BYTES:
+        return cell(whole)
+    texts = {key: compact_json(value, f"payload.{key}") for key, value in lasting.items()}
     if (excess := _excess(texts)) > 0:
         texts["attributes"] = compact_json(_shrink_attributes(payload.get("attributes") or {}, excess), "payload.attributes")
     if (excess := _excess(texts)) > 0:

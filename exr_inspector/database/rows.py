@@ -385,12 +385,13 @@ def _part_fingerprint(document: Document, indexes: list[int]) -> list[float]:
 
 
 def _attribute_rows(document: Document) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for part, entries in enumerate(document.attributes):
         columns = columns_from("attributes", entries, f"attributes.parts[{part}]")
         values = typed_values((entry.get("value"), row["attr_type"]) for entry, row in zip(entries, columns, strict=True))
         for index, (row, value) in enumerate(zip(columns, values, strict=True)):
-            rows.append(row | {"part_index": part, "attr_index": index} | value)
+            row.update(value, part_index=part, attr_index=index)
+        rows += columns
     return rows
 
 
@@ -453,4 +454,7 @@ def as_list(value: Any, field: str) -> list[Any]:
 
 
 def as_objects(value: Any, field: str) -> list[Mapping[str, Any]]:
-    return [as_mapping(entry, f"{field}[{index}]") for index, entry in enumerate(as_list(value, field))]
+    entries = as_list(value, field)
+    if set(map(type, entries)) <= {dict}:
+        return entries
+    return [as_mapping(entry, f"{field}[{index}]") for index, entry in enumerate(entries)]

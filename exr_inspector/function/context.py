@@ -33,10 +33,10 @@ def call_method(target: Any, method: str, *arguments: Any) -> Any:
     return getattr(target, method)(*arguments)
 
 
-def call_methods(calls: Iterable[tuple[Any, ...]]) -> None:
-    """`call_method` with each of these arguments, independently of the others."""
-    for arguments in calls:
-        ask_platform(call_method, *arguments)
+def call_each(calls: Iterable[tuple[Any, ...]]) -> None:
+    """Each of these calls, with the arguments that follow it, independently of the others."""
+    for call in calls:
+        ask_platform(*call)
 
 
 def read_secrets(ctx: Any, names: Sequence[str] = ()) -> dict[str, str]:
@@ -85,18 +85,20 @@ class span:  # noqa: N801 - used as a `with` statement
     def __init__(self, ctx: Any, name: str, timings: dict[str, float]) -> None:
         self._name, self._timings = name, timings
         tracer = ask_platform(getattr, ctx, "tracer")
-        self._current = ask_platform(call_method, tracer, "start_as_current_span", name)
+        self._current = None if tracer is None else ask_platform(call_method, tracer, "start_as_current_span", name)
 
     def __enter__(self) -> None:
         """Begin the span, and the measurement."""
-        ask_platform(call_method, self._current, "__enter__")
+        if self._current is not None:
+            ask_platform(call_method, self._current, "__enter__")
         self._started = perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End both."""
         spent = (perf_counter() - self._started) * 1000
         self._timings[self._name] = round(self._timings.get(self._name, 0.0) + spent, 3)
-        ask_platform(call_method, self._current, "__exit__", kind, error, trace)
+        if self._current is not None:
+            ask_platform(call_method, self._current, "__exit__", kind, error, trace)
 
 
 class NoSpan(ContextDecorator):
@@ -193,12 +195,16 @@ class NoTelemetry:
     gauge = histogram = updowncounter = counter
 
 
+# Made once, as `database.cells` has it.
+_to_line = json.JSONEncoder(default=str, separators=(",", ":")).encode
+
+
 def write_log(ctx: Any, level: str, entry: Mapping[str, Any]) -> None:
     """One line of JSON to the context's logger; to the standard one when the context has none that works.
 
     `level` is `info`, `warning` or `error`. The line is valid JSON whatever the entry holds: foreign values are written as text.
     """
-    line = json.dumps(entry, default=str, separators=(",", ":"))
+    line = _to_line(entry)
     if not ask_platform(_write_line, ctx, level, line, default=False):
         import logging  # late: a context without a logger is the exception, and loading it takes time
 

@@ -251,7 +251,7 @@ def _local_path(data: Mapping[str, Any]) -> str | None:
         if not isinstance(value, str) or not _is_path(value):
             raise BadEvent(f"event field data.{name}: expected the path of a file", field=f"data.{name}")
         # Somebody asked for this very path: a folder, or a file without a suffix, gets its answer when it is opened.
-        if PurePosixPath(value).suffix:
+        if not value.lower().endswith(SUFFIX) and PurePosixPath(value).suffix:
             _require_suffix(value.rstrip("/"))
         return value
     return None

@@ -527,9 +527,11 @@ def _gravest(answers: Sequence[Answer]) -> str:
 
 def _gravest_code(answers: Sequence[Answer], verdict: str) -> str:
     """The code of what was skipped, rejected or has to come again; of several records, of the first that decides."""
+    if verdict == "done":
+        return ""
     answer = next(one for one in answers if _verdict(one) == verdict)
     reasons = [answer["persistence"].get("error"), *_shorten(answer["errors"]), answer.get("reason")]
-    return next((str(reason["code"]) for reason in reasons if reason), "") if verdict != "done" else ""
+    return next((str(reason["code"]) for reason in reasons if reason), "")
 
 
 def failures(answer: Answer) -> list[str]:

@@ -6,12 +6,12 @@ platform takes others is not known. The host's page of metrics gives seconds, as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import time
 from typing import Any
 
-from exr_inspector.function.context import ask_platform, call_methods
+from exr_inspector.function.context import ask_platform, call_each
 
 MILLISECONDS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 90_000, 120_000, 300_000, 600_000)
 BYTES = tuple(4**power for power in range(6, 16))
@@ -29,10 +29,15 @@ class Instrument:
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
 
-    def make(self, ctx: Any) -> Any:
-        """The context's instrument, with help and buckets where it takes them; None where it has none."""
+    def make(self, ctx: Any) -> Callable[[float, Mapping[str, str]], Any] | None:
+        """What takes the values of the context's instrument, made with help and buckets where it takes them; None without one."""
         more = {"description": self.help, **({"explicit_bucket_boundaries_advisory": self.buckets} if self.buckets else {})}
-        return ask_platform(_make, ctx, self, more) or ask_platform(_make, ctx, self, {})
+        made = ask_platform(_make, ctx, self, more) or ask_platform(_make, ctx, self, {})
+        method: Callable[[float, Mapping[str, str]], Any] | None = ask_platform(getattr, made, _METHODS[self.kind])
+        return method
+
+
+_METHODS = {"counter": "add", "updowncounter": "add", "histogram": "record", "gauge": "set"}
 
 
 def _make(ctx: Any, instrument: Instrument, more: Mapping[str, Any]) -> Any:
@@ -56,8 +61,8 @@ INSTRUMENTS = (
     EVENTS, DURATION, STEP, BYTES_READ, IN_PROGRESS, LAST_SUCCESS, REQUESTS, ATTEMPTS, CONFLICTS, GROUP_FILES, WAITING,
 )  # fmt: skip
 
-Value = tuple[Instrument, str, float] | tuple[Instrument, str, float, Mapping[str, str]]
-"""What an instrument is told: by which method, the value, and its labels."""
+Value = tuple[Instrument, float] | tuple[Instrument, float, Mapping[str, str]]
+"""What an instrument is told: the value, and its labels."""
 
 
 class Metrics:
@@ -65,39 +70,39 @@ class Metrics:
 
     def __init__(self, ctx: Any) -> None:
         """Ask the context for each instrument, once; what only counts begins at 0, so that a first rise is seen."""
-        self._made = {instrument.name: instrument.make(ctx) for instrument in INSTRUMENTS}
-        self._tell(*((instrument, "add", 0) for instrument in (IN_PROGRESS, REQUESTS, ATTEMPTS, CONFLICTS)))
+        made = {instrument.name: instrument.make(ctx) for instrument in INSTRUMENTS}
+        self._takers = {name: taker for name, taker in made.items() if taker is not None}
+        self._tell(*((instrument, 0) for instrument in (IN_PROGRESS, REQUESTS, ATTEMPTS, CONFLICTS)))
 
     def begin(self) -> None:
         """An event is worked on from now on."""
-        self._tell((IN_PROGRESS, "add", 1))
+        self._tell((IN_PROGRESS, 1))
 
     def record(self, outcome: Mapping[str, str], timings: Mapping[str, float], bytes_read: int) -> None:
         """An event is done. `outcome` has its status, verdict and error code; `timings` milliseconds of steps, and `total`."""
         status = {"status": outcome["status"]}
         self._tell(
-            (IN_PROGRESS, "add", -1),
-            (EVENTS, "add", 1, outcome),
-            (DURATION, "record", timings["total"], status),
-            (BYTES_READ, "record", bytes_read, status),
-            *((STEP, "record", milliseconds, {"step": step}) for step, milliseconds in timings.items() if step != "total"),
-            *([(LAST_SUCCESS, "set", time())] if outcome["verdict"] == "done" else []),
+            (IN_PROGRESS, -1),
+            (EVENTS, 1, outcome),
+            (DURATION, timings["total"], status),
+            (BYTES_READ, bytes_read, status),
+            *((STEP, milliseconds, {"step": step}) for step, milliseconds in timings.items() if step != "total"),
+            *([(LAST_SUCCESS, time())] if outcome["verdict"] == "done" else []),
         )
 
     def record_transaction(self, files: int, *, requests: int, attempts: int, conflicts: int) -> None:
         """A transaction with so many changes, whether it was committed or given up, and what it has cost."""
         self._tell(
-            (GROUP_FILES, "record", files),
-            (REQUESTS, "add", requests),
-            (ATTEMPTS, "add", attempts),
-            (CONFLICTS, "add", conflicts),
+            (GROUP_FILES, files),
+            (REQUESTS, requests),
+            (ATTEMPTS, attempts),
+            (CONFLICTS, conflicts),
         )
 
     def record_waiting(self, changes: int) -> None:
         """So many changes wait for a transaction now."""
-        self._tell((WAITING, "set", changes))
+        self._tell((WAITING, changes))
 
     def _tell(self, *values: Value) -> None:
-        call_methods(
-            [(self._made[instrument.name], method, value, dict(*labels)) for instrument, method, value, *labels in values]
-        )
+        takers = self._takers
+        call_each([(takers[told.name], value, dict(*labels)) for told, value, *labels in values if told.name in takers])

@@ -161,17 +161,24 @@ class LocalFile:
 
 def local_address(path: str) -> str:
     """The absolute path that a file is known by: the sender's, unless `..` behind a symbolic link makes it name another file."""
-    named, real = os.path.abspath(path), os.path.realpath(path)  # noqa: PTH100 - Path.resolve follows links
+    named = os.path.abspath(path)  # noqa: PTH100 - Path.resolve follows links
+    if ".." not in path:
+        return named
+    real = os.path.realpath(path)
     return named if os.path.realpath(named) == real else real
 
 
 def allowed_path(path: str, roots: Sequence[Path]) -> str:
     """The real path, symbolic links followed, when it lies below a root. Raises ObjectUnavailable when it does not."""
     real: str = _ask_system(path, os.path.realpath, path)
-    if not any(Path(real).is_relative_to(os.path.realpath(root)) for root in roots):
+    if not any(_is_below(real, os.path.realpath(root)) for root in roots):
         name = environment_name("local_roots")
         raise ObjectUnavailable(f"{path!r} is not below an allowed folder", remedy=f"{name} lists the allowed folders", path=path)
     return real
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))  # noqa: PTH118 - of text, five times as fast
 
 
 def local_exists(path: str, roots: Sequence[Path]) -> bool:
