@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -37,10 +36,10 @@ _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 def columns_from(table: str, entries: Sequence[Mapping[str, Any]], place: str) -> list[dict[str, Any]]:
     """The columns of a table that have their values in payload entries as they are, each checked; `place` names the list."""
     if len(entries) > 1:
-        names, values_of = _KEYS[table]
-        # What is absent, and which entry is refused first, is for the other way.
-        with suppress(KeyError, _Unfit):
-            columns = map(_convert_column, _SOURCED[table], zip(*map(values_of, entries), strict=True))
+        names, keys = _NAMES[table]
+        with suppress(_Unfit):  # which entry is the first, and why, is found one by one
+            values = zip(*[map(entry.get, keys) for entry in entries], strict=True)
+            columns = map(_convert_column, _SOURCED[table], values)
             return [dict(zip(names, row)) for row in zip(*columns)]  # noqa: B905 - of one length; asking costs a third more
     return [columns_of(table, entry, f"{place}[{index}]") for index, entry in enumerate(entries)]
 
@@ -224,10 +223,7 @@ _COMPUTED = {
     name: {column.name: _CONVERTERS[column.type] for column in table.columns if column.type in _CONVERTERS}
     for name, table in TABLES.items()
 }
-_KEYS = {
-    name: ([source.name for source in sources], itemgetter(*[source.key for source in sources]))
-    for name, sources in _SOURCED.items()
-}
+_NAMES = {name: ([one.name for one in sources], [one.key for one in sources]) for name, sources in _SOURCED.items()}
 
 
 def cell(text: str) -> str:

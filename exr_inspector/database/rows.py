@@ -28,7 +28,7 @@ from exr_inspector.payload.aovs import describe_channels
 from exr_inspector.payload.document import normalize_path
 from exr_inspector.payload.names import layer_key, version_number
 from exr_inspector.payload.places import place_of
-from vast_schemas import PIXEL_STATS, TABLES, VALIDATION_RESULTS
+from vast_schemas import FILES, PIXEL_STATS, TABLES, VALIDATION_RESULTS
 
 Row = dict[str, Any]
 
@@ -421,7 +421,7 @@ _BUILDERS: dict[str, Callable[[Document], list[Row]]] = {
 
 def _vector(values: Any, name: str) -> list[float]:
     """A vector of exactly the column's dimension; both numbers are named when it is not."""
-    wanted = vast_schemas.FILES_SCHEMA.field(name).type.list_size
+    wanted = _DIMENSIONS[name]
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise VectorEmbeddingError(name, f"{wanted} numbers", values)
     try:
@@ -438,6 +438,7 @@ def _vector(values: Any, name: str) -> list[float]:
     return vector
 
 
+_DIMENSIONS = {column.name: column.type.list_size for column in FILES.columns if isinstance(column.type, pa.FixedSizeListType)}
 _VECTOR_REMEDY = "Compute the vector with the dimension of the table's column"
 
 

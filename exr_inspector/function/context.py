@@ -84,7 +84,7 @@ class span:  # noqa: N801 - used as a `with` statement
 
     def __init__(self, ctx: Any, name: str, timings: dict[str, float]) -> None:
         self._name, self._timings = name, timings
-        tracer = ask_platform(getattr, ctx, "tracer")
+        tracer = ask_platform(getattr, ctx, "tracer", None)
         self._current = None if tracer is None else ask_platform(call_method, tracer, "start_as_current_span", name)
 
     def __enter__(self) -> None:
