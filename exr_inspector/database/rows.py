@@ -1,4 +1,4 @@
-"""Payload -> Arrow tables, one function per table; the columns come from `vast_schemas`.
+"""Payload -> Arrow rows, one function per table; the columns come from `vast_schemas`.
 
 A payload with a value of the wrong type is refused before anything is built: BadPayload names the field, what was expected and
 what came. Absent values stay null. An empty input keeps the schema.
@@ -298,9 +298,9 @@ def _file_rows(document: Document) -> list[Row]:
         "bit_depth": max((_CHANNEL_BITS.get(str(channel.get("type")), 0) for channel in channels), default=0) or None,
         "colorspace": next((part["color_space"] for part in document.part_rows if part["color_space"]), None),
     }
-    computed = computed_columns("files", _file_values(document))
+    computed = computed_columns("files", _file_values(document) | _place_of_header(document))
     place = place_columns(path, document.templates)
-    told = {name: value for name, value in _place_of_header(document).items() if place[name] is None}
+    told = {name: computed[name] for name in TOLD_PLACE if place[name] is None}
     row = document.file_columns | derived | computed | {"raw_output": raw_output(document.payload)} | place | told
     return [row | _version_columns(row)]
 
@@ -326,10 +326,10 @@ def _version_columns(row: Row) -> Row:
     return {"version_number": version_number(version), "layer_key": key}
 
 
-def _place_of_header(document: Document) -> Row:
+def _place_of_header(document: Document) -> dict[str, tuple[Any, str]]:
     """Sequence and shot as the renderer names them in the header, for paths that do not tell."""
     part = next((part for part in document.parts if part.get("shot_name") or part.get("sequence_name")), {})
-    return computed_columns("files", {name: (part.get(name), f"parts.{name}") for name in TOLD_PLACE})
+    return {name: (part.get(name), f"parts.{name}") for name in TOLD_PLACE}
 
 
 def _file_values(document: Document) -> dict[str, tuple[Any, str]]:

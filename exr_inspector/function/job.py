@@ -368,14 +368,11 @@ class Job:
         store = store or persist.known_store(settings)
         if store is None:
             return
-        metrics = self.runtime.metrics
-        metrics.record_waiting(persist.group_of(store).waiting)
+        ledgers = []
         with suppress(IndexError):  # another thread may take the last one
             while store.ledgers:
-                spent = store.ledgers.popleft()
-                metrics.record_transaction(
-                    spent.files, requests=spent.requests, attempts=spent.attempts, conflicts=spent.conflicts
-                )
+                ledgers.append(store.ledgers.popleft())
+        self.runtime.metrics.record_storing(persist.group_of(store).waiting, ledgers)
 
     def _step(self, name: str) -> AbstractContextManager[None]:
         """A span of the platform's tracer, whose milliseconds also go to the log line."""

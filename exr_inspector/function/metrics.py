@@ -6,12 +6,15 @@ platform takes others is not known. The host's page of metrics gives seconds, as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exr_inspector.function.context import ask_platform, call_each
+
+if TYPE_CHECKING:
+    from exr_inspector.database.session import Ledger
 
 MILLISECONDS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 90_000, 120_000, 300_000, 600_000)
 BYTES = tuple(4**power for power in range(6, 16))
@@ -90,18 +93,17 @@ class Metrics:
             *([(LAST_SUCCESS, time())] if outcome["verdict"] == "done" else []),
         )
 
-    def record_transaction(self, files: int, *, requests: int, attempts: int, conflicts: int) -> None:
-        """A transaction with so many changes, whether it was committed or given up, and what it has cost."""
-        self._tell(
-            (GROUP_FILES, files),
-            (REQUESTS, requests),
-            (ATTEMPTS, attempts),
-            (CONFLICTS, conflicts),
-        )
-
-    def record_waiting(self, changes: int) -> None:
-        """So many changes wait for a transaction now."""
-        self._tell((WAITING, changes))
+    def record_storing(self, waiting: int, ledgers: Iterable[Ledger]) -> None:
+        """So many changes wait for a transaction now; and what each of the last ones has cost, committed or given up."""
+        values: list[Value] = [(WAITING, waiting)]
+        for spent in ledgers:
+            values += (
+                (GROUP_FILES, spent.files),
+                (REQUESTS, spent.requests),
+                (ATTEMPTS, spent.attempts),
+                (CONFLICTS, spent.conflicts),
+            )
+        self._tell(*values)
 
     def _tell(self, *values: Value) -> None:
         takers = self._takers

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from contexts import Context
+from exr_inspector.database.session import Ledger
 from exr_inspector.function.context import NoTelemetry
 from exr_inspector.function.host_metrics import HostTelemetry
 from exr_inspector.function.metrics import INSTRUMENTS, Metrics
@@ -29,8 +30,7 @@ def measure(ctx: Any) -> None:
     """One event and its transaction, told to the instruments of a context."""
     metrics = Metrics(ctx)
     metrics.begin()
-    metrics.record_waiting(3)
-    metrics.record_transaction(2, requests=8, attempts=2, conflicts=1)
+    metrics.record_storing(3, [Ledger(files=2, requests=8, attempts=2, conflicts=1)])
     metrics.record(DONE, TIMINGS, 65_536)
 
 
