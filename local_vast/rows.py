@@ -83,7 +83,7 @@ class RowStore:
     def _append(self, tx: OpenTransaction, table: TableEntry, batch: pa.RecordBatch, ids: pa.Array) -> None:
         storage = table.storage if batch.schema.equals(table.columns) else table.storage_of(batch.schema)
         listed = ", ".join(f'"{name}"' for name in storage.names)
-        tx.load(f"INSERT INTO {table.physical} ({listed}) SELECT {listed} FROM source", _storage_table(batch, storage, ids))
+        tx.load(f"INSERT INTO {table.physical} ({listed}) FROM source", _storage_table(batch, storage, ids))
 
     def update(self, tx: OpenTransaction, table: TableEntry, batch: pa.RecordBatch) -> None:
         """Set columns of the rows that `$row_id`, the first column, names.

@@ -42,6 +42,7 @@ from vast_schemas import CHILD_TABLES, FILES, FILES_SCHEMA, TABLES, Role, schema
 
 ATTEMPTS = 8
 _LONGEST_WAIT = 2.0
+_JOINS = 2
 # A database that lets every request run into its timeout does not keep a handler thread longer than this and one attempt.
 _LONGEST_TIME = 60.0
 _PATH = "file_path_normalized"
@@ -105,7 +106,7 @@ class Turns:
     """What others do at the turns of a transaction that holds their changes as well: nothing, where there are none."""
 
     def join(self, held: HeldPaths) -> list[Change]:
-        """More changes for it, now that it is begun, each of another path, which is `held` then."""
+        """More changes for it, now that it is begun and nothing is written, each of another path, which is `held` then."""
         return []
 
     def reads_back(self) -> bool:
@@ -160,8 +161,7 @@ def _write(store: Store, changes: list[Change], ledger: Ledger, held: HeldPaths,
     steps: list[_Step] = []
     try:
         with store.transaction(ledger, tables) as work:
-            changes += turns.join(held)
-            by_path = _versions(work, [change.path for change in changes])
+            by_path = _read_joined(work, changes, held, turns)
             steps += [_plan_step(change, by_path[change.path]) for change in changes if isinstance(change, FileRows)]
             marks = {
                 change.path: remove(by_path[change.path], change.removed_at) for change in changes if isinstance(change, Removal)
@@ -176,6 +176,19 @@ def _write(store: Store, changes: list[Change], ledger: Ledger, held: HeldPaths,
     for path, plan in marks.items():
         outcomes[path] = MarkedRemoval(plan.existing.file_id if plan.existing else None)
     return [outcomes[change.path] for change in changes]
+
+
+def _read_joined(work: Work, changes: list[Change], held: HeldPaths, turns: Turns) -> dict[str, list[Version]]:
+    """What is stored of the paths, with those of the changes that join: now, and once more what arrived while that was read.
+
+    Whoever joins late costs the others one statement, and itself a transaction of its own less.
+    """
+    by_path: dict[str, list[Version]] = {}
+    for _ in range(_JOINS):
+        changes += turns.join(held)
+        unread = [change.path for change in changes if change.path not in by_path]
+        by_path |= _versions(work, unread) if unread else {}
+    return by_path
 
 
 def _plan_step(file: FileRows, stored: list[Version]) -> _Step:
