@@ -1,8 +1,8 @@
 """Group commit: changes that arrive while a transaction of this process is under way are stored together in the next one.
 
-The first to arrive leads: it begins a transaction and stores in it what waits by then, itself included, and what arrives while the
-database is asked about those. As soon as all is written it hands over to the first that arrived meanwhile, so that the next
-transaction begins while this one is committed and read back, or tries again what did not succeed.
+The first to arrive leads: it begins a transaction and stores in it what waits by then, itself included, and what arrives while
+the database is asked what it has of those. As soon as all is written it hands over to the first that arrived meanwhile, so that
+the next transaction begins while this one is committed and read back, or tries again what did not succeed.
 Nobody waits for company: a change that arrives alone is stored at once, as it would be without groups.
 
 What a change can count on stays what it is without groups. Of one path a transaction holds one version, in the order of arrival.

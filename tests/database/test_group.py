@@ -12,6 +12,7 @@ import pytest
 
 import vast_db_persistence as persistence
 from databases import Database, assert_sound, kill_at_request, prepared
+from exr_inspector.database import upsert
 from exr_inspector.database.persist import group_of
 from exr_inspector.errors import Retry, VASTDatabaseError
 from sample_payloads import measured, payload
@@ -84,6 +85,28 @@ def test_what_waits_is_stored_in_one_transaction(db: Database, store: persistenc
     }
     assert len({one["file_id"] for one in answers}) == 6
     assert stored(db, "/together") == {f"/together/{n}.exr": 1 for n in range(6)}
+
+
+def test_who_arrives_while_the_paths_are_read_joins_too(
+    db: Database, store: persistence.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their paths are read by one statement more, and by that one alone: whoever arrives then has the next transaction."""
+    read, late = upsert._versions, [payload("/late/first.exr"), payload("/late/second.exr")]
+    futures: list[Future[Any]] = []
+    with ThreadPoolExecutor(2) as pool:
+
+        def read_while_one_arrives(work: Any, paths: Sequence[str]) -> Any:
+            stored = read(work, paths)
+            if late:
+                futures.append(pool.submit(storing(late.pop(0), store)))
+                wait_until(lambda: group_of(store).waiting == 1)
+            return stored
+
+        monkeypatch.setattr(upsert, "_versions", read_while_one_arrives)
+        db.server.clear_requests()
+        answers = [storing(payload("/late/leads.exr"), store)(), *results(futures)]
+    assert [one["requests"] for one in answers] == [GROUPED + 1, GROUPED + 1, ALONE]
+    assert stored(db, "/late") == {f"/late/{name}.exr": 1 for name in ("leads", "first", "second")}
 
 
 def test_a_transaction_leaves_one_ledger_whatever_it_stored(db: Database, store: persistence.Store) -> None:
