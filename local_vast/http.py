@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -75,19 +78,41 @@ class HttpResponse:
 
 
 class _Gateway(wsgi.Gateway_10):
-    """Adds to the environment the headers by their own names, and a function that cuts the connection."""
+    """Hands over what the application asks for and no more: headers by their own names, and a way to cut the connection.
+
+    Of a short request, cheroot's own environment, with each header twice, and the date of the answer took a tenth.
+    """
 
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]  # its stub says None
-        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
-        environ[CUT] = self._cut
-        received = self.req.inheaders.items()
-        environ[HEADERS] = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in received}
-        return environ
+        request = self.req
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.inheaders.items()}
+        return {
+            "REQUEST_METHOD": request.method.decode("latin-1"),
+            "REQUEST_URI": request.uri.decode("latin-1"),
+            "REMOTE_ADDR": request.conn.remote_addr or "",
+            "REMOTE_PORT": str(request.conn.remote_port or ""),
+            "CONTENT_LENGTH": headers.get("content-length", ""),
+            "HTTP_TRANSFER_ENCODING": headers.get("transfer-encoding", ""),
+            "wsgi.input": request.rfile,
+            "wsgi.input_terminated": bool(request.chunked_read),
+            HEADERS: headers,
+            CUT: self._cut,
+        }
+
+    def start_response(self, *answer: Any) -> Any:
+        """With the date, which cheroot would put together for every answer."""
+        self.req.outheaders.append((b"Date", _date_of(int(time.time()))))
+        return super().start_response(*answer)
 
     def _cut(self) -> None:
         """Shut the connection down; cheroot closes it on the error that is raised and answers nothing."""
         self.req.conn.socket.shutdown(socket.SHUT_RDWR)
         raise ConnectionResetError(errno.ECONNRESET, "cut by a fault")
+
+
+@lru_cache(maxsize=1)
+def _date_of(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 class Connection(HTTPConnection):

@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import urllib3
 from cloudevents.conversion import from_json, to_json
@@ -61,7 +60,7 @@ class _Delivery:
     number: int
     headers: dict[str, str] = field(compare=False)
     body: bytes = field(compare=False)
-    event: dict[str, Any] = field(compare=False)
+    event: CloudEvent = field(compare=False)
     attempts: int = field(compare=False, default=0)
 
 
@@ -170,7 +169,7 @@ class ElementTrigger:
             self._count(events=1)
             for _ in range(2 if self._strikes(self.faults.duplicate) else 1):
                 self._unsettled += 1
-                self._push(_Delivery(self._clock(), next(self._numbers), headers, body, json.loads(to_json(event))))
+                self._push(_Delivery(self._clock(), next(self._numbers), headers, body, event))
 
     def _concerns(self, change: ObjectChange) -> bool:
         bucket, prefix, suffix = self._filter
@@ -235,7 +234,7 @@ class ElementTrigger:
 
     def _bury(self, delivery: _Delivery, error: str) -> None:
         moment = datetime.now(UTC).isoformat()
-        line = {"time": moment, "attempts": delivery.attempts, "error": error, "event": delivery.event}
+        line = {"time": moment, "attempts": delivery.attempts, "error": error, "event": json.loads(to_json(delivery.event))}
         try:
             with self._changed:
                 self.dead_letter.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import itertools
 import time
 import uuid
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ class EventMaker:
     @property
     def trigger_id(self) -> str:
         """`<trigger>.<its id>`; the id follows from the name, so a restart does not change it."""
-        return f"{self.trigger}.{uuid.uuid5(uuid.NAMESPACE_URL, f'vastdata.com:{self.trigger}')}"
+        return f"{self.trigger}.{_uuid_of(self.trigger)}"
 
     def event(self, change: ObjectChange) -> CloudEvent:
         """The event about one change."""
@@ -85,6 +86,11 @@ class EventMaker:
                 "object": {"key": quote(change.key, safe="/"), **content, "sequencer": change.sequencer},
             },
         }
+
+
+@cache
+def _uuid_of(trigger: str) -> uuid.UUID:
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"vastdata.com:{trigger}")
 
 
 def is_removal(change: ObjectChange) -> bool:
