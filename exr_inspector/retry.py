@@ -18,14 +18,16 @@ def repeat(
 ) -> T:
     """Run until it meets none of these errors, `attempts` times at most; the last error is raised.
 
-    In between it waits at random, from 50 milliseconds on up to twice as long every time, no longer than `longest_wait` seconds.
-    After `longest_time` seconds it tries no more.
+    In between it waits up to 50 milliseconds, up to twice as long every time, and no longer than `longest_wait` seconds: half of
+    that at random, so that those who met each other do not meet again, and half in any case, so that whoever makes the tables of
+    a new schema gets done. After `longest_time` seconds it tries no more.
     """
     import tenacity  # late: it brings asyncio, and an event that stores nothing needs neither
 
     again = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_after_delay(longest_time),
-        wait=tenacity.wait_random_exponential(multiplier=0.05, max=longest_wait),
+        wait=tenacity.wait_exponential(multiplier=0.025, max=longest_wait / 2)
+        + tenacity.wait_random_exponential(multiplier=0.025, max=longest_wait / 2),
         retry=tenacity.retry_if_exception_type(errors),
         reraise=True,
     )

@@ -125,8 +125,9 @@ class _Lead(Turns):
     def __exit__(self, *_: object) -> None:
         """Whoever is left without an answer was broken off with the thread that led."""
         self.hand_over()
-        broken_off = Retry("the transaction that stored it with others was broken off", code="internal_error")
-        self._settle([Settled(broken_off, Ledger()) for _ in self._members])
+        if not all(member.settled.done() for member in self._members):
+            broken_off = Retry("the transaction that stored it with others was broken off", code="internal_error")
+            self._settle([Settled(broken_off, Ledger()) for _ in self._members])
 
     def store(self, store: Store) -> None:
         """Store what the members bring."""
