@@ -447,8 +447,8 @@ def _id_manifest(raw: Bytes, budget: Budget | None = None) -> dict[str, Any]:
         raise DecodeError("id_manifest_damaged", f"unpacks to {len(unpacked)} bytes where it declares {declared}")
     reader = _ManifestReader(unpacked, budget)
     value["groups"] = reader.groups()
-    if reader.omitted:
-        raise DecodeError("value_shortened", reader.omitted, value)
+    if reader.omission:
+        raise DecodeError("value_shortened", reader.omission, value)
     return value
 
 
@@ -464,7 +464,7 @@ class _ManifestReader:
         """Of the last group that is listed."""
 
     @property
-    def omitted(self) -> str:
+    def omission(self) -> str:
         """What was left out because its text is long; empty when nothing was."""
         if not self._groups_omitted and not self._entries_omitted:
             return ""

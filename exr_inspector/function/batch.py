@@ -128,12 +128,12 @@ def _persist(payloads: list[dict[str, Any]], place: Settings, job: Job) -> list[
 def _by_place(deliveries: Sequence[Delivery], settings: Settings) -> dict[Settings, list[tuple[Prepared, Job]]]:
     """What was read, by the settings that say where it is to be stored."""
     places: dict[Settings, list[tuple[Prepared, Job]]] = {}
-    for delivery, prepared in _prepared(deliveries):
+    for delivery, prepared in _prepare_all(deliveries):
         place, _ = with_event_credentials(settings, prepared.request.data)
         places.setdefault(place, []).append((prepared, delivery.job))
     return places
 
 
-def _prepared(deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, Prepared]]:
+def _prepare_all(deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, Prepared]]:
     for delivery in deliveries:
         yield from ((delivery, one) for one in delivery.objects if isinstance(one, Prepared))

@@ -239,7 +239,7 @@ def s3_client(settings: Settings) -> Any:
         aws_access_key_id=settings.s3_access_key,
         aws_secret_access_key=settings.s3_secret_key,
         region_name=settings.s3_region,
-        verify=_trusted(settings),
+        verify=_trust(settings),
         config=config,
     )
     # Before botocore makes a request of the parameters: it has ideas of its own about where an ARN leads.
@@ -248,7 +248,7 @@ def s3_client(settings: Settings) -> Any:
     return client
 
 
-def _trusted(settings: Settings) -> bool | str:
+def _trust(settings: Settings) -> bool | str:
     """What the database's client trusts: the settings' authorities, else those of the environment. botocore takes no folder."""
     named, verify = environment_bundle(), settings.verify()
     return named if verify is True and named and not Path(named).is_dir() else verify

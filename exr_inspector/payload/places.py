@@ -113,14 +113,14 @@ def _place(path: str, templates: tuple[Template, ...]) -> Place:
             break
         values = template.read(path)
         if values is not None:
-            return _told(values)
+            return _read_place(values)
     else:
         if templates:
             return Place()
     return _place_in(path.rpartition("/")[0])
 
 
-def _told(values: Mapping[str, str]) -> Place:
+def _read_place(values: Mapping[str, str]) -> Place:
     """The place that the fields of a template tell.
 
     AYON's hierarchy holds a shot's sequence last, if not the folder of all shots alone; and assets, which are not shots.

@@ -122,7 +122,7 @@ class Evidence:
         if self.maker is None or self.maker.kind is not Kind.COMPOSITOR or statement.writer is self.maker:
             return False
         # A compositor converts what it reads to a space of its own.
-        carried = statement.writer is not STANDARD or statement.carried
+        carried = statement.writer is not STANDARD or statement.is_carried
         return statement.name.fact in _OF_INPUTS or (statement.name.fact == "color_space" and carried)
 
 

@@ -189,10 +189,10 @@ class _PartRun:
     @property
     def is_sampled(self) -> bool:
         """Whether samples were left out on purpose."""
-        return self.choice is not None and (self.drawn is not None or self.options.sample_stride > 1)
+        return self.choice is not None and (self.draws is not None or self.options.sample_stride > 1)
 
     @property
-    def drawn(self) -> dict[int, int] | None:
+    def draws(self) -> dict[int, int] | None:
         """The units that were drawn and how often each; None where all are read."""
         return self.choice.times if self.choice else None
 
@@ -264,10 +264,10 @@ class _PartRun:
         return f"{self.source.header.header_hash}:{self.part.index}"
 
     def _bands(self, schedule: Schedule) -> Iterator[Band]:
-        if self.drawn is None:
+        if self.draws is None:
             yield from bands.bands(self.grid, self.wanted.__getitem__, schedule.units)
         else:
-            yield from map(self.grid.unit, sorted(self.drawn))
+            yield from map(self.grid.unit, sorted(self.draws))
 
     def _read_bands(self, schedule: Schedule) -> None:
         """Fetches in this thread, decodes and measures in others, joins the results in the order of the image."""
@@ -381,9 +381,9 @@ class _PartRun:
 
     def _times(self, band: Band) -> int:
         """How often the band's unit was drawn; 0 where bands are not drawn."""
-        if self.drawn is None:
+        if self.draws is None:
             return 0
-        return self.drawn[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]
+        return self.draws[band.chunks[0] // (1 if self.layout.tile else self.grid.group)]
 
     def _count_damage(self, outcome: _Outcome, fault: DamagedChunk) -> None:
         self.chunks_damaged += len(outcome.band.chunks)
@@ -453,8 +453,8 @@ class _PartRun:
         details: dict[str, Any] = {"type": channel.kind, "percentiles_exact": channel.tally.percentiles_exact}
         if self.layout.deep:
             return details | self.depth.as_dict()
-        if self.choice and self.drawn and self.options.sample_stride == 1:
-            details["nan_share"] = self._nan_share(channel, self.choice, len(self.drawn))
+        if self.choice and self.draws and self.options.sample_stride == 1:
+            details["nan_share"] = self._nan_share(channel, self.choice, len(self.draws))
         return details
 
     def _nan_share(self, channel: _ChannelTally, choice: Choice, units_read: int) -> dict[str, Any]:

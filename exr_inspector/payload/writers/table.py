@@ -86,7 +86,7 @@ class Statement(NamedTuple):
     name: Name
 
     @property
-    def carried(self) -> bool:
+    def is_carried(self) -> bool:
         """Whether the attribute was carried over from an input."""
         return self.order[0] > 0
 

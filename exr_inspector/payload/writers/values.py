@@ -60,17 +60,8 @@ def number(attribute: Attribute) -> float | None:
 
 def positive(attribute: Attribute) -> float | None:
     """A number above 0, rounded to 6 digits behind the point: for renderers that write 0 or -1 where they know nothing."""
-    return _scaled(1.0, attribute)
-
-
-def scaled(factor: float) -> Callable[[Attribute], float | None]:
-    """A positive number, times `factor`, rounded to 6 digits behind the point."""
-    return partial(_scaled, factor)
-
-
-def _scaled(factor: float, attribute: Attribute) -> float | None:
     value = number(attribute)
-    return round(value * factor, 6) or None if value is not None and value > 0 else None
+    return round(value, 6) or None if value is not None and value > 0 else None
 
 
 def integer(attribute: Attribute) -> int | None:
