@@ -26,8 +26,8 @@ from exr_inspector.function.job import (
     exit_status,
     failures,
     make_runtime,
-    nothing_will_be_stored,
     runtime_of,
+    say_nothing_is_stored,
 )
 from exr_inspector.settings import load
 from exr_inspector.terminal import on_one_line
@@ -42,7 +42,7 @@ def init(ctx):  # type: ignore[no-untyped-def]  # the platform's command line re
     runtime = runtime_of(ctx)
     missing = runtime.settings.missing_for_database()
     if missing:
-        context.write_log(ctx, "error", nothing_will_be_stored(missing))
+        context.write_log(ctx, "error", say_nothing_is_stored(missing))
     for connect in runtime.clients.connectors():
         try:
             connect()
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of to the standard output")
     options = parser.parse_args(arguments)
     try:
-        return inspect(options.inputs, form_named(options), options.output, verbose=options.verbose)
+        return inspect(options.inputs, choose_form(options), options.output, verbose=options.verbose)
     except (OSError, ValueError, Reject) as error:
         parser.error(str(error))
 
@@ -158,7 +158,7 @@ def _allow_named_paths(ctx: Any, arguments: Sequence[str], *, verbose: bool, **o
     setattr(ctx, STATE, runtime)
 
 
-def form_named(options: Any) -> Callable[[Answer], str]:
+def choose_form(options: Any) -> Callable[[Answer], str]:
     """How answers are printed."""
     from exr_inspector.payload import text
 

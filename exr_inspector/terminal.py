@@ -9,6 +9,7 @@ from typing import Any, TextIO
 # C0, DEL and C1, which a terminal obeys; the marks that reorder text; the two separators that break lines; halves of a character.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _KEPT = "\n\t"
+_COMMAND = re.compile(r"`[^`]*`")
 
 
 def on_one_line(text: str) -> str:
@@ -36,11 +37,19 @@ def fit_lines(text: str, file: TextIO) -> str:
 
 
 def wrap_line(line: str, width: int) -> list[str]:
-    """A line in pieces of at most `width` columns, unless a word is longer; what goes on is indented as the line is."""
+    """A line in pieces of at most `width` columns, unless a word is longer; what goes on is indented as the line is.
+
+    What stands in backticks is a command to copy and stays in one piece.
+
+    >>> wrap_line("make it with `exr-inspector init`", 24)
+    ['make it with', '  `exr-inspector init`']
+    """
     import textwrap
 
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+    bound = _COMMAND.sub(_bind, line)
+    pieces = textwrap.wrap(bound, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [piece.replace("\0", " ") for piece in pieces] or [""]
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
@@ -51,6 +60,11 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 def escape_controls(text: str) -> str:
     """JSON with the control characters of its texts as escapes; its own line breaks stay."""
     return _CONTROL.sub(_escape, text)
+
+
+def _bind(command: re.Match[str]) -> str:
+    """The command without blanks at which it could be broken; NUL stands in no line for people."""
+    return command[0].replace(" ", "\0")
 
 
 def _keep_lines(control: re.Match[str]) -> str:

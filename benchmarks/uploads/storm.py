@@ -277,7 +277,7 @@ def steady_rate(entries: Sequence[dict[str, Any]]) -> float:
     """Events a second, without the first and the last tenth of them."""
     moments = sorted(datetime.fromisoformat(entry["time"]) for entry in entries)
     tenth = len(moments) // 10
-    return (len(moments) - 2 * tenth) / (moments[-1 - tenth] - moments[tenth]).total_seconds()
+    return (len(moments) - 2 * tenth - 1) / (moments[-1 - tenth] - moments[tenth]).total_seconds()
 
 
 def spread(values: list[float]) -> str:

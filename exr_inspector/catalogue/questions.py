@@ -151,14 +151,21 @@ def _simplify_null_test(node: exp.Expression) -> exp.Expression:
 
 
 def _drop_true_conditions(statement: exp.Query) -> None:
-    """Leave out `AND TRUE`, which stands where nothing was asked for, and a WHERE that has nothing else."""
-    for both in reversed(list(statement.find_all(exp.And))):  # the innermost first
-        sides = [side for side in (both.left, both.right) if side != exp.true()]
-        if len(sides) < 2:
-            both.replace(sides[0] if sides else exp.true())
+    """Leave out of each WHERE of a SELECT the `AND TRUE` where nothing was asked for, and a WHERE that has nothing else."""
     for where in list(statement.find_all(exp.Where)):
-        if where.this == exp.true():
+        if not isinstance(where.parent, exp.Select):  # an aggregate's FILTER needs its condition
+            continue
+        stated = _operands(where.this)
+        conditions = [condition for condition in stated if condition != exp.true()]
+        if not conditions:
             where.pop()
+        elif len(conditions) < len(stated):
+            where.set("this", exp.and_(*conditions, copy=False))
+
+
+def _operands(condition: exp.Expression) -> list[exp.Expression]:
+    """The conditions that AND joins, or the one that there is."""
+    return [*_operands(condition.left), *_operands(condition.right)] if isinstance(condition, exp.And) else [condition]
 
 
 def load(name: str) -> Question:

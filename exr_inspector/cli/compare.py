@@ -1,8 +1,8 @@
 """What differs between two files, sequences, versions or shots, on disk or stored.
 
-    %(prog)s beauty/v002 beauty/v003               two versions on disk
-    %(prog)s a.1001.exr s3://renders/b.1001.exr    a file on disk, and a stored one
-    %(prog)s apollo/sq010/sh010 apollo/sq010/sh020 two stored shots
+    %(prog)s beauty/v002 beauty/v003                  two versions on disk
+    %(prog)s a.1001.exr s3://renders/b.1001.exr       a file on disk, and a stored one
+    %(prog)s apollo/sq010/sh010 apollo/sq010/sh020    two stored shots
 
 A side is a file, a folder or a sequence such as beauty.#.exr on disk, or what is stored by its file_id, its path, its folder or
 its shot. Files are paired by layer and frame; of several versions of a layer the last one counts. Exit status: 0 nothing differs;

@@ -66,7 +66,7 @@ def inspect(options: common.Options) -> int:
         path.stat()  # raises OSError: what was named and is not there is said before anything is done
     inputs = [str(file) for path in options.paths for file in (renders(path) if path.is_dir() else (path,))]
     overrides = {"stats": options.stats} if options.stats else {}
-    form = function.form_named(options)
+    form = function.choose_form(options)
     if options.summary and sys.stdout.isatty() and not options.output:
         form = fit_to_terminal(form, width_of(sys.stdout))
     status = function.inspect(inputs, form, options.output, verbose=options.verbose, **overrides)

@@ -37,7 +37,7 @@ def main(
     """The command line; returns the exit status."""
     database = data / nearby.DATABASE
     words = [command, *(arguments or ())]
-    if not database.is_dir() and not {command, " ".join(words[:2])} & {*STORING}:
+    if not database.is_dir() and not {command, " ".join(words[:2]), *words} & {*STORING, "-h", "--help"}:
         output.complain(
             f"{program()}: {database} is not there; "
             f"`{program()} backfill RENDERS` makes it from your renders, ./scripts/run from samples"

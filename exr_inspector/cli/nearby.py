@@ -61,8 +61,8 @@ def begin_data(database: Path) -> Iterator[LocalVast]:
         finally:
             # While the endpoint still locks them, so that they are nobody else's.
             if made and not server.store.catalogue.buckets_in_use() and not any(map(Path.is_file, database.glob("objects/**/*"))):
-                shutil.rmtree(database)
-                with suppress(OSError):  # somebody else's file is in one
+                with suppress(OSError):  # somebody else's file is in one, or NFS keeps one that is open
+                    shutil.rmtree(database)
                     for folder in made[1:]:
                         folder.rmdir()
 

@@ -98,7 +98,7 @@ def chosen_policy(name: str | None, left_out: Iterable[str]) -> Policy:
     from exr_inspector.operations import validation
     from exr_inspector.settings import load
 
-    policy = validation.policy_named(name or load().policy)
+    policy = validation.find_policy(name or load().policy)
     rules = [rule.id for rule in policy.rules]
     for rule in left_out:
         if rule not in rules:

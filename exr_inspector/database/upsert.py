@@ -181,7 +181,7 @@ def _write(store: Store, changes: list[Change], ledger: Ledger, held: HeldPaths,
 def _read_joined(work: Work, changes: list[Change], held: HeldPaths, turns: Turns) -> dict[str, list[Version]]:
     """What is stored of the paths, with those of the changes that join: now, and once more what arrived while that was read.
 
-    Whoever joins late costs the others one statement, and itself a transaction of its own less.
+    Whoever joins late costs the others one statement, and saves itself a transaction of its own.
     """
     by_path: dict[str, list[Version]] = {}
     for _ in range(_JOINS):

@@ -548,7 +548,7 @@ def skip_persistence(missing: str) -> dict[str, Any]:
     return {"status": "skipped", "missing_setting": missing, "message": f"{missing} is not set, so nothing was stored"}
 
 
-def nothing_will_be_stored(missing: str) -> dict[str, Any]:
+def say_nothing_is_stored(missing: str) -> dict[str, Any]:
     """The log line of a container that inspects and stores nothing because a setting is missing."""
     remedy = (
         "Set VAST_DB_ENDPOINT, VAST_DB_ACCESS_KEY, VAST_DB_SECRET_KEY and VAST_DB_BUCKET, or name the secret that holds them in "

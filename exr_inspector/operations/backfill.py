@@ -22,6 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from exr_inspector.catalogue.units import quantity
 from exr_inspector.database.persist import open_store, persist_batch
 from exr_inspector.database.rows import TOLD_PLACE, place_columns
 from exr_inspector.database.session import Ledger, Store
@@ -153,7 +154,7 @@ def is_left_out(name: str) -> bool:
 
 def no_render_in(place: Path | str, left_out: int = 0) -> NothingToRead:
     """The error about a folder or a prefix that holds no EXR, but for hidden and temporary ones."""
-    others = f" but {left_out} hidden or temporary ones" if left_out else ""
+    others = f", only {quantity(left_out, 'hidden or temporary file')}" if left_out else ""
     return NothingToRead(f"{place} holds no EXR{others}", remedy="Name a place that does")
 
 

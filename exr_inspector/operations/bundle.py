@@ -35,7 +35,7 @@ def collect(steps: dict[str, Any], settings: Settings) -> dict[str, Any]:
         "python": sys.version,
         "platform": platform.platform(),
         "packages": dict(_packages()),
-        "settings": settings_shown(settings),
+        "settings": list_settings(settings),
         "steps": steps,
         "last_errors": _last_errors(settings),
     }
@@ -51,7 +51,7 @@ def _packages() -> list[tuple[str, str | None]]:
     return versions
 
 
-def settings_shown(settings: Settings) -> dict[str, Any]:
+def list_settings(settings: Settings) -> dict[str, Any]:
     """Every setting that is not a secret; of a secret, whether it is set."""
     shown: dict[str, Any] = {}
     for item in fields(Settings):

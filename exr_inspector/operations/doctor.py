@@ -34,7 +34,12 @@ from exr_inspector.settings import Settings, environment_bundle
 from vast_schemas import CURRENT_VERSION, TABLES, schema_for
 
 TIMEOUT = 5.0
-KEYS = {"VAST_DB_ACCESS_KEY": "db_access_key", "VAST_DB_SECRET_KEY": "db_secret_key"}
+KEYS = {
+    "VAST_DB_ACCESS_KEY": "db_access_key",
+    "VAST_DB_SECRET_KEY": "db_secret_key",
+    "S3_ACCESS_KEY": "s3_access_key",
+    "S3_SECRET_KEY": "s3_secret_key",
+}
 """What the steps before the credentials do without."""
 SHOWN = 5
 """Differences of tables that are named."""

@@ -25,7 +25,7 @@ from exr_inspector.validation.validate import Policy, load_policy, validate
 COLUMNS = ["file_path_normalized", "is_current", "deleted_at", "last_inspected", "status", "raw_output"]
 
 
-def policy_named(name: str) -> Policy:
+def find_policy(name: str) -> Policy:
     """The policy in a file, or a shipped one by its name."""
     shipped = SHIPPED / f"{name}.toml"
     return load_policy(shipped if shipped.is_file() and not Path(name).exists() else name)

@@ -96,11 +96,11 @@ def parse_name(path: str, *, is_texture: bool = False) -> FileName:
 def version_number(version: str | None) -> int | None:
     """The number of a version token; None without one, and of digits that are a date or an identifier rather than a number.
 
-    >>> version_number("v003"), version_number(None)
-    (3, None)
+    >>> version_number("v003"), version_number("final"), version_number(None)
+    (3, None, None)
     """
     digits = version.lstrip("v") if version else ""
-    return int(digits) if 0 < len(digits) <= _MAX_VERSION_DIGITS else None
+    return int(digits) if digits.isdecimal() and len(digits) <= _MAX_VERSION_DIGITS else None
 
 
 def layer_key(key: str, version: str | None) -> str:

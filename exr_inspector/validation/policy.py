@@ -249,8 +249,9 @@ class _PolicyReader:
         for key in table:
             if key not in known:
                 close = near_names(key, sorted(known))
-                meant = f"did you mean {close}?" if close else f"known are {', '.join(sorted(known))}"
-                raise self._error(f"unknown key {key!r}; {meant}", self._line_of(key, first, last), rule)
+                meant = f"did you mean {close}? Known" if close else "known"
+                message = f"unknown key {key!r}; {meant} are {', '.join(sorted(known))}"
+                raise self._error(message, self._line_of(key, first, last), rule)
 
     def _check_ids(self, rules: tuple[Rule, ...]) -> None:
         seen: dict[str, int] = {}

@@ -101,6 +101,21 @@ def test_a_hostile_value_is_a_value(show: str) -> None:
         assert engine.run(sql, question.bind({"show": show + "x"})).num_rows == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "bound"),
+    [
+        ("x FROM files WHERE a AND ($show IS NULL OR show_name = $show) AND (b OR c)", "x FROM files WHERE a AND (b OR c)"),
+        ("x FROM files WHERE ($show IS NULL OR show_name = $show)", "x FROM files"),
+        ("COUNT(*) FILTER(WHERE ($show IS NULL OR show_name = $show)) FROM files", "COUNT(*) FILTER(WHERE TRUE) FROM files"),
+        ("TRUE AND channel_count FROM files", "TRUE AND channel_count FROM files"),
+    ],
+)
+def test_only_a_condition_of_a_select_is_left_out(asked: str, bound: str) -> None:
+    """An aggregate's filter needs one, and a value is not a condition."""
+    question = questions.read("q", f"-- Question: q?\n-- Asked by: a\n-- $show text = null: s\nSELECT {asked}")
+    assert question.bind().sql("duckdb") == f"SELECT {bound}"
+
+
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_any_text_survives_the_statement(text: str) -> None:

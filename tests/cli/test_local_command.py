@@ -47,7 +47,7 @@ def test_a_backfill_begins_with_no_data(tmp_path: Path, capfd: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "typed", ["backfill nope", "backfill empty", "backfill -h", "schema restore --backup-path nope", "schema verify"]
+    "typed", ["backfill nope", "backfill empty", "backfill -h", "schema -h", "schema restore --backup-path nope", "schema verify"]
 )
 def test_a_command_that_stores_nothing_leaves_nothing(tmp_path: Path, typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No folder for data, which the next command would take for one that holds some."""

@@ -260,5 +260,5 @@ def test_a_backfill_of_nothing_makes_no_tables(stored: Database, tmp_path: Path)
     elsewhere = stored.at("unmade")
     status, answer = run(elsewhere, "backfill", str(tmp_path), "--workers", "1")
     assert (status, answer["error"]["code"]) == (2, "nothing_to_read")
-    assert answer["error"]["message"].endswith("holds no EXR but 1 hidden or temporary ones")
+    assert answer["error"]["message"].endswith("holds no EXR, only 1 hidden or temporary file")
     assert state(elsewhere).tables == {}

@@ -59,8 +59,10 @@ def test_help_and_mistakes_fit(name: str, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_an_example_in_pieces_can_be_copied(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A shell joins what a backslash parts; an option stays with its value."""
+    """A shell joins what a backslash parts; an option stays with its value, and what a command does stands apart."""
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    command.main(["compare", "-h"])
+    assert "\n    exr-inspector compare apollo/sq010/sh010 apollo/sq010/sh020\n" in capsys.readouterr().out
     command.main(["validate", "-h"])
     joined = re.sub(r" \\\n +", " ", capsys.readouterr().out)
     assert '\n    exr-inspector validate "plates/**/*.exr" --policy aces_container --except timecode --format junit' in joined

@@ -112,8 +112,9 @@ def test_a_port_where_nobody_listens(empty: Database) -> None:
 
 def test_an_address_is_tried_without_keys(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever only asks whether the endpoint answers need not have them; what needs them says that they are missing."""
-    for name in ("VAST_DB_ACCESS_KEY", "VAST_DB_SECRET_KEY"):
+    for name in ("VAST_DB_ACCESS_KEY", "VAST_DB_SECRET_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("S3_ENDPOINT", empty.server.url)
     for url, failed in (("http://data-vip.invalid", "dns"), (empty.server.url, "credentials")):
         verdicts = doctor.examine(doctor.Patient(url))
         assert next(name for name, one in verdicts.items() if one["verdict"] == "failed") == failed

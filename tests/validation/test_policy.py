@@ -64,6 +64,7 @@ def test_a_policy_keeps_its_rules_in_order():
         (HEAD + rule().replace("[[rule]]", "[[rules]]"), 4, "unknown key 'rules'; did you mean rule"),
         (HEAD + rule(kind=None, knd="deep"), 8, "unknown key 'knd'; did you mean kind?"),
         (HEAD + rule(id=None, idd="r"), 8, "unknown key 'idd'; did you mean id"),
+        (HEAD + rule(id=None, x="r"), 8, "unknown key 'x'; known are"),
         (HEAD + rule(severity=None, severty="FAIL"), 8, "unknown key 'severty'; did you mean severity?"),
         (HEAD + rule(kind=None), 4, "kind must be one of"),
         (HEAD + rule(kind="dept"), 6, "unknown kind 'dept'; did you mean deep"),
