@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +28,7 @@ import main
 from exr_inspector.arguments import Parser
 from exr_inspector.catalogue import connection, tables
 from exr_inspector.catalogue.report import page
+from exr_inspector.cli.inspect import fit_to_terminal
 from exr_inspector.cli.nearby import BUCKET, SCHEMA
 from exr_inspector.operations.samples import write_samples
 from exr_inspector.payload import text
@@ -91,12 +92,10 @@ def read_tables(server: LocalVast) -> dict[str, pa.Table]:
         return {name: schema.table(name).select().read_all() for name in SHOWN}
 
 
-def show_result(result: dict[str, Any]) -> None:
-    """The result of one event, its long lists cut to their beginning."""
-    brief = dict(result)
-    brief["channels"] = [*result["channels"][:3], f"... {len(result['channels'])} in all"]
-    brief["attributes"] = {"parts": [[*part[:3], f"... {len(part)} in all"] for part in result["attributes"]["parts"]]}
-    console.print(text.pretty(brief, console.width), highlight=False, markup=False, soft_wrap=True)
+def show_results(results: Iterable[dict[str, Any]]) -> None:
+    """What the function found in each file, as `exr-inspector inspect` says it."""
+    form = fit_to_terminal(text.summary_line, console.width)
+    console.print("\n".join(map(form, results)), highlight=False, markup=False, soft_wrap=True)
 
 
 def show_tables(stored: dict[str, pa.Table], reference: str) -> None:
@@ -163,7 +162,7 @@ def run() -> None:
         results = inspect(server, paths, args.data / "function.log")
         rows = read_tables(server)
         page.write(connection.open_target(connection.settings_of(server.url, f"{BUCKET}/{SCHEMA}")), args.data / "report.html")
-    show_result(results[paths[0]])
+    show_results(results.values())
     show_tables(rows, args.reference)
     show_neighbours(rows["files"], args.reference)
     show_end(results, args.data)
