@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from exr_inspector.payload.aov_words import DATA_ROLES
 from exr_inspector.terminal import escape_controls, on_one_line
 
 WIDTH = 150
+SHOWN_FAULTS = 4
+"""Counts of bad samples that a line has; a broken AOV can have them in all of its channels."""
 
 
 def pretty(payload: Any, width: int = WIDTH) -> str:
@@ -60,7 +63,7 @@ def _fill_lines(entries: list[str], indent: int, width: int) -> str:
 
 
 def summary_line(payload: dict[str, Any]) -> str:
-    """One line about a file: status, path, picture, channels, origin, size, and what is wrong with it.
+    """One line about a file: status, path, picture, channels, origin, size, what its pixels hold, and what is wrong with it.
 
     An answer that is not a payload (`skipped`, `rejected`) has its status and its first error.
     """
@@ -68,7 +71,8 @@ def summary_line(payload: dict[str, Any]) -> str:
         errors = payload.get("errors") or [{}]
         return "  ".join(on_one_line(str(word)) for word in (payload.get("status"), errors[0].get("message")) if word)
     file = payload["file"]
-    words = [file["status"], file["path"], *_pictures(payload), *_origin(payload), *_size(file), *_faults(payload)]
+    words = [file["status"], file["path"], *_pictures(payload), *_origin(payload), *_size(file)]
+    words += [*_pixels(payload), *_faults(payload)]
     return "  ".join(on_one_line(word) for word in words if word)
 
 
@@ -126,3 +130,60 @@ def _faults(payload: dict[str, Any]) -> Iterator[str]:
         if entries := payload[kind]:
             more = f" (+{len(entries) - 1})" if len(entries) > 1 else ""
             yield f"{kind[:-1]} {entries[0]['code']}{more}"
+
+
+def _pixels(payload: dict[str, Any]) -> Iterator[str]:
+    """What statistics found: chunks that do not decode, a black or constant picture, bad samples by channel.
+
+    Where pixels were read and nothing is wrong, that is said as well; where none were read, nothing is.
+    """
+    if not (stats := payload["stats"]):
+        return
+    damaged, chunks = (sum(part[key] for part in stats["parts"]) for key in ("chunks_damaged", "chunks"))
+    if damaged:
+        yield f"{damaged:,} of {chunks:,} chunks {'does' if damaged == 1 else 'do'} not decode"
+    if any("skipped" in part for part in stats["parts"]):
+        yield "deep pixels not read"
+    measured = [row for row in stats["channels"] if row["pixel_count"]]
+    if not measured:
+        return
+    yield from _flat_pictures(payload["channels"], measured)
+    faults = list(_bad_samples(payload["channels"], measured, several=len(stats["parts"]) > 1))
+    yield from faults[:SHOWN_FAULTS]
+    if len(faults) > SHOWN_FAULTS:
+        yield f"(+{len(faults) - SHOWN_FAULTS})"
+    if not faults:
+        is_whole = not (stats["is_sampled"] or stats["is_partial"])
+        yield "no NaN, Infinity or negative colour" + ("" if is_whole else " in the pixels that were read")
+
+
+def _bad_samples(channels: list[dict[str, Any]], rows: list[dict[str, Any]], *, several: bool) -> Iterator[str]:
+    """`8 NaN in R, first at x 4, y 3` for each channel that has some; with its part where there are several."""
+    roles = {(channel["part_index"], channel["name"]): channel["role"] for channel in channels}
+    for row in rows:
+        place = f"{row['channel_name']} of part {row['part_index']}" if several else row["channel_name"]
+        if row["nan_count"]:
+            at = "" if row["first_nan_x"] is None else f", first at x {row['first_nan_x']}, y {row['first_nan_y']}"
+            yield f"{row['nan_count']:,} NaN in {place}{at}"
+        if infinite := row["pos_inf_count"] + row["neg_inf_count"]:
+            yield f"{infinite:,} Infinity in {place}"
+        role = roles.get((row["part_index"], row["channel_name"]))
+        if row["negative_count"] and role not in (None, "spectral", *DATA_ROLES):
+            yield f"{row['negative_count']:,} negative in {place}"
+
+
+def _flat_pictures(channels: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterator[str]:
+    """`black` or `constant`, for each layer of the beauty; where a file has no beauty, for all of its channels together.
+
+    A light that is off leaves its own layer black in every frame, so other layers are not told.
+    """
+    figures = {(row["part_index"], row["channel_name"]): row for row in rows}
+    layers: dict[tuple[int, str], list[dict[str, Any] | None]] = {}
+    beauty = [channel for channel in channels if channel["role"] == "beauty"]
+    for channel in beauty or channels:
+        layer = (channel["part_index"], channel["layer_name"] or "") if beauty else (0, "")
+        layers.setdefault(layer, []).append(figures.get((channel["part_index"], channel["name"])))
+    for (_, name), of_layer in layers.items():
+        if all(row and row["is_constant"] and row["finite_count"] for row in of_layer):
+            kind = "black" if all(row and row["min_value"] == row["max_value"] == 0 for row in of_layer) else "constant"
+            yield f"{kind} picture" + (f" in {name}" if name else "")

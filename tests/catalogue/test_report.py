@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -23,7 +24,7 @@ from exr_inspector.catalogue import engine, questions
 from exr_inspector.catalogue.report import alike, answers, live, problems, trend
 from exr_inspector.catalogue.report import data as report_data
 from exr_inspector.catalogue.report import page as report_page
-from exr_inspector.catalogue.report.kinds import KINDS
+from exr_inspector.catalogue.report.kinds import KINDS, OF_PIXELS, SINGLE
 from exr_inspector.cli import report
 from exr_inspector.errors import VASTDatabaseError
 from local_vast import LocalVast
@@ -206,6 +207,20 @@ def test_questions_that_share_tables_are_answered_as_by_themselves(server: Local
             rows = query_cases.comparable(answer(query_cases.statement(name)))
             assert rows == query_cases.golden(name)
             assert (len(apart) > before) == (name in ("storage_what_if", "shot_cost", "bad_pixels"))
+
+
+def test_a_command_that_looks_at_a_file_shows_the_fault() -> None:
+    """Faults of pixels need the pixels; a header is enough for the others."""
+    with duckdb.connect() as sql:
+        sql.execute(
+            "CREATE TABLE present (show_name TEXT, sequence_name TEXT, shot_name TEXT, layer_name TEXT, version_token TEXT,"
+            " mtime TIMESTAMP, first_seen TIMESTAMP, frame_number BIGINT, host TEXT, sequence_key TEXT, file_path TEXT)"
+        )
+        faults = [problems.Fault(kind, {}, None, "", path="/r/a b.1005.exr") for kind in SINGLE]
+        commands = {row["kind"]: row["command"] for row in problems.as_rows(sql, faults)}
+    assert {commands[kind] for kind in OF_PIXELS} == {"exr-inspector inspect '/r/a b.1005.exr' --stats"}
+    assert {commands[kind] for kind in set(SINGLE) - set(OF_PIXELS)} == {"exr-inspector inspect '/r/a b.1005.exr'"}
+    assert set(OF_PIXELS) < set(SINGLE)
 
 
 def test_every_kind_has_a_question_that_ships() -> None:

@@ -76,3 +76,5 @@ KINDS = {
 
 SINGLE = ("unreadable", "damaged", "incomplete", "nan", "negative", "odd", "flicker", "oversized", "black")
 """Kinds whose command looks at the first file itself; of the others it asks the question again."""
+OF_PIXELS = ("damaged", "nan", "black", "negative", "flicker")
+"""Those of SINGLE that show only where the pixels are read."""

@@ -20,7 +20,7 @@ import pyarrow as pa
 from exr_inspector.catalogue import questions
 from exr_inspector.catalogue.output import plain, rows_of
 from exr_inspector.catalogue.report.answers import Row
-from exr_inspector.catalogue.report.kinds import KINDS, SINGLE
+from exr_inspector.catalogue.report.kinds import KINDS, OF_PIXELS, SINGLE
 from exr_inspector.catalogue.units import duration, number, quantity, size, window
 from exr_inspector.payload.names import layer_key, parse_name
 
@@ -418,7 +418,7 @@ def _as_row(fault: Fault, where: Where) -> Row:
 def _command(fault: Fault, place: Mapping[str, str | None]) -> str:
     """What to type to see more of it."""
     if fault.kind in SINGLE and fault.path and "://" not in fault.path:
-        return f"exr-inspector inspect {shlex.quote(fault.path)}"
+        return f"exr-inspector inspect {shlex.quote(fault.path)}" + (" --stats" if fault.kind in OF_PIXELS else "")
     question = fault.question or KINDS[fault.kind].question
     named = [
         f"--{name} {shlex.quote(place[name] or '')}" for name in ("show", "shot") if place[name] and name in _parameters(question)
