@@ -6,7 +6,8 @@
 
 A policy is a TOML file, or the name of one that ships; without --policy it is that of the settings. What is found stands by rule
 and sequence, with ranges of frames. --stored reads no file: it judges the payloads of current files, in which values that were
-too large to store count by their digest.
+too large to store count by their digest. Nothing is stored: for `ask failed_rules` and the report, `exr-inspector backfill` with
+--policy stores what it finds.
 
 Exit status: 0 nothing fails; 3 something fails; 2 wrong use; 1 the database did not answer.
 """

@@ -265,7 +265,7 @@ def test_what_was_not_judged_is_said(browser: Browser, data: Row, folder: Path, 
         assert "not judged" in other.locator("#figures").inner_text()
         assert "failed" not in other.locator("#figures").inner_text()
         assert "is not known" in other.locator("#delivery-lead").inner_text()
-        assert "exr-inspector validate --stored" in other.locator("#delivery").inner_text()
+        assert "exr-inspector backfill --from-catalog --policy default" in other.locator("#delivery").inner_text()
 
 
 def test_one_of_a_thing_is_singular(browser: Browser, data: Row, folder: Path) -> None:

@@ -66,7 +66,7 @@ drawers.delivery = () => {
   const [files, judged, failed] = [sum("files"), sum("judged"), sum("failed")];
   const verdict = judged ? ` ${count(failed)} of the judged failed.` : " Whether anything would fail delivery is not known.";
   find("delivery-lead").textContent = `Judged ${count(judged)} of ${plural(files, "file")}; ${count(files - judged)} not judged.${verdict}`;
-  const how = [element("p", { text: "Judge what is stored, without reading a file again:" }), commandLine("exr-inspector validate --stored --policy default")];
+  const how = [element("p", { text: "Judge what is stored, and store what is found; headers are read again:" }), commandLine("exr-inspector backfill --from-catalog --policy default")];
   const legend = element("ul", { class: "legend" }, ...PARTS.map(([kind, text]) => element("li", {}, element("i", { class: kind === "bad" ? "missing" : kind }), text)));
   find("how").replaceChildren(legend, ...(judged < files ? how : []), element("p", {}, failed ? link("What failed, and what to do about it", { at: "attention", kind: "delivery,cryptomatte" }) : ""));
 };
