@@ -14,6 +14,7 @@ from exr_inspector.payload.names import parse_name
 
 _WORDS = re.compile(r"[^._]+")
 _LONGEST_WORDS = 200
+_VERSION = re.compile(r"[vV](\d+|#)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ def is_path(value: object) -> bool:
     (True, True, False)
     """
     return isinstance(value, str) and "/" in value and (value.startswith("/") or "://" in value) and " and " not in value
+
+
+def is_version(name: str) -> bool:
+    """Whether a name is a version's and nothing else, as folders have it and the key of a layer.
+
+    >>> is_version("v003"), is_version("v#"), is_version("beauty/v003")
+    (True, True, False)
+    """
+    return _VERSION.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=10_000)

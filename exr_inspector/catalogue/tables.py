@@ -257,6 +257,10 @@ class _Reading:
         below = {row[subject] and places.file(row[subject]).below(common) for row in self.rows}
         if "." in below and len(below) > 1:
             common = common.rpartition("/")[0]  # a file is called by its folder where its name says no more
+        if any(
+            places.is_version(places.file(path).below(common)) for name in names for row in self.rows if (path := row.get(name))
+        ):
+            common = common.rpartition("/")[0]  # v003 alone does not say of what
         self.folder = common
         for name in names:
             for row in self.rows:

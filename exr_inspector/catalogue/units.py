@@ -11,6 +11,8 @@ from typing import Any
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 THOUSAND = 1000
 MEBIBYTE = 2**20
+LONGEST_LIST = 16
+"""Numbers that a cell shows: a matrix, and not a vector."""
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?")
 
@@ -116,6 +118,8 @@ def as_read(name: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list) and len(value) > LONGEST_LIST and all(isinstance(one, int | float) for one in value):
+        return f"[{len(value)} numbers]"
     if isinstance(value, int | float):
         return _number_as_read(name, value)
     if isinstance(value, datetime) or (isinstance(value, str) and is_moment(value)):

@@ -151,3 +151,24 @@ def test_a_range_beside_its_count_has_a_title_of_its_own(monkeypatch: pytest.Mon
     """Two columns named frames would leave open which is which."""
     head = " ".join(shown(query_cases.golden("bad_pixels"), 110, monkeypatch))
     assert "frames  range" in head
+
+
+def test_a_vector_is_told_by_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix is shown; --wide, and what programs read, has all numbers of a vector."""
+    rows = [{"status": "ok", "vector": [0.5 * at] * 384, "matrix": [at] * 16} for at in range(2)]
+    text = "\n".join(shown(rows, 80, monkeypatch))
+    assert text.count("[384 numbers]") == 2
+    assert ", ".join(["1"] * 4) in text
+    assert "[384 numbers]" not in "\n".join(shown(rows, 80, monkeypatch, wide=True))
+
+
+def test_a_path_is_not_shortened_to_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all rows share is said above them, but for the layer, without which a version says nothing."""
+    folder = "s3://renders/apollo/sh020/beauty"
+    rows = [
+        {"file_path": f"{folder}/v003/sh020_beauty_v003.{at}.exr", "layer_key": f"{folder}/v#/sh020_beauty_v#.#.exr", "frame": at}
+        for at in (1001, 1002)
+    ]
+    text = "\n".join(shown(rows, 80, monkeypatch))
+    assert "in s3://renders/apollo/sh020\n" in text
+    assert "file beauty/v003, layer key beauty/v#" in text
