@@ -146,7 +146,8 @@ def connect(settings: Settings) -> Any:
     missing = [name for name in ("db_endpoint", "db_access_key", "db_secret_key") if not getattr(settings, name)]
     if missing:
         names = ", ".join(environment_name(name) for name in missing)
-        raise BadSettings(f"{names}: not set, so there is no database to connect to", remedy="docs/CONFIGURATION.md describes it")
+        remedy = "On a laptop, `exr-inspector local backfill RENDERS` makes one here; docs/CONFIGURATION.md has that of a cluster"
+        raise BadSettings(f"{names}: not set, so there is no database to connect to", remedy=remedy)
     place = f"VAST DataBase at {settings.db_endpoint}"
     with translate_errors(partial(rulings.as_inspector_error, place=place)):
         session = _session_class()(settings)

@@ -96,6 +96,13 @@ def test_advice_is_wrapped_and_a_command_is_not(tmp_path: Path) -> None:
     assert any(line.startswith("      fix: Copy it again") for line in lines)
 
 
+def test_without_a_database_the_way_to_one_is_said(tmp_path: Path) -> None:
+    """One that a laptop can make, first; the command can be copied."""
+    lines = on_terminal(tmp_path, "ask", "broken_frames")
+    assert max(map(len, lines)) <= COLUMNS
+    assert "`exr-inspector local backfill RENDERS`" in " ".join(" ".join(lines).split())
+
+
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_a_bar_shrinks_before_its_words_do(columns: int) -> None:
     """First the folder loses its beginning, then it goes; numbers stay whole."""
