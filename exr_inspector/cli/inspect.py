@@ -5,12 +5,14 @@
     %(prog)s beauty.1001.exr --stats --json     with the statistics of its pixels
 
 Where an endpoint is configured, what is inspected is stored as well. A terminal gets `--summary`, a pipe one JSON document a
-line. Exit status: 0 all were inspected; 3 some could not be; others as in `exr-inspector -h`.
+line. Exit status: 0 every file is whole; 3 some are incomplete, damaged or unreadable; others as in `exr-inspector -h`. Of what
+the pixels of a whole file hold, NaN or black, no status speaks; `exr-inspector validate` judges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,7 +35,7 @@ INDENT = 4 * " "
 def main(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="files, folders, or events as .json")],
     summary: Annotated[
-        bool, typer.Option("--summary", help="a line of text for each file, broken where a terminal ends")
+        bool, typer.Option("--summary", help="a line of text for each file; a terminal's end breaks it, but no path")
     ] = False,
     pretty: Annotated[bool, typer.Option("--pretty", help="JSON laid out to be read")] = False,
     json: Annotated[bool, typer.Option("--json", help="one JSON document a line")] = False,
@@ -58,6 +60,7 @@ def inspect(options: common.Options) -> int:
     import main as function
     from exr_inspector.catalogue.tables import width_of
     from exr_inspector.operations.validation import renders
+    from exr_inspector.payload import text
 
     if options.summary + options.pretty + options.json > 1:
         raise common.BadUse("--summary, --pretty and --json exclude each other", remedy="Give one of them")
@@ -69,8 +72,25 @@ def inspect(options: common.Options) -> int:
     form = function.choose_form(options)
     if options.summary and sys.stdout.isatty() and not options.output:
         form = fit_to_terminal(form, width_of(sys.stdout))
-    status = function.inspect(inputs, form, options.output, verbose=options.verbose, **overrides)
-    return STATUSES[status]
+    if options.pretty and sys.stdout.isatty() and not options.output:
+        form = partial(text.pretty, width=width_of(sys.stdout))
+    broken: list[str] = []
+    status = function.inspect(inputs, note_broken(form, broken), options.output, verbose=options.verbose, **overrides)
+    return STATUSES[status] or (common.FOUND if broken else common.DONE)
+
+
+def note_broken(form: Callable[[Any], str], broken: list[str]) -> Callable[[Any], str]:
+    """The form, which also adds to `broken` the paths of files that are not whole.
+
+    The function is done with an incomplete file once that is stored; whoever typed the command asked whether it is whole.
+    """
+
+    def note(answer: Any) -> str:
+        files = [one["file"] for one in answer.get("results", [answer]) if "file" in one]
+        broken.extend(file["path"] for file in files if file["status"] != "ok")
+        return form(answer)
+
+    return note
 
 
 def fit_to_terminal(form: Callable[[Any], str], width: int) -> Callable[[Any], str]:

@@ -216,6 +216,7 @@ def test_files_to_which_no_rule_applies_are_counted(tmp_path: Path, capsys: pyte
         ("inspect", ("{empty}",), 2),
         ("inspect", ("{frame}", "{broken}"), 3),
         ("inspect", ("{frame}",), 0),
+        ("inspect", ("{frame}", "{cut}"), 3),
         ("validate", ("{folder}/nope",), 2),
         ("validate", ("{folder}/nope*",), 2),
         ("validate", ("{empty}",), 2),
@@ -241,12 +242,13 @@ def test_an_exit_status_means_the_same_of_every_command(
     stored: Database, tmp_path: Path, script: str, arguments: tuple[str, ...], expected: int
 ) -> None:
     """2 where something is not there, or there is nothing in it; 3 where some files failed; 0 where nothing is left to do."""
-    places = {name: tmp_path / name for name in ("empty", "nothing", "gone", "frame.exr", "broken.exr")}
+    places = {name: tmp_path / name for name in ("empty", "nothing", "gone", "frame.exr", "broken.exr", "cut.exr")}
     places["empty"].mkdir()
     places["nothing"].write_text("", encoding="utf-8")
     places["gone"].write_text(f"{tmp_path}/nope.exr\n", encoding="utf-8")
     places["frame.exr"].write_bytes(image())
     places["broken.exr"].write_bytes(b"no EXR")
+    places["cut.exr"].write_bytes(image()[:-150])
     named = {name.partition(".")[0]: path for name, path in places.items()} | {"folder": tmp_path}
     given = [argument.format(**named) for argument in arguments]
     given += ["--workers", "1"] if script == "backfill" else []
