@@ -83,7 +83,7 @@ def backfill(options: common.Options) -> common.Answer:
     batches = batches_of(items, options.batch)
     counting = partial(_count, options, settings, described=False)
     with _report_failures(options.report) as total:
-        seen = watch("backfill", partial(_beat, options, total), counting, quiet=options.json)
+        seen = watch("backfill", partial(_beat, options, total), counting, started, quiet=options.json)
         with seen, closing(_outcomes(options, settings, batches)) as outcomes:
             for outcome in outcomes:
                 total.add(outcome)
@@ -209,8 +209,12 @@ def _counts(total: Outcome) -> str:
 
 
 def _answer(total: Outcome, seconds: float, left_out: int) -> common.Answer:
-    rate = total.files / seconds if seconds else 0.0
-    lines = [f"{_counts(total)}; {rate:.1f} files/s", *_name_placeless(total.without_shot, total.files)]
+    from exr_inspector.cli.progress import rate_of
+
+    lines = [
+        f"{_counts(total)}; {total.files:,} files in {seconds:.1f} s, {rate_of(total.files, seconds)}",
+        *_name_placeless(total.without_shot, total.files),
+    ]
     if not total.files:
         lines.append("there is nothing to do")
     if left_out:
@@ -234,6 +238,6 @@ def _answer(total: Outcome, seconds: float, left_out: int) -> common.Answer:
         "bytes_read": total.bytes_read,
         "database_requests": total.database_requests,
         "seconds": round(seconds, 3),
-        "files_per_second": round(rate, 1),
+        "files_per_second": round(total.files / seconds, 1) if seconds else 0.0,
         "lines": lines,
     }

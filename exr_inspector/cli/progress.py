@@ -62,15 +62,25 @@ BESIDE = 20
 """Columns beside the words: ten of the bar at least, the time that is left, and the gaps."""
 
 
+def rate_of(files: int, seconds: float) -> str:
+    """`12.3/s`, from the beginning of a run to now or to its end.
+
+    >>> rate_of(10, 4.0), rate_of(0, 0.0)
+    ('2.5/s', '0/s')
+    """
+    return f"{units.number(files / max(seconds, SECONDS))}/s"
+
+
 class Watch:
     """Shows where a run stands until it ends: a bar with rate, volume and folder, or, without a terminal, a line at times."""
 
-    def __init__(self, what: str, read: Callable[[], Beat], console: Console) -> None:
+    def __init__(self, what: str, read: Callable[[], Beat], console: Console, since: float | None = None) -> None:
+        """`since` is when the run began, by the monotonic clock; None: now."""
         self._what = what
         self._read = read
         self._total: int | None = None
         self._console = console
-        self._started = time.monotonic()
+        self._started = time.monotonic() if since is None else since
         self._ended = threading.Event()
 
     def expect_later(self, counting: Callable[[], int]) -> None:
@@ -84,9 +94,9 @@ class Watch:
     def line(self, width: int | None = None) -> str:
         """Where the run stands, in words; of a folder that is too long for a width the end, which tells most."""
         beat = self._read()
-        rate = beat.files / max(time.monotonic() - self._started, SECONDS)
+        rate = rate_of(beat.files, time.monotonic() - self._started)
         whole = "" if self._total is None else f" of {self._total:,}"
-        text = f"{self._what}: {beat.files:,}{whole} files, {units.number(rate)}/s, {units.size(beat.bytes)}"
+        text = f"{self._what}: {beat.files:,}{whole} files, {rate}, {units.size(beat.bytes)}"
         folder = on_one_line(beat.folder)
         if width is not None and len(text) + len(IN) + len(folder) > width:
             room = width - len(text) - len(IN) - 1
@@ -121,12 +131,12 @@ class Watch:
 
 
 @contextmanager
-def watch(what: str, read: Callable[[], Beat], counting: Callable[[], int], *, quiet: bool) -> Iterator[None]:
-    """Show where a run stands, on standard error; `counting` says how many files there are."""
+def watch(what: str, read: Callable[[], Beat], counting: Callable[[], int], since: float, *, quiet: bool) -> Iterator[None]:
+    """Show where a run stands that began at `since`, on standard error; `counting` says how many files there are."""
     if quiet:
         yield
         return
-    shown = Watch(what, read, Console(stderr=True))
+    shown = Watch(what, read, Console(stderr=True), since)
     shown.expect_later(counting)
     with shown.watching():
         yield

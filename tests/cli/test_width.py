@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 
@@ -118,7 +119,23 @@ def test_a_bar_shrinks_before_its_words_do(columns: int) -> None:
     assert ("in " in last, last.count("━") >= 4) == (columns > 60, True)
 
 
+def test_a_bar_counts_from_when_the_run_began() -> None:
+    """As the summary does, which has the rate in the same words."""
+    watch = progress.Watch("backfill", lambda: Beat(1000, 0, ""), Console(file=StringIO()), time.monotonic() - 10_000)
+    assert watch.line() == "backfill: 1,000 files, 0.1/s, 0 B"
+    assert progress.rate_of(1000, 10_000.0) == "0.1/s"
+
+
 def test_what_programs_read_stays_in_one_line() -> None:
     """A log is searched for whole messages."""
     text = "a message " * 20
     assert fit_lines(text, StringIO()) == text
+
+
+def test_a_payload_and_its_summary_fit(tmp_path: Path) -> None:
+    """A text of JSON stays whole, and so does a path."""
+    (tmp_path / "a.1001.exr").write_bytes(image())
+    laid_out = on_terminal(tmp_path, "inspect", "a.1001.exr", "--pretty")
+    assert len(laid_out) > 100
+    assert [line for line in laid_out if len(line) > COLUMNS and not re.fullmatch(r' *"\w+": "[^"]+",?', line)] == []
+    assert max(map(len, on_terminal(tmp_path, "inspect", "a.1001.exr", "--stats"))) <= COLUMNS
