@@ -1,7 +1,7 @@
 """What differs between two sets of files: two frames, two versions of a sequence, two shots. Payloads in, differences out.
 
-Files are paired by layer and frame. A difference that is the same in many frames and layers is one difference; what all pairs
-have in common is said once.
+Files are paired by layer and frame, parts of two files by name. A difference that is the same in many frames and layers is one
+difference; what all pairs have in common is said once. Files that cannot be read are named, and not compared.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ Payload = Mapping[str, Any]
 VERSION = re.compile(r"(?<![A-Za-z0-9])v\d+(?![A-Za-z0-9])", re.IGNORECASE)
 PART_FACTS = {
     "type": "type", "compression": "compression", "color_space": "colour space", "render_software": "renderer",
-    "pixel_aspect_ratio": "pixel aspect ratio", "line_order": "line order", "view": "view", "name": "part name",
-    "tile_width": "tile width", "tile_height": "tile height", "fps": "frames per second", "host": "host",
-    "timecode": "timecode",
+    "pixel_aspect_ratio": "pixel aspect ratio", "line_order": "line order", "view": "view", "tile_width": "tile width",
+    "tile_height": "tile height", "fps": "frames per second", "host": "host", "timecode": "timecode",
 }  # fmt: skip
 """Field of a part -> what it is called."""
 MEASURES = {"render_seconds": "render time", "peak_memory_mb": "peak memory"}
@@ -36,6 +35,8 @@ LONGEST_VALUE = 60
 ABSENT = "none"
 SEVERAL = 3
 """Pairs of values of one fact that are listed one by one."""
+UNREADABLE = "unreadable"
+OF_PART = " of part "
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,22 @@ class Comparison:
     a: Side
     b: Side
     pairs: int
+    frames: tuple[int, ...]
+    """The frames of the pairs; none where a pair has none, or another one on each side."""
     common: dict[str, str]
     differences: list[Difference]
+    unreadable: tuple[list[str], list[str]]
+    """Files of either side that cannot be read, and so are not compared."""
 
     @property
     def same(self) -> bool:
         """Whether nothing differs."""
-        return not self.differences
+        return not self.differences and self.unreadable[0] == self.unreadable[1]
 
 
 def compare(a: Side, b: Side) -> Comparison:
     """Pair the files of both sides and tell what differs."""
-    layers_a, layers_b = layers_of(a.payloads), layers_of(b.payloads)
+    layers_a, layers_b = _readable_layers(a), _readable_layers(b)
     if len(layers_a) == len(layers_b) == 1:
         layers_b = {next(iter(layers_a)): next(iter(layers_b.values()))}
     differences = list(_of_layers(layers_a, layers_b))
@@ -87,9 +92,34 @@ def compare(a: Side, b: Side) -> Comparison:
         for layer in layers_a
         if layer in layers_b
         for frame, other in _pair_frames(layers_a[layer], layers_b[layer])
+        if not (_is_unreadable(layers_a[layer][frame]) or _is_unreadable(layers_b[layer][other]))
     ]
     common, of_facts = _of_facts(pairs)
-    return Comparison(a, b, len(pairs), common, [*differences, *of_facts, *_of_measures(pairs)])
+    found = [*differences, *of_facts, *_of_measures(pairs)]
+    return Comparison(a, b, len(pairs), _common_frames(pairs), common, found, (_unreadable_files(a), _unreadable_files(b)))
+
+
+def _is_unreadable(payload: Payload) -> bool:
+    return bool(payload["file"]["status"] == UNREADABLE)
+
+
+def _readable_layers(side: Side) -> dict[str, dict[int | None, Payload]]:
+    """The layers of which at least one file can be read: what merely ends in .exr is no layer."""
+    layers = layers_of(side.payloads)
+    return {layer: files for layer, files in layers.items() if not all(map(_is_unreadable, files.values()))}
+
+
+def _unreadable_files(side: Side) -> list[str]:
+    paths = sorted(payload["file"]["path_normalized"] for payload in side.payloads if _is_unreadable(payload))
+    common = places.common_folder(payload["file"]["path_normalized"] for payload in side.payloads)
+    return [path.removeprefix(common).lstrip("/") for path in paths]
+
+
+def _common_frames(pairs: Sequence[Pair]) -> tuple[int, ...]:
+    numbers = {(pair.one["file"]["frame_number"], pair.other["file"]["frame_number"]) for pair in pairs}
+    return (
+        tuple(sorted(one for one, other in numbers if one == other)) if all(a is not None and a == b for a, b in numbers) else ()
+    )
 
 
 def layers_of(payloads: Sequence[Payload]) -> dict[str, dict[int | None, Payload]]:
@@ -154,7 +184,8 @@ def _of_facts(pairs: Sequence[Pair]) -> tuple[dict[str, str], list[Difference]]:
     common: dict[str, set[str]] = defaultdict(set)
     differing: dict[str, dict[tuple[str, str], Difference]] = defaultdict(dict)
     for layer, frame, one, other in pairs:
-        mine, theirs = dict(facts(one)), dict(facts(other))
+        labels = _match_parts(one["parts"], other["parts"])
+        mine, theirs = (dict(facts(payload, of)) for payload, of in zip((one, other), labels, strict=True))
         for what in {**mine, **theirs}:
             values = mine.get(what, ABSENT), theirs.get(what, ABSENT)
             if values[0] == values[1]:
@@ -180,37 +211,61 @@ def _summarise(differences: list[Difference]) -> list[Difference]:
     return [first]
 
 
-def facts(payload: Payload) -> Iterator[tuple[str, str]]:
-    """What a file is, fact by fact."""
-    file = payload["file"]
-    yield "status", file["status"]
+def _match_parts(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> tuple[dict[int, str], dict[int, str]]:
+    """What the facts of each part are marked with, by its place: parts of one name are the same part, else those in one place.
+
+    Where the counts differ and no name is on both sides, the first parts are compared. Parts without a mark have no counterpart.
+    """
+    named = {part["name"]: at for at, part in enumerate(b) if part.get("name")}
+    if pairs := [(at, named[part["name"]]) for at, part in enumerate(a) if part.get("name") in named]:
+        labels = [f"{OF_PART}{b[at]['name']}" for _, at in pairs]
+    else:
+        pairs = [(at, at) for at in range(len(a) if len(a) == len(b) else min(1, len(a), len(b)))]
+        labels = [f"{OF_PART}{at}" for at, _ in pairs]
+    if max(len(a), len(b)) == 1:
+        labels = [""] * len(pairs)
+    mine, theirs = ({pair[side]: label for pair, label in zip(pairs, labels, strict=True)} for side in (0, 1))
+    return mine, theirs
+
+
+def facts(payload: Payload, labels: Mapping[int, str]) -> Iterator[tuple[str, str]]:
+    """What a file is, fact by fact, each with the label of its part; of a part without a label, that it is there."""
+    yield "status", _status(payload["file"])
     yield "parts", str(len(payload["parts"]))
-    several = len(payload["parts"]) > 1
-    for part in payload["parts"]:
-        where = f" of part {part['index']}" if several else ""
+    for at, part in enumerate(payload["parts"]):
+        if at not in labels:
+            yield f"part {part.get('name') or at}", str(part.get("type"))
+            continue
         for name, called in PART_FACTS.items():
             if part.get(name) is not None:
-                yield f"{called}{where}", str(part[name])
+                yield f"{called}{labels[at]}", str(part[name])
+        if part.get("name") and labels[at] != f"{OF_PART}{part['name']}":
+            yield f"name{labels[at] or ' of the part'}", part["name"]
         for name in ("data_window", "display_window"):
             if part.get(name):
-                yield f"{name.replace('_', ' ')}{where}", units.window(json.dumps(part[name]))
-    yield from _channel_facts(payload, several)
-    yield from _attribute_facts(payload, several)
+                yield f"{name.replace('_', ' ')}{labels[at]}", units.window(json.dumps(part[name]))
+    yield from _channel_facts(payload, labels)
+    yield from _attribute_facts(payload, labels)
 
 
-def _channel_facts(payload: Payload, several: bool) -> Iterator[tuple[str, str]]:
+def _status(file: Mapping[str, Any]) -> str:
+    truncated = (file.get("completeness") or {}).get("verdict") == "truncated"
+    return f"{file['status']}, cut short" if truncated else str(file["status"])
+
+
+def _channel_facts(payload: Payload, labels: Mapping[int, str]) -> Iterator[tuple[str, str]]:
     for channel in payload["channels"]:
-        where = f" of part {channel['part_index']}" if several else ""
-        yield f"channel {channel['name']}{where}", channel["type"].lower()
+        if channel["part_index"] in labels:
+            yield f"channel {channel['name']}{labels[channel['part_index']]}", channel["type"].lower()
 
 
-def _attribute_facts(payload: Payload, several: bool) -> Iterator[tuple[str, str]]:
+def _attribute_facts(payload: Payload, labels: Mapping[int, str]) -> Iterator[tuple[str, str]]:
     for at, entries in enumerate(payload["attributes"]["parts"]):
         said = {str(value) for value in (payload["parts"][at].get("render_software"),)} if at < len(payload["parts"]) else set()
-        for entry in entries:
+        for entry in entries if at in labels else ():
             value = entry.get("value")
             if entry["name"] not in STRUCTURAL and str(value) not in said:
-                yield f"attribute {entry['name']}{f' of part {at}' if several else ''}", _brief(value)
+                yield f"attribute {entry['name']}{labels[at]}", _brief(value)
 
 
 def _brief(value: Any) -> str:
@@ -259,6 +314,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "b": comparison.b.name,
         "same": comparison.same,
         "files": {"a": len(comparison.a.payloads), "b": len(comparison.b.payloads), "compared": comparison.pairs},
+        "unreadable": {"a": comparison.unreadable[0], "b": comparison.unreadable[1]},
         "common": comparison.common,
         "differences": [
             {
@@ -272,33 +328,61 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
 
 def lines(comparison: Comparison) -> Iterator[str]:
     """The comparison in words: what differs, then what is common."""
-    yield f"A: {comparison.a.name}, {units.quantity(len(comparison.a.payloads), 'file')}"
-    yield f"B: {comparison.b.name}, {units.quantity(len(comparison.b.payloads), 'file')}"
+    for letter, side, unreadable in zip("AB", (comparison.a, comparison.b), comparison.unreadable, strict=True):
+        yield f"{letter}: {side.name}, {_extent(side, comparison)}"
+        if unreadable:
+            yield f"   cannot be read: {', '.join(unreadable)}"
+    if not _is_whole(comparison) and comparison.pairs:
+        yield f"compared: {_pairs_in_words(comparison)}"
     yield ""
     if comparison.same:
         yield f"nothing differs in {units.quantity(comparison.pairs, 'pair')} of files"
     elif not comparison.pairs:
         yield "no layer and frame is on both sides"
+    others = [one for one in comparison.differences if not _is_of_names(one)]
+    yield from (_line(one, comparison) for one in others if one.what == "parts")
     yield from _name_lines(comparison)
-    for one in comparison.differences:
-        if not _is_of_names(one):
-            such = ", such as" if one.varies else ""
-            yield f"{one.what}{_where(one, comparison)}{such}: {one.a} -> {one.b}"
+    yield from (_line(one, comparison) for one in others if one.what != "parts")
     yield from _common_lines(comparison)
 
 
+def _line(one: Difference, comparison: Comparison) -> str:
+    such = ", such as" if one.varies else ""
+    return f"{one.what}{_where(one, comparison)}{such}: {one.a} -> {one.b}"
+
+
+def _extent(side: Side, comparison: Comparison) -> str:
+    """How many files; where not all are compared, their size too, which the difference of sizes does not tell then."""
+    sizes = [size for size in map(_size, side.payloads) if size is not None]
+    count = units.quantity(len(side.payloads), "file")
+    return f"{count}, {units.size(sum(sizes))}" if len(sizes) == len(side.payloads) and not _is_whole(comparison) else count
+
+
+def _is_whole(comparison: Comparison) -> bool:
+    """Whether every file of both sides is compared."""
+    return comparison.pairs == len(comparison.a.payloads) == len(comparison.b.payloads)
+
+
+def _pairs_in_words(comparison: Comparison) -> str:
+    """`1 common frame (1001)`; of several layers, or of files without frames, how many pairs."""
+    if len(comparison.frames) == comparison.pairs:
+        return f"{units.quantity(comparison.pairs, 'common frame')} ({units.frames(comparison.frames)})"
+    return f"{units.quantity(comparison.pairs, 'pair')} of files"
+
+
 def _is_of_names(one: Difference) -> bool:
-    """Whether it is a channel, or an attribute that one side has not: such are listed together."""
-    return one.what.startswith("channel ") or (one.what.startswith("attribute ") and ABSENT in (one.a, one.b))
+    """Whether it is a channel, or a part or an attribute that one side has not: such are listed together."""
+    return one.what.startswith("channel ") or (one.what.startswith(("attribute ", "part ")) and ABSENT in (one.a, one.b))
 
 
 def _name_lines(comparison: Comparison) -> Iterator[str]:
-    """Channels and attributes by how they differ, all of a kind in one line."""
+    """Parts, channels and attributes by how they differ, all of a kind in one line."""
     kinds: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in filter(_is_of_names, comparison.differences):
-        noun, _, name = one.what.partition(" ")
+        noun, _, rest = one.what.partition(" ")
+        name, of, part = rest.partition(OF_PART)
         kind = "only in A" if one.b == ABSENT else "only in B" if one.a == ABSENT else f"{one.a} -> {one.b}"
-        kinds[noun, kind, _where(one, comparison)].append(name)
+        kinds[noun, kind, f"{of}{part}{_where(one, comparison)}"].append(name)
     for (noun, kind, where), names in kinds.items():
         listed = _by_layer(names) if noun == "channel" else names
         yield f"{noun}s{where} {kind}: {', '.join(listed)}"
@@ -316,11 +400,19 @@ def _by_layer(names: Sequence[str]) -> Iterator[str]:
 
 
 def _where(one: Difference, comparison: Comparison) -> str:
-    """In which layers and frames, unless it is so in all."""
-    if one.count == comparison.pairs or not one.frames:
+    """In which layers and frames, unless it is so in all that there is; a frame that is cut short is always named."""
+    if one.what == "size":
+        return "" if _is_whole(comparison) else f" of {_subject(comparison)}"
+    is_so_in_all = one.count == comparison.pairs and (one.what != "status" or _is_whole(comparison))
+    if is_so_in_all or not one.frames:
         return ""
     told = [f"{layer} {units.frames(numbers) if numbers else ''}".strip() for layer, numbers in one.frames.items()]
     return f" in {', '.join(filter(None, told))}" if any(told) else ""
+
+
+def _subject(comparison: Comparison) -> str:
+    noun = "common frame" if len(comparison.frames) == comparison.pairs else "compared file"
+    return f"the {noun}" if comparison.pairs == 1 else f"the {noun}s"
 
 
 def _common_lines(comparison: Comparison) -> Iterator[str]:
@@ -329,7 +421,9 @@ def _common_lines(comparison: Comparison) -> Iterator[str]:
         return
     channels = [what for what in common if what.startswith("channel ")]
     attributes = [what for what in common if what.startswith("attribute ")]
-    said = [f"{what} {value}" for what, value in common.items() if what not in {*channels, *attributes}]
+    of_parts = [what for what in common if OF_PART in what and what not in {*channels, *attributes}]
+    said = [f"{what} {value}" for what, value in common.items() if what not in {*channels, *attributes, *of_parts}]
+    said += [f"{units.quantity(len(of_parts), 'fact')} of the parts"] if of_parts else []
     counts = [(len(channels), "channel"), (len(attributes), "attribute")]
     said += [units.quantity(count, noun) for count, noun in counts if count]
     yield ""

@@ -119,3 +119,72 @@ def test_two_shots_are_compared_layer_by_layer(numbers: list[int]) -> None:
     a = frames(numbers)
     b = [replace(frame, shot="sh020") for frame in a]
     assert compare(side("a", a), side("b", b)).same
+
+
+def multi_part(payload: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The same file with a copy of its part for each name."""
+    (part,) = payload["parts"]
+    return payload | {
+        "parts": [part | {"index": at, "name": name} for at, name in enumerate(names)],
+        "channels": [channel | {"part_index": at} for at in range(len(names)) for channel in payload["channels"]],
+        "attributes": {"parts": payload["attributes"]["parts"] * len(names)},
+    }
+
+
+def test_a_file_of_one_part_is_compared_with_the_first_of_several() -> None:
+    """The further parts are named, and nothing more is said of them."""
+    one = side("a", frames([1001], compression="piz"))
+    other = multi_part(side("b", frames([1001])).payloads[0], "rgb.left", "depth.left", "rgb.right")
+    text = list(lines(compare(one, Side("b", (other,)))))
+    assert text[3:7] == [
+        "parts: 1 -> 3",
+        "parts only in B: depth.left, rgb.right",
+        "compression of part 0: piz -> zip",
+        "name of part 0: none -> rgb.left",
+    ]
+    assert len([line for line in text if " -> " in line]) == 3
+
+
+def test_parts_are_matched_by_name() -> None:
+    """Whatever their order; a part that has no counterpart is named."""
+    payload = side("a", frames([1001])).payloads[0]
+    a, b = multi_part(dict(payload), "rgb", "depth", "id"), multi_part(dict(payload), "depth", "rgb")
+    b["parts"][0]["compression"] = "zips"
+    comparison = compare(Side("a", (a,)), Side("b", (b,)))
+    assert [(one.what, one.a, one.b) for one in comparison.differences] == [
+        ("parts", "3", "2"),
+        ("compression of part depth", "zip", "zips"),
+        ("part id", a["parts"][2]["type"], "none"),
+    ]
+    assert "parts only in A: id" in list(lines(comparison))
+
+
+def test_files_that_cannot_be_read_are_named_and_are_no_layer() -> None:
+    """What is compared is said where that is not all, and which frame is cut short."""
+    a, b = side("a", frames([1001])), side("b", frames([1001, 1002]))
+    cut = a.payloads[0]["file"] | {"status": "incomplete", "completeness": {"verdict": "truncated"}}
+    folder = str(cut["path_normalized"]).rpartition("/")[0]
+    note = {"path_normalized": f"{folder}/notes.exr", "frame_number": None, "version_token": "v001", "size_bytes": 31}
+    unreadable = {"file": note | {"status": "unreadable"}, "parts": [], "channels": [], "attributes": {"parts": []}}
+    comparison = compare(Side("a", ({**a.payloads[0], "file": cut | {"size_bytes": 5_000_000}}, unreadable)), b)
+    text = list(lines(comparison))
+    assert text[:5] == [
+        "A: a, 2 files, 5 MB",
+        "   cannot be read: notes.exr",
+        "B: b, 2 files, 20 MB",
+        "compared: 1 common frame (1001)",
+        "",
+    ]
+    assert "status in 1001: incomplete, cut short -> ok" in text
+    assert "size of the common frame: 5 MB -> 10 MB (+100 %)" in text
+    assert not any(line.startswith("layers") for line in text)
+    assert as_dict(comparison)["unreadable"] == {"a": ["notes.exr"], "b": []}
+
+
+def test_an_unreadable_file_on_one_side_is_a_difference() -> None:
+    """Though nothing can be said of its content."""
+    a = side("a", frames([1001]))
+    file = a.payloads[0]["file"] | {"status": "unreadable"}
+    b = Side("b", ({"file": file, "parts": [], "channels": [], "attributes": {"parts": []}},))
+    assert not compare(a, b).same
+    assert compare(b, b).same
