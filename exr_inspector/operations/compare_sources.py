@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from exr_inspector.catalogue import questions
-from exr_inspector.catalogue.compare import Side
+from exr_inspector.catalogue.compare import VERSION, Side
 from exr_inspector.catalogue.connection import Target
 from exr_inspector.catalogue.similarity import NoReference
 from exr_inspector.operations import validation
@@ -45,7 +46,34 @@ def read_stored(target: Target, ask: Ask, text: str) -> Side:
         if file_ids := [row["file_id"] for row in rows if matches(row["file_path_normalized"])]:
             return Side(text, tuple(_payloads(target, file_ids)))
     remedy = "Name a file, a folder, a sequence such as beauty.#.exr, or stored ones by file_id, path, folder or shot"
+    if versions := versions_beside(ask, text):
+        remedy = f"Versions that exist: {', '.join(versions)}"
     raise NoReference(f"{text!r} is not on disk, and {target.place} has no such files", remedy=remedy)
+
+
+def versions_beside(ask: Ask, text: str) -> list[str]:
+    """The versions, on disk and stored, of what a text names in a version; none where it names none, or nothing there is."""
+    places = (text[: named.start()] for named in reversed(list(VERSION.finditer(text))))
+    return next((sorted(found, key=_by_number) for start in places if (found := _versions_from(ask, start))), [])
+
+
+def _versions_from(ask: Ask, start: str) -> set[str]:
+    folder, _, prefix = start.rpartition("/")
+    found = {
+        one[0] for path in Path(folder or ".").glob(f"{glob.escape(prefix)}*") if (one := VERSION.match(path.name, len(prefix)))
+    }
+    stored = start if Path(start).is_absolute() or "://" in start else f"/{start.removeprefix('./')}"
+    query = questions.parse("SELECT file_path_normalized FROM files WHERE is_current AND deleted_at IS NULL")
+    condition = exp.column("file_path_normalized").like(exp.Literal.string(f"%{stored}%"))
+    for path in ask(query.where(condition))["file_path_normalized"].to_pylist():
+        _, _, rest = path.partition(stored)
+        if one := VERSION.match(rest):
+            found.add(one[0])
+    return found
+
+
+def _by_number(version: str) -> tuple[int, str]:
+    return int(version[1:]), version
 
 
 def _readings(text: str) -> Iterator[tuple[exp.Expression, Callable[[str], bool]]]:
