@@ -60,10 +60,14 @@ class Target:
     settings: Settings
     bucket: str
     schema: str
+    is_local: bool = False
+    """Whether the local endpoint answers, which is not VAST."""
 
     @property
     def place(self) -> str:
         """How messages name it."""
+        if self.is_local:
+            return f"the local endpoint, {self.bucket}/{self.schema}"
         return f"VAST DataBase at {self.settings.db_endpoint}, {self.bucket}/{self.schema}"
 
     def tables(self, transaction: Any) -> Any:
@@ -151,6 +155,6 @@ def settings_of(endpoint: str | None, schema: str | None, environ: Mapping[str, 
     return load(chosen)
 
 
-def open_target(settings: Settings) -> Target:
+def open_target(settings: Settings, *, is_local: bool = False) -> Target:
     """Connect. Raises BadSettings where endpoint or keys are missing, VASTDatabaseError where the endpoint does not answer."""
-    return Target(connect(settings), settings, settings.db_bucket, settings.db_schema)
+    return Target(connect(settings), settings, settings.db_bucket, settings.db_schema, is_local)

@@ -171,7 +171,8 @@ def target_of(arguments: Options) -> Target:
     # The ADBC driver has no autocommit switch, and its manager says so at every connection.
     warnings.filterwarnings("ignore", message="Cannot disable autocommit")
     silence_client()
-    return connection.open_target(settings_of(arguments))
+    settings = settings_of(arguments)
+    return connection.open_target(settings, is_local=nearby.is_local(settings.db_endpoint))
 
 
 def silence_client() -> None:

@@ -20,6 +20,7 @@ BUCKET, SCHEMA = "renders", "exr"
 """Where ./scripts/run stores."""
 DATA = Path(".local_vast")
 DATABASE = "database"
+URL = "LOCAL_VAST_URL"
 
 
 def serve(endpoint: str | None) -> None:
@@ -34,6 +35,11 @@ def serve(endpoint: str | None) -> None:
         os.environ[name] = named[name]
         at_end.callback(os.environ.pop, name)
     output.complain(f"{program()}: no endpoint is configured; the local one of {DATA} answers, which is not VAST")
+
+
+def is_local(endpoint: str | None) -> bool:
+    """Whether this is the endpoint that `serve`, or `exr-inspector local` around this command, has started."""
+    return endpoint is not None and endpoint == os.environ.get(URL)
 
 
 def open_data(database: Path) -> LocalVast:
@@ -71,5 +77,5 @@ def variables(server: LocalVast) -> dict[str, str]:
     """The settings that lead to the endpoint's tables and objects."""
     keys = {"ACCESS_KEY": server.access_key, "SECRET_KEY": server.secret_key}
     named = {f"{prefix}_{name}": value for prefix in ("VAST_DB", "S3") for name, value in keys.items()}
-    places = {"VAST_DB_ENDPOINT": server.url, "S3_ENDPOINT": server.url, "LOCAL_VAST_URL": server.url}
+    places = {"VAST_DB_ENDPOINT": server.url, "S3_ENDPOINT": server.url, URL: server.url}
     return named | places | {"VAST_DB_BUCKET": BUCKET, "VAST_DB_SCHEMA": SCHEMA}

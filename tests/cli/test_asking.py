@@ -160,6 +160,8 @@ def test_stored_versions_shots_and_files_are_compared(ask) -> None:
     assert (status, "nothing differs in 1 pair of files" in out) == (0, True)
     status, _, err = ask("compare", query_cases.REFERENCE, "nowhere/at/all")
     assert (status, "'nowhere/at/all' is not on disk" in err) == (2, True)
+    status, _, err = ask("compare", query_cases.REFERENCE, "borealis/sq010/sh010/beauty/v009")
+    assert (status, err.rpartition(". ")[2]) == (2, "Versions that exist: v001\n")
 
 
 def test_without_an_endpoint_the_local_one_serves_and_says_so(
@@ -175,6 +177,8 @@ def test_without_an_endpoint_the_local_one_serves_and_says_so(
     assert "no endpoint is configured; the local one of .local_vast answers, which is not VAST" in capsys.readouterr().err
     assert command.main(["ask", "broken_frames"]) == 0
     assert "no broken frames among 3 current files of 1 show" in capsys.readouterr().out
+    assert command.main(["compare", "nowhere/v001", "nowhere/v002"]) == 2
+    assert "and the local endpoint, renders/exr has no such files" in capsys.readouterr().err
     assert command.main(["backfill", str(tmp_path / "samples" / SHOT / "beauty/v002"), "--workers", "1"]) == 0
     assert command.main(["ask", "versions"]) == 0
     assert "frames 1001 to 1001-1003" in " ".join(capsys.readouterr().out.split())  # of one frame, not of a range

@@ -24,8 +24,10 @@ drawers.theme = () => {
   find("theme").textContent = root.dataset.theme === "dark" ? "Light" : "Dark";
 };
 
+const placeAtStart = () => data.place[0].toUpperCase() + data.place.slice(1);
+
 drawers.place = () => {
-  find("place").textContent = `${data.place}, ${moment(data.generated)} UTC${root.dataset.refresh > 0 ? ", live" : ""}`;
+  find("place").textContent = `${placeAtStart()}, ${moment(data.generated)} UTC${root.dataset.refresh > 0 ? ", live" : ""}`;
 };
 
 drawers.cut = () => {
@@ -50,7 +52,7 @@ async function refresh() {
     chosen = null;
     drawAll();
   } catch (error) {
-    find("place").textContent = `${data.place}, ${moment(data.generated)} UTC; no newer data: ${error.message}`;
+    find("place").textContent = `${placeAtStart()}, ${moment(data.generated)} UTC; no newer data: ${error.message}`;
   }
 }
 
