@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from exr_inspector.catalogue.units import quantity
 from exr_inspector.embedding.attributes import setup_attributes
 from exr_inspector.embedding.facts import read_attributes, read_parts
 
@@ -20,7 +21,15 @@ _PART_FIELDS = {
 def differences(block: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """What a block of the vector sees in `one` payload alone, and in the `other` alone, in words."""
     mine, theirs = dict(_facts(block, one)), dict(_facts(block, other))
-    return _without(mine, theirs), _without(theirs, mine)
+    texts = _without(mine, theirs), _without(theirs, mine)
+    return (_name_alone(texts[0], other), _name_alone(texts[1], one)) if block == "values" else texts
+
+
+def _name_alone(texts: Iterable[str], absent_from: Mapping[str, Any]) -> list[str]:
+    """An attribute that the other payload lacks by its name: its value is not what differs."""
+    entries = (entry for part in (absent_from.get("attributes") or {}).get("parts", []) for entry in part)
+    there = {entry["name"] for entry in entries}
+    return [text if (name := text.partition(" = ")[0]) in there else name for text in texts]
 
 
 def _without(facts: Mapping[Any, str], others: Mapping[Any, str]) -> list[str]:
@@ -46,7 +55,11 @@ def _attribute_facts(block: str, payload: Mapping[str, Any]) -> Iterator[tuple[A
             if block == "attrs":
                 yield from ((tokens, entry["name"]) for tokens in named)
             else:
-                yield from ((tokens, f"{entry['name']} = {entry.get('value')}"[:80]) for tokens in valued)
+                yield from ((tokens, f"{entry['name']} = {_value(entry)}"[:80]) for tokens in valued)
+
+
+def _value(entry: Mapping[str, Any]) -> Any:
+    return '""' if entry.get("value") == "" else entry.get("value")
 
 
 def _source_facts(payload: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
@@ -64,5 +77,7 @@ def _texts(block: str, payload: Mapping[str, Any]) -> Iterator[str]:
         for channel in payload.get("channels") or []:
             yield channel["name"] if block == "names" else f"{channel['name']} {channel['type']}"
     else:
+        if block == "storage":
+            yield quantity(len(payload.get("parts") or []), "part")
         for part in payload.get("parts") or []:
             yield from (f"{field} {part.get(field)}" for field in _PART_FIELDS[block] if part.get(field) is not None)

@@ -132,9 +132,7 @@ def nearest(
     index = index and importlib.util.find_spec(DRIVER) is not None
     with target.reading(engine=index and by == "metadata") as transaction:
         table = target.tables(transaction).table("files")
-        predicate = (
-            predicate_of(table, CURRENT) & (table["embedding_version"] == EMBEDDING_VERSION) & (table["status"] != "unreadable")
-        )
+        predicate = _comparable(table)
         if show is not None:
             predicate = predicate & (table["show_name"] == show)
         indexed = table.vector_index is not None and table.vector_index.column == VECTORS[by]
@@ -143,6 +141,22 @@ def nearest(
         if file_ids is None:
             file_ids = search_rows(table.select([*KEYS, VECTORS[by]], predicate), VECTORS[by], selection)
         return _read_neighbours(table, file_ids, wanted, by)
+
+
+def has_siblings(target: Target, wanted: Reference) -> bool:
+    """Whether other frames of the reference's own sequence are stored, which `nearest` leaves out."""
+    if wanted.sequence_key is None:
+        return False
+    with target.reading() as transaction:
+        table = target.tables(transaction).table("files")
+        own = _comparable(table) & (table["sequence_key"] == wanted.sequence_key)
+        paths = table.select(["file_path_normalized"], own).read_all()["file_path_normalized"].to_pylist()
+    return any(path != wanted.payload["file"]["path_normalized"] for path in paths)
+
+
+def _comparable(table: Any) -> Any:
+    """The condition on files that have a vector of this version."""
+    return predicate_of(table, CURRENT) & (table["embedding_version"] == EMBEDDING_VERSION) & (table["status"] != "unreadable")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,13 @@ NEGLIGIBLE = 1e-6
 """Below this a block's distance is rounding."""
 NAMES_SHOWN = 6
 LARGEST_TOP = 1000
-WEIGHTS = "the same names, in other numbers"
+SAME_TEXTS = {
+    "layer and channel names": "the same channel names, different counts",
+    "pixel types, sampling and number of channels": "the same channels, different counts or sampling",
+    "views and parts": "the same part names and views, different channels in the parts",
+}
+"""Field -> what to say where its distance comes from no value that one of the two alone has."""
+OTHER_SAME_TEXTS = "the same values, different counts"
 
 
 @subcommand(__doc__)
@@ -67,6 +73,8 @@ def answer(options: common.Options) -> None:
         _write_json([as_dict(one, reference, explained=options.explain) for one in neighbours], options)
         return
     _write_table(neighbours, reference, options)
+    if options.form == "table" and not options.every_frame and similarity.has_siblings(target, reference):
+        output.complain(f"{program()}: frames of its own sequence are left out (--every-frame)")
 
 
 def _write_json(entries: list[dict[str, Any]], options: common.Options) -> None:
@@ -156,7 +164,9 @@ def _facts_by_field(
         for entry in as_dict(one, reference, explained=True)["explanation"]:
             weights[entry["field"]] += entry["distance"]
             signed = [("-", entry["only_reference"]), ("+", entry["only_other"])]
-            for fact in [f"{sign}{text}" for sign, texts in signed for text in texts] or [WEIGHTS]:
+            for fact in [f"{sign}{text}" for sign, texts in signed for text in texts] or [
+                SAME_TEXTS.get(entry["field"], OTHER_SAME_TEXTS)
+            ]:
                 by_field[entry["field"]][fact].append(names[one.file_id])
     return {field: by_field[field] for field, _ in weights.most_common()}
 

@@ -71,8 +71,8 @@ BLOCKS = (
     Block("storage", 20, 110, "deep or flat, tiles, line order, number of parts"),
     Block("parts", 26, 45, "views and parts"),
     Block("source", 36, 160, "colour space and software"),
-    Block("attrs", 52, 200, "which attributes there are"),
-    Block("values", 29, 55, "values of attributes"),
+    Block("attrs", 52, 200, "attributes present"),
+    Block("values", 29, 55, "attribute values"),
 )
 FINGERPRINT_BLOCKS = BLOCKS[:2]
 

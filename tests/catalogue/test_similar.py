@@ -61,7 +61,7 @@ def test_an_exr_on_disk_finds_its_older_version_first(
     assert str(answer[0]["file_path"]).endswith(OLDER)
     assert not any("beauty_v003" in str(one["file_path"]) for one in answer)
     fields = {entry["field"]: entry for entry in answer[0]["explanation"]}  # type: ignore[attr-defined]
-    assert set(fields) == {"colour space and software", "values of attributes"}, fields
+    assert set(fields) == {"colour space and software", "attribute values"}, fields
     assert "render_product Blender 4.1.1" in fields["colour space and software"]["only_other"]
     assert [one["distance"] for one in answer] == sorted(one["distance"] for one in answer)  # type: ignore[type-var]
 
@@ -132,6 +132,38 @@ def test_an_explanation_names_only_what_the_vector_sees() -> None:
     one, other = payload("mira", "2026:03:02", "cam 12", 1001), payload("jonas", "2026:03:03", "cam 13", 1002)
     assert differences("values", one, other) == (["camera = cam 12"], ["camera = cam 13"])
     assert differences("attrs", one, other) == ([], [])
+
+
+def test_an_attribute_that_one_side_lacks_is_explained_by_its_name() -> None:
+    """Its value is not what differs; an empty one is seen as such where both have it."""
+
+    def payload(**texts: str) -> dict[str, object]:
+        return {"attributes": {"parts": [[{"name": name, "type": "string", "value": text} for name, text in texts.items()]]}}
+
+    assert differences("values", payload(lens="50", look=""), payload(look="warm")) == (["lens", 'look = ""'], ["look = warm"])
+
+
+def test_frames_of_its_own_sequence_are_said_to_be_left_out(
+    samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only where there are some, and where they are left out."""
+    note = "frames of its own sequence are left out (--every-frame)"
+    assert similar.main([str(samples[0] / BEAUTY), "--top", "1"]) == 0
+    assert note in capsys.readouterr().err
+    assert similar.main([str(samples[0] / BEAUTY), "--top", "1", "--every-frame"]) == 0
+    assert similar.main([str(samples[0] / OLDER), "--top", "1"]) == 0
+    assert note not in capsys.readouterr().err
+
+
+def test_a_number_of_parts_and_other_counts_are_explained_in_words(
+    samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no value by itself differs."""
+    monkeypatch.setenv("COLUMNS", "120")
+    assert similar.main([str(samples[0] / BEAUTY), "--top", "10"]) == 0
+    printed = capsys.readouterr().out
+    assert "stereo/v001: -1 part, +4 parts" in " ".join(printed.split())
+    assert "the same part names and views, different channels in the parts" in " ".join(printed.split())
 
 
 def test_without_a_query_engine_the_scan_answers(samples: tuple[Path, LocalVast], capsys: pytest.CaptureFixture[str]) -> None:
