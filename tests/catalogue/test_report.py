@@ -324,6 +324,39 @@ def test_a_sequence_in_a_few_pieces_is_drawn_exactly() -> None:
     assert [first for kind, first, _ in strip_of(numbers)["runs"] if kind == "present"] == numbers
 
 
+def test_a_setup_is_unlike_others_only_where_its_layer_has_others() -> None:
+    """Three at least, of the same layer in the show; a pass that a show has once has no template."""
+
+    def sequence(show: str, shot: str, layer: str) -> Row:
+        key = f"s3://r/{show}/{shot}/{layer}/v001/{shot}_{layer}_v001.#.exr"
+        return {
+            "show_name": show, "sequence_key": key, "layer_name": None, "version_token": "v001", "sequence_name": None,
+            "shot_name": shot,
+        }  # fmt: skip
+
+    present = [sequence("apollo", f"sh0{at}", "beauty") for at in range(4)]
+    present += [sequence("apollo", "sh00", "crypto"), *(sequence("borealis", f"sh0{at}", "beauty") for at in range(3))]
+    faults = [problems.Fault("setup", row, row["sequence_key"], "") for row in present] + [problems.Fault("slow", {}, None, "")]
+    schema = pa.schema([(name, pa.string()) for name in present[0]])
+    with duckdb.connect() as sql:
+        sql.register("present", pa.Table.from_pylist(present, schema=schema))
+        assert problems.without_rare_layers(sql, faults) == [*faults[:4], faults[-1]]
+
+
+def test_a_file_that_cannot_be_read_and_is_no_frame_is_known_by_its_name() -> None:
+    """It is neither a layer with a version nor a sequence with all its frames."""
+    path = "s3://r/apollo/sh010/beauty/v002/notes.exr"
+    file = {
+        "file_id": "1", "file_path": path, "file_path_normalized": path, "status": "unreadable", "show_name": "apollo",
+        "shot_name": "sh010", "version_token": "v002", "version_number": 2, "layer_key": path.replace("v002", "v#"),
+        "is_current": True, "error_code": "bad_magic",
+    }  # fmt: skip
+    summary = summary_of([file])
+    (row,) = summary["problems"]
+    assert (row["kind"], row["layer"], row["version"], row["frames"], row["count"]) == ("unreadable", "notes.exr", None, [], 1)
+    assert summary["versions"] == []
+
+
 def test_an_empty_catalogue_has_a_page() -> None:
     """Right after the tables were made."""
     shown = summary_of([])

@@ -278,6 +278,26 @@ def test_one_of_a_thing_is_singular(browser: Browser, data: Row, folder: Path) -
         assert words in text
 
 
+def test_one_day_is_a_narrow_bar_and_a_file_is_no_frame(browser: Browser, data: Row, folder: Path) -> None:
+    """The chart says that there is one day so far; the kinds that were not found are a sentence, and NaN keeps its letters."""
+    path = "s3://r/apollo/notes.exr"
+    file = data["problems"][0] | {"kind": "unreadable", "layer": "notes.exr", "frames": [], "count": 1, "key": path, "path": path}
+    less = data | {
+        "problems": [file],
+        "counts": {"unreadable": {"problems": 1, "frames": 1}},
+        "place": "the local endpoint, r/exr",
+    }
+    with open_page(browser, write(folder, less, "one-day.html")) as page:
+        bar = page.locator("#began .columns i").bounding_box()
+        assert bar is not None
+        assert bar["width"] < 40
+        assert "one day so far" in page.locator("#began .ticks").inner_text()
+        assert "1 file" in rows(page, "problems")[-1]
+        lead = page.locator("#attention-lead").inner_text()
+        assert "No problems of these kinds: damaged, incomplete, missing, NaN or Infinity, " in lead
+        assert page.locator("#place").inner_text().startswith("The local endpoint, r/exr, ")
+
+
 def test_an_empty_catalogue_is_shown(browser: Browser, data: Row, folder: Path) -> None:
     """Nothing needs attention, and nothing breaks."""
     lists = ("problems", "strips", "versions", "costs", "savings", "judged", "rules", "renderers", "compression", "sizes", "days")

@@ -62,7 +62,7 @@ function whereCell(row) {
 }
 
 function framesCell(row) {
-  if (row.frames.length === 0) return row.count ? plural(row.count, "frame") : "all";
+  if (row.frames.length === 0) return row.count ? plural(row.count, row.key === row.path ? "file" : "frame") : "all";
   const spanned = row.frames.reduce((sum, [first, last]) => sum + last - first + 1, 0);
   const more = row.count < spanned ? `${row.count} of them` : row.count > 1 ? plural(row.count, "frame") : null;
   return [ranges(row.frames), more ? element("div", { class: "soft", text: more }) : null].filter(Boolean);
@@ -117,11 +117,14 @@ function kindOptions() {
   return [["", "all kinds"], ...several, ...kinds.map((kind) => [kind.name, `${kind.label} (${count(data.counts[kind.name].problems)})`])];
 }
 
+// A label within a sentence; "NaN" stays as it is.
+const inSentence = (label) => label.replace(/^[A-Z][a-z]*(?= |$)/, (word) => word.toLowerCase());
+
 // "None" has to say of how many files it is known.
 drawers.lead = () => {
-  const absent = data.kinds.filter((kind) => !data.counts[kind.name]).map((kind) => kind.label.toLowerCase());
+  const absent = data.kinds.filter((kind) => !data.counts[kind.name]).map((kind) => inSentence(kind.label));
   const measured = data.measured.reduce((sum, row) => sum + row.measured_count, 0);
-  const nothing = absent.length ? ` Nothing found of: ${absent.join(", ")}.` : "";
+  const nothing = absent.length ? ` No problems of these kinds: ${absent.join(", ")}.` : "";
   const pixels = measured === data.totals.files ? "" : ` NaN, black frames, jumps of brightness and repeated pictures are known of ${count(measured)} of ${plural(data.totals.files, "file")}, whose pixels were measured.`;
   find("attention-lead").textContent = `${plural(Object.values(data.counts).reduce((sum, one) => sum + one.problems, 0), "problem")}, the gravest first.${nothing}${pixels}`;
 };
@@ -137,18 +140,20 @@ function trendFigures() {
   ];
 }
 
-// Days side by side; the height is the value's share of the largest.
-function columnChart(rows, caption, text, kind) {
+const ONE_DAY = "one day so far";
+
+// Days side by side; the height is the value's share of the largest. What is said of a single one is `ofOne`.
+function columnChart(rows, caption, text, kind, ofOne = "") {
   const most = Math.max(...rows.map((row) => row.value), 1e-9);
   const columns = rows.map((row) => {
     const column = element("i", { title: `${row.label}: ${text(row.value)}`, class: kind });
     column.style.height = `${row.value ? Math.max(2, (100 * row.value) / most) : 0}%`;
     return column;
   });
-  const ends = rows.length ? [rows[0].label, rows.length > 1 ? rows[rows.length - 1].label : ""] : [];
+  const ends = rows.length ? [rows[0].label, rows.length > 1 ? rows[rows.length - 1].label : ofOne] : [];
   return [
-    element("figcaption", {}, caption, rows.length ? `; at most ${text(most)}` : ""),
-    element("div", { class: "columns", role: "img", "aria-label": `${caption}: ${rows.map((row) => `${row.label} ${text(row.value)}`).join(", ")}` }, ...columns),
+    element("figcaption", {}, caption, rows.length ? `; ${rows.length > 1 ? "at most " : ""}${text(most)}` : ""),
+    element("div", { class: rows.length > 1 ? "columns" : "columns single", role: "img", "aria-label": `${caption}: ${rows.map((row) => `${row.label} ${text(row.value)}`).join(", ")}` }, ...columns),
     element("div", { class: "ticks" }, ...ends.map((label) => element("span", { text: label }))),
   ];
 }
@@ -172,7 +177,7 @@ drawers.trend = () => {
     : "Without an earlier page (--since-report FILE), new is what was written within a day before this page, and mended are broken files that were written again.";
   find("trend-figures").replaceChildren(...trendFigures());
   const dated = ofShow(data.problems).filter((row) => row.since);
-  find("began").replaceChildren(element("figure", {}, ...columnChart(perDay(dated, (row) => row.since.slice(0, 10), () => 1), "Problems that are there, by the day their files were written", (value) => count(value), "g0")));
+  find("began").replaceChildren(element("figure", {}, ...columnChart(perDay(dated, (row) => row.since.slice(0, 10), () => 1), "Problems that are there, by the day their files were written", (value) => count(value), "g0", ONE_DAY)));
 };
 
 function makeMended() {

@@ -102,7 +102,8 @@ def list_problems(sql: duckdb.DuckDBPyConnection, answer: Ask, missing: Sequence
     faults = list(problems.gaps(missing, gaps))
     for name, read in problems.READERS.items():
         faults += read(ask(answer, name))
-    return problems.as_rows(sql, problems.merge(problems.without_repeats(faults)))
+    faults = problems.without_rare_layers(sql, problems.without_repeats(faults))
+    return problems.as_rows(sql, problems.merge(faults))
 
 
 def _counts(listed: Sequence[Row]) -> Row:
@@ -120,7 +121,7 @@ def _kind_row(name: str) -> Row:
 
 def _answers(answer: Ask, since: str, until: str) -> dict[str, list[Row]]:
     """The questions whose rows the page shows as they are."""
-    versions = ask(answer, "versions")
+    versions = [row for row in ask(answer, "versions") if not _is_stray_file(row)]
     for row in versions:
         row["layer"] = row.pop("layer_name") or problems.layer_of(row["layer_key"], row["sequence_name"], row["shot_name"])
     return {
@@ -130,6 +131,11 @@ def _answers(answer: Ask, since: str, until: str) -> dict[str, list[Row]]:
         "measured": ask(answer, "measured_files"),
         "days": ask(answer, "render_trends", since=since, until=until),
     }
+
+
+def _is_stray_file(version: Row) -> bool:
+    """Whether a version is but a file without a frame that cannot be read, and so is known by its name alone."""
+    return version["worst_status"] == "unreadable" and version["first_frame"] is None
 
 
 def _days_shown(sql: duckdb.DuckDBPyConnection, now: datetime) -> tuple[str, str]:

@@ -13,7 +13,7 @@ drawers.cost = () => {
   const total = costs.reduce((sum, row) => sum + row.total_bytes, 0);
   find("cost-lead").textContent = `${bytes(total)} in ${plural(costs.length, "shot")}, of which ${bytes(superseded)} belong to versions that have a later one. ${overwritten ? `${hours(overwritten)} of rendering were overwritten.` : ""}`;
   const days = ofShow(data.days, "show_name");
-  find("days").replaceChildren(...columnChart(perDay(days, (row) => row.day, (row) => row.render_hours ?? 0), "Hours of rendering, by the day the files were written", (value) => hours(value)));
+  find("days").replaceChildren(...columnChart(perDay(days, (row) => row.day, (row) => row.render_hours ?? 0), "Hours of rendering, by the day the files were written", (value) => hours(value), undefined, ONE_DAY));
   find("sizes").replaceChildren(...columnChart(sizeRows(), "Files by size", (value) => plural(value, "file")));
 };
 

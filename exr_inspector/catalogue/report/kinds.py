@@ -54,9 +54,15 @@ KINDS = {
             "Play the frames around it; look for a light or a texture that is missing",
         ),
         ProblemKind(
-            "misnumbered", "Numbered otherwise inside", 1, "misnumbered_frames", "Check that the frames were renamed on purpose"
+            "misnumbered",
+            "Frame number differs from header",
+            1,
+            "misnumbered_frames",
+            "Check that the frames were renamed on purpose",
         ),
-        ProblemKind("duplicate", "There twice", 1, "duplicate_frames", "Keep one of the files; programs read either of them"),
+        ProblemKind(
+            "duplicate", "Duplicate frames", 1, "duplicate_frames", "Keep one of the files; programs read either of them"
+        ),
         ProblemKind("stray", "Stray frame", 1, "missing_frames", "Delete it if it was a test, else render what lies between"),
         ProblemKind("mixed", "Mixed builds", 1, "mixed_builds", "Render the frames of the other build again"),
         ProblemKind(

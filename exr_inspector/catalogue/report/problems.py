@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -27,6 +28,8 @@ from exr_inspector.payload.names import layer_key, parse_name
 Range = tuple[int, int]
 STRAY = 2
 """Frames at an end of a sequence that may be stray, at most; the gap beside them is longer than the rest of the sequence."""
+LEAST_OTHERS = 3
+"""Other sequences of its layer in the show, from which on one that is set up like no other is worth a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def _of_file(row: Row, kind: str, why: str, topic: str = "") -> Fault:
     """A fault of one frame, in its sequence."""
     key = row.get("sequence_key") or parse_name(row["file_path"]).sequence_key or row["file_path"]
     frames = span(row["frame_number"], row["frame_number"])
-    return Fault(kind, row, key, why, frames, topic=topic, path=row["file_path"])
+    return Fault(kind, row, key, why, frames, None if frames else 1, topic=topic, path=row["file_path"])
 
 
 def broken_frames(rows: Sequence[Row]) -> Iterator[Fault]:
@@ -307,6 +310,27 @@ def setups(rows: Sequence[Row]) -> Iterator[Fault]:
         yield Fault("setup", row, row["sequence_key"], f"Unlike every other sequence of its show in {row['differs_in']}")
 
 
+_SEQUENCES = """
+SELECT DISTINCT ON (sequence_key) show_name, sequence_key, layer_name, version_token, sequence_name, shot_name
+FROM present WHERE sequence_key IS NOT NULL
+"""
+
+
+def without_rare_layers(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Fault]:
+    """All but setups of layers of which their show has too few for a usual one; `sql` has the table `present`."""
+    if not any(fault.kind == "setup" for fault in faults):
+        return list(faults)
+    layers = {key: (show, layer) for show, key, layer in _layers(sql)}
+    counts = Counter(layers.values())
+    return [fault for fault in faults if fault.kind != "setup" or counts[layers.get(fault.key or "", ("", ""))] > LEAST_OTHERS]
+
+
+def _layers(sql: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
+    """(show, sequence_key, layer) of every sequence."""
+    for show, key, layer, version, sequence, shot in sql.sql(_SEQUENCES).fetchall():
+        yield show, key, layer or layer_of(layer_key(key, version), sequence, shot)
+
+
 def slow_hosts(rows: Sequence[Row]) -> Iterator[Fault]:
     """From slow_hosts: one fault for each machine in a shot, whatever it rendered there."""
     machines: dict[tuple[str, ...], list[Row]] = {}
@@ -469,6 +493,9 @@ def _row_to_locate(at: int, fault: Fault) -> Row:
 def _where(fault: Fault, row: Row) -> Where:
     if fault.key is None:
         return Where(since=row.get("since"), place=row)
+    if fault.kind == "unreadable" and fault.key == fault.path:  # no frame of anything: its name is all that is known
+        name = fault.key.rpartition("/")[2]
+        return Where(row.get("sequence"), name, since=plain(row.get("since")), place=row)
     version = row.get("version")
     stands = layer_key(fault.key, version)
     layer = row.get("layer") or layer_of(stands, row.get("sequence"), row.get("shot"))
