@@ -13,6 +13,8 @@ THOUSAND = 1000
 MEBIBYTE = 2**20
 LONGEST_LIST = 16
 """Numbers that a cell shows: a matrix, and not a vector."""
+LONGEST_TEXT, SHOWN_TEXT = 2000, 200
+"""Characters that a cell shows, and how many of a longer text, such as a whole payload."""
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?")
 
@@ -126,7 +128,8 @@ def as_read(name: str, value: Any) -> str:
         return moment(value)
     if name.endswith("_window") and isinstance(value, str) and value.startswith("{"):
         return window(value)
-    return str(value)
+    text = str(value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:SHOWN_TEXT]}... [{len(text):,} characters]"
 
 
 def _number_as_read(name: str, value: float) -> str:

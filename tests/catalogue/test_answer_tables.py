@@ -153,11 +153,14 @@ def test_a_range_beside_its_count_has_a_title_of_its_own(monkeypatch: pytest.Mon
     assert "frames  range" in head
 
 
-def test_a_vector_is_told_by_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A matrix is shown; --wide, and what programs read, has all numbers of a vector."""
+def test_what_is_long_is_told_by_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix is shown; --wide, and what programs read, has all numbers of a vector, and the whole of a payload."""
     rows = [{"status": "ok", "vector": [0.5 * at] * 384, "matrix": [at] * 16} for at in range(2)]
     text = "\n".join(shown(rows, 80, monkeypatch))
     assert text.count("[384 numbers]") == 2
+    payload = [{"status": "ok", "raw_output": "x" * 17_000}]
+    assert "".join("".join(shown(payload, 80, monkeypatch)).split()).endswith("x...[17,000characters]")
+    assert "x" * 17_000 in "\n".join(shown(payload, 80, monkeypatch, wide=True))
     assert ", ".join(["1"] * 4) in text
     assert "[384 numbers]" not in "\n".join(shown(rows, 80, monkeypatch, wide=True))
 
