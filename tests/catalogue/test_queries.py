@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -196,6 +196,31 @@ def test_whatever_the_vector_sees_is_said(block: str, odd: int) -> None:
         "values": "attribute values (focalLength)",
     }  # fmt: skip
     assert said.get(block, block) in row["differs_in"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "odd"),
+    [
+        *((range(1001, 1001 + frames), 1001 + odd) for frames in (3, 4, 6, 16, 17) for odd in (0, frames // 2, frames - 1)),
+        (range(1001, 1032, 5), 1016),
+        ([1, *range(1001, 1025)], 1),
+        ([1, *range(1001, 1025)], 1004),
+    ],
+)
+def test_one_odd_frame_is_found_however_short_the_sequence_is(numbers: Sequence[int], odd: int) -> None:
+    """Wherever it stands, also where the sample would draw the centroid to it; with a stray frame far before the others."""
+    setup, other = seeded_catalogue.SHOWS["apollo"][0], seeded_catalogue.SHOWS["caldera"][1]
+    frames = [
+        seeded_catalogue.Frame(
+            "apollo", "sq010", "sh010", replace(other, name=setup.name) if number == odd else setup, number, host="farm-1"
+        )
+        for number in numbers
+    ]
+    rows = [(vast_rows.rows_of(seeded_catalogue.payload(one)), seeded_catalogue.stamp(one)) for one in frames]
+    with query_cases.over(vast_rows.to_tables(rows)) as sql:
+        found = engine.run(sql, questions.load("frames_unlike_sequence").bind({})).to_pylist()
+    assert [row["frame_number"] for row in found] == [odd]
+    assert found[0]["differs_in"].startswith("channel names (")
 
 
 def test_the_sequences_without_a_family_are_found_alone() -> None:

@@ -5,8 +5,9 @@
 -- Note: distance is half the squared distance of metadata_embedding from the centroid of the sequence, which is computed
 --   from distances between frames: mean to the sample minus half the mean within the sample. The sample is every n-th frame,
 --   eight or so. Sequences whose frames all lie near one of them need no centroid. A frame is listed when it lies beyond
---   $threshold and $factor times as far as the sequence's frames on average. differs_in compares it with that sample: with
---   a minus what most of its frames have and this one has not, with a plus what this one has alone.
+--   $threshold and $factor times as far as the sequence's frames on average. Of up to 16 frames the sample is all of them, and
+--   each is left out of its own centroid and average, which it would draw to itself. differs_in compares it with that sample:
+--   with a minus what most of its frames have and this one has not, with a plus what this one has alone.
 -- $threshold number = 0.01: least distance; most frames of one setup lie below 0.005
 -- $factor number = 3: how many times the average distance of the sequence
 -- $show text = null: only this show; null asks all
@@ -50,12 +51,13 @@ extents AS (
     SELECT
         sequence_key,
         min(frame_number) AS first_frame,
-        CAST((max(frame_number) - min(frame_number)) / 8 AS BIGINT) + 1 AS stride
+        CASE WHEN count(*) <= 16 THEN 1 ELSE CAST((count(*) - 1) / 8 AS BIGINT) + 1 END AS stride
     FROM doubtful
     GROUP BY sequence_key
 ),
 sampled AS (
-    SELECT doubtful.file_id, doubtful.sequence_key, doubtful.embedding_version, doubtful.metadata_embedding
+    SELECT
+        doubtful.file_id, doubtful.sequence_key, doubtful.embedding_version, doubtful.metadata_embedding, extents.stride
     FROM doubtful
     JOIN extents ON extents.sequence_key = doubtful.sequence_key
     WHERE (doubtful.frame_number - extents.first_frame) % extents.stride = 0
@@ -74,18 +76,25 @@ means AS (
         doubtful.file_id,
         doubtful.sequence_key,
         avg(CAST(array_distance(doubtful.metadata_embedding, sampled.metadata_embedding) AS DOUBLE)
-            * array_distance(doubtful.metadata_embedding, sampled.metadata_embedding)) AS mean_square
+            * array_distance(doubtful.metadata_embedding, sampled.metadata_embedding)) AS mean_square,
+        CAST(count(*) AS DOUBLE) AS samples,
+        CASE WHEN max(sampled.stride) = 1 AND count(*) > 1 THEN 1 ELSE 0 END AS left_out
     FROM doubtful
     JOIN sampled ON sampled.sequence_key = doubtful.sequence_key AND sampled.embedding_version = doubtful.embedding_version
     GROUP BY doubtful.file_id, doubtful.sequence_key
 ),
 distances AS (
-    SELECT means.file_id, means.sequence_key, (means.mean_square - spreads.spread) / 2 AS distance
+    SELECT
+        means.file_id,
+        means.sequence_key,
+        means.left_out,
+        (means.mean_square - spreads.spread) / 2 * means.samples * means.samples
+            / ((means.samples - means.left_out) * (means.samples - means.left_out)) AS distance
     FROM means
     JOIN spreads ON spreads.sequence_key = means.sequence_key
 ),
-averages AS (
-    SELECT sequence_key, avg(distance) AS average
+totals AS (
+    SELECT sequence_key, sum(distance) AS distance, count(*) AS frames
     FROM distances
     GROUP BY sequence_key
 ),
@@ -94,9 +103,11 @@ unlike AS (
         present.file_id, present.file_path, present.show_name, present.shot_name, present.sequence_key, present.frame_number,
         distances.distance
     FROM distances
-    JOIN averages ON averages.sequence_key = distances.sequence_key
+    JOIN totals ON totals.sequence_key = distances.sequence_key
     JOIN present ON present.file_id = distances.file_id
-    WHERE distances.distance > $threshold AND distances.distance > $factor * averages.average
+    WHERE distances.distance > $threshold
+        AND distances.distance * (totals.frames - distances.left_out)
+            > $factor * (totals.distance - distances.left_out * distances.distance)
     ORDER BY distances.distance DESC, present.file_path
     LIMIT $limit
 ),
