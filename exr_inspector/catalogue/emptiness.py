@@ -1,4 +1,7 @@
-"""What an empty answer means: how much was looked at, or that there is no show, sequence or shot of the name that was given."""
+"""What an empty answer means: how much was looked at, or that there is no show, sequence or shot of the name that was given.
+
+A question that needs more than headers says so, `-- Needs: statistics`: where no file has them, an empty answer tells nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from exr_inspector.catalogue import units
+from exr_inspector.catalogue.library import NEEDS, Need
 from exr_inspector.errors import Reject
 from exr_inspector.near_names import near_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from exr_inspector.catalogue.library import QuestionFile
 
 Ask = Callable[[exp.Query], "pa.Table"]
 PLACES = {"show": "show_name", "sequence": "sequence_name", "shot": "shot_name"}
@@ -27,7 +33,7 @@ class NotThere(Reject):
     code = "not_there"
 
 
-def meaning(ask: Ask, nothing: str, values: Mapping[str, str]) -> str:
+def meaning(ask: Ask, question: QuestionFile, values: Mapping[str, str]) -> str:
     """What was looked at in vain. Raises NotThere, with the names that there are, where a name is the reason."""
     given = {column: values[name] for name, column in PLACES.items() if values.get(name)}
     where: dict[str, str] = {}
@@ -35,10 +41,27 @@ def meaning(ask: Ask, nothing: str, values: Mapping[str, str]) -> str:
         _check(ask, column, value, where)
         where[column] = value
     counts = _counts(ask, "show_name", where)
-    files = units.quantity(sum(counts.values()), "current file")
+    total = sum(counts.values())
     named = [f"{name} {values[name]}" for name, column in PLACES.items() if column in given]
     shows = units.quantity(sum(name is not None for name in counts), "show")
-    return f"{nothing or 'nothing'} among {files} of {' '.join(named) or shows}"
+    files = f"{units.quantity(total, 'current file')} of {' '.join(named) or shows}"
+    nothing = question.nothing or "nothing"
+    if not question.needs or not total:
+        return f"{nothing} among {files}"
+    need, policy = NEEDS[question.needs], values.get("policy")
+    had = f"{need.had} by the policy {policy!r}" if policy else need.had
+    known = sum(_counts(ask, "show_name", where, _files_with(need, policy)).values())
+    if not known:
+        return f"0 of {files} were {had}, so nothing is known of {nothing.removeprefix('no ')}; {need.remedy}"
+    return f"{nothing} among the {known:,} of {files} that were {had}"
+
+
+def _files_with(need: Need, policy: str | None) -> exp.Select:
+    """The file_ids that have what is needed, each once."""
+    query = exp.select("file_id").from_(need.table).where(*need.conditions)
+    if policy:
+        query = query.where(exp.column("policy_id").eq(exp.Literal.string(policy)))
+    return query.group_by("file_id")
 
 
 def _check(ask: Ask, column: str, value: str, where: Mapping[str, str]) -> None:
@@ -52,9 +75,11 @@ def _check(ask: Ask, column: str, value: str, where: Mapping[str, str]) -> None:
     raise NotThere(f"there is no {noun} {value!r}{''.join(f' in {name}' for name in where.values())}", remedy=remedy)
 
 
-def _counts(ask: Ask, column: str, where: Mapping[str, str]) -> dict[str | None, int]:
-    """Current files by the values of a column."""
+def _counts(ask: Ask, column: str, where: Mapping[str, str], among: exp.Select | None = None) -> dict[str | None, int]:
+    """Current files by the values of a column; of those alone whose file_id a query gives."""
     query = exp.select(column, "count(*) AS files").from_("files").where("is_current").where("deleted_at IS NULL")
+    if among is not None:
+        query = query.with_("known", as_=among).join("known", on="known.file_id = files.file_id")
     for name, value in where.items():
         query = query.where(exp.column(name).eq(exp.Literal.string(value)))
     answer = ask(query.group_by(column))

@@ -6,10 +6,13 @@ A file begins with comments:
     -- Group: missing
     -- Asked by: render wranglers, before a shot goes to comp
     -- Nothing: no missing frames
+    -- Needs: statistics
     -- $show text = null: the show; null asks all
     -- $limit integer = 1000: rows at most
 
-and goes on with one SELECT, which `questions` reads. A studio's own questions lie in the folder that EXR_QUERIES names.
+and goes on with one SELECT, which `questions` reads. `Nothing` is what an empty answer means, and `Needs` what the answer rests
+on beside headers: where no file has that, an empty answer is no good news. A studio's own questions lie in the folder that
+EXR_QUERIES names.
 """
 
 from __future__ import annotations
@@ -30,9 +33,33 @@ OWN_GROUP = "own"
 LONGEST_QUESTION = 53
 """Characters of a question that is listed beside its name in 80 columns."""
 
-_HEADER = re.compile(r"--\s*(Question|Group|Asked by|Nothing|Note):\s*(.+)")
+_HEADER = re.compile(r"--\s*(Question|Group|Asked by|Nothing|Needs|Note):\s*(.+)")
 _MORE = re.compile(r"--\s{2,}(\S.*)")
 _PARAMETER = re.compile(r"--\s*\$(\w+)\s+(text|integer|number|time)(?:\s*=\s*(\S+|'[^']*'))?:\s*(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a question needs of a file beside its header: rows of a table that meet the conditions."""
+
+    table: str
+    conditions: tuple[str, ...]
+    had: str
+    """What was done to a file that has such rows."""
+    remedy: str
+
+
+NEEDS = {
+    "statistics": Need("pixel_stats", (), "measured", "`exr-inspector backfill FOLDER --stats` measures"),
+    "digests": Need(
+        "pixel_stats",
+        ("sample_hash IS NOT NULL", "NOT is_sampled", "NOT is_partial"),
+        "measured as a whole",
+        "`exr-inspector backfill FOLDER --stats full --force` measures",  # files with a sample are skipped without --force
+    ),
+    "findings": Need("validation_results", (), "judged", "`exr-inspector backfill FOLDER --policy NAME` judges"),
+}
+"""What a question may need, by the name that its file gives it."""
 
 
 class BadQuestion(Reject):
@@ -65,6 +92,8 @@ class QuestionFile:
     group: str = OWN_GROUP
     nothing: str = ""
     """What an empty answer means, such as `no missing frames`."""
+    needs: str = ""
+    """Which of NEEDS the answer rests on."""
 
 
 def folders() -> list[Path]:
@@ -120,8 +149,11 @@ def read(name: str, text: str) -> QuestionFile:
     for head in ("Question", "Asked by"):
         if head not in heads:
             raise BadQuestion(f"question {name!r}: its first comments lack `-- {head}:`")
+    needs = heads.get("Needs", "")
+    if needs and needs not in NEEDS:
+        raise BadQuestion(f"question {name!r}: `-- Needs: {needs}` is not one of {', '.join(NEEDS)}")
     about = (heads["Question"], heads["Asked by"], heads.get("Note", ""))
-    return QuestionFile(name, *about, tuple(parameters), text, heads.get("Group", OWN_GROUP), heads.get("Nothing", ""))
+    return QuestionFile(name, *about, tuple(parameters), text, heads.get("Group", OWN_GROUP), heads.get("Nothing", ""), needs)
 
 
 def _parameter(name: str, kind: str, default: str | None, meaning: str) -> Parameter:

@@ -189,7 +189,7 @@ def _explain(ask: Callable[..., Any], question: Question, values: dict[str, str]
     """Say what an empty answer means: above nothing for people, beside an empty document for programs."""
     from exr_inspector.catalogue import emptiness
 
-    meaning = emptiness.meaning(ask, question.nothing, values)
+    meaning = emptiness.meaning(ask, question, values)
     if options.form == "table" and options.output is None:
         output.say_lines([meaning])
     else:

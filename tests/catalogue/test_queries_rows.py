@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from sqlglot import exp
 
 import query_cases
-from exr_inspector.catalogue import engine, questions
+from exr_inspector.catalogue import emptiness, engine, questions
 from exr_inspector.payload.aov_words import COLOUR_ROLES
 from vast_schemas import TABLES, schema_for
 
@@ -39,6 +40,47 @@ def stats(file_id: str, channel: str = "R", **columns: Any) -> dict[str, Any]:
     """What was measured of a channel of a file."""
     plain = {"part_index": 0, "nan_count": 0, "pos_inf_count": 0, "neg_inf_count": 0, "negative_count": 0}
     return plain | {"file_id": file_id, "channel_name": channel, "is_sampled": False, "is_partial": False} | columns
+
+
+def explain(name: str, tables: dict[str, Rows], **parameters: str) -> str:
+    """What an empty answer over these rows means."""
+    stored = {table: pa.Table.from_pylist(tables.get(table, []), schema=schema_for(table)) for table in TABLES}
+    with query_cases.over(stored) as sql:
+        return emptiness.meaning(partial(engine.run, sql), questions.load(name), parameters)
+
+
+@pytest.mark.parametrize("name", questions.names())
+def test_where_nothing_was_measured_or_judged_nothing_is_called_good(name: str) -> None:
+    """Every question that reads statistics or findings says so; the one that counts what was measured answers with a 0."""
+    read = {table.name for table in questions.tables_of(questions.parse(questions.load(name).sql))}
+    said = explain(name, {"files": [file(1), file(2)]})
+    if name != "measured_files" and read & {"pixel_stats", "validation_results"}:
+        assert said.startswith("0 of 2 current files of 1 show were ")
+        assert "so nothing is known of " in said
+    else:
+        assert said.endswith("among 2 current files of 1 show")
+
+
+def test_what_was_measured_is_counted_beside_what_is_there() -> None:
+    """A file with several measured channels once, one that is not current any more not at all."""
+    files = [file(1), file(2), file(3), file(4, is_current=False)]
+    tables = {"files": files, "pixel_stats": [stats("1/1"), stats("1/1", "G"), stats("1/4")]}
+    assert explain("bad_pixels", tables) == "no bad pixels among the 1 of 3 current files of 1 show that were measured"
+
+
+def test_files_that_were_sampled_are_not_known_to_differ() -> None:
+    """Which pixels two files share is known where all of them were read."""
+    tables = {"files": [file(1)], "pixel_stats": [stats("1/1", sample_hash="a", is_sampled=True)]}
+    said = explain("same_picture", tables)
+    assert said.startswith("0 of 1 current file of 1 show were measured as a whole")
+    assert said.endswith("`exr-inspector backfill FOLDER --stats full --force` measures")
+
+
+def test_a_policy_is_asked_of_what_it_judged_itself() -> None:
+    """Another policy's verdict is not its own."""
+    tables = {"files": [file(1)], "validation_results": [{"file_id": "1/1", "policy_id": "studio", "status": "PASS"}]}
+    assert explain("failed_rules", tables).startswith("no broken rules among the 1 of 1 current file")
+    assert explain("failed_rules", tables, policy="netflix").startswith("0 of 1 current file of 1 show were judged by")
 
 
 def part(file_id: str, **columns: Any) -> dict[str, Any]:

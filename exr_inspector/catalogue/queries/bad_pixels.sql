@@ -1,7 +1,8 @@
 -- Question: Which frames hold NaN, Infinity or negative colour?
 -- Group: pixels
 -- Asked by: compositors and render wranglers, before one bad pixel grows into a square in the first blur
--- Nothing: no bad pixels in what was measured
+-- Nothing: no bad pixels
+-- Needs: statistics
 -- Note: one row for each sequence, channel and fault, over the files whose pixels were measured. Colour and coverage must not
 --   be negative; depth, normals, positions, motion and channels whose name tells nothing may be. first_x and first_y are the
 --   column and line of the first NaN in first_path; of Infinity and negative samples no position is stored.

@@ -1,7 +1,8 @@
 -- Question: Which frames break which rule, and what mends them?
 -- Group: delivery
 -- Asked by: render wranglers and delivery coordinators, who send a shot back with the reason
--- Nothing: nothing that was judged breaks a rule
+-- Nothing: no broken rules
+-- Needs: findings
 -- Note: one row for each sequence, policy and rule. Files that no policy has judged are not listed; validation_by_policy has the
 --   rules that are kept.
 -- $policy text = null: only this policy; null asks all

@@ -1,7 +1,8 @@
 -- Question: Which files hold the same pixels as others?
 -- Group: pixels
 -- Asked by: render wranglers and data managers, for renders that changed nothing and frames that stand twice under other names
--- Nothing: no two files with the same pixels in what was measured
+-- Nothing: no two files with the same pixels
+-- Needs: digests
 -- Note: one row for each two sequences, or files, of which one repeats the other, and for each sequence that repeats itself.
 --   The file whose path sorts first counts as the picture, all others as repeats. Two files are the same where the digests of
 --   all of their channels are; files that were sampled, or are not complete, are left out. Frames that are meant to be still,

@@ -1,7 +1,8 @@
 -- Question: Which rules of which policy fail, and how often?
 -- Group: delivery
 -- Asked by: delivery coordinators and whoever maintains the policies
--- Nothing: no findings of a policy
+-- Nothing: no rules of a policy
+-- Needs: findings
 -- $policy text = null: only this policy; null asks all
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

@@ -1,7 +1,8 @@
 -- Question: Which shots have files that would fail delivery?
 -- Group: delivery
 -- Asked by: delivery coordinators, shot by shot
--- Nothing: no shot with findings of a policy
+-- Nothing: no shot with a broken rule
+-- Needs: findings
 -- $policy text = null: only this policy; null asks all
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
