@@ -5,6 +5,7 @@ A question that needs more than headers says so, `-- Needs: statistics`: where n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,15 @@ from exr_inspector.near_names import near_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from exr_inspector.catalogue.library import QuestionFile
+    from exr_inspector.catalogue.questions import BoundParameter, Question
 
 Ask = Callable[[exp.Query], "pa.Table"]
 PLACES = {"show": "show_name", "sequence": "sequence_name", "shot": "shot_name"}
 """Parameter -> the column of `files` that its value must be in."""
 NAMED = 20
 """Names that a message has."""
+_REFERENCE = re.compile(r"\$(\w+)")
+_OPTIONAL = re.compile(r"\[([^\]$]*\$(\w+)[^\]]*)\]")
 
 
 class NotThere(Reject):
@@ -33,7 +36,7 @@ class NotThere(Reject):
     code = "not_there"
 
 
-def meaning(ask: Ask, question: QuestionFile, values: Mapping[str, str]) -> str:
+def meaning(ask: Ask, question: Question, values: Mapping[str, str]) -> str:
     """What was looked at in vain. Raises NotThere, with the names that there are, where a name is the reason."""
     given = {column: values[name] for name, column in PLACES.items() if values.get(name)}
     where: dict[str, str] = {}
@@ -45,15 +48,32 @@ def meaning(ask: Ask, question: QuestionFile, values: Mapping[str, str]) -> str:
     named = [f"{name} {values[name]}" for name, column in PLACES.items() if column in given]
     shows = units.quantity(sum(name is not None for name in counts), "show")
     files = f"{units.quantity(total, 'current file')} of {' '.join(named) or shows}"
-    nothing = question.nothing or "nothing"
+    nothing, hint = _describe(question, values)
     if not question.needs or not total:
-        return f"{nothing} among {files}"
+        return f"{nothing} among {files}{hint}"
     need, policy = NEEDS[question.needs], values.get("policy")
     had = f"{need.had} by the policy {policy!r}" if policy else need.had
     known = sum(_counts(ask, "show_name", where, _files_with(need, policy)).values())
     if not known:
         return f"0 of {files} were {had}, so nothing is known of {nothing.removeprefix('no ')}; {need.remedy}"
-    return f"{nothing} among the {known:,} of {files} that were {had}"
+    return f"{nothing} among the {known:,} of {files} that were {had}{hint}"
+
+
+def _describe(question: Question, values: Mapping[str, str]) -> tuple[str, str]:
+    """What was not found, with the values that were asked for, and how to ask for others where defaults were."""
+    shown = {one.name: _shown(one, values.get(one.name, one.default)) for one in question.parameters}
+    text = _OPTIONAL.sub(lambda part: part[1] if shown[part[2]] else "", question.nothing or "nothing")
+    options = [f"--{name.replace('_', '-')}" for name in _REFERENCE.findall(text) if name not in values]
+    hint = f"; ask for another with {' or '.join(options)}" if options else ""
+    return _REFERENCE.sub(lambda name: shown[name[1]], text), hint
+
+
+def _shown(parameter: BoundParameter, value: str | None) -> str:
+    if value is None:
+        return ""
+    if parameter.kind == "time":
+        return f"{units.moment(parameter.literal(value).this.name)} UTC"
+    return repr(value) if parameter.kind == "text" else value
 
 
 def _files_with(need: Need, policy: str | None) -> exp.Select:

@@ -48,7 +48,7 @@ def ask(catalogue: None, capsys: pytest.CaptureFixture[str]) -> object:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("many_channels --least 5000", "no file with that many channels among 9,999 current files of 3 shows"),
+        ("many_channels --least 5000", "no file has 5000 channels or more among 9,999 current files of 3 shows"),
         ("broken_frames --show apollo --shot sh030", "no broken frames among 540 current files of show apollo shot sh030"),
         (
             "bad_pixels --show borealis",
@@ -92,7 +92,7 @@ def test_an_empty_document_stays_one(ask) -> None:
     """What it means goes to standard error."""
     status, out, err = ask("ask", "many_channels", "--least", "5000", "--format", "json")
     assert (status, json.loads(out)) == (0, [])
-    assert "no file with that many channels" in err
+    assert "no file has 5000 channels or more" in err
 
 
 def test_the_path_of_a_stored_file_is_taken_for_its_id(ask) -> None:

@@ -1,7 +1,7 @@
 -- Question: Which AOVs does a shot have, and what do they take?
 -- Group: attributes
 -- Asked by: compositors before they set up a script, lighters who look for a missing AOV, and leads who look for what to drop
--- Nothing: no file with named channels
+-- Nothing: no file has named channels[ of the category $category]
 -- Note: what a layer takes is counted in bytes of its samples, uncompressed, over all files that hold it; of deep layers it is not
 --   known from headers. A layer without a name is the picture itself, or that of a part.
 -- $show text = null: only this show; null asks all

@@ -1,7 +1,7 @@
 -- Question: Which values does an attribute have?
 -- Group: attributes
 -- Asked by: anyone who looks for renders by what the renderer wrote into them
--- Nothing: no file with this attribute
+-- Nothing: no file has the attribute $name[ with the text $value]
 -- Note: such as camera, artist, software or render time. Text values are listed one by one, with their
 --   shots; of numbers the smallest, the average and the largest.
 -- $name text = 'artist': the attribute, as it is spelled in the header

@@ -1,7 +1,7 @@
 -- Question: Which frames are black, or of one colour?
 -- Group: pixels
 -- Asked by: render wranglers and compositors; a frame without light or texture is complete, and still not a picture
--- Nothing: no black or constant frames
+-- Nothing: no black or constant frames of the role $role
 -- Needs: statistics
 -- Note: one row for each sequence, layer and kind, over the files whose pixels were measured: black where all samples of all
 --   colour channels of the layer are 0, constant where each channel has one value. Alpha plays no part. An AOV of lights that

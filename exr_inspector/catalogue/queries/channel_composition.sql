@@ -1,7 +1,7 @@
 -- Question: Which files have these channels?
 -- Group: similar
 -- Asked by: compositors and pipeline TDs who need, say, every render with depth, normals and motion
--- Nothing: no file with these channels
+-- Nothing: no file has the channel or layer $channel[ and $and_channel][ and $and_also]
 -- Note: up to three channels or whole layers; a file is listed when it has all that are given. One row per sequence.
 -- $channel text = 'Z': a channel by its full name, such as Z or diffuse.R, or a layer, such as diffuse
 -- $and_channel text = null: another one

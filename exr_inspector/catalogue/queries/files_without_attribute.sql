@@ -1,7 +1,7 @@
 -- Question: Which sequences lack an attribute?
 -- Group: attributes
 -- Asked by: pipeline TDs who rely on a header, and whoever fixes the template that does not write it
--- Nothing: no file without this attribute
+-- Nothing: no file lacks the attribute $name
 -- Note: unreadable files have no attributes and are left out. Stills stand for themselves.
 -- $name text = 'artist': the attribute, as it is spelled in the header
 -- $show text = null: only this show; null asks all

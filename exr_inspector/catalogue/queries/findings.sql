@@ -1,7 +1,7 @@
 -- Question: What did inspections warn of?
 -- Group: broken
 -- Asked by: render wranglers and pipeline TDs, also of files that no policy has judged
--- Nothing: no inspection had an error or a warning
+-- Nothing: no inspection had an error or a warning[ with $code in its code]
 -- Note: one row for each sequence and for what was found in it together. `exr-inspector doctor --explain CODE` says what a code
 --   means, and the whole text is in the file's payload: `exr-inspector inspect` shows it.
 -- $code text = null: only findings whose code has this in it, such as cryptomatte; null asks all

@@ -1,7 +1,7 @@
 -- Question: At which frames does the brightness jump?
 -- Group: pixels
 -- Asked by: lighters and compositors; a light that is missing in one frame shows in motion, not in a still
--- Nothing: no jumps of brightness
+-- Nothing: no jumps of brightness[ of the channel $channel]
 -- Needs: statistics
 -- Note: a step is the difference of a channel's mean between two neighbouring frames. It is a jump where it is more than
 --   $factor times the average step of the channel in that sequence, itself and the steps beside it left out, and more than

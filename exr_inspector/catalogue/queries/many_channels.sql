@@ -1,7 +1,7 @@
 -- Question: Which files have too many channels?
 -- Group: cost
 -- Asked by: pipeline TDs; a file with hundreds of channels is slow to open in every tool
--- Nothing: no file with that many channels
+-- Nothing: no file has $least channels or more
 -- $least integer = 200: channels at least, over all parts
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

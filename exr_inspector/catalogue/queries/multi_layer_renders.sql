@@ -1,7 +1,7 @@
 -- Question: Which renders carry several layers, and how many?
 -- Group: similar
 -- Asked by: compositors who look for the AOVs of a shot, and data managers who look for what to split
--- Nothing: no file with that many layers
+-- Nothing: no file has $least layers or more
 -- $least integer = 2: layers at least, the unnamed one included
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most

@@ -1,7 +1,7 @@
 -- Question: What has arrived since a time?
 -- Group: versions
 -- Asked by: render wranglers and coordinators, for what the farm has delivered, and what of it is broken
--- Nothing: nothing has arrived since then
+-- Nothing: nothing has arrived since $since
 -- Note: a file arrives when it is inspected for the first time, or again after it was rendered again; first_seen has that
 --   time, for renders that were there before and came in by a backfill as well. Files that were removed since are left out.
 -- $since time = now-1h: from then on

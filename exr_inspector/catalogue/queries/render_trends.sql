@@ -1,7 +1,7 @@
 -- Question: What was rendered each day, and at what cost?
 -- Group: cost
 -- Asked by: render wranglers and producers
--- Nothing: nothing rendered in that time
+-- Nothing: nothing was rendered from $since to $until
 -- Note: the day is that of the file's modification, in UTC. A version of a path that has an earlier one was rendered again.
 --   Times and memory are those that renderers wrote into the header.
 -- $since time = now-30d: from then on

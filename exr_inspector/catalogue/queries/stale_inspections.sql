@@ -1,7 +1,7 @@
 -- Question: Which shots were not inspected for long?
 -- Group: coverage
 -- Asked by: pipeline TDs who plan a backfill
--- Nothing: no shot that was not inspected since
+-- Nothing: no file was last inspected before $before
 -- $before time = now-30d: an inspection earlier than this is stale
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
