@@ -11,6 +11,7 @@ from sqlglot import exp
 
 import query_cases
 from exr_inspector.catalogue import emptiness, engine, questions
+from exr_inspector.catalogue.report import problems
 from exr_inspector.payload.aov_words import COLOUR_ROLES
 from vast_schemas import TABLES, schema_for
 
@@ -281,3 +282,21 @@ def test_of_what_arrived_every_status_is_counted() -> None:
     counted = {row["sequence_or_file"]: [row[key] for key in ("ok", "incomplete", "damaged", "unreadable")] for row in rows}
     assert counted == {"/s/sh010/v1/key_v1.#.exr": [1, 1, 1, 0], "/s/still.exr": [0, 0, 0, 1]}
     assert len(ask("new_files", {"files": files}, since=query_cases.seeded_catalogue.LATEST.isoformat())) == 1
+
+
+def test_frames_that_keep_a_rule_do_not_stand_among_those_that_break_it() -> None:
+    """A row for each run of frames, each rule by itself; a still is a row of its own."""
+    files = [*(file(number) for number in range(1001, 1009)), file(1, 2, sequence_key=None, frame_number=None)]
+    broken = {"width": [1001, 1002, 1003, 1006, 1007, 1008], "timecode": [1003, 1004]}
+    results = [
+        {"file_id": f"1/{number}", "policy_id": "studio", "rule_id": rule, "status": "FAIL" if number in numbers else "PASS"}
+        for rule, numbers in broken.items()
+        for number in range(1001, 1009)
+    ]
+    still = {"file_id": "2/1", "policy_id": "studio", "rule_id": "width", "status": "FAIL"}
+    rows = ask("failed_rules", {"files": files, "validation_results": [*results, still]})
+    assert [(row["rule_id"], row["first_frame"], row["last_frame"], row["file_count"]) for row in rows] == [
+        ("timecode", 1003, 1004, 2), ("width", 1001, 1003, 3), ("width", 1006, 1008, 3), ("width", None, None, 1),
+    ]  # fmt: skip
+    (width,) = (fault for fault in problems.failed_rules(rows[1:3]))
+    assert (width.frames, width.count) == (((1001, 1003), (1006, 1008)), 6)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 import duckdb
@@ -274,14 +275,13 @@ def oversized_files(rows: Sequence[Row]) -> Iterator[Fault]:
 
 def failed_rules(rows: Sequence[Row]) -> Iterator[Fault]:
     """From failed_rules; what is wrong with cryptomattes has a kind of its own."""
-    for row in rows:
-        kind = "cryptomatte" if "cryptomatte" in f"{row['rule_id']} {row['status_code']}" else "delivery"
-        why = f"Breaks {row['rule_id']} of {row['policy_id']}: {row['example']}"
-        frames = span(row["first_frame"], row["last_frame"])
-        yield Fault(
-            kind, row, row["sequence_or_file"], why, frames, row["file_count"], f"{row['policy_id']} {row['rule_id']}",
-            row["suggested_fix"] or "", row["first_path"],
-        )  # fmt: skip
+    for (key, policy, rule), runs in groupby(rows, key=itemgetter("sequence_or_file", "policy_id", "rule_id")):
+        row, *others = runs
+        kind = "cryptomatte" if "cryptomatte" in f"{rule} {row['status_code']}" else "delivery"
+        why = f"Breaks {rule} of {policy}: {row['example']}"
+        frames = tuple(run for one in (row, *others) for run in span(one["first_frame"], one["last_frame"]))
+        count = sum(one["file_count"] for one in (row, *others))
+        yield Fault(kind, row, key, why, frames, count, f"{policy} {rule}", row["suggested_fix"] or "", row["first_path"])
 
 
 MATTES = {
