@@ -43,7 +43,7 @@ _SUFFIXES = {"_name": "", "_number": "", "_count": "s", "_bytes": "", "_mb": "",
 _TITLES = {
     "file_path": "file", "sequence_key": "sequence", "multipart_count": "parts", "value_text": "value",
     "missing_count": "how many", "seconds_a_frame": "time a frame", "measured_count": "measured", "sampled_count": "sampled",
-    "nan_count": "NaN",
+    "nan_count": "NaN", "sample_bytes": "uncompressed",
 }  # fmt: skip
 
 _DIGEST = re.compile(r"[0-9a-f]{32,}")

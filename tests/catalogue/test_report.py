@@ -278,11 +278,16 @@ def test_lists_are_cut_and_say_so(server: LocalVast, monkeypatch: pytest.MonkeyP
     assert cut["counts"] == data["counts"]
 
 
-def summary_of(files: list[Row]) -> Row:
-    """What the page shows of files alone."""
+def stored_tables(files: list[Row], parts: Sequence[Row] = ()) -> dict[str, pa.Table]:
+    """The tables with these files and parts and nothing else."""
     rows = [{"status": "ok", "size_bytes": 1, "is_current": True} | file for file in files]
-    stored = {name: schema_for(name).empty_table() for name in TABLES}
-    with query_cases.over(stored | {"files": pa.Table.from_pylist(rows, schema=schema_for("files"))}) as sql:
+    filled = {"files": rows, "parts": parts}
+    return {name: pa.Table.from_pylist(list(filled.get(name, [])), schema=schema_for(name)) for name in TABLES}
+
+
+def summary_of(files: list[Row], parts: Sequence[Row] = ()) -> Row:
+    """What the page shows of files and parts alone."""
+    with query_cases.over(stored_tables(files, parts)) as sql:
         return report_data.summarize(sql, "here", no_vectors, lambda statement: engine.run(sql, statement))
 
 
@@ -307,6 +312,20 @@ def test_shows_beyond_those_with_a_colour_share_one() -> None:
     assert shown["colours"][0] == shows[-1]
     assert len(shown["colours"]) == report_data.COLOURS
     assert (len(shown["judged"]), shown["totals"]["files"]) == (100, 201)
+
+
+def test_the_page_and_the_question_count_compressions_alike() -> None:
+    """A file whose parts differ is one of several on both; what a part does not tell is no difference."""
+    files = [{"file_id": name, "file_path": f"{name}.exr", "show_name": "apollo"} for name in "abc"]
+    kinds = {"a": ("piz", "zip"), "b": ("piz", "piz"), "c": ("zips", None)}
+    parts = [
+        {"file_id": name, "part_index": at, "compression": kind} for name, both in kinds.items() for at, kind in enumerate(both)
+    ]
+    with query_cases.over(stored_tables(files, parts)) as sql:
+        asked = engine.run(sql, questions.load("compression").bind({})).to_pylist()
+    expected = [("piz", 1), ("several", 1), ("zips", 1)]
+    assert sorted((row["compression"], row["file_count"]) for row in asked) == expected
+    assert sorted((row["compression"], row["files"]) for row in summary_of(files, parts)["compression"]) == expected
 
 
 def test_a_sequence_in_a_thousand_pieces_stays_a_short_strip() -> None:

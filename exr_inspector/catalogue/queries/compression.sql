@@ -3,12 +3,13 @@
 -- Asked by: data managers and pipeline leads, before they change a template
 -- Nothing: no files
 -- Note: logical bytes are those of the samples without compression; deep files have none, so they are left out of the ratio.
+--   Parts of a file that are compressed differently make it one of several.
 -- $show text = null: only this show; null asks all
 -- $limit integer = 1000: rows at most
 WITH whole AS (
     SELECT
         file_id,
-        CASE WHEN min(compression) = max(compression) THEN min(compression) ELSE 'several' END AS compression,
+        CASE WHEN min(compression) <> max(compression) THEN 'several' ELSE min(compression) END AS compression,
         CASE WHEN count(*) = count(logical_bytes) THEN sum(logical_bytes) ELSE NULL END AS logical_bytes
     FROM parts
     GROUP BY file_id

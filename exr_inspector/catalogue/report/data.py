@@ -157,7 +157,7 @@ def _rows(answer: duckdb.DuckDBPyRelation) -> list[Row]:
 
 _PREPARE = f"""
 CREATE TABLE first_parts AS
-    SELECT file_id, arg_min(compression, part_index) AS compression,
+    SELECT file_id, CASE WHEN min(compression) <> max(compression) THEN 'several' ELSE min(compression) END AS compression,
         arg_min(coalesce(render_product, render_software), part_index) AS software,
         max(render_seconds) AS seconds, max(peak_memory_mb) AS memory, arg_min(host, part_index) AS host,
         CASE WHEN count(*) = count(logical_bytes) THEN sum(logical_bytes)::BIGINT END AS logical
