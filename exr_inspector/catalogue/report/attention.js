@@ -21,7 +21,7 @@ function gravityPanel(words, gravity) {
   const lines = kinds.map((kind) => {
     const { problems, frames } = data.counts[kind.name];
     const more = frames > problems ? plural(frames, "frame") : "";
-    return element("li", {}, link(kind.label, rowsOf(kind.name)), element("span", { class: "soft", text: more }), element("b", { text: count(problems) }));
+    return element("li", {}, link(kind.label, rowsOf(kind.name)), element("span", { class: "soft short", text: more }), element("b", { text: count(problems) }));
   });
   const head = total ? link(plural(total, "problem"), rowsOf(names)) : "no problems";
   return element("section", { class: `g${gravity}`, "aria-label": words }, element("h2", {}, dot(gravity), `${words[0].toUpperCase()}${words.slice(1)}: `, head), element("ul", {}, ...lines));
