@@ -59,7 +59,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ShownColumn:
     """A column as it is shown."""
 
     name: str
@@ -102,7 +102,7 @@ class Table:
 
     folder: str
     heading: str
-    columns: tuple[Column, ...]
+    columns: tuple[ShownColumn, ...]
     left_out: tuple[str, ...] = ()
     rows: int = 0
     groups: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class Table:
         """Whether several rows one after the other are about the same thing, which the first column says."""
         return len(self.columns) > 2 and 3 * sum(1 for _ in groupby(self.columns[0].cells)) <= 2 * self.rows
 
-    def without(self, column: Column) -> Table:
+    def without(self, column: ShownColumn) -> Table:
         """The table without a column."""
         kept = tuple(one for one in self.columns if one is not column)
         return replace(self, columns=kept, left_out=(column.name, *self.left_out))
@@ -179,7 +179,8 @@ def _choose(row: Row, names: Sequence[str]) -> Row:
 def _plain(rows: Sequence[Row]) -> Table:
     """Every column with its values as they are stored."""
     columns = tuple(
-        Column(name, name, tuple(_cell(row[name]) for row in rows), _is_numeric(row[name] for row in rows)) for name in rows[0]
+        ShownColumn(name, name, tuple(_cell(row[name]) for row in rows), _is_numeric(row[name] for row in rows))
+        for name in rows[0]
     )
     return Table("", "", columns, rows=len(rows))
 
@@ -319,7 +320,7 @@ class _Reading:
         if self.frames:
             cells, merged = _merge(cells, self.frames)
         columns = [
-            Column(
+            ShownColumn(
                 name, self.titles.get(name) or _title(name), tuple(row[at] for row in cells),
                 _is_numeric(row[name] for row in self.rows), at == 0 or name == "status",
             )
@@ -328,7 +329,7 @@ class _Reading:
         if self.frames:
             frames = tuple(units.frames(numbers) if numbers else "" for numbers in merged)
             where = 1 if names and names[0] in self._subjects(names) else 0
-            columns.insert(where, Column("frame_number", "frames", frames, is_numeric=False, is_kept=True))
+            columns.insert(where, ShownColumn("frame_number", "frames", frames, is_numeric=False, is_kept=True))
         heading = ", ".join(map(on_one_line, self.heading))
         return Table(on_one_line(self.folder), heading, tuple(columns), rows=len(cells))
 
@@ -366,11 +367,11 @@ def fit(table: Table, width: int) -> Table:
     return table
 
 
-def _least_width(columns: Sequence[Column]) -> int:
+def _least_width(columns: Sequence[ShownColumn]) -> int:
     return sum(column.least_width for column in columns) + GAP * max(0, len(columns) - 1)
 
 
-def _widths(columns: Sequence[Column], width: int | None) -> list[int]:
+def _widths(columns: Sequence[ShownColumn], width: int | None) -> list[int]:
     """Of each column; those of sentences share what the others leave."""
     widths = [column.width for column in columns]
     if width is None:
@@ -419,7 +420,7 @@ def _lines_of(cells: Sequence[Sequence[str]], *, at_bottom: bool = False) -> Ite
         yield [one[at] for one in filled]
 
 
-def _join(parts: Sequence[str], columns: Sequence[Column], widths: Sequence[int], style: str = "") -> Text:
+def _join(parts: Sequence[str], columns: Sequence[ShownColumn], widths: Sequence[int], style: str = "") -> Text:
     from rich.text import Text
 
     line = Text()

@@ -24,7 +24,7 @@ class NotTheirs(Reject):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ImportList:
     """Addresses of EXR files, sorted, each once; `others` counts paths of other formats."""
 
     addresses: tuple[str, ...]
@@ -44,11 +44,11 @@ def stored_paths(store: Store) -> Iterator[str]:
             yield from (path for path in batch[COLUMN].to_pylist() if path)
 
 
-def listing(paths: Iterable[str], bucket: str | None = None) -> Listing:
+def listing(paths: Iterable[str], bucket: str | None = None) -> ImportList:
     """Their paths as addresses. `bucket`: where a path without one belongs; without it the first part of a path is the bucket."""
     addresses = {address(path, bucket) for path in paths}
     ours = sorted(one for one in addresses if one.lower().endswith(SUFFIX))
-    return Listing(tuple(ours), len(addresses) - len(ours))
+    return ImportList(tuple(ours), len(addresses) - len(ours))
 
 
 def address(path: str, bucket: str | None = None) -> str:

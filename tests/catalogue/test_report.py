@@ -172,13 +172,13 @@ def test_against_an_earlier_page_problems_are_new_mended_or_still_there(data: Ro
 def test_the_id_of_a_problem_stays_when_its_frames_change() -> None:
     """And differs by kind, by place, and by what is wrong."""
     place = {"show_name": "apollo", "sequence_name": None, "shot_name": "sh010"}
-    fault = problems.Fault("missing", place, "a.#.exr", "", ((1, 2),))
-    assert fault.id == problems.Fault("missing", place, "a.#.exr", "other words", ((5, 5),)).id
+    fault = problems.FaultRow("missing", place, "a.#.exr", "", ((1, 2),))
+    assert fault.id == problems.FaultRow("missing", place, "a.#.exr", "other words", ((5, 5),)).id
     others = [
-        problems.Fault("frozen", place, "a.#.exr", ""),
-        problems.Fault("missing", place, "b.#.exr", ""),
-        problems.Fault("missing", place, "a.#.exr", "", topic="x"),
-        problems.Fault("missing", place, None, ""),
+        problems.FaultRow("frozen", place, "a.#.exr", ""),
+        problems.FaultRow("missing", place, "b.#.exr", ""),
+        problems.FaultRow("missing", place, "a.#.exr", "", topic="x"),
+        problems.FaultRow("missing", place, None, ""),
     ]
     assert len({fault.id, *(other.id for other in others)}) == 5
 
@@ -216,7 +216,7 @@ def test_a_command_that_looks_at_a_file_shows_the_fault() -> None:
             "CREATE TABLE present (show_name TEXT, sequence_name TEXT, shot_name TEXT, layer_name TEXT, version_token TEXT,"
             " mtime TIMESTAMP, first_seen TIMESTAMP, frame_number BIGINT, host TEXT, sequence_key TEXT, file_path TEXT)"
         )
-        faults = [problems.Fault(kind, {}, None, "", path="/r/a b.1005.exr") for kind in SINGLE]
+        faults = [problems.FaultRow(kind, {}, None, "", path="/r/a b.1005.exr") for kind in SINGLE]
         commands = {row["kind"]: row["command"] for row in problems.as_rows(sql, faults)}
     assert {commands[kind] for kind in OF_PIXELS} == {"exr-inspector inspect '/r/a b.1005.exr' --stats"}
     assert {commands[kind] for kind in set(SINGLE) - set(OF_PIXELS)} == {"exr-inspector inspect '/r/a b.1005.exr'"}
@@ -355,7 +355,8 @@ def test_a_setup_is_unlike_others_only_where_its_layer_has_others() -> None:
 
     present = [sequence("apollo", f"sh0{at}", "beauty") for at in range(4)]
     present += [sequence("apollo", "sh00", "crypto"), *(sequence("borealis", f"sh0{at}", "beauty") for at in range(3))]
-    faults = [problems.Fault("setup", row, row["sequence_key"], "") for row in present] + [problems.Fault("slow", {}, None, "")]
+    faults = [problems.FaultRow("setup", row, row["sequence_key"], "") for row in present]
+    faults.append(problems.FaultRow("slow", {}, None, ""))
     schema = pa.schema([(name, pa.string()) for name in present[0]])
     with duckdb.connect() as sql:
         sql.register("present", pa.Table.from_pylist(present, schema=schema))

@@ -34,7 +34,7 @@ LEAST_OTHERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FaultRow:
     """One fault as a question tells it. `key` is a sequence_key or a path, None where the fault is a shot's.
 
     `topic` tells faults of a kind in one place apart; `seen` are frames that tell since when there is the fault; `question` shows
@@ -71,14 +71,14 @@ def span(first: int | None, last: int | None) -> tuple[Range, ...]:
     return () if first is None or last is None else ((first, last),)
 
 
-def _of_file(row: Row, kind: str, why: str, topic: str = "") -> Fault:
+def _of_file(row: Row, kind: str, why: str, topic: str = "") -> FaultRow:
     """A fault of one frame, in its sequence."""
     key = row.get("sequence_key") or parse_name(row["file_path"]).sequence_key or row["file_path"]
     frames = span(row["frame_number"], row["frame_number"])
-    return Fault(kind, row, key, why, frames, None if frames else 1, topic=topic, path=row["file_path"])
+    return FaultRow(kind, row, key, why, frames, None if frames else 1, topic=topic, path=row["file_path"])
 
 
-def broken_frames(rows: Sequence[Row]) -> Iterator[Fault]:
+def broken_frames(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From broken_frames."""
     for row in rows:
         yield _of_file(row, row["status"], _why_broken(row), row["error_code"] or row["completeness"] or "")
@@ -134,38 +134,38 @@ def all_gaps(missing: Sequence[Row], coverage: Sequence[Row]) -> dict[str, Gaps]
     return by_key
 
 
-def gaps(rows: Sequence[Row], known: Mapping[str, Gaps]) -> Iterator[Fault]:
+def gaps(rows: Sequence[Row], known: Mapping[str, Gaps]) -> Iterator[FaultRow]:
     """From missing_frames, with the gaps of each sequence."""
     places = {row["sequence_key"]: row for row in rows}
     for key, gaps in known.items():
         for first, last in gaps.missing:
             # A gap is seen when the frame after it is there.
-            yield Fault(
+            yield FaultRow(
                 "missing", places[key], key, "The frames before and after are there", ((first, last),), seen=(last + 1,) * 2
             )
         for first, last in gaps.stray:
             gap = max(gap[1] - gap[0] + 1 for gap in gaps.beside)
             why = f"{gap:,} frame numbers lie between it and the rest of the sequence"
-            yield Fault("stray", places[key], key, why, ((first, last),), topic=str(first))
+            yield FaultRow("stray", places[key], key, why, ((first, last),), topic=str(first))
 
 
-def duplicates(rows: Sequence[Row]) -> Iterator[Fault]:
+def duplicates(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From duplicate_frames."""
     for row in rows:
         names = " and ".join(row[name].rpartition("/")[2] for name in ("one_path", "other_path"))
         why = f"{row['file_count']} files are this frame: {names}"
         frames = span(row["frame_number"], row["frame_number"])
-        yield Fault("duplicate", row, row["sequence_key"], why, frames, path=row["other_path"])
+        yield FaultRow("duplicate", row, row["sequence_key"], why, frames, path=row["other_path"])
 
 
-def frozen_frames(rows: Sequence[Row]) -> Iterator[Fault]:
+def frozen_frames(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From frozen_frames."""
     for row in rows:
         frames = ((row["frame_number"], row["same_as_frame"]),)
-        yield Fault("frozen", row, row["sequence_key"], "Neighbouring frames hold the same picture", frames)
+        yield FaultRow("frozen", row, row["sequence_key"], "Neighbouring frames hold the same picture", frames)
 
 
-def odd(rows: Sequence[Row]) -> Iterator[Fault]:
+def odd(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From frames_unlike_sequence."""
     for row in rows:
         yield _of_file(row, "odd", f"Unlike the frames around it in {row['differs_in']}", row["differs_in"])
@@ -181,13 +181,13 @@ DRIFTS: dict[str, tuple[str, Callable[[Any], str]]] = {
 }
 
 
-def drift(rows: Sequence[Row]) -> Iterator[Fault]:
+def drift(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From drift_within_sequence: one fault for each frame from which on something else is so."""
     for key, runs in groupby(rows, key=lambda row: row["sequence_key"]):
         for before, after in pairwise(runs):
             why = f"From {after['first_frame']} on: {_changes(before, after)}"
             frames = ((after["first_frame"], after["last_frame"]),)
-            yield Fault("drift", after, key, why, frames, topic=str(after["first_frame"]))
+            yield FaultRow("drift", after, key, why, frames, topic=str(after["first_frame"]))
 
 
 def _changes(before: Row, after: Row) -> str:
@@ -201,7 +201,7 @@ def _changes(before: Row, after: Row) -> str:
     return ", ".join(said) or "something that the header does not name"
 
 
-def misnumbered_frames(rows: Sequence[Row]) -> Iterator[Fault]:
+def misnumbered_frames(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From misnumbered_frames."""
     for row in rows:
         whole = row["frame_count"] == row["frames_of_sequence"]
@@ -209,10 +209,10 @@ def misnumbered_frames(rows: Sequence[Row]) -> Iterator[Fault]:
         first = row["first_frame"]
         why = f"{subject} {row['difference']:+,}: frame {first} is {first + row['difference']} inside"
         frames = span(first, row["last_frame"])
-        yield Fault("misnumbered", row, row["sequence_key"], why, frames, row["frame_count"], topic=str(row["difference"]))
+        yield FaultRow("misnumbered", row, row["sequence_key"], why, frames, row["frame_count"], topic=str(row["difference"]))
 
 
-def bad_pixels(rows: Sequence[Row]) -> Iterator[Fault]:
+def bad_pixels(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From bad_pixels: all channels of a sequence with one fault are one."""
     for (key, fault), of_fault in groupby(rows, key=lambda row: (row["sequence_or_file"], row["fault"])):
         channels = list(of_fault)
@@ -223,19 +223,19 @@ def bad_pixels(rows: Sequence[Row]) -> Iterator[Fault]:
         yield _of_run(channels, kind, key, why, fault)
 
 
-def _of_run(rows: Sequence[Row], kind: str, key: str, why: str, topic: str) -> Fault:
+def _of_run(rows: Sequence[Row], kind: str, key: str, why: str, topic: str) -> FaultRow:
     """A fault of the frames that these rows span together."""
     first = min((row["first_frame"] for row in rows if row["first_frame"] is not None), default=None)
     last = max((row["last_frame"] for row in rows if row["last_frame"] is not None), default=None)
     count = max(row["frame_count"] for row in rows)
-    return Fault(kind, rows[0], key, why, span(first, last), count, topic, path=rows[0]["first_path"])
+    return FaultRow(kind, rows[0], key, why, span(first, last), count, topic, path=rows[0]["first_path"])
 
 
 def _list_names(names: Sequence[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def black(rows: Sequence[Row]) -> Iterator[Fault]:
+def black(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From black_or_constant_frames."""
     for row in rows:
         layer = row["layer_name"] or "The picture"
@@ -245,7 +245,7 @@ def black(rows: Sequence[Row]) -> Iterator[Fault]:
         yield _of_run([row], "black", row["sequence_or_file"], why, f"{row['kind']} {row['layer_name']}")
 
 
-def flicker(rows: Sequence[Row]) -> Iterator[Fault]:
+def flicker(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From flicker."""
     ways = {"back": ", and back", "stays": ", and stays there", None: ""}
     for row in rows:
@@ -254,7 +254,7 @@ def flicker(rows: Sequence[Row]) -> Iterator[Fault]:
         yield _of_file(row, "flicker", why, f"{row['frame_number']}")
 
 
-def same_pictures(rows: Sequence[Row]) -> Iterator[Fault]:
+def same_pictures(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From same_picture."""
     for row in rows:
         own = row["same_as"] == row["sequence_or_file"]
@@ -263,17 +263,17 @@ def same_pictures(rows: Sequence[Row]) -> Iterator[Fault]:
         numbers = "" if first is None else f"{first}" if first == last else f"{first}–{last}"
         why = f"The samples are those of {name}{numbers}; {size(row['repeated_bytes'])} are stored again"
         frames = span(row["first_frame"], row["last_frame"])
-        yield Fault("repeated", row, row["sequence_or_file"], why, frames, row["file_count"], topic=row["same_as"])
+        yield FaultRow("repeated", row, row["sequence_or_file"], why, frames, row["file_count"], topic=row["same_as"])
 
 
-def oversized_files(rows: Sequence[Row]) -> Iterator[Fault]:
+def oversized_files(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From oversized_files."""
     for row in rows:
         why = f"{size(row['size_bytes'])}, {number(row['times_usual'])} times the {size(row['usual_bytes'])} of the other frames"
         yield _of_file(row, "oversized", why, f"{row['frame_number']}")
 
 
-def failed_rules(rows: Sequence[Row]) -> Iterator[Fault]:
+def failed_rules(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From failed_rules; what is wrong with cryptomattes has a kind of its own."""
     for (key, policy, rule), runs in groupby(rows, key=itemgetter("sequence_or_file", "policy_id", "rule_id")):
         row, *others = runs
@@ -281,7 +281,7 @@ def failed_rules(rows: Sequence[Row]) -> Iterator[Fault]:
         why = f"Breaks {rule} of {policy}: {row['example']}"
         frames = tuple(run for one in (row, *others) for run in span(one["first_frame"], one["last_frame"]))
         count = sum(one["file_count"] for one in (row, *others))
-        yield Fault(kind, row, key, why, frames, count, f"{policy} {rule}", row["suggested_fix"] or "", row["first_path"])
+        yield FaultRow(kind, row, key, why, frames, count, f"{policy} {rule}", row["suggested_fix"] or "", row["first_path"])
 
 
 MATTES = {
@@ -293,7 +293,7 @@ MATTES = {
 """What an inspection found wrong with cryptomattes, by its code."""
 
 
-def mattes(rows: Sequence[Row]) -> Iterator[Fault]:
+def mattes(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From findings: of what inspections found, what is wrong with cryptomattes."""
     for row in rows:
         for code in row["finding_codes"].split():
@@ -301,13 +301,13 @@ def mattes(rows: Sequence[Row]) -> Iterator[Fault]:
                 frames = span(row["first_frame"], row["last_frame"])
                 why, path = MATTES[code], row["first_path"]
                 key, count = row["sequence_or_file"], row["file_count"]
-                yield Fault("cryptomatte", row, key, why, frames, count, code, path=path, question="findings")
+                yield FaultRow("cryptomatte", row, key, why, frames, count, code, path=path, question="findings")
 
 
-def setups(rows: Sequence[Row]) -> Iterator[Fault]:
+def setups(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From sequences_unlike_family."""
     for row in rows:
-        yield Fault("setup", row, row["sequence_key"], f"Unlike every other sequence of its show in {row['differs_in']}")
+        yield FaultRow("setup", row, row["sequence_key"], f"Unlike every other sequence of its show in {row['differs_in']}")
 
 
 _SEQUENCES = """
@@ -316,7 +316,7 @@ FROM present WHERE sequence_key IS NOT NULL
 """
 
 
-def without_rare_layers(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Fault]:
+def without_rare_layers(sql: duckdb.DuckDBPyConnection, faults: Sequence[FaultRow]) -> list[FaultRow]:
     """All but setups of layers of which their show has too few for a usual one; `sql` has the table `present`."""
     if not any(fault.kind == "setup" for fault in faults):
         return list(faults)
@@ -331,14 +331,14 @@ def _layers(sql: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
         yield show, key, layer or layer_of(layer_key(key, version), sequence, shot)
 
 
-def slow_hosts(rows: Sequence[Row]) -> Iterator[Fault]:
+def slow_hosts(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From slow_hosts: one fault for each machine in a shot, whatever it rendered there."""
     machines: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         machines.setdefault(tuple(row[name] for name in ("show_name", "sequence_name", "shot_name", "host")), []).append(row)
     for (*_, host), of_host in machines.items():
         why = f"{host} takes " + "; ".join(map(_how_slow, of_host))
-        yield Fault("slow", of_host[0], None, why, count=sum(row["frame_count"] for row in of_host), topic=host, host=host)
+        yield FaultRow("slow", of_host[0], None, why, count=sum(row["frame_count"] for row in of_host), topic=host, host=host)
 
 
 def _how_slow(row: Row) -> str:
@@ -346,7 +346,7 @@ def _how_slow(row: Row) -> str:
     return f"{number(row['times_usual'])} times as long with {row['render_product'] or 'its renders'} ({times})"
 
 
-def mixed_builds(rows: Sequence[Row]) -> Iterator[Fault]:
+def mixed_builds(rows: Sequence[Row]) -> Iterator[FaultRow]:
     """From mixed_builds: one fault for each renderer of a shot; the frames are those of the builds that fewer files have."""
     shot = ("show_name", "sequence_name", "shot_name", "render_product")
     for key, of_renderer in groupby(rows, key=lambda row: tuple(row[name] for name in shot)):
@@ -354,10 +354,10 @@ def mixed_builds(rows: Sequence[Row]) -> Iterator[Fault]:
         why = f"{key[3]} " + ", ".join(f"{row['build']} in {quantity(row['file_count'], 'file')}" for row in builds)
         fewer = builds[1:]
         frames = tuple(run for row in fewer for run in span(row["first_frame"], row["last_frame"]))
-        yield Fault("mixed", builds[0], None, why, frames, sum(row["file_count"] for row in fewer), topic=str(key[3]))
+        yield FaultRow("mixed", builds[0], None, why, frames, sum(row["file_count"] for row in fewer), topic=str(key[3]))
 
 
-READERS: dict[str, Callable[[Sequence[Row]], Iterable[Fault]]] = {
+READERS: dict[str, Callable[[Sequence[Row]], Iterable[FaultRow]]] = {
     "broken_frames": broken_frames,
     "duplicate_frames": duplicates,
     "frozen_frames": frozen_frames,
@@ -378,15 +378,15 @@ READERS: dict[str, Callable[[Sequence[Row]], Iterable[Fault]]] = {
 """Question -> what turns its rows into faults. missing_frames needs the extents of the sequences as well."""
 
 
-def without_repeats(faults: Sequence[Fault]) -> list[Fault]:
+def without_repeats(faults: Sequence[FaultRow]) -> list[FaultRow]:
     """All but what an inspection found of cryptomattes where a policy has judged them: its rule says it with the remedy."""
     judged = {fault.key for fault in faults if fault.kind == "cryptomatte" and fault.topic not in MATTES}
     return [fault for fault in faults if fault.topic not in MATTES or fault.key not in judged]
 
 
-def merge(faults: Iterable[Fault]) -> list[Fault]:
+def merge(faults: Iterable[FaultRow]) -> list[FaultRow]:
     """Faults of one identity as one, the gravest kinds first."""
-    merged: dict[tuple[str, ...], Fault] = {}
+    merged: dict[tuple[str, ...], FaultRow] = {}
     for fault in faults:
         known = merged.get(fault.identity)
         merged[fault.identity] = fault if known is None else replace(known, frames=join((*known.frames, *fault.frames)))
@@ -421,12 +421,12 @@ class Where:
     place: Row = field(default_factory=dict)
 
 
-def as_rows(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Row]:
+def as_rows(sql: duckdb.DuckDBPyConnection, faults: Sequence[FaultRow]) -> list[Row]:
     """The faults as the page lists them; `sql` has the table `present`."""
     return [_as_row(fault, where) for fault, where in zip(faults, locate(sql, faults), strict=True)]
 
 
-def _as_row(fault: Fault, where: Where) -> Row:
+def _as_row(fault: FaultRow, where: Where) -> Row:
     kind = KINDS[fault.kind]
     frames = join(fault.frames)
     place = {name: fault.place.get(f"{name}_name") or where.place.get(name) for name in ("show", "sequence", "shot")}
@@ -439,7 +439,7 @@ def _as_row(fault: Fault, where: Where) -> Row:
     }  # fmt: skip
 
 
-def _command(fault: Fault, place: Mapping[str, str | None]) -> str:
+def _command(fault: FaultRow, place: Mapping[str, str | None]) -> str:
     """What to type to see more of it."""
     if fault.kind in SINGLE and fault.path and "://" not in fault.path:
         return f"exr-inspector inspect {shlex.quote(fault.path)}" + (" --stats" if fault.kind in OF_PIXELS else "")
@@ -474,7 +474,7 @@ _PLACES = (
 )
 
 
-def locate(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Where]:
+def locate(sql: duckdb.DuckDBPyConnection, faults: Sequence[FaultRow]) -> list[Where]:
     """Show, sequence, shot, layer, version and time of each fault, from the files that show it."""
     sql.register("asked", pa.Table.from_pylist([_row_to_locate(at, fault) for at, fault in enumerate(faults)], schema=_ASKED))
     placed: dict[int, Row] = {}
@@ -484,13 +484,13 @@ def locate(sql: duckdb.DuckDBPyConnection, faults: Sequence[Fault]) -> list[Wher
     return [_where(fault, placed.get(at, {})) for at, fault in enumerate(faults)]
 
 
-def _row_to_locate(at: int, fault: Fault) -> Row:
+def _row_to_locate(at: int, fault: FaultRow) -> Row:
     seen = fault.seen or ((fault.frames[0][0], fault.frames[-1][1]) if fault.frames else (None, None))
     names = {name: fault.place.get(f"{name}_name") for name in ("show", "sequence", "shot")}
     return {"at": at, "key": fault.key, **names, "first": seen[0], "last": seen[1], "host": fault.host}
 
 
-def _where(fault: Fault, row: Row) -> Where:
+def _where(fault: FaultRow, row: Row) -> Where:
     if fault.key is None:
         return Where(since=row.get("since"), place=row)
     if fault.kind == "unreadable" and fault.key == fault.path:  # no frame of anything: its name is all that is known
