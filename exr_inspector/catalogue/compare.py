@@ -117,9 +117,9 @@ def _unreadable_files(side: Side) -> list[str]:
 
 def _common_frames(pairs: Sequence[Pair]) -> tuple[int, ...]:
     numbers = {(pair.one["file"]["frame_number"], pair.other["file"]["frame_number"]) for pair in pairs}
-    return (
-        tuple(sorted(one for one, other in numbers if one == other)) if all(a is not None and a == b for a, b in numbers) else ()
-    )
+    if any(one is None or one != other for one, other in numbers):
+        return ()
+    return tuple(sorted(one for one, _ in numbers))
 
 
 def layers_of(payloads: Sequence[Payload]) -> dict[str, dict[int | None, Payload]]:
